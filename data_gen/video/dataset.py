@@ -1,0 +1,322 @@
+"""What training reads of a person's video: `data/binary/videos/<id>/`.
+
+A folder of plain files, none of them a pickle: `meta.json`, `motion.safetensors`, `audio.safetensors`, `audio.wav`
+and memory-mapped `.npy` pictures. Opening one reads a few kilobytes; frames come from the disk when they are asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import types
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from utils.errors import DataError
+
+FORMAT = "vizeme-video"
+VERSION = 1
+PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
+Split = Literal["train", "val", "all"]
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+
+class VideoMeta(BaseModel):
+    """What a dataset says of itself in `meta.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["vizeme-video"] = "vizeme-video"
+    version: int = VERSION
+    id: str
+    fps: float = 25.0
+    frames: int = Field(ge=1)
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+    focal_px: float = Field(gt=0)
+    cuts: list[int] = []
+    """First frame of every new shot; nothing reaches across one."""
+    val_start: int
+    """Frames from here on are for validation."""
+    audio_features: dict[str, int]
+    """Width of every audio feature in `audio.safetensors`."""
+    landmark_source: str = ""
+    parsing_source: str = ""
+    av_offset_frames: float = 0.0
+    """How late the sound was in the source, in frames; already corrected here."""
+    licence: str = ""
+    consent: str = ""
+    fingerprint: str = ""
+    """sha256 over the digests of all other files."""
+
+
+class VideoDataset:
+    """Read one person's dataset lazily.
+
+    Args:
+        path: Folder with `meta.json`.
+
+    Shapes:
+        landmarks: (T, 68, 3) float32, offsets from the mean face, head frame, tenths of an eye distance.
+        landmarks_px: (T, 68, 2) float32, pixels, origin at the top-left corner.
+        world_from_camera: (T, 4, 4) float32, OpenGL axes, world = head frame.
+        frames, torso_frames: (T, H, W, 3) uint8 RGB; head_mask, torso_mask: (T, H, W) uint8; background: (H, W, 3).
+        audio(name): (2T, C) float32, 50 rows a second.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.meta = _read_meta(self.path)
+
+    def __len__(self) -> int:
+        return self.meta.frames
+
+    @property
+    def frames_count(self) -> int:
+        """Count the video frames, T."""
+        return self.meta.frames
+
+    @cached_property
+    def _motion(self) -> Mapping[str, NDArray[np.generic]]:
+        return _read_tensors(self.path / "motion.safetensors")
+
+    @cached_property
+    def _audio(self) -> Mapping[str, NDArray[np.generic]]:
+        return _read_tensors(self.path / "audio.safetensors")
+
+    def motion(self, name: str) -> Floats:
+        """Return the array `name` of motion.safetensors, for example `face_found` or `blendshapes`."""
+        if name not in self._motion:
+            known = ", ".join(sorted(self._motion))
+            raise DataError(f"{self.path}/motion.safetensors has no '{name}' (it has {known}). Process the video again.")
+        return np.asarray(self._motion[name], dtype=np.float32)
+
+    @property
+    def landmarks(self) -> Floats:
+        """Return the pose-free landmarks, (T, 68, 3)."""
+        return self.motion("landmarks")
+
+    @property
+    def landmarks_px(self) -> Floats:
+        """Return the landmarks in the picture, (T, 68, 2)."""
+        return self.motion("landmarks_px")
+
+    @property
+    def world_from_camera(self) -> Floats:
+        """Return the camera's pose in the head's frame, (T, 4, 4)."""
+        return self.motion("world_from_camera")
+
+    @property
+    def neutral(self) -> Floats:
+        """Return the person's neutral shape, (68, 3), head frame, eye distances."""
+        return self.motion("neutral")
+
+    @property
+    def landmarks_mean(self) -> Floats:
+        """Return the mean of `landmarks` over the video, (68, 3)."""
+        return self.motion("landmarks_mean")
+
+    @property
+    def landmarks_std(self) -> Floats:
+        """Return the standard deviation of `landmarks` over the video, (68, 3)."""
+        return self.motion("landmarks_std")
+
+    @property
+    def face_box_px(self) -> Floats:
+        """Return the face's box per frame, (T, 4): x0 y0 x1 y1."""
+        return self.motion("face_box_px")
+
+    @cached_property
+    def frames(self) -> Bytes:
+        """Map the frames, (T, H, W, 3)."""
+        return self._pictures("frames")
+
+    @cached_property
+    def head_mask(self) -> Bytes:
+        """Map the head masks, (T, H, W)."""
+        return self._pictures("head_mask")
+
+    @cached_property
+    def torso_mask(self) -> Bytes:
+        """Map the torso masks, (T, H, W)."""
+        return self._pictures("torso_mask")
+
+    @cached_property
+    def torso_frames(self) -> Bytes:
+        """Map the frames with the head taken out, (T, H, W, 3)."""
+        return self._pictures("torso_frames")
+
+    @cached_property
+    def background(self) -> Bytes:
+        """Return the plate without the person, (H, W, 3)."""
+        return np.asarray(self._pictures("background"))
+
+    def _pictures(self, name: str) -> Bytes:
+        path = self.path / f"{name}.npy"
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error}). Process the video again.") from None
+
+    def audio(self, name: str) -> Floats:
+        """Return the audio feature `name`, (2T, C), or (2T,) for `pitch_hz` and `rms`."""
+        if name not in self._audio:
+            known = ", ".join(sorted(self._audio))
+            raise DataError(
+                f"{self.path} has no audio feature '{name}'. It has {known}: choose one of these with audio_feature, "
+                f"or get the weights for '{name}' (python -m utils.assets) and process the video again."
+            )
+        return np.asarray(self._audio[name], dtype=np.float32)
+
+    @property
+    def wav_path(self) -> Path:
+        """Return where the sound lies, 16 kHz mono."""
+        return self.path / "audio.wav"
+
+    def wav(self) -> Floats:
+        """Read the sound, (S,) float32, 16 000 samples a second."""
+        from utils.audio import read_wav
+
+        return read_wav(self.wav_path)
+
+    def shots(self, split: Split = "all") -> list[tuple[int, int]]:
+        """List the (start, stop) runs of frames that lie within one shot and one split."""
+        low, high = {"train": (0, self.meta.val_start), "val": (self.meta.val_start, self.meta.frames)}.get(
+            split, (0, self.meta.frames)
+        )
+        edges = sorted({low, high, *(cut for cut in self.meta.cuts if low < cut < high)})
+        return [(start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True) if stop > start]
+
+    def frame_ids(self, split: Split = "all") -> NDArray[np.int64]:
+        """Return the frame numbers of a split, ascending."""
+        return np.concatenate([np.arange(a, b) for a, b in self.shots(split)] or [np.zeros(0, np.int64)])
+
+
+def open_video(video_id: str | Path, binary_dir: str | Path = "data/binary/videos") -> VideoDataset:
+    """Open the dataset of `video_id` (a name under `binary_dir`, or a folder).
+
+    Raises:
+        DataError: It is not there; the message has the command that makes it.
+    """
+    path = Path(binary_dir) / str(video_id)
+    if not (path / "meta.json").is_file() and (Path(video_id) / "meta.json").is_file():
+        path = Path(video_id)
+    if not (path / "meta.json").is_file():
+        raise DataError(
+            f"No processed video at {path}. Make it with: "
+            f"python data_gen/run.py video --id {Path(video_id).name} --video <your video>.mp4"
+        )
+    return VideoDataset(path)
+
+
+class DatasetWriter:
+    """Write a dataset aside and rename it when it is whole, so that a half-written one is never read.
+
+    Example:
+        with DatasetWriter(path, frames=100, height=256, width=256) as out:
+            out.frames[0] = picture
+            out.finish(motion, audio, meta, wav_path)
+    """
+
+    def __init__(self, path: Path, *, frames: int, height: int, width: int) -> None:
+        self.path = Path(path)
+        self.part = self.path.with_name(self.path.name + ".part")
+        shutil.rmtree(self.part, ignore_errors=True)
+        self.part.mkdir(parents=True)
+        size = (frames, height, width)
+        self.frames = self._map("frames", (*size, 3))
+        self.head_mask = self._map("head_mask", size)
+        self.torso_mask = self._map("torso_mask", size)
+        self.torso_frames = self._map("torso_frames", (*size, 3))
+        self.background = self._map("background", (height, width, 3))
+        self._done = False
+
+    def _map(self, name: str, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+        return np.lib.format.open_memmap(self.part / f"{name}.npy", mode="w+", dtype=np.uint8, shape=shape)
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: types.TracebackType | None) -> None:
+        if not self._done:
+            shutil.rmtree(self.part, ignore_errors=True)
+            if kind is None:
+                raise RuntimeError(f"{self.path}: the dataset was never finished")
+
+    def finish(
+        self,
+        motion: Mapping[str, NDArray[np.generic]],
+        audio: Mapping[str, NDArray[np.generic]],
+        meta: VideoMeta,
+        wav_path: Path,
+    ) -> VideoDataset:
+        """Check the lengths, write the small files, and put the folder in its place.
+
+        Raises:
+            DataError: An array's length is not that of the frames (T), or of the audio (2T).
+        """
+        from safetensors.numpy import save_file
+
+        for name in ("landmarks", "landmarks_px", "world_from_camera", "face_box_px", "face_found"):
+            if len(motion[name]) != meta.frames:
+                raise DataError(f"{name} has {len(motion[name])} rows for {meta.frames} frames")
+        for name, values in audio.items():
+            if len(values) != 2 * meta.frames:
+                raise DataError(f"audio feature {name} has {len(values)} rows for {meta.frames} frames (wants 2 a frame)")
+        for picture in (self.frames, self.head_mask, self.torso_mask, self.torso_frames, self.background):
+            picture.flush()
+        save_file({k: np.ascontiguousarray(v) for k, v in motion.items()}, self.part / "motion.safetensors")
+        save_file({k: np.ascontiguousarray(v) for k, v in audio.items()}, self.part / "audio.safetensors")
+        shutil.copyfile(wav_path, self.part / "audio.wav")
+        meta = meta.model_copy(update={"fingerprint": fingerprint(self.part)})
+        (self.part / "meta.json").write_text(json.dumps(meta.model_dump(mode="json"), indent=1) + "\n")
+        self._done = True
+        if self.path.exists():
+            old = self.path.with_name(self.path.name + ".old")
+            shutil.rmtree(old, ignore_errors=True)
+            self.path.rename(old)
+            self.part.rename(self.path)
+            shutil.rmtree(old)
+        else:
+            self.part.rename(self.path)
+        return VideoDataset(self.path)
+
+
+def fingerprint(path: Path) -> str:
+    """Digest a dataset's folder: sha256 over the names and digests of its files, `meta.json` left out."""
+    total = hashlib.sha256()
+    for file in sorted(Path(path).iterdir()):
+        if file.name != "meta.json":
+            with file.open("rb") as stream:
+                total.update(f"{file.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _read_meta(path: Path) -> VideoMeta:
+    file = path / "meta.json"
+    try:
+        return VideoMeta.model_validate_json(file.read_text())
+    except OSError:
+        raise DataError(f"No dataset at {path}: meta.json is missing.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file}: {where}: {first['msg'].lower()}. Process the video again.") from None
+
+
+def _read_tensors(path: Path) -> Mapping[str, NDArray[np.generic]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path} cannot be read ({error}). Process the video again.") from None

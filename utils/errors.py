@@ -1,0 +1,42 @@
+"""Errors that are the user's to mend: one clear line, exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterable
+
+
+class UserError(Exception):
+    """Say what is wrong, where, and how to mend it; every command turns it into exit code 2."""
+
+
+class ConfigError(UserError):
+    """Refuse a recipe, a setting or a flag."""
+
+
+class DataError(UserError):
+    """Refuse data: a video, a sound, a dataset."""
+
+
+class AssetError(UserError):
+    """Tell how to get an outside weight that is not here."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like `name`, or None when none is near."""
+    found = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def run_command(main: Callable[[], int | None]) -> None:
+    """Run a command's `main` and exit: 2 on `UserError`, 130 on Ctrl-C, its own code otherwise."""
+    try:
+        code = main() or 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = 130
+    sys.exit(code)
