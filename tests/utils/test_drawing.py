@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from utils import drawing
+
+
+def talking(frames: int = 6) -> np.ndarray:
+    landmarks = np.zeros((frames, 68, 3), np.float32)
+    landmarks[:, 65:68, 1] = -np.linspace(0, 3, frames)[:, None]
+    return landmarks
+
+
+def test_a_face_is_drawn_upright_and_in_the_colours_of_its_parts():
+    picture = drawing.draw_landmarks(drawing.head_points(np.zeros((68, 3))), 256)
+    assert picture.shape == (256, 256, 3) and picture.dtype == np.uint8
+    red = (picture[..., 0].astype(int) - picture[..., 2] > 100).nonzero()[0]  # eyes
+    green = (picture[..., 1].astype(int) - picture[..., 0] > 60).nonzero()[0]  # mouth, and nose
+    assert len(red) and len(green) and red.max() < green.max()
+
+
+def test_pixel_points_land_where_they_are():
+    points = np.full((68, 2), 20.5, np.float32)
+    picture = drawing.draw_landmarks(
+        points, colour=(255, 0, 0), canvas=np.zeros((40, 40, 3), np.uint8), lines=False
+    )
+    rows, columns = picture[..., 0].nonzero()
+    assert abs(rows.mean() - 20) < 0.5 and abs(columns.mean() - 20) < 0.5  # that pixel's centre is (20.5, 20.5)
+
+
+def test_a_canvas_is_not_painted_on():
+    canvas = np.zeros((64, 64, 3), np.uint8)
+    drawing.overlay_landmarks(canvas, np.random.default_rng(0).uniform(0, 64, (68, 2)), numbered=True)
+    assert canvas.max() == 0
+
+
+def test_points_that_are_not_numbers_are_said_not_drawn():
+    assert drawing.draw_landmarks(np.full((68, 3), np.nan), 64).shape == (64, 64, 3)
+
+
+def test_several_sequences_stand_side_by_side_or_over_each_other():
+    both = {"true": talking(6), "predicted": talking(4).reshape(1, 4, 204)}
+    row = drawing.animate_landmarks(both, 64)
+    over = drawing.animate_landmarks(both, 64, overlaid=True)
+    assert row.shape[0] == over.shape[0] == 6
+    assert row.shape[2] == 2 * 64 + 4 and over.shape[1:] == (64, 64, 3)
+    assert (over[0] != over[-1]).any()
+    assert drawing.animate_landmarks(talking(6), 64, limit=2).shape == (2, 64, 64, 3)
+
+
+def test_the_gap_of_the_lips_is_measured_in_eye_distances():
+    opening = drawing.lip_opening(talking(4))
+    assert opening[-1] - opening[0] == pytest.approx(0.3, abs=0.05)
+    assert (np.diff(opening) > 0).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 204), (5, 204), (5, 68, 3)])
+def test_every_layout_of_landmarks_is_read(shape):
+    assert drawing.as_landmarks(np.zeros(shape)).shape == (5, 68, 3)
+
+
+def test_a_wrong_layout_is_named():
+    with pytest.raises(
+        ValueError, match=r"landmarks of shape \(4, 7\): need \(T, 68, 3\), \(T, 204\) or \(1, T, 204\)"
+    ):
+        drawing.as_landmarks(np.zeros((4, 7)))
+
+
+def test_a_contact_sheet_takes_pictures_of_any_kind():
+    images = [np.zeros((40, 60, 3), np.uint8), np.ones((20, 20)), np.full((80, 20, 3), 7, np.uint8)]
+    sheet = drawing.contact_sheet(images, columns=2)
+    assert sheet.shape == (84, 124, 3)
+    assert sheet[20, 94].tolist() == [255, 255, 255]
+    labelled = drawing.contact_sheet(images, ["one", "two", "three"], columns=3, size=30)
+    assert labelled.shape[0] > 30 and labelled.shape[1] == 3 * 45 + 2 * 4
+    assert drawing.grid_of({"true": images, "made": images}, 30).shape[1] == labelled.shape[1]
+
+
+def test_curves_become_a_picture():
+    picture = drawing.plot_lip_opening({"true": talking(30), "predicted": talking(20)})
+    assert picture.shape == (300, 900, 3) and picture.dtype == np.uint8 and picture.std() > 5
+
+
+def test_the_mesh_is_what_tensorboard_takes():
+    mesh = drawing.landmark_mesh(np.zeros((68, 3)))
+    assert mesh.vertices.shape == mesh.colours.shape == (1, 68, 3)
+    assert mesh.faces.shape[2] == 3 and 0 <= mesh.faces.min() and mesh.faces.max() < 68
