@@ -1,0 +1,192 @@
+"""Pinhole camera and rigid motion: projection, rays, rotation vectors, smoothing and looping a path.
+
+Convention:
+    Camera: OpenGL axes (x right, y up, looks along -z). `world_from_camera` is 4x4 (or a batch of them)
+    with `p_world = R p_camera + t`; the world is the head frame, its unit the mean face's eye distance.
+    Pixels: origin at the top-left *corner* of the image, u right, v down; the centre of the first pixel
+    is (0.5, 0.5). `u = cx + f * x / -z`, `v = cy - f * y / -z` with the point in the camera's frame.
+    Rotation vectors: axis times angle in radians, right-handed.
+
+`project`, `rays` and `invert` take numpy arrays or torch tensors (gradients flow) and answer in kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.landmarks import filter_over_time
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FloatArray = NDArray[np.floating[Any]]
+Array = TypeVar("Array", FloatArray, "Tensor")
+
+
+def project(points: Array, world_from_camera: Array, focal_px: Any, cx: float, cy: float) -> Array:
+    """Project points into the image.
+
+    Args:
+        points: (..., N, 3) in the world (head) frame.
+        world_from_camera: (..., 4, 4); its batch dimensions broadcast against those of `points`.
+        focal_px: Focal length in pixels: a number or an array that broadcasts to (..., N).
+        cx: Column of the principal point, half the image's width.
+        cy: Row of the principal point, half the image's height.
+
+    Returns:
+        (..., N, 2) pixel coordinates (u, v). A point behind the camera (z >= 0) has no image: its values
+        mean nothing.
+    """
+    local = to_camera(points, world_from_camera)
+    scale = focal_px / -local[..., 2]
+    return _stack([cx + scale * local[..., 0], cy - scale * local[..., 1]])
+
+
+def to_camera(points: Array, world_from_camera: Array) -> Array:
+    """Express points (..., N, 3) of the world in the camera's frame: `R^T (p - t)`."""
+    return (points - world_from_camera[..., None, :3, 3]) @ world_from_camera[..., :3, :3]
+
+
+def rays(pixels: Array, world_from_camera: Array, focal_px: Any, cx: float, cy: float) -> tuple[Array, Array]:
+    """Return origins and unit directions (..., N, 3), world frame, of the rays through pixels (..., N, 2)."""
+    x = (pixels[..., 0] - cx) / focal_px
+    y = (cy - pixels[..., 1]) / focal_px
+    local = _stack([x, y, 0 * x - 1])
+    local = local / (local**2).sum(-1)[..., None] ** 0.5
+    directions = local @ _transpose(world_from_camera[..., :3, :3])
+    origins = 0 * directions + world_from_camera[..., None, :3, 3]
+    return origins, directions
+
+
+def pixel_grid(height: int, width: int) -> NDArray[np.float32]:
+    """Return the pixel centres (height, width, 2) as (u, v): the first is (0.5, 0.5)."""
+    v, u = np.mgrid[0:height, 0:width].astype(np.float32) + np.float32(0.5)
+    return np.stack([u, v], axis=-1)
+
+
+def invert(transforms: Array) -> Array:
+    """Invert rigid transforms (..., 4, 4)."""
+    rotation = _transpose(transforms[..., :3, :3])
+    result = 1 * transforms
+    result[..., :3, :3] = rotation
+    result[..., :3, 3] = -(rotation @ transforms[..., :3, 3:])[..., 0]
+    return result
+
+
+def compose(*transforms: FloatArray) -> FloatArray:
+    """Multiply rigid transforms (..., 4, 4): `compose(a_from_b, b_from_c)` is `a_from_c`."""
+    result = transforms[0]
+    for transform in transforms[1:]:
+        result = result @ transform
+    return result
+
+
+def make_transform(rotation: FloatArray, translation: FloatArray) -> FloatArray:
+    """Assemble rigid transforms (..., 4, 4) from rotations (..., 3, 3) and translations (..., 3)."""
+    shape = np.broadcast_shapes(rotation.shape[:-2], translation.shape[:-1])
+    result = np.zeros((*shape, 4, 4), dtype=np.result_type(rotation, translation))
+    result[..., :3, :3] = rotation
+    result[..., :3, 3] = translation
+    result[..., 3, 3] = 1
+    return result
+
+
+def rotation_matrix(vectors: FloatArray) -> FloatArray:
+    """Turn rotation vectors (..., 3), radians, into matrices (..., 3, 3) by Rodrigues' formula."""
+    vectors = np.asarray(vectors)
+    angle = np.linalg.norm(vectors, axis=-1)[..., None, None]
+    cross = cross_matrix(vectors)
+    small = angle < 1e-6
+    safe = np.where(small, 1.0, angle)
+    first = np.where(small, 1 - angle**2 / 6, np.sin(safe) / safe)
+    second = np.where(small, 0.5 - angle**2 / 24, (1 - np.cos(safe)) / safe**2)
+    return np.eye(3, dtype=cross.dtype) + first * cross + second * (cross @ cross)
+
+
+def rotation_vector(matrices: FloatArray) -> FloatArray:
+    """Turn rotation matrices (..., 3, 3) into rotation vectors (..., 3), radians, length at most pi."""
+    m = np.asarray(matrices, dtype=np.float64)
+    # Unit quaternion from the largest of its four squared components: exact near 0 and near pi alike.
+    trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
+    diagonal = np.stack([m[..., i, i] for i in range(3)], axis=-1)
+    outer = np.empty((*m.shape[:-2], 4, 4))  # 4 q q^T, with q = (w, x, y, z)
+    outer[..., 0, 0] = 1 + trace
+    outer[..., 1, 0] = outer[..., 0, 1] = m[..., 2, 1] - m[..., 1, 2]
+    outer[..., 2, 0] = outer[..., 0, 2] = m[..., 0, 2] - m[..., 2, 0]
+    outer[..., 3, 0] = outer[..., 0, 3] = m[..., 1, 0] - m[..., 0, 1]
+    for i in range(3):
+        for j in range(3):
+            outer[..., 1 + i, 1 + j] = m[..., i, j] + m[..., j, i]
+        outer[..., 1 + i, 1 + i] = 1 - trace + 2 * diagonal[..., i]
+    best = np.argmax(np.stack([outer[..., i, i] for i in range(4)], axis=-1), axis=-1)
+    quaternion = np.take_along_axis(outer, best[..., None, None], axis=-2)[..., 0, :]
+    quaternion /= np.linalg.norm(quaternion, axis=-1, keepdims=True)
+    quaternion = np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
+    sine = np.linalg.norm(quaternion[..., 1:], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(sine, quaternion[..., :1])
+    scale = np.where(sine < 1e-12, 2.0, angle / np.where(sine < 1e-12, 1.0, sine))
+    return (scale * quaternion[..., 1:]).astype(np.result_type(matrices, np.float32))
+
+
+def cross_matrix(vectors: FloatArray) -> FloatArray:
+    """Return the matrices (..., 3, 3) with `cross_matrix(a) @ b == cross(a, b)`."""
+    x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
+    zero = np.zeros_like(x)
+    rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def nearest_rotation(matrices: FloatArray) -> FloatArray:
+    """Return the rotations (..., 3, 3) nearest to any matrices (..., 3, 3), never a reflection."""
+    u, _, vt = np.linalg.svd(matrices)
+    u[..., :, 2] *= np.linalg.det(u @ vt)[..., None]
+    return u @ vt
+
+
+def rotation_angle(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the angle (...) in radians between rotations (..., 3, 3)."""
+    return np.linalg.norm(rotation_vector(np.swapaxes(a, -1, -2) @ b), axis=-1)
+
+
+def smooth_path(world_from_camera: FloatArray, window: int, cuts: Iterable[int] = ()) -> FloatArray:
+    """Average a camera path (T, 4, 4) over `window` frames, shot by shot.
+
+    The average is taken of the head as the camera sees it (its rotation and its place), which for a head
+    that turns before a still camera keeps it in place; averaging camera positions would pull it closer.
+    An even window is widened to the next odd one; 1 returns a copy.
+    """
+    if window < 1:
+        raise ValueError(f"window must be at least 1 frame, not {window}")
+    head = invert(np.asarray(world_from_camera, dtype=np.float64))
+    kernel = np.ones(2 * (window // 2) + 1)
+    rotation = nearest_rotation(filter_over_time(head[:, :3, :3], kernel, cuts))
+    translation = filter_over_time(head[:, :3, 3], kernel, cuts)
+    return invert(make_transform(rotation, translation)).astype(world_from_camera.dtype)
+
+
+def loop_indices(count: int, length: int, start: int = 0) -> NDArray[np.int64]:
+    """Return `count` frame numbers that play `length` frames forth and back for ever, without a jump.
+
+    `loop_indices(7, 3)` is 0 1 2 1 0 1 2: the turning frames are not repeated.
+    """
+    if length < 1:
+        raise ValueError("a path needs at least one frame")
+    period = max(1, 2 * (length - 1))
+    steps = (np.arange(count, dtype=np.int64) + start) % period
+    return np.where(steps < length, steps, period - steps)
+
+
+def _stack(parts: list[Any]) -> Any:
+    if isinstance(parts[0], np.ndarray):
+        return np.stack(parts, axis=-1)
+    import torch
+
+    return torch.stack(parts, dim=-1)
+
+
+def _transpose(matrices: Any) -> Any:
+    return np.swapaxes(matrices, -1, -2) if isinstance(matrices, np.ndarray) else matrices.transpose(-1, -2)
