@@ -5,7 +5,7 @@ Every picture is (H, W, 3) uint8 RGB, every animation (T, H, W, 3). OpenCV and m
 Convention:
     `points` (68, 3) stand in the head's frame: x right, y up, z to the viewer, in eye distances of the mean face;
     `points` (68, 2) are pixels of the canvas, origin at the top-left corner. `landmarks` (T, 68, 3) are, here as
-    everywhere, ten times the offset from the mean face; `head_points` turns them into points.
+    everywhere, ten times the offset from the mean face; `utils.landmarks.from_offsets` turns them into points.
 """
 
 from __future__ import annotations
@@ -15,16 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from utils.landmarks import EDGES, GROUPS, MEAN_FACE, from_offsets, mouth_opening
+
 Image = np.ndarray
 Colour = tuple[int, int, int]
 
-GROUPS: dict[str, slice] = {
-    "jaw": slice(0, 17),
-    "brows": slice(17, 27),
-    "nose": slice(27, 36),
-    "eyes": slice(36, 48),
-    "mouth": slice(48, 68),
-}
 GROUP_COLOURS: dict[str, Colour] = {
     "jaw": (70, 90, 200),
     "brows": (125, 80, 165),
@@ -44,33 +39,12 @@ WHITE: Colour = (255, 255, 255)
 INK: Colour = (40, 40, 40)
 
 
-def head_points(landmarks: np.ndarray) -> np.ndarray:
-    """Turn `landmarks` (..., 68, 3), tenths of an eye distance off the mean face, into points in the head's frame."""
-    from utils.landmarks import MEAN_FACE
-
-    return (MEAN_FACE + np.asarray(landmarks, dtype=np.float32) / 10.0).astype(np.float32)
-
-
 def as_landmarks(values: np.ndarray) -> np.ndarray:
     """Return (T, 68, 3) from any layout in use: (T, 68, 3), (68, 3), or GeneFace's (1, T, 204) and (T, 204)."""
     values = np.asarray(values, dtype=np.float32)
     if values.shape[-2:] == (68, 3) or values.shape[-1:] == (204,):
         return values.reshape(-1, 68, 3)
     raise ValueError(f"landmarks of shape {values.shape}: need (T, 68, 3), (T, 204) or (1, T, 204)")
-
-
-def lip_opening(landmarks: np.ndarray) -> np.ndarray:
-    """Measure the gap of the inner lips, (..., 68, 3) tenths of an eye distance off the mean face -> (...,) eye distances."""
-    points = head_points(landmarks)
-    return np.linalg.norm(points[..., [61, 62, 63], :] - points[..., [67, 66, 65], :], axis=-1).mean(axis=-1)
-
-
-def edge_list() -> list[tuple[int, int]]:
-    """List the lines of the 68-point drawing as pairs of point numbers (from 0)."""
-    from utils.landmarks import EDGES
-
-    pairs = np.asarray(EDGES, dtype=int).reshape(-1, 2)
-    return [(int(a), int(b)) for a, b in pairs]
 
 
 def group_of(index: int) -> str:
@@ -123,7 +97,7 @@ def draw_landmarks(
     fixed = np.clip(np.round((pixels - 0.5) * 8), -(2**18), 2**18).astype(int)
     thick = max(1, round(side / 300))
     if lines:
-        for a, b in edge_list():
+        for a, b in EDGES:
             ink = colour or GROUP_COLOURS[group_of(max(a, b))]
             cv2.line(picture, tuple(fixed[a].tolist()), tuple(fixed[b].tolist()), ink, thick, cv2.LINE_AA, 3)
     if dots:
@@ -163,9 +137,7 @@ def fit(picture: Image, height: int, width: int) -> Image:
 
     picture = np.asarray(picture)
     if picture.dtype != np.uint8:
-        picture = np.clip(picture * (255.0 if picture.max(initial=0) <= 1.0 else 1.0), 0, 255).astype(
-            np.uint8
-        )
+        picture = np.clip(picture * (255.0 if picture.max(initial=0) <= 1.0 else 1.0), 0, 255).astype(np.uint8)
     if picture.ndim == 2:
         picture = np.repeat(picture[..., None], 3, axis=-1)
     if picture.shape[:2] == (height, width):
@@ -219,11 +191,7 @@ def contact_sheet(
     for start in range(0, len(cells), columns):
         row = cells[start : start + columns]
         row += [blank(*cells[0].shape[:2])] * (columns - len(row))
-        rows.append(
-            np.concatenate(
-                [np.pad(c, ((0, gap), (0, gap), (0, 0)), constant_values=255) for c in row], axis=1
-            )
-        )
+        rows.append(np.concatenate([np.pad(c, ((0, gap), (0, gap), (0, 0)), constant_values=255) for c in row], axis=1))
     return np.concatenate(rows)[: -gap or None, : -gap or None]
 
 
@@ -244,7 +212,7 @@ def draw_sequences(
         numbered: Write the points' numbers.
         lines: Join the points.
     """
-    points = {name: head_points(as_landmarks(values)) for name, values in sequences.items()}
+    points = {name: from_offsets(as_landmarks(values)) for name, values in sequences.items()}
     for index in range(max((len(values) for values in points.values()), default=0)):
         faces = {name: values[min(index, len(values) - 1)] for name, values in points.items()}
         if overlaid:
@@ -261,9 +229,7 @@ def _overlaid(faces: Mapping[str, np.ndarray], size: int, numbered: bool, lines:
     picture = blank(size)
     for order, (name, face) in enumerate(faces.items()):
         colour = SEQUENCE_COLOURS[order % len(SEQUENCE_COLOURS)]
-        picture = draw_landmarks(
-            face, size, colour, numbered=numbered, lines=lines, canvas=picture, dots=order == 0
-        )
+        picture = draw_landmarks(face, size, colour, numbered=numbered, lines=lines, canvas=picture, dots=order == 0)
         scale = max(0.35, size / 640)
         place = (6, round((order + 1) * 32 * scale) + 2)
         name = name.encode("ascii", "replace").decode()
@@ -335,13 +301,13 @@ def plot_lip_opening(sequences: Mapping[str, np.ndarray], title: str = "lip open
 
     With two or more, the title gives each one's correlation with the first over the frames they share.
     """
-    curves = {name: lip_opening(as_landmarks(values)) for name, values in sequences.items()}
+    curves = {name: mouth_opening(as_landmarks(values)) for name, values in sequences.items()}
     first = next(iter(curves.values()))
     for name, values in list(curves.items())[1:]:
         n = min(len(first), len(values))
         if n > 2 and first[:n].std() > 0 and values[:n].std() > 0:
             title += f"   r({name}) = {np.corrcoef(first[:n], values[:n])[0, 1]:.2f}"
-    return plot_curves(curves, title, ylabel="eye distances")
+    return plot_curves(curves, title, ylabel="tenths of an eye distance")
 
 
 class Mesh(NamedTuple):
@@ -356,9 +322,7 @@ def landmark_mesh(landmarks: np.ndarray) -> Mesh:
     """Turn one frame of `landmarks` (68, 3) into a coloured surface, the mouth left open."""
     from matplotlib.tri import Triangulation
 
-    from utils.landmarks import MEAN_FACE
-
-    points = head_points(landmarks).reshape(68, 3)
+    points = from_offsets(landmarks).reshape(68, 3)
     triangles = Triangulation(MEAN_FACE[:, 0], MEAN_FACE[:, 1]).triangles
     inner = (triangles >= 60).all(axis=1)
     colours = np.array([GROUP_COLOURS[group_of(index)] for index in range(68)], np.uint8)
