@@ -1,0 +1,183 @@
+"""Checkpoints: where they lie, how they are written, chosen and read.
+
+`checkpoints/<exp>/model_ckpt_steps_<n>.ckpt` and `last.ckpt`, written aside and renamed, read with
+`weights_only=True`. `checkpoints.json` beside them keeps each one's validation figures, so that the best is chosen
+by number and not by hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from utils.config import ROOT
+from utils.errors import DataError
+
+if TYPE_CHECKING:
+    from tasks.task import Task
+
+log = logging.getLogger(__name__)
+Steps = int | Literal["last", "best"]
+INDEX = "checkpoints.json"
+
+
+def work_dir_of(exp_name: str | Path) -> Path:
+    """Return the folder of a run; `May/postnet` and `checkpoints/May/postnet` mean the same."""
+    path = Path(exp_name)
+    if path.is_absolute() or path.parts[:1] in (("."), ("..",)):
+        return path
+    parts = path.parts[1:] if path.parts and path.parts[0] == "checkpoints" else path.parts
+    base = Path("checkpoints") if Path("checkpoints").is_dir() else ROOT / "checkpoints"
+    return base.joinpath(*parts)
+
+
+def checkpoint_files(work_dir: Path) -> dict[int, Path]:
+    """Map the number of updates to the checkpoint file, ascending."""
+    found = {}
+    for path in Path(work_dir).glob("model_ckpt_steps_*.ckpt"):
+        if match := re.fullmatch(r"model_ckpt_steps_(\d+)\.ckpt", path.name):
+            found[int(match[1])] = path
+    return dict(sorted(found.items()))
+
+
+def read_index(work_dir: Path) -> dict[int, dict[str, float]]:
+    """Read the validation figures of each checkpoint; empty when there are none."""
+    try:
+        raw = json.loads((Path(work_dir) / INDEX).read_text())
+        return {int(step): dict(figures) for step, figures in raw.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON aside and rename it."""
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(json.dumps(value, indent=1) + "\n")
+    os.replace(aside, path)
+
+
+def best_step(work_dir: Path, key: str, mode: str) -> int | None:
+    """Return the step whose validation figure `key` is best among the checkpoints that exist."""
+    files, index = checkpoint_files(work_dir), read_index(work_dir)
+    rated = {step: figures[key] for step, figures in index.items() if step in files and key in figures}
+    rated = {step: value for step, value in rated.items() if value == value}
+    if not rated:
+        return None
+    return (min if mode == "min" else max)(rated, key=lambda step: (rated[step], -step if mode == "max" else step))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read one checkpoint file without running code from it.
+
+    Raises:
+        DataError: It is damaged, or not a checkpoint of this project.
+    """
+    import torch
+
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise DataError(f"No checkpoint at {path}.") from None
+    except Exception as error:  # a damaged file fails in many ways, none of them ours to enumerate
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise DataError(f"{path} is damaged or not a checkpoint ({reason}).") from None
+    if not isinstance(checkpoint, dict) or "vizeme" not in checkpoint or "state_dict" not in checkpoint:
+        raise DataError(f"{path} is not a checkpoint of this project. Import it: python tasks/import_checkpoint.py {path}")
+    return checkpoint
+
+
+def newest_sound(work_dir: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the newest checkpoint that can be read; a damaged one is named and passed over."""
+    for path in reversed(checkpoint_files(work_dir).values()):
+        try:
+            return path, read_checkpoint(path)
+        except DataError as error:
+            log.warning("%s Using the one before.", error)
+    return None
+
+
+def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, str] | None = None) -> Path:
+    """Choose a checkpoint file of a run.
+
+    Raises:
+        DataError: The run has none, or not that one.
+    """
+    work_dir = Path(work_dir)
+    if work_dir.is_file():
+        return work_dir
+    files = checkpoint_files(work_dir)
+    if not files:
+        raise DataError(f"No checkpoint in {work_dir}. Train it first: python tasks/run.py --config=... --exp_name={_exp(work_dir)}")
+    if steps == "last":
+        sound = newest_sound(work_dir)
+        if sound is None:
+            raise DataError(f"No checkpoint in {work_dir} can be read.")
+        return sound[0]
+    if steps == "best":
+        key, mode = monitor or _monitor(work_dir)
+        best = best_step(work_dir, key, mode)
+        return files[best] if best is not None else find_checkpoint(work_dir, "last")
+    if int(steps) not in files:
+        raise DataError(f"No checkpoint at step {steps} in {work_dir}. There are: {', '.join(map(str, files))}.")
+    return files[int(steps)]
+
+
+def _exp(work_dir: Path) -> str:
+    parts = work_dir.parts
+    return str(Path(*parts[parts.index("checkpoints") + 1 :])) if "checkpoints" in parts[:-1] else str(work_dir)
+
+
+def _monitor(work_dir: Path) -> tuple[str, str]:
+    import yaml
+
+    try:
+        saved = yaml.safe_load((work_dir / "config.yaml").read_text())
+        return saved["valid_monitor_key"], saved["valid_monitor_mode"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return "val/total_loss", "min"
+
+
+def finished_updates(work_dir: Path) -> int:
+    """Return how many updates the newest checkpoint of a run has seen; 0 when there is none."""
+    return max(checkpoint_files(work_dir), default=0)
+
+
+def load_task(
+    exp: str | Path, steps: Steps = "last", device: str = "cpu", settings: dict[str, Any] | None = None
+) -> Task:
+    """Load a trained task in eval mode.
+
+    Args:
+        exp: Name of the run, its folder, or a checkpoint file.
+        steps: `last`, `best` (by the run's own validation figure), or a number of updates.
+        settings: Laid over the saved recipe; meant for settings of inference, which leave the network alone.
+
+    Raises:
+        DataError: There is no such checkpoint, or it is damaged.
+    """
+    from tasks.registry import task_class
+
+    path = Path(exp) if Path(exp).is_file() else find_checkpoint(work_dir_of(exp), steps)
+    checkpoint = read_checkpoint(path)
+    recipe = {**checkpoint["vizeme"]["recipe"], **(settings or {})}
+    kind = task_class(recipe["task_cls"])
+    known = kind.schema.model_fields
+    task = kind({name: value for name, value in recipe.items() if name in known})
+    task.load_state_dict(checkpoint["state_dict"])
+    task.updates = int(checkpoint["vizeme"]["updates"])
+    task.data_fingerprint = str(checkpoint["vizeme"].get("data_fingerprint", ""))
+    task.work_dir = path.parent
+    task.on_load_extra(checkpoint["vizeme"].get("extra", {}))
+    task.source = {"path": str(path), "updates": task.updates, "sha256": sha256(path)}
+    return task.to(device).eval()
+
+
+def sha256(path: Path) -> str:
+    """Return the hex digest of a file."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,34 @@
+"""The table of tasks: a name in a recipe -> a class, imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from utils.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from tasks.task import Task
+
+TASKS: dict[str, tuple[str, str]] = {
+    "syncnet": ("tasks.syncnet:SyncNetTask", "do a mouth and a sound belong together?"),
+    "lm3d_vae_sync": ("tasks.lm3d_vae_sync:Lm3dVaeSyncTask", "speech to 3-D landmarks, any speaker"),
+    "postnet": ("tasks.postnet:PostnetTask", "landmarks of any speaker to the target person's"),
+    "lm3d_nerf": ("tasks.lm3d_nerf:Lm3dNerfTask", "landmarks to the person's head"),
+    "lm3d_nerf_torso": ("tasks.lm3d_nerf_torso:Lm3dNerfTorsoTask", "head and torso in one picture"),
+}
+"""Task name -> ("module:Class", one line of help)."""
+
+
+def task_class(name: str) -> type[Task]:
+    """Import and return the task class called `name`.
+
+    Raises:
+        ConfigError: No task has that name; the nearest one is named.
+    """
+    if name not in TASKS:
+        guess = nearest(name, TASKS)
+        hint = f" Did you mean '{guess}'?" if guess else ""
+        raise ConfigError(f"No task is called '{name}'.{hint} Known: {', '.join(TASKS)}.")
+    module, _, attribute = TASKS[name][0].partition(":")
+    return getattr(importlib.import_module(module), attribute)

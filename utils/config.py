@@ -1,0 +1,303 @@
+"""Recipes and settings: strict YAML in, one frozen and typed object out.
+
+A recipe is a YAML mapping that may name one or several `base_config` files. Mappings merge over their base, lists
+replace. What is wrong is said all at once, with the file and the nearest known name.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from utils.errors import ConfigError, nearest
+
+ROOT = Path(__file__).resolve().parents[1]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Config(BaseModel):
+    """A closed, frozen group of settings; the string under a field is its `--help`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+@dataclass
+class Recipe:
+    """A recipe as read: merged values, the files it came from, and where each key was last set.
+
+    Attributes:
+        path: The file that was asked for.
+        values: Merged settings, `base_config` taken out.
+        chain: Every file read, bases first.
+        origins: Dotted key -> the file that set it last.
+        problems: What is wrong with the files themselves, one line each.
+    """
+
+    path: Path
+    values: dict[str, Any] = field(default_factory=dict)
+    chain: list[Path] = field(default_factory=list)
+    origins: dict[str, Path] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Read YAML as SafeLoader does, but refuse repeated keys, and read 5e-4 as a number."""
+
+
+def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Hashable, Any]:
+    seen: dict[Hashable, Any] = {}
+    for key_node, value_node in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            raise yaml.constructor.ConstructorError(None, None, "'<<' is not used here; use base_config", key_node.start_mark)
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str):
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is not a name", key_node.start_mark)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"'{key}' is given twice", key_node.start_mark)
+        seen[key] = loader.construct_object(value_node, deep=True)
+    return seen
+
+
+def _no_alias(loader: _StrictLoader, parent: Any, index: Any) -> Any:
+    if loader.check_event(yaml.events.AliasEvent):
+        event = loader.peek_event()
+        raise yaml.composer.ComposerError(None, None, "anchors and aliases are not used here", event.start_mark)
+    return yaml.SafeLoader.compose_node(loader, parent, index)
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)  # type: ignore[type-var]
+_StrictLoader.compose_node = _no_alias  # type: ignore[method-assign,assignment]
+
+
+def read_yaml(text: str, where: str) -> Any:
+    """Read one YAML document strictly.
+
+    Raises:
+        ConfigError: It is not YAML, or repeats a key; with the line.
+    """
+    try:
+        return yaml.load(text, _StrictLoader)  # noqa: S506 -- a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(f"{where}{line}: {problem}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def show_path(path: Path) -> str:
+    """Write a path as a person would: relative to the repository when it lies inside."""
+    try:
+        return str(path.resolve().relative_to(ROOT))
+    except ValueError:
+        return str(path)
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a recipe and all its bases; what is wrong with the files is kept in `problems`.
+
+    Raises:
+        ConfigError: There is no such recipe; the nearest one is named.
+    """
+    path = Path(path)
+    if not path.is_file() and (ROOT / path).is_file():
+        path = ROOT / path
+    if not path.is_file():
+        known = [show_path(p) for p in sorted((ROOT / "egs").rglob("*.yaml"))]
+        guess = nearest(str(path), known)
+        raise ConfigError(f"No recipe at {path}." + (f" Did you mean {guess}?" if guess else " See egs/ for recipes."))
+    recipe = Recipe(path)
+    recipe.values = _load(path, recipe, ())
+    return recipe
+
+
+def _load(path: Path, recipe: Recipe, above: tuple[Path, ...]) -> dict[str, Any]:
+    path = path.resolve()
+    if path in above:
+        loop = " -> ".join(show_path(p) for p in (*above[above.index(path) :], path))
+        recipe.problems.append(f"base_config goes in a circle: {loop}")
+        return {}
+    try:
+        own = read_yaml(path.read_text(encoding="utf-8"), show_path(path))
+    except (ConfigError, UnicodeDecodeError, OSError) as error:
+        recipe.problems.append(str(error))
+        return {}
+    if own is None:
+        own = {}
+    if not isinstance(own, dict):
+        recipe.problems.append(f"{show_path(path)}: a recipe is a mapping 'name: value', not a {type(own).__name__}")
+        return {}
+    merged: dict[str, Any] = {}
+    bases = own.pop("base_config", [])
+    for base in [bases] if isinstance(bases, str) else bases or []:
+        if not isinstance(base, str):
+            recipe.problems.append(f"{show_path(path)}: base_config holds {base!r}, which is not a path")
+            continue
+        target = (path.parent if base.startswith(".") else ROOT) / base
+        if not target.is_file():
+            guess = nearest(base, [show_path(p) for p in (ROOT / "egs").rglob("*.yaml")])
+            hint = f"; did you mean {guess}?" if guess else ""
+            recipe.problems.append(f"{show_path(path)}: base_config {base} does not exist{hint}")
+            continue
+        merged = merge(merged, _load(target, recipe, (*above, path)))
+    for key in _dotted(own):
+        recipe.origins[key] = path
+    recipe.chain.append(path)
+    return merge(merged, own)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay `over` on `base`: mappings merge, all else replaces."""
+    out = dict(base)
+    for key, value in over.items():
+        old = out.get(key)
+        out[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return out
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{key}.")
+
+
+def split_hparams(text: str) -> list[str]:
+    """Split "a=1,b=[1,2],c='x,y'" at the commas that stand outside brackets and quotes."""
+    parts, depth, quote, start = [], 0, "", 0
+    for i, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "[{(":
+            depth += 1
+        elif char in "]})":
+            depth -= 1
+        elif char == "," and depth <= 0:
+            parts.append(text[start:i])
+            start = i + 1
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """Read "b.c=2" as the dotted name and its YAML value.
+
+    Raises:
+        ConfigError: There is no `=`, no name, or the value is not YAML.
+    """
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals or not name:
+        raise ConfigError(f"'{text}' is not a setting; write name=value")
+    return name, _number(read_yaml(value, f"{name}={value}"))
+
+
+def _number(value: Any) -> Any:
+    """Read 5e-4 as a number on the command line, where a person means it as one."""
+    if isinstance(value, str):
+        try:
+            return float(value) if value.strip().lower().lstrip("+-")[:1].isdigit() else value
+        except ValueError:
+            return value
+    return value
+
+
+def set_dotted(values: dict[str, Any], name: str, value: Any) -> None:
+    """Set `values["b"]["c"]` for the name "b.c"."""
+    *outer, last = name.split(".")
+    for key in outer:
+        inner = values.get(key)
+        values[key] = dict(inner) if isinstance(inner, Mapping) else {}
+        values = values[key]
+    values[last] = value
+
+
+def parse(
+    schema: type[ConfigT],
+    raw: Mapping[str, Any],
+    path: Path,
+    *,
+    origins: Mapping[str, Path] | None = None,
+    problems: list[str] | None = None,
+) -> ConfigT:
+    """Check `raw` against `schema` and freeze it.
+
+    Args:
+        origins: Dotted key -> file, to name the base that holds a mistake.
+        problems: Mistakes already found in the files, said together with those found here.
+
+    Raises:
+        ConfigError: With every mistake at once, the value, and the nearest known name.
+    """
+    lines = list(problems or [])
+    found: ConfigT | None = None
+    try:
+        found = schema.model_validate(dict(raw))
+    except ValidationError as error:
+        for item in error.errors():
+            name = ".".join(str(part) for part in item["loc"]) or "(whole)"
+            if item["type"] == "extra_forbidden":
+                group = _group(schema, item["loc"][:-1])
+                guess = nearest(str(item["loc"][-1]), group)
+                text = f"{name}: no such setting" + (f"; write '{guess}'" if guess else "")
+            elif item["type"] == "missing":
+                text = f"{name}: missing; give it a value"
+            else:
+                message = item["msg"]
+                text = f"{name} = {item['input']!r}: {message[0].lower()}{message[1:]}"
+            origin = (origins or {}).get(name)
+            if origin is not None and origin.resolve() != path.resolve():
+                text += f" (in {show_path(origin)})"
+            lines.append(text)
+    if lines or found is None:
+        body = "\n".join(f"  {line}" for line in lines)
+        raise ConfigError(f"{show_path(path)}: {len(lines)} setting(s) to mend\n{body}")
+    return found
+
+
+def submodel(annotation: Any) -> type[Config] | None:
+    """Return the group of settings inside a field's type, if there is one."""
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, Annotated):
+        for part in typing.get_args(annotation):
+            if (inner := submodel(part)) is not None:
+                return inner
+    return None
+
+
+def _group(schema: type[Config], loc: tuple[int | str, ...]) -> list[str]:
+    for part in loc:
+        info = schema.model_fields.get(str(part))
+        inner = submodel(info.annotation) if info else None
+        if inner is None:
+            return []
+        schema = inner
+    return list(schema.model_fields)
+
+
+def describe(schema: type[Config], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Yield (dotted name, default, help) for every setting of a schema, groups opened."""
+    for name, info in schema.model_fields.items():
+        inner = submodel(info.annotation)
+        if inner is not None:
+            yield from describe(inner, f"{prefix}{name}.")
+            continue
+        default = "required" if info.is_required() else repr(info.get_default(call_default_factory=True))
+        yield f"{prefix}{name}", default, info.description or ""
