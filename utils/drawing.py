@@ -206,7 +206,7 @@ def draw_sequences(
     """Yield one picture a frame of several landmark sequences: in a row, or over each other in different colours.
 
     Args:
-        sequences: Label -> (T, 68, 3) `landmarks` (or GeneFace's (1, T, 204)). The shorter ones stop at their last frame.
+        sequences: Label -> (T, 68, 3) `landmarks` (or (1, T, 204)). The shorter ones stop at their last frame.
         size: Side of one face.
         overlaid: Draw all faces on one square, with a coloured legend, instead of in a row.
         numbered: Write the points' numbers.
@@ -311,7 +311,7 @@ def plot_lip_opening(sequences: Mapping[str, np.ndarray], title: str = "lip open
 
 
 class Mesh(NamedTuple):
-    """What TensorBoard's mesh view takes: vertices (1, N, 3) float32, colours (1, N, 3) uint8, faces (1, M, 3) int32."""
+    """Hold what TensorBoard shows as a mesh: vertices and colours (1, N, 3), faces (1, M, 3)."""
 
     vertices: np.ndarray
     colours: np.ndarray

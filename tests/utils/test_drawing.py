@@ -15,17 +15,21 @@ def talking(frames: int = 6) -> np.ndarray:
 
 def test_a_face_is_drawn_upright_and_in_the_colours_of_its_parts():
     picture = drawing.draw_landmarks(from_offsets(np.zeros((68, 3))), 256)
-    assert picture.shape == (256, 256, 3) and picture.dtype == np.uint8
+    assert picture.shape == (256, 256, 3)
+    assert picture.dtype == np.uint8
     red = (picture[..., 0].astype(int) - picture[..., 2] > 100).nonzero()[0]  # eyes
     green = (picture[..., 1].astype(int) - picture[..., 0] > 60).nonzero()[0]  # mouth, and nose
-    assert len(red) and len(green) and red.max() < green.max()
+    assert len(red)
+    assert len(green)
+    assert red.max() < green.max()
 
 
 def test_pixel_points_land_where_they_are():
     points = np.full((68, 2), 20.5, np.float32)
     picture = drawing.draw_landmarks(points, colour=(255, 0, 0), canvas=np.zeros((40, 40, 3), np.uint8), lines=False)
     rows, columns = picture[..., 0].nonzero()
-    assert abs(rows.mean() - 20) < 0.5 and abs(columns.mean() - 20) < 0.5  # that pixel's centre is (20.5, 20.5)
+    assert abs(rows.mean() - 20) < 0.5
+    assert abs(columns.mean() - 20) < 0.5
 
 
 def test_a_canvas_is_not_painted_on():
@@ -43,7 +47,8 @@ def test_several_sequences_stand_side_by_side_or_over_each_other():
     row = drawing.animate_landmarks(both, 64)
     over = drawing.animate_landmarks(both, 64, overlaid=True)
     assert row.shape[0] == over.shape[0] == 6
-    assert row.shape[2] == 2 * 64 + 4 and over.shape[1:] == (64, 64, 3)
+    assert row.shape[2] == 2 * 64 + 4
+    assert over.shape[1:] == (64, 64, 3)
     assert (over[0] != over[-1]).any()
     assert drawing.animate_landmarks(talking(6), 64, limit=2).shape == (2, 64, 64, 3)
 
@@ -66,16 +71,21 @@ def test_a_contact_sheet_takes_pictures_of_any_kind():
     assert sheet.shape == (84, 124, 3)
     assert sheet[20, 94].tolist() == [255, 255, 255]
     labelled = drawing.contact_sheet(images, ["one", "two", "three"], columns=3, size=30)
-    assert labelled.shape[0] > 30 and labelled.shape[1] == 3 * 45 + 2 * 4
+    assert labelled.shape[0] > 30
+    assert labelled.shape[1] == 3 * 45 + 2 * 4
     assert drawing.grid_of({"true": images, "made": images}, 30).shape[1] == labelled.shape[1]
 
 
 def test_curves_become_a_picture():
     picture = drawing.plot_lip_opening({"true": talking(30), "predicted": talking(20)})
-    assert picture.shape == (300, 900, 3) and picture.dtype == np.uint8 and picture.std() > 5
+    assert picture.shape == (300, 900, 3)
+    assert picture.dtype == np.uint8
+    assert picture.std() > 5
 
 
 def test_the_mesh_is_what_tensorboard_takes():
     mesh = drawing.landmark_mesh(np.zeros((68, 3)))
     assert mesh.vertices.shape == mesh.colours.shape == (1, 68, 3)
-    assert mesh.faces.shape[2] == 3 and 0 <= mesh.faces.min() and mesh.faces.max() < 68
+    assert mesh.faces.shape[2] == 3
+    assert mesh.faces.min() >= 0
+    assert mesh.faces.max() < 68

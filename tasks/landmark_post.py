@@ -1,0 +1,281 @@
+"""Make predicted landmarks fit for the renderer: keep them within what this person's face does, let it blink and rest.
+
+The steps, in GeneFace's order (its setting names are kept; smoothing here runs over time, not across coordinates):
+clamp -> project onto the person's own frames (LLE) -> eyes -> closed mouth in silence -> smoothing. Every step works on
+windows of a few hundred frames, so that an hour of speech needs no more than its own (T, 68, 3) array.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from data_gen.video.dataset import VideoDataset
+from utils.config import Config, Fraction, Weight
+from utils.landmarks import BROWS, EYES, JAW, MOUTH, NOSE, eye_opening, mouth_opening, smooth_over_time
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+UPPER = slice(17, 48)
+"""Brows, nose and eyes: what the voice says nothing about."""
+FACE = slice(0, 48)
+"""All but the mouth."""
+WINDOW = 256
+
+
+class PostSettings(Config):
+    """How predicted landmarks are mended before rendering."""
+
+    infer_lm3d_clamp_std: Weight = 3.0
+    """Keep every coordinate within this many standard deviations of the person's mean (brows and eyes: half of it in x
+    and y); 0 turns it off. Lower it when the mouth opens unnaturally wide."""
+    infer_lm3d_lle_percent: Fraction = 0.0
+    """How far (0..1) points other than the mouth are pulled to combinations of the person's 10 most alike frames."""
+    infer_inject_eye_blink_mode: Literal["none", "gt", "period"] = "gt"
+    """Brows, nose and eyes: `gt` as in the footage whose head pose is shown, `period` a still gaze with one of the
+    person's blinks every few seconds, `none` as predicted from the voice."""
+    infer_eye_blink_ref_frames_start_idx: int | None = None
+    """First frame of the blink that `period` repeats; found in the footage when not given."""
+    infer_eye_blink_ref_frames_end_idx: int | None = None
+    """Frame after the end of that blink."""
+    infer_close_mouth_when_sil: bool = True
+    """Close the mouth in pauses."""
+    infer_sil_ref_frame_idx: int | None = None
+    """Frame whose mouth is the closed one; found in the footage when not given."""
+    infer_sil_db: Annotated[float, Field(lt=0)] = -38.0
+    """A pause is this many decibels below the loud speech of the same sound."""
+    infer_sil_seconds: Annotated[float, Field(gt=0)] = 0.24
+    """Shorter pauses leave the mouth alone."""
+    infer_lm3d_smooth_sigma: Weight = 0.0
+    """Gaussian smoothing over time of all points but the mouth, in frames."""
+    infer_mouth_smooth_sigma: Weight = 0.6
+    """The same for the mouth; more than 1 begins to blur speech."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """What the post-processing knows of one person, taken from the processed video.
+
+    Shapes:
+        database: (N, 68, 3) the person's `landmarks`. mean, std: (68, 3). closed: (68, 3) mouth and jaw at rest.
+        eye_opening: (N,) gap of the lids, tenths of an eye distance. shots: [start, stop) runs without a cut.
+    """
+
+    database: Floats
+    mean: Floats
+    std: Floats
+    closed: Floats
+    eye_opening: Floats
+    shots: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, video: VideoDataset, closed_frame: int | None = None) -> Person:
+        """Read what is needed of a dataset; find the closed mouth unless `closed_frame` names it."""
+        database = video.landmarks
+        if closed_frame is not None:
+            closed = database[min(max(closed_frame, 0), len(database) - 1)]
+        else:
+            quiet = frame_rms(video.audio("rms"), len(database))
+            closed = find_closed_mouth(database, mouth_opening(database), quiet)
+        std = np.maximum(video.landmarks_std, 1e-3)
+        lids = eye_opening(database)
+        return cls(database, video.landmarks_mean, std, closed, lids, video.shots("all"))
+
+
+def frame_rms(rms: np.ndarray, frames: int) -> Floats:
+    """Bring loudness at 50 rows a second to one value a video frame: the louder of its two rows."""
+    rows = np.zeros(2 * frames, np.float32)
+    rows[: min(len(rows), len(rms))] = rms[: len(rows)]
+    return rows.reshape(frames, 2).max(axis=1)
+
+
+def find_closed_mouth(landmarks: Floats, opening: np.ndarray, loudness: np.ndarray) -> Floats:
+    """Find the face at rest: the median of the quiet frames in which the lips are most nearly closed, (68, 3)."""
+    floor = np.quantile(opening, 0.15)
+    quiet = loudness <= max(np.quantile(loudness, 0.95) * 0.03, np.quantile(loudness, 0.02))
+    chosen = (opening <= floor) & quiet
+    if chosen.sum() < 5:
+        chosen = opening <= np.quantile(opening, 0.03)
+    return np.median(landmarks[chosen], axis=0).astype(np.float32)
+
+
+def clamp(landmarks: Floats, person: Person, times_std: float) -> Floats:
+    """Keep landmarks (T, 68, 3) within mean +- times_std * std; brows and eyes at half of it in x and y."""
+    if times_std == 0:
+        return landmarks
+    reach = np.full((68, 3), times_std, np.float32)
+    reach[BROWS, :2] /= 2
+    reach[EYES, :2] /= 2
+    return np.clip(landmarks, person.mean - reach * person.std, person.mean + reach * person.std)
+
+
+def project_on_person(landmarks: Floats, person: Person, percent: float, neighbours: int = 10) -> Floats:
+    """Pull the points that are not the mouth to what the person's own frames can combine to (LLE).
+
+    Each frame is rebuilt from its nearest frames in the person's normalised landmarks with weights that sum to 1; the
+    normal equations are regularised by a thousandth of their trace, since neighbours in a video are nearly equal.
+    """
+    if percent == 0:
+        return landmarks
+    out = landmarks.copy()
+    mean, std = person.mean[FACE], person.std[FACE]
+    base = ((person.database[:, FACE] - mean) / std).reshape(len(person.database), -1)
+    square = (base**2).sum(axis=1)
+    k = min(neighbours, len(base))
+    for start in range(0, len(landmarks), WINDOW):
+        query = ((landmarks[start : start + WINDOW, FACE] - mean) / std).reshape(-1, base.shape[1])
+        distance = square[None] - 2 * query @ base.T
+        near = np.argpartition(distance, k - 1, axis=1)[:, :k]
+        offset = base[near] - query[:, None]
+        gram = offset @ offset.transpose(0, 2, 1)
+        ridge = 1e-3 * np.trace(gram, axis1=1, axis2=2) / k + 1e-6
+        gram = gram + ridge[:, None, None] * np.eye(k, dtype=np.float32)
+        weights = np.linalg.solve(gram, np.ones((len(query), k, 1), np.float32))[..., 0]
+        weights /= weights.sum(axis=1, keepdims=True)
+        rebuilt = np.einsum("tk,tkc->tc", weights, base[near])
+        mixed = (1 - percent) * query + percent * rebuilt
+        out[start : start + WINDOW, FACE] = mixed.reshape(-1, FACE.stop, 3) * std + mean
+    return out
+
+
+def find_blink(person: Person) -> tuple[int, int] | None:
+    """Find the clearest blink in the footage, (start, stop), at most 16 frames; None when nobody blinks."""
+    opening = person.eye_opening
+    wide = float(np.median(opening))
+    best: tuple[float, int, int] | None = None
+    for low, high in person.shots:
+        for centre in range(low + 4, high - 4):
+            around = opening[centre - 1 : centre + 2]
+            if opening[centre] > around.min() or opening[centre] > 0.65 * wide:
+                continue
+            start = max(low, centre - 7)
+            stop = min(high, centre + 9)
+            ends_open = min(opening[start], opening[stop - 1])
+            if ends_open > 0.85 * wide and (best is None or ends_open - opening[centre] > best[0]):
+                best = (float(ends_open - opening[centre]), start, stop)
+    return None if best is None else best[1:]
+
+
+def blink_times(frames: int, seed: int, length: int) -> list[int]:
+    """Draw when blinks start: every 2 to 5 seconds, the same for the same seed whatever the length of the speech."""
+    rng = np.random.default_rng([seed, 17])
+    starts: list[int] = []
+    at = int(rng.integers(15, 60))
+    while at + length <= frames:
+        starts.append(at)
+        at += length + int(rng.integers(50, 125))
+    return starts
+
+
+def move_eyes(landmarks: Floats, person: Person, frame_ids: Ints, settings: PostSettings, seed: int) -> Floats:
+    """Give brows, nose and eyes their motion by `infer_inject_eye_blink_mode`; `frame_ids` (T,): the footage shown."""
+    mode = settings.infer_inject_eye_blink_mode
+    if mode == "none":
+        return landmarks
+    out = landmarks.copy()
+    if mode == "gt":
+        out[:, UPPER] = person.database[frame_ids][:, UPPER]
+        return out
+    wide = person.eye_opening >= np.quantile(person.eye_opening, 0.3)
+    rest = np.median(person.database[wide][:, UPPER], axis=0)
+    sway = person.database[frame_ids][:, UPPER]
+    out[:, UPPER] = rest
+    out[:, NOSE] = sway[:, NOSE.start - UPPER.start : NOSE.stop - UPPER.start]
+    given = (settings.infer_eye_blink_ref_frames_start_idx, settings.infer_eye_blink_ref_frames_end_idx)
+    span = find_blink(person) if None in given else (int(given[0] or 0), int(given[1] or 0))
+    if span is None or span[1] - span[0] < 3:
+        return out
+    blink = person.database[span[0] : span[1], EYES]
+    edge = np.linspace(0, 1, len(blink))[:, None, None]
+    motion = blink - ((1 - edge) * blink[0] + edge * blink[-1])
+    for start in blink_times(len(out), seed, len(motion)):
+        out[start : start + len(motion), EYES] += motion
+    return out
+
+
+def silence_weight(rms: np.ndarray, frames: int, settings: PostSettings) -> Floats:
+    """Tell how much the mouth rests in each frame, (T,) from 0 (speaks) to 1 (pause), with soft edges of 4 frames.
+
+    Args:
+        rms: (2T,) loudness of the sound, 50 rows a second.
+        frames: T.
+        settings: How quiet and how long a pause is.
+    """
+    loud = frame_rms(rms, frames)
+    if not len(loud) or loud.max() <= 1e-5:
+        return np.ones(frames, np.float32)
+    threshold = max(float(np.quantile(loud, 0.95)) * 10 ** (settings.infer_sil_db / 20), 1e-5)
+    quiet = loud < threshold
+    long_enough = max(1, round(settings.infer_sil_seconds * 25))
+    weight = np.zeros(frames, np.float32)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet.astype(np.int8), [0]])))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if stop - start >= long_enough:
+            weight[start:stop] = 1
+    return ramp(weight, 4)
+
+
+def ramp(weight: Floats, frames: int) -> Floats:
+    """Turn steps 0 -> 1 into half cosines that begin inside the pause, so that speech itself is not touched."""
+    inside = np.concatenate([np.zeros(1, bool), weight > 0, np.zeros(1, bool)])
+    if weight[:1].sum():
+        inside[0] = True
+    if weight[-1:].sum():
+        inside[-1] = True
+    index = np.arange(len(inside))
+    outside = np.flatnonzero(~inside)
+    if not len(outside):
+        return np.ones_like(weight)
+    after = np.searchsorted(outside, index, side="right") - 1
+    before = np.minimum(after + 1, len(outside) - 1)
+    left = np.where(after >= 0, index - outside[np.maximum(after, 0)], len(inside))
+    right = np.where(outside[before] > index, outside[before] - index, len(inside))
+    depth = np.where(inside, np.minimum(left, right), 0)
+    soft = 0.5 - 0.5 * np.cos(np.pi * np.clip(depth / (frames + 1), 0, 1))
+    return soft[1:-1].astype(np.float32)
+
+
+def close_mouth(landmarks: Floats, person: Person, weight: Floats) -> Floats:
+    """Move mouth and jaw to the person's closed mouth by `weight` (T,)."""
+    out = landmarks.copy()
+    mix = weight[:, None, None]
+    for part in (MOUTH, JAW):
+        out[:, part] = (1 - mix) * landmarks[:, part] + mix * person.closed[part]
+    return out
+
+
+def post_process(
+    landmarks: Floats,
+    person: Person,
+    frame_ids: Ints,
+    rms: np.ndarray,
+    settings: PostSettings,
+    seed: int = 0,
+) -> Floats:
+    """Run all steps over predicted landmarks.
+
+    Args:
+        landmarks: (T, 68, 3) predicted, tenths of an eye distance.
+        person: What their footage says.
+        frame_ids: (T,) the footage frame whose head pose each output frame shows.
+        rms: (2T,) loudness of the sound, 50 rows a second.
+        settings: What to do.
+        seed: Decides when `period` blinks.
+
+    Returns:
+        (T, 68, 3) float32.
+    """
+    out = clamp(np.asarray(landmarks, np.float32), person, settings.infer_lm3d_clamp_std)
+    out = project_on_person(out, person, settings.infer_lm3d_lle_percent)
+    out = move_eyes(out, person, frame_ids, settings, seed)
+    if settings.infer_close_mouth_when_sil:
+        out = close_mouth(out, person, silence_weight(rms, len(out), settings))
+    out = out.copy() if out is landmarks else out
+    out[:, FACE] = smooth_over_time(out[:, FACE], settings.infer_lm3d_smooth_sigma)
+    out[:, MOUTH] = smooth_over_time(out[:, MOUTH], settings.infer_mouth_smooth_sigma)
+    return out
