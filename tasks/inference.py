@@ -1,0 +1,357 @@
+"""From a sound to landmarks, from landmarks to frames, from frames to a file: the pieces that --infer and TalkingHead use.
+
+Everything is a stream. The sound lies on the disk and is read in windows of half a minute; frames go to the encoder as
+they are rendered. What grows with the length of the speech is one (T, 68, 3) array, about 1.2 MB a minute.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_gen.video.dataset import VideoDataset, open_video
+from tasks.landmark_post import Floats, Ints, Person, PostSettings, post_process
+from utils.config import Count, Positive, Weight
+from utils.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from tasks.task import Task
+
+log = logging.getLogger(__name__)
+RATE, HOP, FPS = 16_000, 640, 25
+"""Samples a second, samples a video frame, video frames a second."""
+WINDOW, MARGIN, FADE = 750, 125, 10
+"""Frames that audio-to-landmarks sees at once (30 s), what it sees before and after those it keeps, cross-fade."""
+
+
+class InferSettings(PostSettings):
+    """What --infer reads and writes, and how; GeneFace's names."""
+
+    infer_audio_source_name: str = ""
+    """The sound to speak: any file that ffmpeg reads."""
+    infer_cond_name: str = ""
+    """Landmarks to render: the .npy that infer_postnet.sh wrote, [1, T, 204] or [T, 68, 3]."""
+    infer_out_npy_name: str = ""
+    """Where the landmarks go (.npy)."""
+    infer_out_video_name: str = ""
+    """Where the video goes (.mp4)."""
+    infer_c2w_name: str = ""
+    """Camera poses to use in place of the footage's: .npy, [1, T, 3, 4] or [T, 4, 4], camera in the head's frame."""
+    infer_scale_factor: Positive = 1.0
+    """Size of the rendered picture relative to the footage."""
+    infer_smooth_camera_path: bool = True
+    """Average the head's motion over a few frames."""
+    infer_smooth_camera_path_kernel_size: Count = 7
+    """Over how many frames."""
+    infer_temperature: Weight = 0.0
+    """How freely audio-to-landmarks varies: 0 gives the likeliest motion, 1 a different one for every seed."""
+    infer_compile: bool = False
+    """Compile the renderer first (20-40 s): faster for speeches of more than a minute; needs a C++ compiler."""
+
+
+class LandmarkPredictor(Protocol):
+    """What `postnet` gives."""
+
+    def predict(self, audio: Any, *args: Any, **settings: Any) -> Any:
+        """Turn features (2T, C) into landmarks (T, 68, 3)."""
+        ...
+
+
+class Sound:
+    """Hold any sound as 16 kHz mono on the disk and read pieces of it; memory does not grow with its length.
+
+    Use it in a `with` block; the copy is deleted at the end, nothing is written beside the user's file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.samples = 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._data: NDArray[np.int16] = np.zeros(0, np.int16)
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="vizeme-")
+        try:
+            self._convert(Path(self._folder.name) / "sound.s16")
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        return self
+
+    def _convert(self, target: Path) -> None:
+        from utils.ffmpeg import Stream, existing_file, input_arguments
+
+        file = existing_file(self.path)
+        arguments = [*input_arguments(file), "-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1"]
+        arguments += ["-af", f"aresample={RATE}:async=1:first_pts=0", "-f", "s16le", "pipe:1"]
+        block = bytearray(1 << 20)
+        with Stream(arguments) as stream, target.open("wb") as out:
+            while filled := stream.read_into(memoryview(block)):
+                out.write(memoryview(block)[:filled])
+            if stream.finish() != 0:
+                reason = stream.last_message()
+                if "matches no streams" in reason or "not contain any stream" in reason:
+                    raise DataError(f"{self.path} has no sound.")
+                raise DataError(f"{self.path} could not be read as sound: {reason}")
+        self.samples = target.stat().st_size // 2
+        if not self.samples:
+            raise DataError(f"{self.path} holds no sound (0 samples).")
+        self._data = np.memmap(target, np.int16, mode="r")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._data = np.zeros(0, np.int16)
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    @property
+    def frames(self) -> int:
+        """Count the video frames that the sound lasts, the last one begun included."""
+        return -(-self.samples // HOP)
+
+    def read(self, start: int, stop: int) -> Floats:
+        """Return the samples of video frames [start, stop), float32; silence beyond the end."""
+        piece = self._data[start * HOP : stop * HOP].astype(np.float32) / 32768
+        return np.pad(piece, (0, (stop - start) * HOP - len(piece)))
+
+    def rms(self) -> Floats:
+        """Return the loudness of the whole sound, (2T,), 50 rows a second."""
+        from utils.audio import audio_features
+
+        spans = [(start, min(start + 2000, self.frames)) for start in range(0, self.frames, 2000)]
+        parts = [audio_features(self.read(a, b), "rms", b - a) for a, b in spans]
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def spans(frames: int, window: int = WINDOW, margin: int = MARGIN) -> Iterator[tuple[int, int, int]]:
+    """Yield (start, stop, first): windows that overlap by two margins, and the first frame that is new in each.
+
+    A window's frames before `first` are cross-faded with, or replaced by, those of the window before it; a last
+    window is never short: it reaches back instead.
+    """
+    step = window - 2 * margin
+    first = 0
+    while first < frames:
+        start = max(0, first - margin)
+        stop = start + window
+        if stop >= frames:
+            yield max(0, frames - window), frames, first
+            return
+        yield start, stop, first
+        first = start + margin + step
+
+
+def sound_to_landmarks(task: Any, sound: Sound, *, temperature: float = 0.0, seed: int = 0) -> Floats:
+    """Let a `postnet` task turn a sound into landmarks (T, 68, 3), window by window.
+
+    Windows are half a minute and overlap by ten seconds: each gives its middle, and the seams are cross-faded over
+    0.4 s, so that a long speech has the same landmarks as its pieces.
+    """
+    out = np.zeros((sound.frames, 68, 3), np.float32)
+    for start, stop, first in spans(sound.frames):
+        values = predict_window(task, sound.read(start, stop), stop - start, temperature=temperature, seed=seed)
+        fade = min(FADE, first - start, first)
+        for step in range(fade):
+            share = (step + 1) / (fade + 1)
+            at = first - fade + step
+            out[at] = (1 - share) * out[at] + share * values[at - start]
+        out[first:stop] = values[first - start :]
+    return out
+
+
+def predict_window(task: Any, wav: Floats, frames: int, *, temperature: float, seed: int) -> Floats:
+    """Make the features a `postnet` task wants of one piece of sound and predict its landmarks (frames, 68, 3)."""
+    from utils.audio import audio_features
+
+    audio = audio_features(wav, task.cfg.audio_feature, frames)
+    pitch = audio_features(wav, "pitch_hz", frames) if getattr(task.cfg, "use_pitch", False) else None
+    values = task.predict(audio, pitch_hz=pitch, temperature=temperature, seed=seed)
+    return np.asarray(values, np.float32).reshape(frames, 68, 3)
+
+
+def head_motion(video: VideoDataset, frames: int, settings: InferSettings) -> tuple[Ints, Floats]:
+    """Choose the footage behind each output frame: the longest shot, played forth and back without a jump.
+
+    Returns:
+        frame_ids (T,) of the footage, world_from_camera (T, 4, 4) smoothed.
+    """
+    from utils.camera import loop_indices, smooth_path
+
+    start, stop = max(video.shots("all"), key=lambda shot: (shot[1] - shot[0], -shot[0]))
+    path = video.world_from_camera[start:stop]
+    if settings.infer_smooth_camera_path:
+        path = smooth_path(path, settings.infer_smooth_camera_path_kernel_size)
+    steps = loop_indices(frames, stop - start)
+    poses = path[steps]
+    if settings.infer_c2w_name:
+        poses = read_poses(settings.infer_c2w_name)[loop_indices(frames, len(read_poses(settings.infer_c2w_name)))]
+    return start + steps, np.ascontiguousarray(poses, dtype=np.float32)
+
+
+def read_poses(path: str) -> Floats:
+    """Read camera poses (T, 4, 4) from an .npy of [1, T, 3, 4], [T, 3, 4] or [T, 4, 4]."""
+    if not Path(path).is_file():
+        raise DataError(f"No camera poses at {path} (infer_c2w_name).")
+    try:
+        poses = np.load(path, allow_pickle=False).astype(np.float32)
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path}: {error}") from None
+    if poses.ndim == 4 and len(poses) == 1:
+        poses = poses[0]
+    if poses.ndim != 3 or poses.shape[1:] not in ((3, 4), (4, 4)) or not len(poses):
+        raise DataError(f"{path} has shape {poses.shape}: camera poses are [1, T, 3, 4] or [T, 4, 4].")
+    full = np.tile(np.eye(4, dtype=np.float32), (len(poses), 1, 1))
+    full[:, :3] = poses[:, :3]
+    return full
+
+
+def render_landmarks(
+    task: Any,
+    video: VideoDataset,
+    landmarks: Floats,
+    rms: NDArray[np.floating[Any]],
+    settings: InferSettings,
+    seed: int,
+) -> Iterator[NDArray[np.uint8]]:
+    """Mend predicted landmarks (T, 68, 3) and yield the rendered frames (H, W, 3) one by one."""
+    frame_ids, poses = head_motion(video, len(landmarks), settings)
+    person = Person.of(video, settings.infer_sil_ref_frame_idx)
+    mended = post_process(landmarks, person, frame_ids, rms, settings, seed)
+    yield from task.render(mended, poses, frame_ids, scale=settings.infer_scale_factor, compile=settings.infer_compile)
+
+
+def write_frames(
+    frames: Iterable[NDArray[np.uint8]], out: str | Path, sound: str | Path | None, total: int, title: str = "rendering"
+) -> Path:
+    """Stream frames into an mp4 with its sound, showing progress and the time left; the file appears when it is whole."""
+    from utils.video import VideoWriter
+
+    stream = iter(frames)
+    first = next(stream, None)
+    if first is None:
+        raise DataError(f"{out}: there is nothing to render (0 frames).")
+    with VideoWriter(out, first.shape[0], first.shape[1], audio=sound or None) as video, Progress(title, total) as bar:
+        video.write(first)
+        bar.step()
+        for frame in stream:
+            video.write(frame)
+            bar.step()
+    if not Path(out).is_file():
+        raise DataError(f"{out} was not written.")
+    return Path(out)
+
+
+class Progress:
+    """Show how far a loop is and how long it will take: a bar on a terminal, a line every ten seconds elsewhere."""
+
+    def __init__(self, title: str, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self.title, self.total, self.done = title, total, 0
+        console = Console(stderr=True)
+        self._bar = None
+        if console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            self._bar = Bar(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console)
+        self._began = self._said = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+            self._task = self._bar.add_task(self.title, total=self.total)
+        return self
+
+    def step(self, count: int = 1) -> None:
+        """Note that `count` more are done."""
+        self.done += count
+        if self._bar is not None:
+            self._bar.advance(self._task, count)
+            return
+        now = time.monotonic()
+        if now - self._said >= 10:
+            self._said = now
+            left = (now - self._began) / self.done * (self.total - self.done)
+            print(f"{self.title}: {self.done} of {self.total}, {left:.0f} s left", file=sys.stderr, flush=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def seed_everything(seed: int) -> None:
+    """Make what torch draws from now on a function of `seed`."""
+    import torch
+
+    torch.manual_seed(seed)
+
+
+def video_of(task: Any) -> VideoDataset:
+    """Open the processed video that a person's task was trained on."""
+    return open_video(task.cfg.video_id, task.cfg.binary_data_dir)
+
+
+def need(settings: InferSettings, *names: str) -> None:
+    """Refuse to go on when one of the named settings is empty.
+
+    Raises:
+        ConfigError: With every missing one and how to give it.
+    """
+    missing = [name for name in names if not getattr(settings, name)]
+    if missing:
+        told = ",".join(f"{name}=..." for name in missing)
+        raise ConfigError(f"--infer needs {' and '.join(missing)}; give --hparams={told}")
+
+
+def infer_landmarks(task: Task) -> Path:
+    """Do what `--infer` of `postnet` asks: write `infer_out_npy_name`, [1, T, 204], for `infer_audio_source_name`."""
+    from utils.files import write_aside
+
+    settings = settings_of(task)
+    need(settings, "infer_audio_source_name", "infer_out_npy_name")
+    seed_everything(task.cfg.seed)
+    with Sound(settings.infer_audio_source_name) as sound:
+        landmarks = sound_to_landmarks(task, sound, temperature=settings.infer_temperature, seed=task.cfg.seed)
+    out = Path(settings.infer_out_npy_name).with_suffix(".npy")
+    with write_aside(out) as aside, aside.open("wb") as stream:
+        np.save(stream, landmarks.reshape(1, -1, 204))
+    print(out)
+    return out
+
+
+def infer_video(task: Task) -> Path:
+    """Do what `--infer` of the renderers asks: write `infer_out_video_name` from `infer_cond_name` and the sound."""
+    from utils.visualization.lm_visualizer import read_landmarks
+
+    settings = settings_of(task)
+    need(settings, "infer_cond_name", "infer_out_video_name")
+    landmarks = read_landmarks(settings.infer_cond_name)
+    rms = np.full(2 * len(landmarks), 0.1, np.float32)
+    audio = settings.infer_audio_source_name
+    if audio:
+        with Sound(audio) as sound:
+            rms = sound.rms()
+    seed_everything(task.cfg.seed)
+    frames = render_landmarks(task, video_of(task), landmarks, rms, settings, task.cfg.seed)
+    out = write_frames(frames, Path(settings.infer_out_video_name).with_suffix(".mp4"), audio, len(landmarks))
+    print(out)
+    return out
+
+
+def settings_of(task: Task) -> InferSettings:
+    """Take the `infer_*` settings out of a task's own."""
+    values = task.cfg.model_dump()
+    return InferSettings(**{name: values[name] for name in InferSettings.model_fields if name in values})
