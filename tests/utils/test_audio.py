@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from utils import audio
+from utils.audio import audio_features, mel, mfcc, pitch_hz, read_wav, rms, write_wav
+from utils.errors import DataError
+
+
+def tone(seconds: float, hz: float = 200.0) -> np.ndarray:
+    time = np.arange(int(seconds * 16_000)) / 16_000
+    return (0.3 * np.sin(2 * np.pi * hz * time) + 0.1 * np.sin(4 * np.pi * hz * time)).astype(np.float32)
+
+
+def test_sound_comes_back_and_is_resampled(tmp_path):
+    wav = tone(0.5)
+    write_wav(tmp_path / "a b.wav", wav)
+    np.testing.assert_allclose(read_wav(tmp_path / "a b.wav"), wav, atol=1e-4)
+    assert len(read_wav(tmp_path / "a b.wav", rate=8000)) == len(wav) // 2
+
+
+def test_sound_that_is_none_is_said(tmp_path):
+    write_wav(tmp_path / "none.wav", np.zeros(0, np.float32))
+    (tmp_path / "empty.wav").write_bytes(b"")
+    for name, reason in (("gone.wav", "does not exist"), ("empty.wav", "is empty"), ("none.wav", "holds no sound")):
+        with pytest.raises(DataError, match=reason):
+            read_wav(tmp_path / name)
+
+
+@pytest.mark.parametrize("feature", [mel, lambda wav: mfcc(wav)[:, :1], rms])
+@pytest.mark.parametrize("row", [0, 37, 61])
+def test_a_row_is_centred_on_its_own_20_ms(feature, row):
+    click = np.zeros(20_000, np.float32)
+    click[row * 320 + 160] = 1
+    values = feature(click).reshape(63, -1).sum(axis=1)
+    assert values.argmax() == row
+
+
+@pytest.mark.parametrize("frames", [1, 7, 40])
+def test_there_are_two_rows_a_video_frame(frames):
+    for name, width in (("mel", 80), ("mfcc", 39)):
+        assert audio_features(tone(0.5), name, frames).shape == (2 * frames, width)
+    for name in ("pitch_hz", "rms"):
+        assert audio_features(tone(0.5), name, frames).shape == (2 * frames,)
+    assert len(audio_features(tone(0.5), "mel")) == 26
+
+
+def test_blocks_do_not_show(monkeypatch):
+    wav = np.random.default_rng(0).normal(0, 0.1, 30_000).astype(np.float32)
+    whole = [mel(wav), mfcc(wav), pitch_hz(wav)]
+    monkeypatch.setattr(audio, "_BLOCK_ROWS", 17)
+    for one, other in zip(whole, [mel(wav), mfcc(wav), pitch_hz(wav)], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_pitch_of_a_tone_and_of_silence():
+    pitch = pitch_hz(np.concatenate([tone(0.5, 220), np.zeros(8000, np.float32)]))
+    np.testing.assert_allclose(pitch[3:22], 220, rtol=0.01)
+    assert not pitch[28:].any()
+    assert not pitch_hz(np.zeros(3200, np.float32)).any()
+
+
+def test_an_unknown_feature_is_named():
+    with pytest.raises(DataError, match="No audio feature is called 'mell'"):
+        audio_features(tone(0.1), "mell")
+
+
+def test_windows_keep_every_row_once():
+    for rows in (1, 999, 1000, 1001, 3777):
+        kept = [row for _, first, stop in audio._windows(rows, 1000, 125) for row in range(first, stop)]
+        assert kept == list(range(rows))
+        assert all(stop - start <= 1000 for start, _, stop in audio._windows(rows, 1000, 125))
+
+
+def test_hubert_is_centred_and_has_every_row(tmp_path):
+    from transformers import HubertConfig, HubertModel
+
+    config = HubertConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, conv_dim=(8,) * 7,
+        num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2,
+    )  # fmt: skip
+    HubertModel(config).save_pretrained(tmp_path / "hubert")
+    assert audio.hubert(tone(21.37), tmp_path / "hubert").shape == (1069, 16)
+
+
+def test_whisper_has_every_row(tmp_path):
+    import torch
+    from safetensors.torch import save_file
+    from transformers import WhisperConfig, WhisperFeatureExtractor
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    config = WhisperConfig(d_model=16, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=16)
+    folder = tmp_path / "whisper"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config.to_dict()))
+    WhisperFeatureExtractor().save_pretrained(folder)
+    torch.manual_seed(0)
+    weights = {f"model.encoder.{name}": value for name, value in WhisperEncoder(config).state_dict().items()}
+    save_file({name: value.contiguous() for name, value in weights.items()}, folder / "model.safetensors")
+    rows = audio.whisper(tone(33.03), folder)
+    assert rows.shape == (1652, 16)
+    assert np.isfinite(rows).all()

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from utils.errors import DataError
+from utils.files import fingerprint, load_arrays, read_json, save_arrays, sha256, write_aside, write_json
+
+
+def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyError), write_aside(path) as aside:  # noqa: PT012
+        aside.write_text("half")
+        raise KeyError
+    assert path.read_text() == "old"
+    with write_aside(path) as aside:
+        aside.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_replaces_a_folder(tmp_path):
+    for text in ("one", "two"):
+        with write_aside(tmp_path / "stage") as aside:
+            aside.mkdir()
+            (aside / text).write_text(text)
+    assert [file.name for file in (tmp_path / "stage").iterdir()] == ["two"]
+    assert [file.name for file in tmp_path.iterdir()] == ["stage"]
+
+
+def test_json_and_arrays_come_back(tmp_path):
+    write_json(tmp_path / "a.json", {"n": np.float32(0.5), "list": np.arange(3)})
+    assert read_json(tmp_path / "a.json") == {"n": 0.5, "list": [0, 1, 2]}
+    arrays = {"x": np.arange(6, dtype=np.float32).reshape(2, 3).T}
+    save_arrays(tmp_path / "a.safetensors", arrays)
+    np.testing.assert_array_equal(load_arrays(tmp_path / "a.safetensors")["x"], arrays["x"])
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.safetensors"])
+def test_missing_and_damaged_files_are_named(tmp_path, name):
+    read = read_json if name.endswith("json") else load_arrays
+    with pytest.raises(DataError, match="does not exist"):
+        read(tmp_path / name)
+    (tmp_path / name).write_bytes(b"\x01\x02")
+    with pytest.raises(DataError, match="Delete it"):
+        read(tmp_path / name)
+
+
+def test_digests(tmp_path):
+    (tmp_path / "empty").write_bytes(b"")
+    assert sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1, "b": 3})

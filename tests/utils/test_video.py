@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from utils.errors import DataError
+from utils.ffmpeg import Stream, executable
+from utils.video import VideoWriter, probe, read_frames
+
+
+def ramp(count: int, height: int = 32, width: int = 48) -> list[np.ndarray]:
+    frames = [np.full((height, width, 3), 20 + 8 * index, np.uint8) for index in range(count)]
+    for frame in frames:
+        frame[:, : width // 2, 0] = 200
+    return frames
+
+
+def write(path, frames, **kwargs):
+    with VideoWriter(path, *frames[0].shape[:2], **kwargs) as writer:
+        for frame in frames:
+            writer.write(frame)
+    return path
+
+
+def test_frames_come_back_in_order_and_colour(tmp_path):
+    frames = ramp(12)
+    path = write(tmp_path / "-a b.mp4", frames, crf=10)
+    info = probe(path)
+    assert (info.width, info.height, info.fps, info.frames, info.has_audio) == (48, 32, 25, 12, False)
+    back = list(read_frames(path))
+    assert len(back) == 12
+    assert max(np.abs(a.astype(int) - b).max(axis=2)[4:-4, 4:16].max() for a, b in zip(frames, back, strict=True)) < 6
+
+
+def test_the_same_frames_and_sound_give_the_same_bytes(tmp_path):
+    sound = np.sin(np.arange(8000) / 20).astype(np.float32)
+    first, second = (write(tmp_path / name, ramp(10), audio=sound).read_bytes() for name in ("a.mp4", "b.mp4"))
+    assert first == second
+    info = probe(tmp_path / "a.mp4")
+    assert info.has_audio
+    assert info.frames == 10
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_odd_sizes_are_padded_by_the_edge(tmp_path):
+    info = probe(write(tmp_path / "a.mp4", ramp(3, 31, 47)))
+    assert (info.height, info.width) == (32, 48)
+
+
+def test_rate_range_crop_and_size(tmp_path):
+    path = write(tmp_path / "a.mp4", ramp(20), fps=50)
+    assert len(list(read_frames(path, fps=25))) == 10
+    part = list(read_frames(path, start=5, count=3))
+    np.testing.assert_array_equal(part, list(read_frames(path))[5:8])
+    (beyond,) = read_frames(path, crop=(-16, -8, 48, 32), size=(20, 32), count=1)
+    assert beyond.shape == (20, 32, 3)
+    assert beyond[:, :4, 0].min() > 180  # the left edge is red and is repeated
+
+
+def test_a_turned_video_is_shown_upright(tmp_path):
+    write(tmp_path / "a.mp4", ramp(3))
+    command = [executable(), "-v", "error", "-nostdin", "-display_rotation:v:0", "90", "-i", str(tmp_path / "a.mp4")]
+    subprocess.run([*command, "-c", "copy", str(tmp_path / "b.mp4")], check=True, timeout=30)
+    assert (probe(tmp_path / "b.mp4").width, next(read_frames(tmp_path / "b.mp4")).shape) == (32, (48, 32, 3))
+
+
+def test_a_failed_block_leaves_nothing(tmp_path):
+    with pytest.raises(KeyError), VideoWriter(tmp_path / "a.mp4", 16, 16) as writer:  # noqa: PT012
+        writer.write(np.zeros((16, 16, 3), np.uint8))
+        raise KeyError
+    with pytest.raises(DataError, match="no frame"), VideoWriter(tmp_path / "a.mp4", 16, 16):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_encoder_that_dies_is_an_error(tmp_path):
+    failing = pytest.raises(DataError, match="could not be written")
+    with failing, VideoWriter(tmp_path / "a.mp4", 64, 64) as writer:
+        writer._stream._process.kill()
+        for _ in range(100):
+            writer.write(np.zeros((64, 64, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_is_dropped_ends_its_process(tmp_path):
+    reader = read_frames(write(tmp_path / "a.mp4", ramp(20)))
+    next(reader)
+    process = reader.gi_frame.f_locals["stream"]._process
+    reader.close()
+    assert process.poll() is not None
+
+
+def test_a_stalled_stream_is_killed():
+    with Stream(["-re", "-f", "lavfi", "-i", "color=r=0.01", "-f", "rawvideo", "pipe:1"], stall_s=0.5) as stream:
+        buffer = bytearray(1 << 24)
+        assert stream.read_into(memoryview(buffer)) < len(buffer)
+        assert stream.finish() != 0
+        assert "no sign" in stream.last_message()
+
+
+def test_what_is_no_video_is_said_in_one_line(tmp_path):
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "text.mp4").write_text("hello")
+    for name, reason in (("none.mp4", "does not exist"), ("empty.mp4", "is empty"), ("text.mp4", "is not a video")):
+        with pytest.raises(DataError, match=reason) as error:
+            probe(tmp_path / name)
+        assert "\n" not in str(error.value)

@@ -1,0 +1,344 @@
+"""Find, check and fetch outside weights: one table of what they are, whence they come and under which licence.
+
+    python -m utils.assets                   print the table and what is here
+    python -m utils.assets download NAME     fetch one into the user's cache
+
+Nothing in the table is needed for the embedded default. A weight whose licence forbids commercial use is fetched
+only by the explicit `download` command, never in passing.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.errors import AssetError, nearest, run_command
+from utils.files import sha256, write_aside
+
+HUGGING_FACE = "https://huggingface.co/{repository}/resolve/main/{file}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One download: `file` is its name here, `member` its name when `url` is a zip.
+
+    `sha256` is that of the wanted file; without it the digest that the server publishes for the file is checked.
+    """
+
+    url: str
+    file: str
+    sha256: str | None = None
+    member: str | None = None
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One row of the table.
+
+    `names` are the files (or folders) it may be called, first the one we give it. `digests` are the SHA-256 that
+    a file may have; empty means any, as for folders.
+    """
+
+    names: tuple[str, ...]
+    purpose: str
+    licence: str
+    parts: tuple[Part, ...]
+    digests: tuple[str, ...] = ()
+    commercial: bool = True
+    folder: bool = False
+
+
+def _hugging_face(repository: str, **files: str | None) -> tuple[Part, ...]:
+    return tuple(
+        Part(HUGGING_FACE.format(repository=repository, file=name), name, digest)
+        for name, digest in ((key.replace("__", "."), value) for key, value in files.items())
+    )
+
+
+ASSETS: dict[str, Asset] = {
+    "face_landmarker": Asset(
+        names=("face_landmarker.task",),
+        purpose="landmarks: 478 points and 52 blendshapes (MediaPipe)",
+        licence="Apache-2.0",
+        digests=("64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",),
+        parts=(
+            Part(
+                "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
+                "face_landmarker.task",
+                "face_landmarker.task",
+                "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+            ),
+        ),
+    ),
+    "face_parsing": Asset(
+        names=("face_parsing_bisenet_79999_iter.pth", "79999_iter.pth"),
+        purpose="face parsing: BiSeNet, 19 classes of CelebAMask-HQ",
+        licence="CelebAMask-HQ: non-commercial",
+        commercial=False,
+        digests=(
+            "468e13ca13a9b43cc0881a9f99083a430e9c0a38abd935431d1c28ee94b26567",
+            "8c606149e34d07a0f5bfe8191dcd4c4e5c557a44c7985e8ed184e8247f65c2e0",  # the same in float16
+        ),
+        parts=(
+            Part(
+                "https://drive.google.com/uc?export=download&id=154JgKpzCPW82qINcVieuPH3fZ2e0P812",
+                "79999_iter.pth",
+                "468e13ca13a9b43cc0881a9f99083a430e9c0a38abd935431d1c28ee94b26567",
+            ),
+        ),
+    ),
+    "arcface_mbf": Asset(
+        names=("arcface_w600k_mbf.onnx", "w600k_mbf.onnx"),
+        purpose="face recognition: 512-d templates (InsightFace MobileFaceNet)",
+        licence="InsightFace: non-commercial research",
+        commercial=False,
+        digests=("9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",),
+        parts=(
+            Part(
+                "https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_sc.zip",
+                "w600k_mbf.onnx",
+                "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
+                member="w600k_mbf.onnx",
+            ),
+        ),
+    ),
+    "lpips_alexnet": Asset(
+        names=("lpips_alexnet.safetensors",),
+        purpose="perceptual loss and metric: AlexNet convolutions and the LPIPS v0.1 heads",
+        licence="BSD-2 (lpips), BSD-3 (torchvision)",
+        parts=(
+            Part(
+                "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+                "alexnet-owt-7be5be79.pth",
+                "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+            ),
+            Part(
+                "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/alex.pth",
+                "lpips_v0.1_alex.pth",
+                "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+            ),
+        ),
+    ),
+    "whisper_base_encoder": Asset(
+        names=("whisper-base-encoder",),
+        purpose="audio features: Whisper encoder, 512 wide, 50 a second",
+        licence="MIT",
+        folder=True,
+        parts=_hugging_face(
+            "openai/whisper-base", config__json=None, preprocessor_config__json=None, model__safetensors=None
+        ),
+    ),
+    "hubert_large": Asset(
+        names=("hubert-large-ls960-ft",),
+        purpose="audio features: HuBERT-large, 1024 wide, 50 a second",
+        licence="Apache-2.0",
+        folder=True,
+        parts=_hugging_face(
+            "facebook/hubert-large-ls960-ft",
+            config__json=None,
+            preprocessor_config__json=None,
+            pytorch_model__bin="9cf43abec3f0410ad6854afa4d376c69ccb364b48ddddfd25c4c5aa16398eab0",
+        ),
+    ),
+}
+
+
+def roots() -> list[Path]:
+    """Return the folders that are searched, in order: $VIZEME_ASSETS, ./assets, the user's cache."""
+    given = os.environ.get("VIZEME_ASSETS")
+    return ([Path(given).expanduser()] if given else []) + [Path("assets"), cache_folder()]
+
+
+def cache_folder() -> Path:
+    """Return the folder that downloads go to."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("vizeme"))
+
+
+def find_asset(name: str) -> Path | None:
+    """Return where an outside weight lies on this machine, or None. Never downloads.
+
+    Raises:
+        AssetError: no asset has that name, or the file that is there is not the one expected.
+    """
+    asset = _row(name)
+    for root in roots():
+        for file in asset.names:
+            path = root / file
+            if path.is_dir() if asset.folder else path.is_file():
+                _check(path, asset)
+                return path.resolve()
+    return None
+
+
+def asset_path(name: str) -> Path:
+    """Return where an outside weight lies; download it first when its licence allows that in passing.
+
+    Raises:
+        AssetError: it is not here and could not or may not be fetched; the message tells both ways out.
+    """
+    found = find_asset(name)
+    if found is not None:
+        return found
+    asset = _row(name)
+    if not asset.commercial:
+        raise AssetError(
+            f"{asset.names[0]} ({asset.purpose}) is not here. Its licence ({asset.licence}) must be accepted: run\n"
+            f"  python -m utils.assets download {name}\n"
+            f"or put the file from {asset.parts[0].url} into a folder that $VIZEME_ASSETS names."
+        )
+    return download(name)
+
+
+def download(name: str) -> Path:
+    """Fetch an outside weight into the user's cache with a progress bar, check its SHA-256 and return its path."""
+    asset = _row(name)
+    target = cache_folder() / asset.names[0]
+    with write_aside(target) as aside:
+        folder = aside if asset.folder else aside.with_name(aside.name + ".parts")
+        folder.mkdir(parents=True)
+        try:
+            files = [_fetch(part, folder, name) for part in asset.parts]
+            if name == "lpips_alexnet":
+                _join_lpips(files[0], files[1], aside)
+            elif not asset.folder:
+                os.replace(files[0], aside)
+        finally:
+            if not asset.folder:
+                for file in folder.iterdir():
+                    file.unlink()
+                folder.rmdir()
+    return target.resolve()
+
+
+def _row(name: str) -> Asset:
+    if name not in ASSETS:
+        near = nearest(name, ASSETS)
+        hint = f"Did you mean '{near}'? " if near else ""
+        raise AssetError(f"No outside weight is called '{name}'. {hint}Known: {', '.join(ASSETS)}.")
+    return ASSETS[name]
+
+
+def _check(path: Path, asset: Asset) -> None:
+    if not asset.digests:
+        return
+    status = path.stat()
+    if _digest(str(path.resolve()), status.st_size, status.st_mtime_ns) not in asset.digests:
+        raise AssetError(
+            f"{path} is not the {asset.names[0]} expected: its SHA-256 is another. "
+            f"Delete it and fetch it again from {asset.parts[0].url}."
+        )
+
+
+@functools.lru_cache
+def _digest(path: str, size: int, modified: int) -> str:
+    return sha256(path)
+
+
+def _fetch(part: Part, folder: Path, name: str) -> Path:
+    import logging
+
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel(logging.WARNING)
+    published = part.sha256 or _published_digest(part.url)
+    known = None if part.member or published is None else f"sha256:{published}"
+    file = part.file if part.member is None else part.file + ".zip"
+    try:
+        pooch.retrieve(
+            part.url, known, fname=file, path=folder, downloader=pooch.HTTPDownloader(progressbar=True, timeout=60)
+        )
+    except (OSError, requests.RequestException) as error:
+        raise AssetError(_no_download(name, part, str(error).splitlines()[0])) from error
+    except ValueError as error:
+        raise AssetError(_no_download(name, part, "what came is not the file expected (SHA-256)")) from error
+    if part.member is not None:
+        _unzip(folder / file, part, name)
+    return folder / part.file
+
+
+def _unzip(archive: Path, part: Part, name: str) -> None:
+    import zipfile
+
+    assert part.member is not None
+    target = archive.with_name(part.file)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            target.write_bytes(opened.read(part.member))
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise AssetError(_no_download(name, part, f"the archive is not the one expected ({error})")) from error
+    archive.unlink()
+    if part.sha256 is not None and sha256(target) != part.sha256:
+        raise AssetError(_no_download(name, part, "what came is not the file expected (SHA-256)"))
+
+
+def _published_digest(url: str) -> str | None:
+    import requests
+
+    try:
+        tag = requests.head(url, timeout=30).headers.get("X-Linked-Etag", "").strip('"')
+    except requests.RequestException:
+        return None
+    return tag if len(tag) == 64 else None
+
+
+def _no_download(name: str, part: Part, reason: str) -> str:
+    asset = ASSETS[name]
+    place = f"{asset.names[0]}/{part.file}" if asset.folder else asset.names[0]
+    return (
+        f"Could not download {part.file} ({asset.purpose}): {reason}.\n"
+        f"Either connect this machine and run: python -m utils.assets download {name}\n"
+        f"or fetch {part.url} elsewhere and put it as {place} into a folder that $VIZEME_ASSETS names."
+    )
+
+
+def _join_lpips(alexnet: Path, heads: Path, target: Path) -> None:
+    """Keep AlexNet's convolutions (`features.*`) and the five heads (`lin{i}.model.1.weight`) in one file."""
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {
+        name: tensor.contiguous()
+        for file in (alexnet, heads)
+        for name, tensor in torch.load(file, map_location="cpu", weights_only=True).items()
+        if name.startswith(("features.", "lin"))
+    }
+    save_file(tensors, target)
+
+
+def main() -> None:
+    """Print the table, or fetch one row of it."""
+    import argparse
+
+    from rich.console import Console
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(prog="python -m utils.assets", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command")
+    fetch = commands.add_parser("download", help="fetch one outside weight into the user's cache")
+    fetch.add_argument("name")
+    args = parser.parse_args()
+    if args.command == "download":
+        asset = _row(args.name)
+        if not asset.commercial:
+            print(f"Licence of {args.name}: {asset.licence}. By using it you accept that.", file=sys.stderr)
+        print(download(args.name))
+        return
+    table = Table("name", "what for", "licence", "here")
+    for name, asset in ASSETS.items():
+        try:
+            here = str(find_asset(name) or "no")
+        except AssetError:
+            here = "damaged"
+        table.add_row(name, asset.purpose, asset.licence, here)
+    Console().print(table)
+    print(f"Searched: {', '.join(str(root) for root in roots())}")
+
+
+if __name__ == "__main__":
+    run_command(main)

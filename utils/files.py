@@ -1,0 +1,115 @@
+"""Write files so that a reader never sees half of one; read and write JSON and safetensors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from utils.errors import DataError
+
+
+@contextmanager
+def write_aside(path: str | Path) -> Iterator[Path]:
+    """Give a path beside `path` to write a file or a folder at; rename it to `path` when the block succeeds.
+
+    What was at `path` stays until then, and stays for good when the block raises. The suffix is kept, since
+    many writers choose a format by it. A process that is killed leaves only a name ending in `.part<suffix>`.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.stem}.{os.getpid()}-{uuid.uuid4().hex[:6]}.part{path.suffix}")
+    try:
+        yield aside
+        if not aside.exists():
+            raise RuntimeError(f"nothing was written for {path}")
+        replace(aside, path)
+    finally:
+        remove(aside)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename `source` to `target`, taking the place of a file or a folder that is there."""
+    if not target.is_dir():
+        os.replace(source, target)
+        return
+    old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:6]}.old.part")
+    os.rename(target, old)
+    os.rename(source, target)
+    remove(old)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a whole folder; do nothing when it is not there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return one SHA-256 over plain data (anything JSON holds); equal data gives equal digits."""
+    text = json.dumps(parts, sort_keys=True, default=str, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_json(path: str | Path) -> Any:
+    """Return the content of a JSON file; `DataError` when it is missing or damaged."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not valid JSON ({error}). Delete it and run the command again.") from error
+
+
+def write_json(path: str | Path, data: Any) -> None:
+    """Write plain data as indented JSON, aside and renamed. numpy scalars and arrays become numbers and lists."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, default=_plain) + "\n"
+    with write_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} does not go into JSON")
+
+
+def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
+    """Write named arrays as safetensors, aside and renamed."""
+    from safetensors.numpy import save_file
+
+    with write_aside(path) as aside:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, aside, metadata)
+
+
+def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Read every array of a safetensors file; `DataError` when it is missing or damaged."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(str(path))
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist.") from None
+    except (SafetensorError, ValueError) as error:
+        raise DataError(f"{path} is damaged ({error}). Delete it and run the command that made it again.") from error
