@@ -29,7 +29,7 @@ INDEX = "checkpoints.json"
 def work_dir_of(exp_name: str | Path) -> Path:
     """Return the folder of a run; `May/postnet` and `checkpoints/May/postnet` mean the same."""
     path = Path(exp_name)
-    if path.is_absolute() or path.parts[:1] in (("."), ("..",)):
+    if path.is_absolute() or path.parts[:1] == ("..",):
         return path
     parts = path.parts[1:] if path.parts and path.parts[0] == "checkpoints" else path.parts
     base = Path("checkpoints") if Path("checkpoints").is_dir() else ROOT / "checkpoints"
@@ -87,7 +87,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise DataError(f"{path} is damaged or not a checkpoint ({reason}).") from None
     if not isinstance(checkpoint, dict) or "vizeme" not in checkpoint or "state_dict" not in checkpoint:
-        raise DataError(f"{path} is not a checkpoint of this project. Import it: python tasks/import_checkpoint.py {path}")
+        raise DataError(
+            f"{path} is not a checkpoint of this project. Import it: python tasks/import_checkpoint.py {path}"
+        )
     return checkpoint
 
 
@@ -112,7 +114,9 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
         return work_dir
     files = checkpoint_files(work_dir)
     if not files:
-        raise DataError(f"No checkpoint in {work_dir}. Train it first: python tasks/run.py --config=... --exp_name={_exp(work_dir)}")
+        raise DataError(
+            f"No checkpoint in {work_dir}. Train it first: python tasks/run.py --config=... --exp_name={_exp(work_dir)}"
+        )
     if steps == "last":
         sound = newest_sound(work_dir)
         if sound is None:

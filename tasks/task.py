@@ -161,7 +161,7 @@ class Task(pl.LightningModule):
             self.note({f"val/{name}": value for name, value in figures.items()})
 
     # -- frozen networks -------------------------------------------------------------------------------------------
-    def freeze(self, name: str, task: Task) -> Task:
+    def freeze(self, name: str, task: Task) -> Task:  # type: ignore[override]
         """Keep another trained task beside this one: in eval mode for good and outside this task's checkpoint."""
         task.eval()
         for parameter in task.parameters():

@@ -54,9 +54,9 @@ def make_video_dataset(path: Path, frames: int = 60, size: int = 64, seed: int =
         pose[i, :3, :3] = rotation
         pose[i, :3, 3] = rotation @ np.array([0.0, -0.3, distance])
     points = MEAN_FACE[None] + landmarks / 10
-    pixels = np.stack(
-        [project(points[i], pose[i], focal, size / 2, size / 2) for i in range(frames)]
-    ).astype(np.float32)
+    pixels = np.stack([project(points[i], pose[i], focal, size / 2, size / 2) for i in range(frames)]).astype(
+        np.float32
+    )
 
     yy, xx = np.mgrid[0:size, 0:size] + 0.5
     with DatasetWriter(path, frames=frames, height=size, width=size) as out:

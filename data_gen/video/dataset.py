@@ -96,7 +96,9 @@ class VideoDataset:
         """Return the array `name` of motion.safetensors, for example `face_found` or `blendshapes`."""
         if name not in self._motion:
             known = ", ".join(sorted(self._motion))
-            raise DataError(f"{self.path}/motion.safetensors has no '{name}' (it has {known}). Process the video again.")
+            raise DataError(
+                f"{self.path}/motion.safetensors has no '{name}' (it has {known}). Process the video again."
+            )
         return np.asarray(self._motion[name], dtype=np.float32)
 
     @property
@@ -270,7 +272,9 @@ class DatasetWriter:
                 raise DataError(f"{name} has {len(motion[name])} rows for {meta.frames} frames")
         for name, values in audio.items():
             if len(values) != 2 * meta.frames:
-                raise DataError(f"audio feature {name} has {len(values)} rows for {meta.frames} frames (wants 2 a frame)")
+                raise DataError(
+                    f"audio feature {name} has {len(values)} rows for {meta.frames} frames (wants 2 a frame)"
+                )
         for picture in (self.frames, self.head_mask, self.torso_mask, self.torso_frames, self.background):
             picture.flush()
         save_file({k: np.ascontiguousarray(v) for k, v in motion.items()}, self.part / "motion.safetensors")

@@ -72,7 +72,10 @@ def test_every_mistake_is_said_at_once(tmp_path):
     text = str(error.value)
     assert "3 setting(s) to mend" in text
     assert "base_config ./gone.yaml does not exist" in text
-    assert f"lr = 'fast': input should be a valid number, unable to parse string as a number (in {tmp_path}/base.yaml)" in text
+    assert (
+        f"lr = 'fast': input should be a valid number, unable to parse string as a number (in {tmp_path}/base.yaml)"
+        in text
+    )
     assert "naems: no such setting; write 'names'" in text
 
 

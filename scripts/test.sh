@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Check everything that a change can break: style, types, tests. What needs long hours has scripts of its own.
+#   bash scripts/test.sh            all of it
+#   bash scripts/test.sh tests/utils -k config     arguments go to pytest instead
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash scripts/setup.sh
+export OMP_NUM_THREADS=1 PYTHONPATH=
+if [ "$#" -gt 0 ]; then
+  exec .venv/bin/python -m pytest "$@"
+fi
+echo "== style" && .venv/bin/ruff check .
+echo "== types" && .venv/bin/mypy
+echo "== tests" && .venv/bin/python -m pytest -n "${VIZEME_TEST_PROCESSES:-2}" -m "not slow and not gpu"

@@ -1,0 +1,307 @@
+"""What happens around the training loop: checkpoints, averaging, progress, stopping."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import time
+import types
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from tasks.checkpoints import INDEX, best_step, checkpoint_files, read_index, write_json
+from tasks.task import Task
+from utils.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+class KeepCheckpoints(pl.Callback):
+    """Restore what was saved, and save after every validation and at the end."""
+
+    def __init__(self, work_dir: Path) -> None:
+        self.work_dir = work_dir
+        self.saved = -1
+
+    def on_train_start(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Give optimisers and schedulers their saved state, and the loop its place."""
+        checkpoint = getattr(trainer, "resumed", None)
+        if checkpoint is not None:
+            states = checkpoint["optimizer_states"]
+            for optimizer, state in zip(trainer.optimizers, states, strict=True):
+                rates = [(g["lr"], g.get("initial_lr")) for g in optimizer.param_groups]
+                optimizer.load_state_dict(state)
+                for group, (rate, initial) in zip(optimizer.param_groups, rates, strict=True):
+                    group["lr"] = rate  # the recipe's rate wins over the saved one
+                    if initial is not None:
+                        group["initial_lr"] = initial
+            for config, state in zip(trainer.lr_scheduler_configs, checkpoint["lr_schedulers"], strict=True):
+                base = list(getattr(config.scheduler, "base_lrs", []))
+                config.scheduler.load_state_dict(state)
+                if base:
+                    config.scheduler.base_lrs = base
+                    if isinstance(config.scheduler, torch.optim.lr_scheduler.LambdaLR):
+                        factors = [f(config.scheduler.last_epoch) for f in config.scheduler.lr_lambdas]
+                        for group, lr, factor in zip(
+                            config.scheduler.optimizer.param_groups, base, factors, strict=True
+                        ):
+                            group["lr"] = lr * factor
+            trainer.resumed = None  # type: ignore[attr-defined]
+        loop = trainer.fit_loop.epoch_loop
+        loop._batches_that_stepped = task.updates
+        loop.batch_progress.total.ready = task.updates * task.cfg.accumulate_grad_batches
+        self.saved = task.updates
+
+    def on_validation_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Save after a validation within training."""
+        if not trainer.sanity_checking and trainer.training is False and trainer.state.fn == "fit":
+            self.save(trainer, task, {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")})
+
+    def on_train_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Save at the end when the last update was not one that validates."""
+        if self.saved != task.updates:
+            self.save(trainer, task, {})
+
+    def save(self, trainer: pl.Trainer, task: Task, figures: dict[str, float]) -> None:
+        """Write one checkpoint aside, rename it, point `last.ckpt` at it, and drop the oldest."""
+        path = self.work_dir / f"model_ckpt_steps_{task.updates}.ckpt"
+        aside = path.with_suffix(".ckpt.part")
+        trainer.save_checkpoint(aside)
+        if trainer.is_global_zero:
+            with aside.open("rb") as stream:
+                os.fsync(stream.fileno())
+            os.replace(aside, path)
+            _link(path, self.work_dir / "last.ckpt")
+            index = read_index(self.work_dir)
+            index[task.updates] = figures
+            cfg = task.cfg
+            best = best_step(self.work_dir, cfg.valid_monitor_key, cfg.valid_monitor_mode)
+            files = checkpoint_files(self.work_dir)
+            write_json(self.work_dir / INDEX, {k: v for k, v in sorted(index.items()) if k in files})
+            best = best_step(self.work_dir, cfg.valid_monitor_key, cfg.valid_monitor_mode)
+            for step in list(files)[: -cfg.num_ckpt_keep]:
+                if step != best:
+                    files[step].unlink()
+        self.saved = task.updates
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, task: Task, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        """Add what this project needs to know of a checkpoint, as plain data."""
+        checkpoint.setdefault("vizeme", {}).update(
+            updates=task.updates,
+            recipe=task.cfg.model_dump(mode="json"),
+            data_fingerprint=task.data_fingerprint,
+            frozen=task.frozen_sources,
+            extra=task.extra_state(),
+        )
+
+
+def _link(path: Path, link: Path) -> None:
+    aside = link.with_name(link.name + ".part")
+    aside.unlink(missing_ok=True)
+    try:
+        os.link(path, aside)
+    except OSError:
+        shutil.copyfile(path, aside)
+    os.replace(aside, link)
+
+
+class Ema(pl.Callback):
+    """Average the weights over updates; validation and checkpoints see the average.
+
+    The checkpoint's `state_dict` holds the average and `vizeme.raw_state` the weights that training goes on with.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.average: dict[str, Tensor] = {}
+        self.raw: dict[str, Tensor] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Begin with the saved average, or with the weights as they are."""
+        saved = trainer.resumed["state_dict"] if getattr(trainer, "resumed", None) else None  # type: ignore[attr-defined]
+        if not self.average:
+            self.average = {
+                name: (saved[name].to(p.device) if saved else p.detach()).clone() for name, p in self._trained(task)
+            }
+
+    @staticmethod
+    def _trained(task: Task) -> list[tuple[str, torch.nn.Parameter]]:
+        return [(name, p) for name, p in task.named_parameters() if p.requires_grad]
+
+    @torch.no_grad()
+    def on_train_batch_end(self, trainer: pl.Trainer, task: Task, *_: Any) -> None:  # type: ignore[override]
+        """Move the average towards the weights; early on faster, so that the start is soon forgotten."""
+        decay = min(self.decay, (1 + task.updates) / (10 + task.updates))
+        pairs = self._trained(task)
+        torch._foreach_lerp_([self.average[n] for n, _ in pairs], [p.detach() for _, p in pairs], 1 - decay)
+
+    @torch.no_grad()
+    def _swap(self, task: Task) -> None:
+        for name, parameter in self._trained(task):
+            kept = parameter.detach().clone()
+            parameter.copy_(self.average[name])
+            self.average[name] = kept
+
+    def on_validation_start(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Validate the average."""
+        if self.average:
+            self._swap(task)
+
+    def on_validation_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Go on with the weights themselves."""
+        if self.average:
+            self._swap(task)
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, task: Task, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        """Keep both: the average as the checkpoint's weights, the weights themselves for going on."""
+        if self.average:
+            state = checkpoint["state_dict"]
+            checkpoint.setdefault("vizeme", {})["raw_state"] = dict(state)
+            checkpoint["state_dict"] = {**state, **{n: a.detach().clone() for n, a in self.average.items()}}
+
+
+class Updates(pl.Callback):
+    """Count updates, seed each by its number, stop at a loss that is not finite, and let the task draw."""
+
+    def on_train_batch_start(self, trainer: pl.Trainer, task: Task, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
+        """Seed the batch by its number in the whole training."""
+        scale = task.cfg.accumulate_grad_batches
+        task.seed_step("train", task.updates * scale + batch_idx % scale)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, task: Task, outputs: Any, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
+        """Count the update; refuse to go on from a loss that is not finite."""
+        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
+        if isinstance(loss, Tensor) and task.updates % task.cfg.tb_log_interval == 0 and not torch.isfinite(loss).all():
+            raise UserError(
+                f"The loss is {float(loss)} at update {task.updates}. The last checkpoint is sound; lower lr, "
+                f"set clip_grad_norm, or look for bad rows in the data with --validate."
+            )
+        if (batch_idx + 1) % task.cfg.accumulate_grad_batches == 0:
+            task.updates += 1
+
+    def on_validation_batch_start(self, trainer: pl.Trainer, task: Task, batch: Any, batch_idx: int, *_: Any) -> None:  # type: ignore[override]
+        """Seed validation by the batch alone, so that two validations differ by the weights only."""
+        task.seed_step("val", batch_idx)
+
+    def on_validation_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Let the task draw, with the random state left as it was."""
+        if trainer.is_global_zero and task.board.writer is not None:
+            task.board.update = task.updates
+            task.seed_step("draw", 0)
+            was_training = task.training
+            task.eval()
+            with torch.no_grad():
+                task.draw(task.board)
+            task.train(was_training)
+
+
+class StopSignals(pl.Callback):
+    """On SIGINT and SIGTERM: finish the update, save, and leave with 130 or 143."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self.old: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Take the two signals over; a second one stops at once."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self.old[number] = signal.signal(number, self._note)
+            except ValueError:  # not the main thread
+                return
+
+    def _note(self, number: int, frame: types.FrameType | None) -> None:
+        if self.signal:
+            raise SystemExit(128 + number)
+        self.signal = number
+        log.warning("Stopping after this update; a checkpoint is saved. Again to stop at once.")
+
+    def on_train_batch_end(self, trainer: pl.Trainer, task: Task, *_: Any) -> None:  # type: ignore[override]
+        """Ask the loop to end; `on_train_end` saves."""
+        if self.signal:
+            trainer.should_stop = True
+            trainer.fit_loop.epoch_loop.min_steps = None  # type: ignore[attr-defined]
+
+    def on_train_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Give the signals back."""
+        for number, handler in self.old.items():
+            signal.signal(number, handler)
+
+    def leave(self) -> None:
+        """Exit as a shell expects after a signal."""
+        if self.signal:
+            raise SystemExit(128 + self.signal)
+
+
+class Progress(pl.Callback):
+    """Show updates, losses and the time left: a bar on a terminal, a line now and then in a file."""
+
+    def __init__(self, name: str, line_every_s: float = 15.0) -> None:
+        self.name, self.line_every_s = name, line_every_s
+        self.bar: Any = None
+
+    def on_train_start(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Open the bar."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self.first, self.start, self.told = task.updates, time.monotonic(), time.monotonic()
+        console = Console(stderr=True)
+        if trainer.is_global_zero and console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"),
+                TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+            )  # fmt: skip
+            self.bar = RichProgress(*columns, console=console, refresh_per_second=4)
+            self.bar.start()
+            self.row = self.bar.add_task(self.name, total=task.cfg.max_updates, completed=task.updates, losses="")
+
+    def on_train_batch_end(self, trainer: pl.Trainer, task: Task, *_: Any) -> None:  # type: ignore[override]
+        """Move on; losses are read only when they are shown, since reading waits for the device."""
+        now = time.monotonic()
+        if not trainer.is_global_zero or (now - self.told < (0.5 if self.bar else self.line_every_s)):
+            return
+        self.told = now
+        shown = {k[3:]: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("tr/")}
+        losses = " ".join(f"{k} {v:.4g}" for k, v in list(shown.items())[-5:])
+        if self.bar:
+            self.bar.update(self.row, completed=task.updates, losses=losses)
+            return
+        done = max(1, task.updates - self.first)
+        left = (task.cfg.max_updates - task.updates) * (now - self.start) / done
+        log.info("%s %d/%d  %s  %s left", self.name, task.updates, task.cfg.max_updates, losses, duration(left))
+
+    def on_validation_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Say the validation's figures."""
+        if trainer.is_global_zero and trainer.state.fn == "fit" and not trainer.sanity_checking:
+            figures = {k[4:]: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
+            log.info(
+                "%s %d validated: %s", self.name, task.updates, "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
+            )
+
+    def _close(self) -> None:
+        if self.bar:
+            self.bar.stop()
+            self.bar = None
+
+    def on_train_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+        """Close the bar."""
+        self._close()
+
+    def on_exception(self, trainer: pl.Trainer, task: Task, exception: BaseException) -> None:  # type: ignore[override]
+        """Close the bar before an error is printed."""
+        self._close()
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as 1:02:03 or 2:03."""
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
