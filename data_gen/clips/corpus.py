@@ -1,0 +1,209 @@
+"""Windows of speech and landmark motion from any mix of persons' videos and clip folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from data_gen.clips.shards import ClipShards
+from data_gen.video.dataset import VideoDataset
+from utils.errors import DataError
+from utils.files import fingerprint
+
+Floats = NDArray[np.float32]
+Split = Literal["train", "val", "all"]
+MIN_FRAMES = 12
+"""Shorter runs hold no clip and another one to compare it with; they are left out."""
+
+
+class MotionBatch(NamedTuple):
+    """Windows of T frames, padded with zeros.
+
+    audio (B, 2T, C) float32; landmarks (B, T, 68, 3) float32; pitch_hz (B, 2T) float32, 0 = unvoiced;
+    mask (B, T) bool, True = real; speaker (B,) int64, equal for the same person.
+    """
+
+    audio: Tensor
+    landmarks: Tensor
+    pitch_hz: Tensor
+    mask: Tensor
+    speaker: Tensor
+
+
+class Run(NamedTuple):
+    """An unbroken stretch of one shot: rows [start, stop) of clip `clip` of source `source`."""
+
+    source: int
+    clip: int
+    start: int
+    stop: int
+    speaker: int
+
+    @property
+    def frames(self) -> int:
+        """Count the frames."""
+        return self.stop - self.start
+
+
+class Window(NamedTuple):
+    """The arrays of some frames of a run: audio (2T, C), landmarks (T, 68, 3), pitch_hz (2T,)."""
+
+    audio: Floats
+    landmarks: Floats
+    pitch_hz: Floats
+    speaker: int
+
+
+class MotionCorpus:
+    """Draw windows from one or several sources.
+
+    Args:
+        paths: Folders, each a person's dataset (data/binary/videos/<id>) or a folder of clips (data/binary/lrs3).
+        audio_feature: Which speech feature; all sources must have it, equally wide.
+        split: "train", "val" or "all".
+
+    Raises:
+        DataError: A folder is missing or lacks the feature; the message has the command that makes it.
+    """
+
+    def __init__(self, paths: Sequence[Path | str], audio_feature: str, split: Split = "train") -> None:
+        self.audio_feature, self.split = audio_feature, split
+        self.sources: list[VideoDataset | ClipShards] = [_open(Path(path)) for path in paths]
+        if not self.sources:
+            raise DataError("No motion data was named. Give --video_id <id> or --binary_data_dir <folder of clips>.")
+        self.runs: list[Run] = []
+        speakers: dict[str, int] = {}
+        widths: dict[str, int] = {}
+        for number, source in enumerate(self.sources):
+            widths[str(source.path)] = self._width(source)
+            self.runs += _runs(number, source, split, speakers)
+        if len(set(widths.values())) > 1:
+            raise DataError(f"'{audio_feature}' is not equally wide everywhere: {widths}. Make the odd one again.")
+        self.audio_dim = next(iter(widths.values()))
+        self.speakers = list(speakers)
+        if not self.runs:
+            folders = ", ".join(str(source.path) for source in self.sources)
+            raise DataError(f"{folders}: no {split} stretch of {MIN_FRAMES} frames or more. Give a longer video.")
+        self._ends = np.cumsum([run.frames for run in self.runs])
+
+    def _width(self, source: VideoDataset | ClipShards) -> int:
+        known = source.meta.audio_features if isinstance(source, VideoDataset) else source.index.audio_features
+        if self.audio_feature not in known:
+            names = ", ".join(sorted(known))
+            raise DataError(
+                f"{source.path} has no audio feature '{self.audio_feature}'. It has {names}: choose one of these with "
+                f"--audio_feature, or process the data again with the weights for '{self.audio_feature}' in place."
+            )
+        return known[self.audio_feature]
+
+    @property
+    def frames(self) -> int:
+        """Count all frames."""
+        return int(self._ends[-1])
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest which data this is, as the sources state it."""
+        parts = [s.meta.fingerprint if isinstance(s, VideoDataset) else s.index.fingerprint for s in self.sources]
+        return fingerprint(parts, self.audio_feature)
+
+    def read(self, run: Run, first: int = 0, frames: int | None = None) -> Window:
+        """Read `frames` frames of a run from its frame `first` on (to its end when None)."""
+        start = run.start + first
+        stop = run.stop if frames is None else min(run.stop, start + frames)
+        source = self.sources[run.source]
+        if isinstance(source, VideoDataset):
+            audio = source.audio(self.audio_feature)[2 * start : 2 * stop]
+            pitch = source.audio("pitch_hz")[2 * start : 2 * stop]
+            landmarks = source.landmarks[start:stop]
+        else:
+            clip = source.index.clips[run.clip]
+            audio = source.read(clip, self.audio_feature, 2 * start, 2 * stop)
+            pitch = source.read(clip, "pitch_hz", 2 * start, 2 * stop)
+            landmarks = source.read(clip, "landmarks", start, stop)
+        if len(audio) != 2 * len(landmarks) or len(pitch) != len(audio):
+            raise DataError(
+                f"{source.path} has {len(audio)} speech rows for {len(landmarks)} frames (wants 2 a frame). "
+                "Process it again."
+            )
+        return Window(audio, landmarks, pitch, run.speaker)
+
+    def batch(self, rng: np.random.Generator, size: int, frames: int) -> MotionBatch:
+        """Draw `size` windows of `frames` frames, every frame of the corpus equally likely; depends on `rng` only."""
+        windows = []
+        for place in rng.integers(0, self.frames, size):
+            number = int(np.searchsorted(self._ends, place, side="right"))
+            run = self.runs[number]
+            latest = max(0, run.frames - frames)
+            inside = int(place - (self._ends[number] - run.frames)) - int(rng.integers(0, frames))
+            windows.append(self.read(run, int(np.clip(inside, 0, latest)), frames))
+        return collate(windows, frames)
+
+    def whole(self, frames: int, *, size: int = 8, limit: int | None = None) -> list[MotionBatch]:
+        """Cut every run into consecutive windows of `frames` frames, `size` a batch, the same every time.
+
+        Args:
+            limit: Take at most so many windows, spread evenly over the corpus.
+        """
+        places = [(run, first) for run in self.runs for first in range(0, run.frames, frames)]
+        places = [(run, first) for run, first in places if run.frames - first >= MIN_FRAMES]
+        if limit is not None and len(places) > limit:
+            places = [places[i] for i in np.linspace(0, len(places) - 1, limit).astype(int)]
+        windows = [self.read(run, first, frames) for run, first in places]
+        return [collate(windows[i : i + size]) for i in range(0, len(windows), size)]
+
+    def statistics(self, limit: int = 200) -> tuple[Tensor, Tensor, Tensor]:
+        """Return mean (C,) and spread (C,) of the speech feature and the mean landmarks (68, 3), over `limit` runs."""
+        chosen = np.linspace(0, len(self.runs) - 1, min(limit, len(self.runs))).astype(int)
+        windows = [self.read(self.runs[i], 0, 1500) for i in np.unique(chosen)]
+        audio = np.concatenate([window.audio for window in windows]).astype(np.float64)
+        landmarks = np.concatenate([window.landmarks for window in windows]).mean(0)
+        mean, std = (torch.from_numpy(x.astype(np.float32)) for x in (audio.mean(0), audio.std(0)))
+        return mean, std, torch.from_numpy(landmarks)
+
+
+def collate(windows: Sequence[Window], frames: int | None = None) -> MotionBatch:
+    """Pad windows to `frames` (to the longest when None) and say which frames are real."""
+    frames = frames or max(len(window.landmarks) for window in windows)
+    batch, width = len(windows), windows[0].audio.shape[1]
+    audio, landmarks = torch.zeros(batch, 2 * frames, width), torch.zeros(batch, frames, 68, 3)
+    pitch, mask = torch.zeros(batch, 2 * frames), torch.zeros(batch, frames, dtype=torch.bool)
+    for i, window in enumerate(windows):
+        n = len(window.landmarks)
+        audio[i, : 2 * n] = torch.from_numpy(window.audio)
+        landmarks[i, :n] = torch.from_numpy(window.landmarks)
+        pitch[i, : 2 * n] = torch.from_numpy(window.pitch_hz)
+        mask[i, :n] = True
+    return MotionBatch(audio, landmarks, pitch, mask, torch.tensor([window.speaker for window in windows]))
+
+
+def _open(path: Path) -> VideoDataset | ClipShards:
+    if (path / "meta.json").is_file():
+        return VideoDataset(path)
+    if (path / "index.json").is_file():
+        return ClipShards(path)
+    if path.parent.name == "videos":
+        raise DataError(
+            f"No processed video at {path}. Make it with: "
+            f"python data_gen/run.py video --id {path.name} --video <your video>.mp4"
+        )
+    return ClipShards(path)
+
+
+def _runs(number: int, source: VideoDataset | ClipShards, split: Split, speakers: dict[str, int]) -> list[Run]:
+    if isinstance(source, VideoDataset):
+        speaker = speakers.setdefault(f"video:{source.meta.id}", len(speakers))
+        runs = [Run(number, 0, a, b, speaker) for a, b in source.shots(split)]
+    else:
+        runs = []
+        for order, clip in enumerate(source.index.clips):
+            if split in (clip.split, "all"):
+                speaker = speakers.setdefault(f"{source.path.name}:{clip.speaker}", len(speakers))
+                runs.append(Run(number, order, 0, clip.frames, speaker))
+    return [run for run in runs if run.frames >= MIN_FRAMES]

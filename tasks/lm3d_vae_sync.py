@@ -1,0 +1,238 @@
+"""Learn how landmarks move with speech: a conditional VAE with a flow prior, kept in step by a frozen SyncNet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from data_gen.clips.corpus import MotionBatch, MotionCorpus
+from modules.audio_condition import AudioPairing
+from modules.lm3d_vae import SpeechToLandmarks
+from modules.syncnet import sync_loss
+from tasks.board import Board
+from tasks.motion_clips import sample_clips
+from tasks.motion_data import (
+    MotionConfig,
+    WindowSource,
+    augment,
+    draw_motion,
+    lip_metrics,
+    masked_rows,
+    open_corpus,
+    val_batches,
+)
+from tasks.motion_infer import imagine, prior_noise, read_speech, write_landmarks
+from tasks.task import Task
+from utils.config import Config, Count, Fraction, Weight
+
+
+class Lm3dVaeWeights(Config):
+    """How much each loss counts; 0 turns it off."""
+
+    kl: Weight = 0.4
+    """Distance between what the encoder says and what the prior expects."""
+    mse: Weight = 1.0
+    """Squared error of the landmarks."""
+    continuity: Weight = 3.0
+    """Squared error of frame-to-frame movement; raise it if the mouth jitters."""
+    sync: Weight = 0.01
+    """SyncNet's opinion of the imagined mouth; takes part once validation says it helps."""
+    prior: Weight = 0.0
+    """Squared error of the most likely imagination (no encoder), which is what inference shows; for little data."""
+
+
+class Lm3dVaeSyncConfig(MotionConfig):
+    """Speech to 3-D landmarks, any speaker or one."""
+
+    pitch: bool = False
+    """Listen to the pitch as well."""
+    audio_pairing: AudioPairing = "pair"
+    """"pair": both 50 Hz feature rows of a frame; "even": the even ones only, as GeneFace's weights want it."""
+    hidden_size: Count = 256
+    """Channels of encoder and decoder."""
+    condition_size: Count = 64
+    """Channels the speech is squeezed to."""
+    latent_size: Count = 16
+    """Latent values per four frames."""
+    encoder_layers: Count = 8
+    """WaveNet layers of the encoder."""
+    decoder_layers: Count = 4
+    """WaveNet layers of the decoder."""
+    dropout: Fraction = 0.0
+    """Chance that an activation is dropped while training."""
+    warmup_updates: int = 1000
+    """Reach the full learning rate after so many updates."""
+    decay_updates: Count = 250_000
+    """The learning rate falls to a tenth every so many updates."""
+    syncnet_work_dir: str = ""
+    """Where SyncNet was trained; empty: checkpoints/<video_id>/syncnet."""
+    syncnet_ckpt_steps: int | str = "best"
+    """Which of its checkpoints: best, last, or a number of updates."""
+    sync_clips: Count = 1024
+    """Pairs of 0.2 s that SyncNet judges in a training step."""
+    sync_start_below: Weight = 0.75
+    """Switch the sync loss on, for good, when validation finds it at or below this."""
+    weights: Lm3dVaeWeights = Lm3dVaeWeights()
+    """How much each loss counts."""
+    infer_audio_source_name: str = ""
+    """--infer: the sound to speak, any format."""
+    infer_out_npy_name: str = ""
+    """--infer: where the landmarks go, (1, T, 204) float32; empty: infer_out/<run>.npy."""
+    infer_temperature: Weight = 1.0
+    """--infer: spread of the prior's noise; 0 is the most likely motion."""
+    infer_seed: int = 0
+    """--infer: the same seed gives the same motion."""
+
+
+class Lm3dVaeSyncTask(Task):
+    """Train speech-to-landmarks; judge it by what it imagines without having seen the face."""
+
+    schema = Lm3dVaeSyncConfig
+    cfg: Lm3dVaeSyncConfig
+    network_settings = ("audio_feature", "audio_pairing")
+
+    def __init__(self, config: Lm3dVaeSyncConfig) -> None:
+        super().__init__(config)
+        cfg = self.cfg
+        self.model = SpeechToLandmarks(
+            cfg.audio_dim, pitch=cfg.pitch, audio_pairing=cfg.audio_pairing, hidden=cfg.hidden_size,
+            condition=cfg.condition_size, latent=cfg.latent_size, layers=(cfg.encoder_layers, cfg.decoder_layers),
+            dropout=cfg.dropout,
+        )  # fmt: skip
+        self.sync_on = False
+        self._val: list[MotionBatch] = []
+        self._corpus: MotionCorpus | None = None
+        self._val_sync: list[Tensor] = []
+
+    def prepare(self) -> None:
+        """Open the data, load SyncNet and, before the first update, begin at the corpus' mean face."""
+        self._corpus = open_corpus(self.cfg, "train")
+        self._val = val_batches(open_corpus(self.cfg, "val"), self.cfg.eval_max_batches)
+        self.data_fingerprint = self._corpus.fingerprint
+        if self.cfg.weights.sync:
+            work_dir = self.cfg.earlier_run(self.cfg.syncnet_work_dir, "syncnet")
+            load_frozen(self, "syncnet", work_dir, self.cfg.syncnet_ckpt_steps)
+        if self.updates == 0:
+            mean, std, landmarks = self._corpus.statistics()
+            self.model.audio_norm.set(mean, std)
+            self.model.start_at(landmarks)
+
+    def extra_state(self) -> dict[str, Any]:
+        """Keep whether the sync loss is on."""
+        return {"sync_on": self.sync_on}
+
+    def on_load_extra(self, extra: dict[str, Any]) -> None:
+        """Take it back."""
+        self.sync_on = bool(extra.get("sync_on", False))
+
+    def train_source(self) -> WindowSource:
+        """Draw random windows."""
+        assert self._corpus is not None, "prepare() opens the corpus"
+        return WindowSource(self._corpus, self.cfg)
+
+    def val_source(self) -> Sequence[MotionBatch]:
+        """Return the ten-second validation windows."""
+        return self._val
+
+    def schedule(self, update: int) -> float:
+        """Warm up linearly, then fall to a tenth every `decay_updates`."""
+        return warm_up_and_decay(update, self.cfg.warmup_updates, self.cfg.decay_updates)
+
+    def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """Reconstruct a batch; see `Lm3dVaeWeights`."""
+        heard = augment(batch, self.cfg.augment, self.model.audio_norm) if self.training else batch
+        out, kl = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz)
+        found = {"kl": kl, "mse": mse(out, batch), "continuity": continuity(out, batch)}
+        if self.cfg.weights.prior:
+            found["prior"] = mse(self._likely(heard), batch)
+        if self.cfg.weights.sync and "syncnet" in self.frozen and (self.sync_on or not self.training):
+            loss = sync_of(self.frozen["syncnet"], batch, out, self.cfg.sync_clips)
+            if not self.training:
+                self._val_sync.append(loss.detach())
+            if self.sync_on:
+                found["sync"] = loss
+        return found
+
+    def on_validation_epoch_end(self) -> None:
+        """Switch the sync loss on once the validation finds imagined mouths in step."""
+        if self._val_sync:
+            level = self.all_gather(torch.stack(self._val_sync).mean()).mean()
+            self.note({"val/sync_level": level})
+            self.sync_on = self.sync_on or (bool(level <= self.cfg.sync_start_below) and self.trainer.state.fn == "fit")
+        self._val_sync.clear()
+
+    def _likely(self, batch: MotionBatch) -> Tensor:
+        """Imagine a batch without noise, (B, T, 68, 3)."""
+        noise = prior_noise(len(batch.mask), self.model.latent, batch.mask.shape[1], 0.0, 0).to(batch.audio)
+        return self.model.sample(batch.audio, batch.mask, noise, batch.pitch_hz)
+
+    def metrics(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """Compare the lips imagined from speech alone with the recorded ones."""
+        return lip_metrics(self._likely(batch), batch)
+
+    @torch.no_grad()
+    def predict(
+        self, audio: Tensor, pitch_hz: Tensor | None = None, *, seed: int = 0, temperature: float | None = None
+    ) -> Tensor:
+        """Imagine landmarks (T, 68, 3) for speech of any length, in overlapping windows of bounded memory.
+
+        Args:
+            audio: (2T, audio_dim) features.
+            pitch_hz: (2T,), needed by a pitch-aware network.
+            temperature: Spread of the prior's noise; the recipe's `infer_temperature` when None.
+        """
+        temperature = self.cfg.infer_temperature if temperature is None else temperature
+        return imagine(self.model, audio, pitch_hz, seed=seed, temperature=temperature)
+
+    def draw(self, board: Board) -> None:
+        """Show imagined beside recorded landmarks for some validation windows."""
+        for number, batch in enumerate(self._val[: self.cfg.num_valid_plots]):
+            n = masked_rows(batch, 0)
+            imagined = self.predict(batch.audio[0, : 2 * n], batch.pitch_hz[0, : 2 * n], temperature=0.0)
+            draw_motion(board, batch.landmarks[0, :n].numpy(), {"imagined": imagined.cpu().numpy()}, number)
+
+    def infer(self) -> None:
+        """Speak `infer_audio_source_name` into `infer_out_npy_name`."""
+        cfg = self.cfg
+        audio, pitch = read_speech(cfg.infer_audio_source_name, cfg.audio_feature)
+        landmarks = self.predict(audio, pitch, seed=cfg.infer_seed)
+        print(write_landmarks(cfg.infer_out_npy_name, landmarks, self.work_dir))
+
+
+def load_frozen(task: Task, name: str, work_dir: str, steps: int | str) -> Task:
+    """Load an earlier stage to stay as it is beside `task`, once."""
+    from tasks.checkpoints import load_task
+
+    if name not in task.frozen:
+        task.freeze(name, load_task(work_dir, steps))  # type: ignore[arg-type]
+    return task.frozen[name]
+
+
+def warm_up_and_decay(update: int, warmup: int, decay: int) -> float:
+    """Rise linearly to 1 over `warmup` updates, then fall to a tenth every `decay` updates."""
+    return min(1.0, (update + 1) / max(1, warmup)) * math.pow(0.1, max(0, update - warmup) / decay)
+
+
+def mse(out: Tensor, batch: MotionBatch) -> Tensor:
+    """Return the mean squared error over real frames and all 204 coordinates."""
+    error = ((out - batch.landmarks) * batch.mask[..., None, None]).square()
+    return error.sum() / (batch.mask.sum().clamp(min=1) * 204)
+
+
+def continuity(out: Tensor, batch: MotionBatch) -> Tensor:
+    """Return the mean squared error of frame-to-frame movement, and of the first frame, over real frames."""
+    error = (out - batch.landmarks) * batch.mask[..., None, None]
+    step = (error[:, 1:] - error[:, :-1]) * batch.mask[:, 1:, None, None]
+    return (step.square().sum() + error[:, 0].square().sum()) / (batch.mask.sum().clamp(min=1) * 204)
+
+
+def sync_of(syncnet: Task, batch: MotionBatch, landmarks: Tensor, count: int) -> Tensor:
+    """Return how far SyncNet is from calling `count` clips of imagined mouths in step with their sound."""
+    clips = sample_clips(batch, count, landmarks=landmarks, in_step=True)
+    model: Any = syncnet.model
+    heard, seen = model(clips.audio, clips.mouth)
+    return sync_loss(heard, seen, clips.label)

@@ -1,0 +1,189 @@
+"""What the three motion tasks share: which data they read, how it is disturbed, what a picture shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_gen.clips.corpus import MotionBatch, MotionCorpus, Split
+from modules.audio_condition import FeatureNorm
+from tasks.task import TaskConfig
+from utils.config import Config, Count, Fraction, Weight
+from utils.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from tasks.board import Board
+
+AUDIO_WIDTHS = {"mel": 80, "mfcc": 39, "whisper": 512, "hubert": 1024}
+"""Width of each known speech feature."""
+
+
+class AugmentConfig(Config):
+    """How the speech features are disturbed while training; a minute of speech is learnt by heart without it."""
+
+    noise: Weight = 0.0
+    """Add Gaussian noise of so many standard deviations."""
+    gain: Weight = 0.0
+    """Shift all channels of a window together, by so many standard deviations at random (loudness, for mel)."""
+    mask_channels: Fraction = 0.0
+    """Hide one random band of up to this share of the channels."""
+    mask_time: Fraction = 0.0
+    """Hide one random stretch of up to this share of the window."""
+
+
+class MotionConfig(TaskConfig):
+    """Settings that syncnet, lm3d_vae_sync and postnet have in common."""
+
+    binary_data_dir: str = ""
+    """Folder of clips of many speakers, for example data/binary/lrs3; empty for none."""
+    person_binary_data_dir: str = "data/binary/videos"
+    """Where the processed videos lie."""
+    video_id: str = ""
+    """Train on this person's processed video (besides binary_data_dir, when that is set too)."""
+    audio_feature: Literal["hubert", "whisper", "mel", "mfcc"] = "hubert"
+    """Speech feature to listen to; the data must have it."""
+    batch_size: Count = 32
+    """Windows in a batch."""
+    window_frames: Count = 100
+    """Video frames (25/s) of a training window."""
+    eval_max_batches: Count = 10
+    """Validate on at most so many batches of 8 windows of 10 seconds."""
+    augment: AugmentConfig = AugmentConfig()
+    """Disturbances of the speech features."""
+
+    @property
+    def audio_dim(self) -> int:
+        """Return the width of the speech feature."""
+        return AUDIO_WIDTHS[self.audio_feature]
+
+    def corpus_paths(self) -> list[Path]:
+        """List the folders to read.
+
+        Raises:
+            ConfigError: None was named.
+        """
+        paths = [Path(self.binary_data_dir)] if self.binary_data_dir else []
+        paths += [self.person_path()] if self.video_id else []
+        if not paths:
+            raise ConfigError(
+                "No data was named: give --video_id <id> (a processed video) or --binary_data_dir <folder of clips>."
+            )
+        return paths
+
+    def person_path(self) -> Path:
+        """Return the folder of the person's dataset."""
+        return Path(self.person_binary_data_dir) / self.video_id
+
+    def earlier_run(self, given: str, stage: str) -> str:
+        """Return where an earlier stage was trained: as given, else checkpoints/<video_id>/<stage>."""
+        if given or not self.video_id:
+            if not given:
+                raise ConfigError(f"{stage}: say where it was trained, or give --video_id.")
+            return given
+        return f"checkpoints/{self.video_id}/{stage}"
+
+
+def open_corpus(cfg: MotionConfig, split: Split, paths: Sequence[Path] | None = None) -> MotionCorpus:
+    """Open the corpus a recipe names and check that its speech feature is as wide as the network expects."""
+    corpus = MotionCorpus(paths or cfg.corpus_paths(), cfg.audio_feature, split)
+    if corpus.audio_dim != cfg.audio_dim:
+        raise DataError(
+            f"{corpus.sources[0].path}: '{cfg.audio_feature}' is {corpus.audio_dim} wide, not {cfg.audio_dim}. "
+            "Process it again."
+        )
+    return corpus
+
+
+class WindowSource:
+    """Random windows of a corpus, a function of the random generator alone."""
+
+    def __init__(self, corpus: MotionCorpus, cfg: MotionConfig) -> None:
+        self.corpus, self.size, self.frames = corpus, cfg.batch_size, cfg.window_frames
+
+    def batch(self, rng: np.random.Generator) -> MotionBatch:
+        """Draw one batch."""
+        return self.corpus.batch(rng, self.size, self.frames)
+
+
+def val_batches(corpus: MotionCorpus, limit: int, *, frames: int = 250, size: int = 8) -> list[MotionBatch]:
+    """Cut validation runs into ten-second windows, eight a batch, at most `limit` batches; always the same."""
+    return corpus.whole(frames, size=size, limit=limit * size)
+
+
+def augment(batch: MotionBatch, cfg: AugmentConfig, norm: FeatureNorm) -> MotionBatch:
+    """Disturb the speech of a batch on its device, with torch's generator; what is hidden takes the corpus mean."""
+    audio, (size, rows, channels) = batch.audio, batch.audio.shape
+    device = audio.device
+    if cfg.gain:
+        audio = audio + cfg.gain * norm.std * torch.randn(size, 1, 1, device=device)
+    if cfg.noise:
+        audio = audio + cfg.noise * norm.std * torch.randn_like(audio)
+    for share, extent, shape in ((cfg.mask_channels, channels, (1, -1)), (cfg.mask_time, rows, (-1, 1))):
+        if share:
+            width = torch.rand(size, 1, 1, device=device) * share * extent
+            start = torch.rand(size, 1, 1, device=device) * (extent - width)
+            place = torch.arange(extent, device=device).reshape(1, *shape)
+            audio = torch.where((place >= start) & (place < start + width), norm.mean, audio)
+    return batch._replace(audio=audio)
+
+
+def draw_motion(board: Board, true: np.ndarray, curves: dict[str, np.ndarray], number: int) -> None:
+    """Show one example: a middle frame, the sequence, the lip opening over time, and the face in three dimensions.
+
+    Args:
+        true: The recorded landmarks, (T, 68, 3).
+        curves: Name -> imagined landmarks (T, 68, 3); the last one is drawn beside the truth.
+    """
+    from utils.drawing import animate_landmarks, landmark_mesh, plot_lip_opening
+
+    name, imagined = list(curves.items())[-1]
+    opening = np.abs(true[:, 66, 1] - true[:, 62, 1])
+    widest = int(opening.argmax())
+    frames = animate_landmarks([true, imagined])
+    board.animation(f"landmarks/{number}", frames)
+    board.image(f"landmarks/{number}_widest", frames[widest])
+    board.image(f"lip_opening/{number}", plot_lip_opening({"true": true, **curves}))
+    for label, sequence in (("true", true), (name, imagined)):
+        mesh = landmark_mesh(sequence[widest])
+        board.mesh(f"mesh/{number}_{label}", mesh.vertices[0], mesh.faces[0], mesh.colours[0])
+
+
+def masked_rows(batch: MotionBatch, index: int) -> int:
+    """Return how many frames of window `index` are real."""
+    return int(batch.mask[index].sum())
+
+
+def lip_opening(landmarks: Tensor) -> Tensor:
+    """Return how far the lips are open: (..., 68, 3) -> (...), tenths of an eye distance, mean of three point pairs."""
+    return (landmarks[..., (61, 62, 63), 1] - landmarks[..., (67, 66, 65), 1]).mean(dim=-1)
+
+
+def lip_metrics(imagined: Tensor, batch: MotionBatch) -> dict[str, Tensor]:
+    """Compare imagined with recorded lips over the real frames of a batch.
+
+    Returns:
+        lip_correlation: of the lip opening, each speaker centred; lip_error: mean distance of the 20 mouth points,
+        tenths of an eye distance; lip_spread: spread of the imagined lip opening over that of the recorded one.
+    """
+    mask = batch.mask.float()
+    same = (batch.speaker[:, None] == batch.speaker[None, :]).float()
+    a, b = (_centred(lip_opening(x.float()), mask, same) for x in (imagined, batch.landmarks))
+    spread = (a.square().sum() / b.square().sum().clamp(min=1e-9)).sqrt()
+    correlation = (a * b).sum() / (a.square().sum() * b.square().sum()).sqrt().clamp(min=1e-9)
+    distance = (imagined - batch.landmarks)[:, :, 48:68].float().norm(dim=-1).mean(dim=-1)
+    return {
+        "lip_correlation": correlation,
+        "lip_error": (distance * mask).sum() / mask.sum().clamp(min=1),
+        "lip_spread": spread,
+    }
+
+
+def _centred(values: Tensor, mask: Tensor, same: Tensor) -> Tensor:
+    """Take every speaker's own mean off (B, T) values."""
+    mean = same @ (values * mask).sum(dim=1) / (same @ mask.sum(dim=1)).clamp(min=1)
+    return (values - mean[:, None]) * mask
