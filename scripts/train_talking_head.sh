@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Train a talking head: five tasks in order, each skipped when it is done.
+#
+#   bash scripts/train_talking_head.sh VIDEO_ID [--preset person|person_small|demo] [--set [TASK.]NAME=VALUE] [--reset]
+#
+# The video must be processed first: python data_gen/run.py video --id VIDEO_ID --video FILE
+#   --preset person        a GPU, or a night (default)
+#   --preset person_small  two CPU cores, under an hour
+#   --audio_feature mel    which speech feature (whisper when the dataset has it, else mel)
+#   --set lr=1.0e-4        a setting, for every task that has it; --set lm3d_nerf.lr=1.0e-4 for one
+# Stop it with Ctrl-C; the same command goes on.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+begin "$@"
+expect 1 1
+exec "$PYTHON" tasks/talking_head.py train "${POSITIONAL[@]}" ${FLAGS[@]+"${FLAGS[@]}"}
