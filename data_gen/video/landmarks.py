@@ -81,8 +81,6 @@ def track_landmarks(
             detector.forget()
         found = detector.detect(frame)
         face = follow(found, previous, f"{video}: at {index / fps:.1f} s")
-        if face is None and len(found) and previous is not None:
-            detector.forget()
         faces.append(face)
         previous = face or previous
         if on_frame is not None:
@@ -217,8 +215,10 @@ def _as_track(
             f"At most {MAX_GAP} in a row and {MAX_MISSING:.0%} in all are bridged: cut those parts out, or use a "
             f"video in which the face is seen from the front throughout."
         )
-    points = np.zeros((count, 68, 2))
-    shapes = np.zeros((count, 52)) if all(f is None or f.blendshapes is not None for f in faces) else None
+    points: FloatArray = np.zeros((count, 68, 2))
+    shapes: FloatArray | None = (
+        np.zeros((count, 52)) if all(f is None or f.blendshapes is not None for f in faces) else None
+    )
     for index, face in enumerate(faces):
         if face is None:
             continue
@@ -226,10 +226,11 @@ def _as_track(
         if shapes is not None and face.blendshapes is not None:
             shapes[index] = face.blendshapes
     sigma = detector.smoothing_frames
-    points = smooth_over_time(bridge_gaps(points, found, cuts), sigma, cuts)
-    if shapes is not None:
-        shapes = smooth_over_time(bridge_gaps(shapes, found, cuts), sigma, cuts).astype(np.float32)
-    return LandmarkTrack(points.astype(np.float32), found, shapes, detector.name)
+
+    def mended(values: FloatArray) -> NDArray[np.float32]:
+        return smooth_over_time(bridge_gaps(values, found, cuts), sigma, cuts).astype(np.float32)
+
+    return LandmarkTrack(mended(points), found, None if shapes is None else mended(shapes), detector.name)
 
 
 def _square(boxes: FloatArray, shape: tuple[int, int], margin: float) -> FaceBox:

@@ -202,13 +202,19 @@ def _camera_points(model: _FaceModel, state: _Frames) -> tuple[FloatArray, Float
     return turned, turned + state.place[:, None]
 
 
-def _image(points: FloatArray, focal: float, centre: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+def image_of(points: FloatArray, focal: float, centre: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
     """Project camera-frame points (..., 3); return pixels (..., 2) and the Jacobian (..., 2, 3)."""
     x, y, z = points[..., 0], points[..., 1], np.minimum(points[..., 2], -0.5)
     pixels = np.stack([centre[0] - focal * x / z, centre[1] + focal * y / z], axis=-1)
     zero = np.zeros_like(x)
     jacobian = np.stack([-focal / z, zero, focal * x / z**2, zero, focal / z, -focal * y / z**2], axis=-1)
     return pixels, jacobian.reshape(*x.shape, 2, 3)
+
+
+def pose_motion(turned: FloatArray) -> FloatArray:
+    """Return how points (..., 3) turned about the head's origin move with its pose: (..., 3, 6), turn then shift."""
+    shift = np.broadcast_to(np.eye(3), (*turned.shape, 3))
+    return np.concatenate([-cross_matrix(turned), shift], axis=-1)
 
 
 def _robust(residual: FloatArray, scale: FloatArray) -> FloatArray:
@@ -245,13 +251,12 @@ def _place(
     flat = model.basis.reshape(kinds, LANDMARKS, 3)
     for _ in range(steps):
         turned, points = _camera_points(model, state)
-        pixels, jacobian = _image(points, model.focal_px, centre)
+        pixels, jacobian = image_of(points, model.focal_px, centre)
         residual = points_px - pixels
         size = _size(state, model)
         weight = _robust(residual, 0.06 * size) * _TRUST / (_NOISE * size) ** 2
         moved = np.einsum("kjc,tdc->tjdk", flat, state.rotation)
-        inner = np.concatenate([-cross_matrix(turned), np.broadcast_to(np.eye(3), jacobian.shape[:2] + (3, 3))], -1)
-        design = jacobian @ np.concatenate([inner, moved], axis=-1)  # (T, 68, 2, 6 + K)
+        design = jacobian @ np.concatenate([pose_motion(turned), moved], axis=-1)  # (T, 68, 2, 6 + K)
         weighted = (design * weight[..., None, None]).reshape(len(points_px), -1, 6 + kinds)
         design = design.reshape(len(points_px), -1, 6 + kinds)
         normal = np.swapaxes(weighted, 1, 2) @ design
@@ -277,14 +282,13 @@ def _reshape(
 ) -> tuple[_FaceModel, _Frames]:
     """Improve neutral face, focal length and all poses at once (poses eliminated by a Schur complement)."""
     turned, points = _camera_points(model, state)
-    pixels, jacobian = _image(points, model.focal_px, centre)
+    pixels, jacobian = image_of(points, model.focal_px, centre)
     residual = points_px - pixels
     size = _size(state, model)
     share = min(1.0, _INDEPENDENT_FRAMES / len(points_px))
     weight = share * _robust(residual, 0.06 * size) * _TRUST / (_NOISE * size) ** 2
     count = len(points_px)
-    inner = np.concatenate([-cross_matrix(turned), np.broadcast_to(np.eye(3), jacobian.shape[:2] + (3, 3))], -1)
-    by_pose = jacobian @ inner  # (T, 68, 2, 6)
+    by_pose = jacobian @ pose_motion(turned)  # (T, 68, 2, 6)
     by_shape = jacobian @ state.rotation[:, None]  # (T, 68, 2, 3)
     by_focal = pixels - np.array(centre)  # per unit of log focal
 
@@ -333,7 +337,7 @@ def _learn_expressions(
     expression fills in, as in expectation maximisation.
     """
     _, points = _camera_points(model, state)
-    pixels, jacobian = _image(points, model.focal_px, centre)
+    pixels, jacobian = image_of(points, model.focal_px, centre)
     residual = points_px - pixels
     weight = (1 / (_NOISE * _size(state, model)) ** 2)[..., None, None]
     design = jacobian @ state.rotation[:, None]
@@ -392,7 +396,7 @@ def _finish(
 ) -> CameraFit:
     centre = (width / 2, height / 2)
     _, points = _camera_points(model, state)
-    pixels, _ = _image(points, model.focal_px, centre)
+    pixels, _ = image_of(points, model.focal_px, centre)
     error = np.linalg.norm(pixels - points_px, axis=-1).mean(axis=1)
     poses = invert(make_transform(state.rotation, state.place))
     faces = _lift(points_px, points[..., 2], poses, model.focal_px, centre)
