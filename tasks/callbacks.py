@@ -256,8 +256,8 @@ class Progress(pl.Callback):
         console = Console(stderr=True)
         if trainer.is_global_zero and console.is_terminal:
             columns = (
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"),
-                TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[losses]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
             )  # fmt: skip
             self.bar = RichProgress(*columns, console=console, refresh_per_second=4)
             self.bar.start()

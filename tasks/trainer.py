@@ -1,7 +1,7 @@
 """Run a task with pytorch-lightning: loops, devices, precision, checkpoints, resuming.
 
-One Lightning epoch is the updates that are still to do. Batch `i` of training is a function of the seed and `i`, and torch
-is re-seeded from them before every batch, so a run that was killed goes on exactly as one that was not.
+One Lightning epoch is the updates still to do. Batch `i` of training is a function of the seed and `i`, and torch is
+re-seeded from them before every batch, so a run that was killed goes on exactly as one that was not.
 """
 
 from __future__ import annotations

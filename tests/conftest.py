@@ -19,7 +19,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from tasks.registry import TASKS
 
     monkeypatch.setitem(TASKS, "toy", ("tests.tasks.toy:ToyTask", "a toy"))
-    yield
+    return
 
 
 @pytest.fixture

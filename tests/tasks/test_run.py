@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def config(**settings):
-    base = dict(task_cls="toy", max_updates=12, val_check_interval=4, tb_log_interval=1, lr=0.01)
+    base = {"task_cls": "toy", "max_updates": 12, "val_check_interval": 4, "tb_log_interval": 1, "lr": 0.01}
     return ToyConfig(**{**base, **settings})
 
 
@@ -150,7 +150,7 @@ def test_three_mistakes_are_named_at_once(toy, tmp_path):
 def test_an_unknown_task_names_the_nearest(tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text("task_cls: synknet\n")
-    with pytest.raises(ConfigError, match="No task is called 'synknet'. Did you mean 'syncnet'?"):
+    with pytest.raises(ConfigError, match=r"No task is called 'synknet'\. Did you mean 'syncnet'"):
         run.main([f"--config={path}", "--exp_name=x"])
 
 
