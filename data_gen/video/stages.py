@@ -1,0 +1,119 @@
+"""Run stages of work one after another, each skipped when it was done with the same inputs before.
+
+A stage writes into a folder of its own beside the final one, which is renamed when the stage is whole and holds
+`stage.json`: name, version, fingerprint of the inputs, seconds, and the stage's summary. A killed run leaves only
+hidden `.part` folders, which the next run removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from utils.errors import DataError
+from utils.files import fingerprint, read_json, remove, write_aside, write_json
+
+Tick = Callable[[int, int], None]
+"""Tell how far a stage is: steps done, steps in all."""
+Work = Callable[[Path, Tick], dict[str, Any]]
+"""Do a stage: write into the folder given, return the summary (what JSON holds)."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished stage: where its files lie, what it said, how long it took, and whether it was done just now."""
+
+    name: str
+    folder: Path
+    summary: dict[str, Any]
+    fingerprint: str
+    seconds: float
+    fresh: bool
+
+
+@dataclass
+class Workshop:
+    """Run stages under `folder` and keep their results by name.
+
+    Args:
+        folder: Where each stage gets a folder of its name.
+        redo: Stages to do again although nothing changed.
+        console: Where progress is shown.
+    """
+
+    folder: Path
+    redo: tuple[str, ...] = ()
+    console: Console = field(default_factory=lambda: Console(stderr=True))
+    done: dict[str, Done] = field(default_factory=dict)
+
+    def run(self, name: str, work: Work, *, version: int, needs: tuple[str, ...] = (), **settings: Any) -> Done:
+        """Do a stage, unless the same version was done with the same settings on the same earlier stages."""
+        before = [self.done[need].fingerprint for need in needs]
+        wanted = fingerprint(name, version, settings, before)
+        target = self.folder / name
+        kept = None if name in self.redo else self._kept(target, wanted)
+        if kept is not None:
+            self.console.print(f"[dim]{name:<12} kept ({kept.seconds:.1f} s when it was made)[/dim]", highlight=False)
+            self.done[name] = kept
+            return kept
+        started = time.monotonic()
+        with write_aside(target) as aside:
+            aside.mkdir(parents=True)
+            with self._progress(name) as tick:
+                summary = work(aside, tick)
+            seconds = time.monotonic() - started
+            state = {"name": name, "version": version, "fingerprint": wanted, "seconds": seconds, "summary": summary}
+            write_json(aside / "stage.json", state)
+        self.done[name] = Done(name, target, read_json(target / "stage.json")["summary"], wanted, seconds, True)
+        return self.done[name]
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder, and clear what a killed one left there."""
+        import fcntl
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise DataError(f"{self.folder} is being worked on by another run. Wait for it to end.") from None
+            for left in self.folder.glob(".*.part"):
+                remove(left)
+            yield
+
+    def _kept(self, target: Path, wanted: str) -> Done | None:
+        try:
+            state = read_json(target / "stage.json")
+            if state["fingerprint"] != wanted:
+                return None
+            return Done(state["name"], target, state["summary"], wanted, state["seconds"], False)
+        except (DataError, KeyError, TypeError):
+            return None
+
+    @contextlib.contextmanager
+    def _progress(self, name: str) -> Iterator[Tick]:
+        columns = (
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console) as progress:
+            task = progress.add_task(name, total=None)
+
+            def tick(steps: int, total: int) -> None:
+                progress.update(task, completed=steps, total=total)
+
+            yield tick
+            total = progress.tasks[0].total or 1
+            progress.update(task, completed=total, total=total)
