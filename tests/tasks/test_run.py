@@ -199,6 +199,26 @@ def test_sigterm_saves_and_exits_with_143(tmp_path):
     assert max(checkpoint_files(tmp_path / "exp")) == read_checkpoint(tmp_path / "exp/last.ckpt")["vizeme"]["updates"]
 
 
+def test_kill_9_and_the_same_command_again_ends_where_an_unbroken_run_ends(toy, tmp_path):
+    path = recipe(tmp_path, "")
+    more = ["--max_updates=3000", "--val_check_interval=100", "--num_ckpt_keep=2", "--ema_decay=0.9"]
+    process = subprocess.Popen(
+        command(f"--config={path}", f"--exp_name={tmp_path / 'killed'}", *more), cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 90
+    while not (tmp_path / "killed/checkpoints.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait(timeout=30) == -signal.SIGKILL
+    assert 0 < max(checkpoint_files(tmp_path / "killed")) < 3000
+    for name in ("killed", "whole"):
+        assert run.main([f"--config={path}", f"--exp_name={tmp_path / name}", *more]) == 0
+    killed, whole = (read_checkpoint(tmp_path / name / "last.ckpt") for name in ("killed", "whole"))
+    assert killed["vizeme"]["updates"] == whole["vizeme"]["updates"] == 3000
+    for name, value in whole["state_dict"].items():
+        assert torch.equal(value, killed["state_dict"][name]), name
+
+
 def test_torchrun_with_two_processes_trains(tmp_path):
     script = tmp_path / "door.py"
     script.write_text(command()[-1])
