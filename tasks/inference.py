@@ -1,4 +1,4 @@
-"""From a sound to landmarks, from landmarks to frames, from frames to a file: the pieces that --infer and TalkingHead use.
+"""From a sound to landmarks, to frames, to a file: the pieces that --infer and TalkingHead use.
 
 Everything is a stream. The sound lies on the disk and is read in windows of half a minute; frames go to the encoder as
 they are rendered. What grows with the length of the speech is one (T, 68, 3) array, about 1.2 MB a minute.
@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 RATE, HOP, FPS = 16_000, 640, 25
 """Samples a second, samples a video frame, video frames a second."""
-WINDOW, MARGIN, FADE = 750, 125, 10
-"""Frames that audio-to-landmarks sees at once (30 s), what it sees before and after those it keeps, cross-fade."""
+WINDOW, MARGIN, FADE = 748, 124, 10
+"""Frames that audio-to-landmarks hears at once (30 s), those of them before and after what is kept, the cross-fade.
+
+Multiples of 4, the stride of the VAE; margins longer than it hears, so that seams hardly show."""
 
 
 class InferSettings(PostSettings):
@@ -58,14 +60,6 @@ class InferSettings(PostSettings):
     """Compile the renderer first (20-40 s): faster for speeches of more than a minute; needs a C++ compiler."""
 
 
-class LandmarkPredictor(Protocol):
-    """What `postnet` gives."""
-
-    def predict(self, audio: Any, *args: Any, **settings: Any) -> Any:
-        """Turn features (2T, C) into landmarks (T, 68, 3)."""
-        ...
-
-
 class Sound:
     """Hold any sound as 16 kHz mono on the disk and read pieces of it; memory does not grow with its length.
 
@@ -76,12 +70,12 @@ class Sound:
         self.path = Path(path)
         self.samples = 0
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._data: NDArray[np.int16] = np.zeros(0, np.int16)
+        self._data: Floats = np.zeros(0, np.float32)
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="vizeme-")
         try:
-            self._convert(Path(self._folder.name) / "sound.s16")
+            self._convert(Path(self._folder.name) / "sound.f32")
         except BaseException:
             self._folder.cleanup()
             raise
@@ -91,8 +85,9 @@ class Sound:
         from utils.ffmpeg import Stream, existing_file, input_arguments
 
         file = existing_file(self.path)
+        # As in utils.audio.read_wav, so that what is heard is what was trained on (16-bit output mixes otherwise).
         arguments = [*input_arguments(file), "-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1"]
-        arguments += ["-af", f"aresample={RATE}:async=1:first_pts=0", "-f", "s16le", "pipe:1"]
+        arguments += ["-af", f"aresample={RATE}:async=1:first_pts=0", "-f", "f32le", "pipe:1"]
         block = bytearray(1 << 20)
         with Stream(arguments) as stream, target.open("wb") as out:
             while filled := stream.read_into(memoryview(block)):
@@ -102,15 +97,15 @@ class Sound:
                 if "matches no streams" in reason or "not contain any stream" in reason:
                     raise DataError(f"{self.path} has no sound.")
                 raise DataError(f"{self.path} could not be read as sound: {reason}")
-        self.samples = target.stat().st_size // 2
+        self.samples = target.stat().st_size // 4
         if not self.samples:
             raise DataError(f"{self.path} holds no sound (0 samples).")
-        self._data = np.memmap(target, np.int16, mode="r")
+        self._data = np.memmap(target, np.float32, mode="r")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._data = np.zeros(0, np.int16)
+        self._data = np.zeros(0, np.float32)
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -121,7 +116,7 @@ class Sound:
 
     def read(self, start: int, stop: int) -> Floats:
         """Return the samples of video frames [start, stop), float32; silence beyond the end."""
-        piece = self._data[start * HOP : stop * HOP].astype(np.float32) / 32768
+        piece = np.nan_to_num(self._data[start * HOP : stop * HOP]).clip(-1, 1)
         return np.pad(piece, (0, (stop - start) * HOP - len(piece)))
 
     def rms(self) -> Floats:
@@ -136,8 +131,8 @@ class Sound:
 def spans(frames: int, window: int = WINDOW, margin: int = MARGIN) -> Iterator[tuple[int, int, int]]:
     """Yield (start, stop, first): windows that overlap by two margins, and the first frame that is new in each.
 
-    A window's frames before `first` are cross-faded with, or replaced by, those of the window before it; a last
-    window is never short: it reaches back instead.
+    The frames of a window before `first` overlap with what the window before it gave. The last window reaches back
+    rather than being short. Starts are multiples of 4.
     """
     step = window - 2 * margin
     first = 0
@@ -145,7 +140,8 @@ def spans(frames: int, window: int = WINDOW, margin: int = MARGIN) -> Iterator[t
         start = max(0, first - margin)
         stop = start + window
         if stop >= frames:
-            yield max(0, frames - window), frames, first
+            start = max(0, frames - window)
+            yield -(-start // 4) * 4, frames, first
             return
         yield start, stop, first
         first = start + margin + step
@@ -159,7 +155,8 @@ def sound_to_landmarks(task: Any, sound: Sound, *, temperature: float = 0.0, see
     """
     out = np.zeros((sound.frames, 68, 3), np.float32)
     for start, stop, first in spans(sound.frames):
-        values = predict_window(task, sound.read(start, stop), stop - start, temperature=temperature, seed=seed)
+        wav = sound.read(start, stop)
+        values = predict_window(task, wav, stop - start, temperature=temperature, seed=seed + start)
         fade = min(FADE, first - start, first)
         for step in range(fade):
             share = (step + 1) / (fade + 1)
@@ -171,12 +168,14 @@ def sound_to_landmarks(task: Any, sound: Sound, *, temperature: float = 0.0, see
 
 def predict_window(task: Any, wav: Floats, frames: int, *, temperature: float, seed: int) -> Floats:
     """Make the features a `postnet` task wants of one piece of sound and predict its landmarks (frames, 68, 3)."""
+    import torch
+
     from utils.audio import audio_features
 
-    audio = audio_features(wav, task.cfg.audio_feature, frames)
-    pitch = audio_features(wav, "pitch_hz", frames) if getattr(task.cfg, "use_pitch", False) else None
-    values = task.predict(audio, pitch_hz=pitch, temperature=temperature, seed=seed)
-    return np.asarray(values, np.float32).reshape(frames, 68, 3)
+    audio = torch.from_numpy(audio_features(wav, task.cfg.audio_feature, frames))
+    pitch = torch.from_numpy(audio_features(wav, "pitch_hz", frames)) if getattr(task.cfg, "pitch", False) else None
+    values = task.predict(audio, pitch, seed=seed, temperature=temperature)
+    return np.asarray(values.cpu(), np.float32).reshape(frames, 68, 3)
 
 
 def head_motion(video: VideoDataset, frames: int, settings: InferSettings) -> tuple[Ints, Floats]:
@@ -233,7 +232,7 @@ def render_landmarks(
 def write_frames(
     frames: Iterable[NDArray[np.uint8]], out: str | Path, sound: str | Path | None, total: int, title: str = "rendering"
 ) -> Path:
-    """Stream frames into an mp4 with its sound, showing progress and the time left; the file appears when it is whole."""
+    """Stream frames into an mp4 with its sound, showing progress and time left; it appears when it is whole."""
     from utils.video import VideoWriter
 
     stream = iter(frames)
