@@ -1,0 +1,70 @@
+"""The `demo` command: write the made presenter's video, an unseen sentence in the same voice, and the truth of both."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from utils.errors import DataError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    parser.add_argument("--out", type=Path, default=Path("data/raw/videos/demo.mp4"), help="video to write")
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of the video")
+    parser.add_argument("--size", type=int, default=256, help="width and height of the video in pixels")
+    parser.add_argument("--seed", type=int, default=0, help="order of the sentences, head motion, blinks")
+    parser.add_argument("--identity", type=int, default=0, help="who speaks; 0 is the portrait itself")
+    parser.add_argument(
+        "--val-wav",
+        type=Path,
+        default=None,
+        help="unseen sentence to write (default: ../val_wavs/<name>.wav beside the video's folder)",
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Make the presenter's video and the unseen sentence."""
+    from data_gen.demo.clip import Clip, say
+    from data_gen.demo.identity import make_identity
+    from data_gen.demo.texts import UNSEEN
+    from utils.audio import write_wav
+    from utils.video import VideoWriter
+
+    out: Path = args.out
+    if args.seconds < 3:
+        raise DataError(f"--seconds {args.seconds:g}: choose at least 3, so that a sentence fits.")
+    if args.size % 2:
+        raise DataError(f"--size {args.size}: choose an even number, as video needs.")
+    identity = make_identity(args.identity)
+    sentences = training_sentences(args.seconds, args.seed)
+    speech = say(identity, sentences, seed=args.seed, seconds=args.seconds)
+    clip = Clip(identity, speech, size=args.size, seed=args.seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    stem = out.with_suffix("")
+    with VideoWriter(out, args.size, args.size, 25, clip.speech.wav) as writer:
+        for frame in clip.frames():
+            writer.write(frame)
+    clip.save_truth(stem)
+    val_wav: Path = args.val_wav or out.parent.parent / "val_wavs" / f"{stem.name}.wav"
+    val_wav.parent.mkdir(parents=True, exist_ok=True)
+    unseen = Clip(identity, say(identity, [UNSEEN[0]], seed=args.seed + 1), size=args.size, seed=args.seed + 1)
+    write_wav(val_wav, unseen.speech.wav)
+    unseen.save_truth(val_wav.with_suffix(""))
+    told = {"video": str(out), "seconds": speech.seconds, "frames": len(clip), "unseen_wav": str(val_wav)}
+    print(json.dumps(told))
+    return 0
+
+
+def training_sentences(seconds: float, seed: int) -> list[str]:
+    """Return enough training sentences for `seconds`, each pass through them in another order."""
+    from data_gen.demo.texts import TRAINING
+
+    rng = np.random.default_rng([seed, 4])
+    sentences: list[str] = []
+    while len(sentences) < seconds / 2.2 + 3:
+        sentences += [TRAINING[i] for i in rng.permutation(len(TRAINING))]
+    return sentences[: int(seconds / 2.2 + 3)]
