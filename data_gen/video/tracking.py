@@ -55,8 +55,12 @@ class CameraFit:
         neutral: (68, 3) float32, the person's face at rest (lips nearly closed, eyes open), head frame.
         reprojection_px: (T,) float32, mean distance between the detected points and the model's (neutral shape plus
             low-rank expression).
-        pose_jitter_px: how much the projected rigid points tremble (u, v): RMS of what a Gaussian of 2 frames removes.
+        pose_jitter_px: how fast the projected rigid points move (u, v): RMS of what a Gaussian of 2 frames removes,
+            the head's own quick motion included.
         height, width: of the picture, pixels.
+        patch_shift_px: how far rigid patches of the face lie from where the pose puts them, before and after
+            `photometric.refine_pose`: RMS of each frame's mean shift; None when it was not run.
+        patch_jitter_px: the part of it that trembles (what a Gaussian of 2 frames removes), before and after.
     """
 
     world_from_camera: NDArray[np.float32]
@@ -67,14 +71,16 @@ class CameraFit:
     pose_jitter_px: tuple[float, float]
     height: int
     width: int
+    patch_shift_px: tuple[float, float] | None = None
+    patch_jitter_px: tuple[float, float] | None = None
 
     def project(self, points: FloatArray) -> FloatArray:
         """Project head-frame points (N, 3) or (T, N, 3) into every frame: (T, N, 2) pixels."""
         return project(points, self.world_from_camera, self.focal_px, self.width / 2, self.height / 2)
 
     def with_poses(self, world_from_camera: FloatArray, points_px: FloatArray, cuts: Iterable[int] = ()) -> CameraFit:
-        """Return the fit with other poses: the landmarks keep their depth and still fall on `points_px`."""
-        depth = to_camera(from_offsets(self.landmarks), self.world_from_camera)[..., 2]
+        """Return the fit with other poses: the landmarks keep their depth in the head and fall on `points_px`."""
+        depth = to_camera(from_offsets(self.landmarks), world_from_camera)[..., 2]
         centre = (self.width / 2, self.height / 2)
         points = _lift(points_px, depth, world_from_camera, self.focal_px, centre)
         return replace(
