@@ -63,19 +63,10 @@ class Board:
             global_step=self.update,
         )
 
-    def curves(self, tag: str, curves: dict[str, Sequence[float]], x_label: str = "frame") -> None:
-        """Draw several curves in one picture, one colour a name."""
+    def curves(self, tag: str, curves: dict[str, Sequence[float]], label: str = "") -> None:
+        """Draw several curves over the frames in one picture, one colour a name."""
         if self.writer is None:
             return
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        from utils.drawing import plot_curves
 
-        figure = Figure(figsize=(8, 3), layout="tight")
-        canvas = FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        for name, values in curves.items():
-            axes.plot(np.asarray(values), label=name)
-        axes.set_xlabel(x_label)
-        axes.legend()
-        canvas.draw()
-        self.image(tag, np.asarray(canvas.buffer_rgba())[..., :3].copy())
+        self.image(tag, plot_curves({name: np.asarray(values) for name, values in curves.items()}, ylabel=label))

@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import signal
-import time
 import types
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from tasks.checkpoints import INDEX, best_step, checkpoint_files, read_index, write_json
+from tasks.checkpoints import INDEX, best_step, checkpoint_files, read_index
 from tasks.task import Task
 from utils.errors import UserError
+from utils.files import write_json
+from utils.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -239,56 +240,35 @@ class StopSignals(pl.Callback):
             raise SystemExit(128 + self.signal)
 
 
-class Progress(pl.Callback):
-    """Show updates, losses and the time left: a bar on a terminal, a line now and then in a file."""
+class ShowProgress(pl.Callback):
+    """Show updates, losses and the time left."""
 
-    def __init__(self, name: str, line_every_s: float = 15.0) -> None:
-        self.name, self.line_every_s = name, line_every_s
-        self.bar: Any = None
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.bar: Progress | None = None
 
     def on_train_start(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
         """Open the bar."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
-
-        self.first, self.start, self.told = task.updates, time.monotonic(), time.monotonic()
-        console = Console(stderr=True)
-        if trainer.is_global_zero and console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[losses]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-            )  # fmt: skip
-            self.bar = RichProgress(*columns, console=console, refresh_per_second=4)
-            self.bar.start()
-            self.row = self.bar.add_task(self.name, total=task.cfg.max_updates, completed=task.updates, losses="")
+        self.bar = Progress(self.name, task.cfg.max_updates, start=task.updates, show=trainer.is_global_zero)
+        self.bar.__enter__()
 
     def on_train_batch_end(self, trainer: pl.Trainer, task: Task, *_: Any) -> None:  # type: ignore[override]
         """Move on; losses are read only when they are shown, since reading waits for the device."""
-        now = time.monotonic()
-        if not trainer.is_global_zero or (now - self.told < (0.5 if self.bar else self.line_every_s)):
-            return
-        self.told = now
-        shown = {k[3:]: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("tr/")}
-        losses = " ".join(f"{k} {v:.4g}" for k, v in list(shown.items())[-5:])
-        if self.bar:
-            self.bar.update(self.row, completed=task.updates, losses=losses)
-            return
-        done = max(1, task.updates - self.first)
-        left = (task.cfg.max_updates - task.updates) * (now - self.start) / done
-        log.info("%s %d/%d  %s  %s left", self.name, task.updates, task.cfg.max_updates, losses, duration(left))
+        if self.bar is not None and self.bar.due():
+            shown = {k[3:]: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("tr/")}
+            losses = " ".join(f"{name} {value:.4g}" for name, value in list(shown.items())[-5:])
+            self.bar.at(task.updates + 1, losses)
 
     def on_validation_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
         """Say the validation's figures."""
         if trainer.is_global_zero and trainer.state.fn == "fit" and not trainer.sanity_checking:
             figures = {k[4:]: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
-            log.info(
-                "%s %d validated: %s", self.name, task.updates, "  ".join(f"{k} {v:.4g}" for k, v in figures.items())
-            )
+            words = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            log.info("%s %d validated: %s", self.name, task.updates, words)
 
     def _close(self) -> None:
-        if self.bar:
-            self.bar.stop()
+        if self.bar is not None:
+            self.bar.__exit__(None, None, None)
             self.bar = None
 
     def on_train_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
@@ -298,10 +278,3 @@ class Progress(pl.Callback):
     def on_exception(self, trainer: pl.Trainer, task: Task, exception: BaseException) -> None:  # type: ignore[override]
         """Close the bar before an error is printed."""
         self._close()
-
-
-def duration(seconds: float) -> str:
-    """Write seconds as 1:02:03 or 2:03."""
-    minutes, rest = divmod(int(seconds + 0.5), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

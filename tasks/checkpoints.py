@@ -7,16 +7,15 @@ by number and not by hand.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from utils.config import ROOT
 from utils.errors import DataError
+from utils.files import sha256
 
 if TYPE_CHECKING:
     from tasks.task import Task
@@ -52,13 +51,6 @@ def read_index(work_dir: Path) -> dict[int, dict[str, float]]:
         return {int(step): dict(figures) for step, figures in raw.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON aside and rename it."""
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(value, indent=1) + "\n")
-    os.replace(aside, path)
 
 
 def best_step(work_dir: Path, key: str, mode: str) -> int | None:
@@ -179,9 +171,3 @@ def load_task(
     task.on_load_extra(checkpoint["vizeme"].get("extra", {}))
     task.source = {"path": str(path), "updates": task.updates, "sha256": sha256(path)}
     return task.to(device).eval()
-
-
-def sha256(path: Path) -> str:
-    """Return the hex digest of a file."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -22,7 +22,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tasks.board import Board
-from tasks.callbacks import Ema, KeepCheckpoints, Progress, StopSignals, Updates
+from tasks.callbacks import Ema, KeepCheckpoints, ShowProgress, StopSignals, Updates
 from tasks.checkpoints import newest_sound
 from tasks.task import BatchSource, Task
 from utils.config import ROOT
@@ -110,7 +110,7 @@ def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None)
     world = int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
     gpu = torch.cuda.is_available()
-    callbacks: list[pl.Callback] = [Progress(str(work_dir.name) if work_dir else "check"), Updates()]
+    callbacks: list[pl.Callback] = [ShowProgress(str(work_dir.name) if work_dir else "check"), Updates()]
     if cfg.ema_decay > 0:
         callbacks.append(Ema(cfg.ema_decay))
     logger: Any = False

@@ -102,4 +102,4 @@ class ToyTask(Task):
 
     def infer(self) -> None:
         """Say the answer for ones."""
-        print(f"answer {float(self.model(torch.ones(1, self.cfg.width))):.6f}")
+        print(f"answer {self.model(torch.ones(1, self.cfg.width)).item():.6f}")

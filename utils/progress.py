@@ -1,0 +1,83 @@
+"""Progress of long work: a bar on a terminal, a line now and then in a file; always with the time left."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as 1:02:03 or 2:03."""
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Progress:
+    """Show how far a loop is and how long it will take, on stderr.
+
+    Args:
+        title: What is being done.
+        total: How many steps there are.
+        start: Steps done earlier, for work that goes on.
+        every_s: Seconds between two lines where there is no terminal.
+        show: False keeps quiet, for all but one of several processes.
+    """
+
+    def __init__(self, title: str, total: int, *, start: int = 0, every_s: float = 15.0, show: bool = True) -> None:
+        self.title, self.total, self.start, self.done = title, total, start, start
+        self.every_s, self.show = every_s, show
+        self._bar: Any = None
+        self._began = self._said = time.monotonic()
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        console = Console(stderr=True)
+        if self.show and console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[more]}"),
+            )
+            self._bar = Bar(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console)
+            self._bar.start()
+            self._row = self._bar.add_task(self.title, total=self.total, completed=self.start, more="")
+        self._began = self._said = time.monotonic()
+        return self
+
+    def due(self) -> bool:
+        """Tell whether it is time to show something, so that a caller may spare itself the figures."""
+        return self.show and time.monotonic() - self._said >= (0.5 if self._bar is not None else self.every_s)
+
+    def step(self, count: int = 1) -> None:
+        """Note that `count` more are done, and show it when it is time."""
+        self.done += count
+        if self.due():
+            self.at(self.done)
+
+    def at(self, done: int, more: str = "") -> None:
+        """Show that `done` of the total are done, with a few more words."""
+        self.done = done
+        self._said = now = time.monotonic()
+        if self._bar is not None:
+            self._bar.update(self._row, completed=done, more=more)
+        elif self.show:
+            left = (now - self._began) / max(1, done - self.start) * (self.total - done)
+            words = "  ".join(
+                part for part in (f"{self.title} {done}/{self.total}", more, f"{duration(left)} left") if part
+            )
+            print(words, file=sys.stderr, flush=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.update(self._row, completed=self.done)
+            self._bar.stop()
+            self._bar = None
