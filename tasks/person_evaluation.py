@@ -1,10 +1,11 @@
-"""Measure a talking head on footage it has not seen: rendered from the real landmarks, and spoken from the sound alone."""
+"""Measure a talking head on footage it has not seen: rendered from real landmarks, and spoken from the sound alone."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,32 +130,24 @@ class Pictures:
         }
         keep = set(np.linspace(0, len(self.ids) - 1, SHEET_COLUMNS).round().astype(int).tolist())
         sound = self.head.video.wav()[640 * int(self.ids[0]) : 640 * (int(self.ids[-1]) + 1)]
-        writer: VideoWriter | None = None
-        with make_detector("auto") as detector, Progress("held-out frames", len(self.ids)) as bar:
-            try:
-                for index, frame in enumerate(self.ids.tolist()):
-                    row = {"real": self.footage.picture("frames", frame)}
-                    for name, render in renders.items():
-                        began = time.perf_counter()
-                        row[name] = next(render)
-                        self.seconds.append(time.perf_counter() - began)
-                        self.judged[name].append(self.head.renderer.judge(frame, row[name]))
-                    for name, picture in row.items():
-                        self.found[name].append(find_points(detector, picture))
-                        if index in keep:
-                            self.kept[name].append(picture)
-                    strip = side_by_side(list(row.values()), list(row))
-                    if writer is None:
-                        out = self.folder / "side_by_side.mp4"
-                        writer = VideoWriter(out, strip.shape[0], strip.shape[1], audio=sound).__enter__()
-                    writer.write(strip)
-                    bar.step()
-            except BaseException as error:
-                if writer is not None:
-                    writer.__exit__(type(error), error, error.__traceback__)
-                raise
-            if writer is not None:
-                writer.__exit__(None, None, None)
+        with make_detector("auto") as detector, Progress("held-out frames", len(self.ids)) as bar, ExitStack() as stack:
+            for index, frame in enumerate(self.ids.tolist()):
+                row = {"real": self.footage.picture("frames", frame)}
+                for name, render in renders.items():
+                    began = time.perf_counter()
+                    row[name] = next(render)
+                    self.seconds.append(time.perf_counter() - began)
+                    self.judged[name].append(self.head.renderer.judge(frame, row[name]))
+                for name, picture in row.items():
+                    self.found[name].append(find_points(detector, picture))
+                    if index in keep:
+                        self.kept[name].append(picture)
+                strip = side_by_side(list(row.values()), list(row))
+                if index == 0:
+                    out = self.folder / "side_by_side.mp4"
+                    writer = stack.enter_context(VideoWriter(out, *strip.shape[:2], audio=sound))
+                writer.write(strip)
+                bar.step()
 
     def figures(self) -> dict[str, dict[str, float]]:
         """Average what was judged: PSNR by box, landmark distance (LMD), lip opening against the real frames."""
