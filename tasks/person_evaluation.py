@@ -145,7 +145,7 @@ class Pictures:
                 strip = side_by_side(list(row.values()), list(row))
                 if index == 0:
                     out = self.folder / "side_by_side.mp4"
-                    writer = stack.enter_context(VideoWriter(out, *strip.shape[:2], audio=sound))
+                    writer = stack.enter_context(VideoWriter(out, strip.shape[0], strip.shape[1], audio=sound))
                 writer.write(strip)
                 bar.step()
 
@@ -254,7 +254,7 @@ def show(figures: dict[str, Any], folder: Path) -> None:
     """Print the figures a person looks at first, and where the rest is."""
     frames = figures["frames"]
     print(f"{figures['video_id']}: held-out frames {frames[0]} to {frames[1] - 1}")
-    for name, what in (("rendered", "rendered from the real landmarks"), ("spoken", "spoken from the sound alone")):
+    for name, what in (("rendered", "rendered from the real landmarks"), ("spoken", "spoken from sound")):
         one = figures["pictures"][name]
         print(
             f"  {what}: PSNR face {one['face_psnr']:.1f} dB, mouth {one['mouth_psnr']:.1f} dB; "
