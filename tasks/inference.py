@@ -173,7 +173,8 @@ def predict_window(task: Any, wav: Floats, frames: int, *, temperature: float, s
     from utils.audio import audio_features
 
     audio = torch.from_numpy(audio_features(wav, task.cfg.audio_feature, frames))
-    pitch = torch.from_numpy(audio_features(wav, "pitch_hz", frames)) if getattr(task.cfg, "pitch", False) else None
+    listens = getattr(task.cfg, "pitch", False) or getattr(task.speech.cfg, "pitch", False)
+    pitch = torch.from_numpy(audio_features(wav, "pitch_hz", frames)) if listens else None
     values = task.predict(audio, pitch, seed=seed, temperature=temperature)
     return np.asarray(values.cpu(), np.float32).reshape(frames, 68, 3)
 
@@ -313,22 +314,6 @@ def need(settings: InferSettings, *names: str) -> None:
     if missing:
         told = ",".join(f"{name}=..." for name in missing)
         raise ConfigError(f"--infer needs {' and '.join(missing)}; give --hparams={told}")
-
-
-def infer_landmarks(task: Task) -> Path:
-    """Do what `--infer` of `postnet` asks: write `infer_out_npy_name`, [1, T, 204], for `infer_audio_source_name`."""
-    from utils.files import write_aside
-
-    settings = settings_of(task)
-    need(settings, "infer_audio_source_name", "infer_out_npy_name")
-    seed_everything(task.cfg.seed)
-    with Sound(settings.infer_audio_source_name) as sound:
-        landmarks = sound_to_landmarks(task, sound, temperature=settings.infer_temperature, seed=task.cfg.seed)
-    out = Path(settings.infer_out_npy_name).with_suffix(".npy")
-    with write_aside(out) as aside, aside.open("wb") as stream:
-        np.save(stream, landmarks.reshape(1, -1, 204))
-    print(out)
-    return out
 
 
 def infer_video(task: Task) -> Path:

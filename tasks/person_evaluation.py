@@ -257,8 +257,8 @@ def show(figures: dict[str, Any], folder: Path) -> None:
     for name, what in (("rendered", "rendered from the real landmarks"), ("spoken", "spoken from sound")):
         one = figures["pictures"][name]
         print(
-            f"  {what}: PSNR face {one['face_psnr']:.1f} dB, mouth {one['mouth_psnr']:.1f} dB; "
-            f"LMD {one['lmd']:.2f} px, mouth {one['lmd_mouth']:.2f} px; lips r = {one['lip_opening_correlation']:.2f}"
+            f"  {what}: PSNR face {one['face_psnr']:.1f} dB, mouth {one['mouth_psnr']:.1f} dB; LMD {one['lmd']:.2f} px, "
+            f"mouth {one['lmd_mouth']:.2f} px; lip opening r = {one['lip_opening_correlation']:.2f}"
         )
     lips = figures["landmarks"]
     print(

@@ -19,6 +19,7 @@ class LoudnessPostnet:
     """Open the mouth as far as the first mel band says; see nothing beyond the row itself."""
 
     cfg = SimpleNamespace(audio_feature="mel")
+    speech = SimpleNamespace(cfg=SimpleNamespace(pitch=False))
 
     def __init__(self) -> None:
         self.longest = 0
