@@ -173,7 +173,7 @@ def predict_window(task: Any, wav: Floats, frames: int, *, temperature: float, s
     from utils.audio import audio_features
 
     audio = torch.from_numpy(audio_features(wav, task.cfg.audio_feature, frames))
-    listens = getattr(task.cfg, "pitch", False) or getattr(task.speech.cfg, "pitch", False)
+    listens = task.cfg.pitch or task.load_speech().cfg.pitch
     pitch = torch.from_numpy(audio_features(wav, "pitch_hz", frames)) if listens else None
     values = task.predict(audio, pitch, seed=seed, temperature=temperature)
     return np.asarray(values.cpu(), np.float32).reshape(frames, 68, 3)

@@ -252,18 +252,16 @@ def write_pictures(folder: Path, pictures: Pictures, sequences: dict[str, Floats
 
 def show(figures: dict[str, Any], folder: Path) -> None:
     """Print the figures a person looks at first, and where the rest is."""
-    frames = figures["frames"]
-    print(f"{figures['video_id']}: held-out frames {frames[0]} to {frames[1] - 1}")
-    for name, what in (("rendered", "rendered from the real landmarks"), ("spoken", "spoken from sound")):
+    start, stop = figures["frames"]
+    print(f"{figures['video_id']}: held-out frames {start} to {stop - 1}")
+    for name, what in (("rendered", "rendered from the real landmarks"), ("spoken", "spoken from the sound alone")):
         one = figures["pictures"][name]
-        print(
-            f"  {what}: PSNR face {one['face_psnr']:.1f} dB, mouth {one['mouth_psnr']:.1f} dB; LMD {one['lmd']:.2f} px, "
-            f"mouth {one['lmd_mouth']:.2f} px; lip opening r = {one['lip_opening_correlation']:.2f}"
-        )
+        quality = f"PSNR face {one['face_psnr']:.1f} dB, mouth {one['mouth_psnr']:.1f} dB"
+        distance = f"LMD {one['lmd']:.2f} px, mouth {one['lmd_mouth']:.2f} px"
+        print(f"  {what}: {quality}; {distance}; lip opening r = {one['lip_opening_correlation']:.2f}")
     lips = figures["landmarks"]
-    print(
-        f"  landmarks from sound: lip opening r = {lips['lip_opening_correlation']:.2f}, spread {lips['lip_spread']:.2f}"
-    )
+    opening, spread = lips["lip_opening_correlation"], lips["lip_spread"]
+    print(f"  landmarks from sound: lip opening r = {opening:.2f}, spread {spread:.2f} of the real one")
     for name, one in figures["sync"].items():
         print(f"  SyncNet, {name}: offset {one['offset_frames']:+d} frames, confidence {one['confidence']:.3f}")
     print(f"  {figures['seconds_per_frame']:.3f} s per rendered frame")
