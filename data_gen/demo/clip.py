@@ -1,4 +1,4 @@
-"""A clip of the presenter: what is said, how the face moves, the frames one after the other, and the truth of it all."""
+"""A clip of the presenter: what is said, how the face moves, the frames one by one, and the truth of it all."""
 
 from __future__ import annotations
 
@@ -84,9 +84,7 @@ class Clip:
 
     def frame(self, index: int) -> Bytes:
         """Return one frame, (size, size, 3) uint8 RGB."""
-        canvas = self.face.paint(
-            self.mouth_pose(index), closed=float(self.blink[index]), brow=float(self.brow[index])
-        )
+        canvas = self.face.paint(self.mouth_pose(index), closed=float(self.blink[index]), brow=float(self.brow[index]))
         return self.stage.render(canvas, self.motion[index])
 
     def frames(self) -> Iterator[Bytes]:
@@ -101,9 +99,7 @@ class Clip:
         gap = np.array([self.face.mouth.gap_px(self.mouth_pose(i)) for i in range(total)])
         points = [
             self.stage.project(
-                self.face.landmarks_px(
-                    self.mouth_pose(i), closed=float(self.blink[i]), brow=float(self.brow[i])
-                ),
+                self.face.landmarks_px(self.mouth_pose(i), closed=float(self.blink[i]), brow=float(self.brow[i])),
                 pose,
             )
             for i, pose in enumerate(poses)

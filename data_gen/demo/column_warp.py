@@ -1,4 +1,4 @@
-"""A backward warp, column by column: each column is a smooth rising curve through knots, so nothing can tear or fold."""
+"""A backward warp, column by column: each is a smooth rising curve through knots, so nothing tears or folds."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ def rising(knots: Floats) -> Floats:
     return np.maximum.accumulate(knots - steps, axis=0) + steps
 
 
-def warp_rows(
-    rows: Floats, columns: npt.NDArray[np.integer[Any]], target: Floats, source: Floats, slit: int
-) -> Floats:
+def warp_rows(rows: Floats, columns: npt.NDArray[np.integer[Any]], target: Floats, source: Floats, slit: int) -> Floats:
     """Return where each pixel comes from.
 
     Args:

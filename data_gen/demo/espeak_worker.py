@@ -1,9 +1,9 @@
 """Speak one text with espeak-ng and write the sound and its phonemes to stdout.
 
 Run as a child process by `speech.py`, never imported: espeak-ng keeps global state and is GPL, so it stays
-behind a pipe. Reads one JSON object {"text", "voice", "variant", "rate", "pitch", "range"} from stdin; writes one JSON line
-{"sample_rate", "samples", "phonemes": [[mnemonic, sample], ...], "words": [[position, length, sample], ...]}
-and then the samples as int16.
+behind a pipe. Reads one JSON object {"text", "voice", "variant", "rate", "pitch", "range"} from stdin; writes one
+JSON line {"sample_rate", "samples", "phonemes": [[mnemonic, sample], ...], "words": [[position, length, sample],
+...]} and then the samples as int16.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +93,7 @@ def _reshape(looks: Looks) -> Portrait:
         back = -cv2.remap(field_, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     maps = base_map + back
 
-    def pull(layer: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    def pull(layer: Floats | Bytes) -> npt.NDArray[Any]:
         return np.asarray(
             cv2.remap(layer, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         )
@@ -127,10 +128,10 @@ def _moved(at: npt.NDArray[np.floating], points: npt.NDArray[np.float64], looks:
         return np.asarray(np.exp(-(((p[:, 0] - cx) / rx) ** 2) - ((p[:, 1] - cy) / ry) ** 2))
 
     jaw = bell(0, 1.45, 1.6, 0.75)
-    shift[:, 0] += 0.11 * looks.build * p[:, 0] * jaw
-    shift[:, 1] += 0.09 * looks.build * bell(0, 1.7, 1.5, 0.7)
-    shift[:, 1] += 0.05 * looks.build * bell(0, 0.6, 0.5, 0.4)
-    shift[:, 0] += 0.22 * looks.nose * p[:, 0] * bell(0, 0.62, 0.38, 0.3)
+    shift[:, 0] += 0.17 * looks.build * p[:, 0] * jaw
+    shift[:, 1] += 0.14 * looks.build * bell(0, 1.7, 1.5, 0.7)
+    shift[:, 1] += 0.07 * looks.build * bell(0, 0.6, 0.5, 0.4)
+    shift[:, 0] += 0.3 * looks.nose * p[:, 0] * bell(0, 0.62, 0.38, 0.3)
     for side in (-0.5, 0.5):
         eye = bell(side, 0.0, 0.36, 0.26)
         shift[:, 0] += 0.16 * looks.eyes * (p[:, 0] - side) * eye
@@ -149,8 +150,10 @@ def _colour(base: Portrait, looks: Looks) -> Bytes:
     lab[..., 1] += skin * -2.0 * looks.skin
     lab[..., 2] += skin * -4.0 * looks.skin
     lab[..., 0] += hair * (34 * looks.hair) * np.clip(lightness / 130, 0.25, 1.2)
-    lab[..., 1] += hair * 9 * looks.hair_red
-    lab[..., 2] += hair * (6 * looks.hair_red - 5 * np.maximum(-looks.hair, 0))
+    red, grey = max(0.0, looks.hair_red), 0.5 * max(0.0, -looks.hair_red) + 0.3 * max(0.0, -looks.hair)
+    lab[..., 1:] -= (hair * min(0.7, grey))[..., None] * (lab[..., 1:] - np.array([129.0, 132.0]))
+    lab[..., 1] += hair * 10 * red
+    lab[..., 2] += hair * 6 * red
     blue = max(0.0, looks.eye_colour)
     lab[..., 0] += iris * 22 * blue
     lab[..., 2] += iris * -26 * blue
@@ -175,6 +178,8 @@ def _masks(base: Portrait, lab: Floats) -> tuple[Floats, Floats, Floats]:
     near = cv2.dilate(hull, np.ones((41, 41), np.uint8)).astype(np.float32)
     near[int(points[8, 1]) :, int(points[4, 0]) : int(points[12, 0])] = 1
     likely = np.exp(-0.5 * np.maximum(unlike - 2.0, 0)) * near * base.alpha
+    # The fringe hangs down to just above the brows and is coloured much like skin.
+    likely *= np.clip((rows - points[17:27, 1].mean() + 0.3 * unit) / (0.15 * unit), 0, 1)
     solid = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), 5)
     below_brows = np.clip((rows - points[17:27, 1].mean() + 0.1 * unit) / (0.2 * unit), 0, 1)
     skin = np.maximum(likely, solid * below_brows)
@@ -188,7 +193,8 @@ def _masks(base: Portrait, lab: Floats) -> tuple[Floats, Floats, Floats]:
         skin = skin * (1 - cv2.GaussianBlur(opened, (0, 0), 1.5))
     teeth = (rows > base.upper_lip_px[None]) & (rows < base.lower_lip_px[None])
     skin = skin * (1 - cv2.GaussianBlur(teeth.astype(np.float32), (0, 0), 1.0))
-    iris = cv2.GaussianBlur(iris, (0, 0), 2) * np.clip((150 - lab[..., 0]) / 60, 0, 1)
+    tinted = cv2.GaussianBlur(iris, (0, 0), 2) * np.clip((150 - lab[..., 0]) / 60, 0, 1)
     above = np.clip((points[4, 1] + 0.1 * unit - rows) / (0.2 * unit), 0, 1)
-    hair = np.clip(base.alpha * above - 1.2 * np.maximum(skin, cv2.GaussianBlur(inner.astype(np.float32), (0, 0), 3) * below_brows), 0, 1)
-    return skin, cv2.GaussianBlur(hair.astype(np.float32), (0, 0), 1.5), iris.astype(np.float32)
+    bare = np.maximum(skin, cv2.GaussianBlur(inner.astype(np.float32), (0, 0), 3) * below_brows)
+    hair = np.clip(base.alpha * above - 1.2 * bare, 0, 1).astype(np.float32)
+    return skin, np.asarray(cv2.GaussianBlur(hair, (0, 0), 1.5), np.float32), tinted.astype(np.float32)

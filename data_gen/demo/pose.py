@@ -144,7 +144,8 @@ class Stage:
         import cv2
 
         moved = self._turned(self.grid, self.grid_depth, pose) - self.grid
-        rest = HeadPose(np.eye(3), pose.translation * np.array([1.0, 0.6, 1.0]) + 0.25 * (pose.rotation[:, 2] - [0, 0, 1]))
+        lean = 0.25 * (pose.rotation[:, 2] - np.array([0, 0, 1]))
+        rest = HeadPose(np.eye(3), pose.translation * np.array([1.0, 0.6, 1.0]) + lean)
         torso = self._turned(self.grid, self.grid_depth, rest) - self.grid
         share = self.head_share[:, None]
         shift = share * moved + (1 - share) * self.torso_share[:, None] * torso

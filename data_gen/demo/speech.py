@@ -148,9 +148,7 @@ def _resample(wav: npt.NDArray[np.float64], rate: float) -> npt.NDArray[np.float
     return np.clip(resample_poly(wav, ratio.numerator, ratio.denominator), -1, 1).astype(np.float32)
 
 
-def _spans(
-    events: list[tuple[str, int]], rate: float, seconds: float
-) -> tuple[tuple[str, float, float], ...]:
+def _spans(events: list[tuple[str, int]], rate: float, seconds: float) -> tuple[tuple[str, float, float], ...]:
     """Turn phoneme starts into spans that cover the sound; an unnamed event is silence."""
     names = [PAUSE if not name.strip("_: ") else name.strip("'") for name, _ in events]
     starts = [min(sample / rate, seconds) for _, sample in events]
@@ -179,6 +177,5 @@ def _word_spans(
     starts = [min(sample / rate, seconds) for _, _, sample in events]
     ends = [*starts[1:], seconds]
     return tuple(
-        (text[at : at + length], start, end)
-        for (at, length, _), start, end in zip(events, starts, ends, strict=True)
+        (text[at : at + length], start, end) for (at, length, _), start, end in zip(events, starts, ends, strict=True)
     )

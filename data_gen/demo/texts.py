@@ -1,4 +1,4 @@
-"""What the presenter says: short sentences that between them hold every English sound, and some kept apart as unseen."""
+"""What the presenter says: short sentences that hold every English sound, and some kept apart as unseen."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Each phoneme has a target for six parameters of the mouth and says, by its dominance, how much it insists on it.
 Dominance falls off with time, and a frame is the dominance-weighted mean of the targets around it (Cohen and
-Massaro 1993). What must be seen is then enforced: p, b and m close the lips in at least one frame; a pause closes the mouth.
+Massaro 1993). What must be seen is then enforced: p, b and m close the lips in at least one frame; a pause closes
+the mouth.
 """
 
 from __future__ import annotations
