@@ -113,7 +113,7 @@ def follow(faces: list[Face], previous: Face | None, where: str = "the picture")
 def bridge_gaps(values: FloatArray, found: NDArray[np.bool_], cuts: Iterable[int] = ()) -> FloatArray:
     """Fill values (T, ...) where not `found` (T,): linear within a shot, constant at its ends.
 
-    A shot without any found frame takes the nearest found frame of the others.
+    A shot without any found frame is bridged between its neighbours.
     """
     result = np.array(values, dtype=np.float64)
     flat = result.reshape(len(result), -1)

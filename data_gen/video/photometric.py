@@ -199,7 +199,7 @@ def _align(looks: NDArray[np.float16], template: FloatArray, iterations: int = 5
     slope_y, slope_x = np.gradient(template, axis=(1, 2))
     slopes = np.stack([slope_x, slope_y], axis=1)  # (P, 2, m, m)
     hessian = np.einsum("paij,pbij->pab", slopes, slopes)
-    inverse = np.linalg.inv(hessian + 0.02 * np.trace(hessian, axis1=1, axis2=2)[:, None, None] * np.eye(2))
+    inverse = np.linalg.inv(hessian + (0.02 * np.trace(hessian, axis1=1, axis2=2)[:, None, None] + 1e-3) * np.eye(2))
     shifts = np.zeros((len(looks), len(template), 2))
     match = np.zeros(shifts.shape[:2])
     for start in range(0, len(looks), 128):
