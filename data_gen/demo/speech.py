@@ -150,7 +150,7 @@ def _resample(wav: npt.NDArray[np.float64], rate: float) -> npt.NDArray[np.float
 
 def _spans(events: list[tuple[str, int]], rate: float, seconds: float) -> tuple[tuple[str, float, float], ...]:
     """Turn phoneme starts into spans that cover the sound; an unnamed event is silence."""
-    names = [PAUSE if not name.strip("_: ") else name.strip("'") for name, _ in events]
+    names = [PAUSE if not name.strip("_:! ") else name.strip("'") for name, _ in events]
     starts = [min(sample / rate, seconds) for _, sample in events]
     if not starts or starts[0] > 0:
         names, starts = [PAUSE, *names], [0.0, *starts]

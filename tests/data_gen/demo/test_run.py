@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from data_gen.demo import run
+from data_gen.demo.texts import TRAINING, normal
+from utils.audio import read_wav
+from utils.errors import DataError
+from utils.video import probe
+
+
+def _arguments(*flags: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    run.add_arguments(parser)
+    return parser.parse_args(flags)
+
+
+def test_the_command_writes_video_unseen_sentence_and_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "videos" / "demo.mp4"
+    assert run.main(_arguments("--out", str(out), "--seconds", "4", "--size", "64")) == 0
+    told = json.loads(capsys.readouterr().out)
+    info = probe(out)
+    assert told["frames"] == 100
+    assert (info.width, info.height, info.fps) == (64, 64, 25)
+    unseen = tmp_path / "val_wavs" / "demo.wav"
+    truth = json.loads((tmp_path / "val_wavs" / "demo.truth.json").read_text())
+    assert len(read_wav(unseen)) / 16_000 == pytest.approx(truth["seconds"])
+    said = normal(" ".join(word for word, _, _ in truth["words"]))
+    assert said
+    assert not any(said in normal(sentence) or normal(sentence) in said for sentence in TRAINING)
+    assert (tmp_path / "videos" / "demo.truth.safetensors").exists()
+
+
+def test_training_sentences_change_with_the_seed_and_fill_the_time():
+    assert run.training_sentences(60, 0) == run.training_sentences(60, 0)
+    assert run.training_sentences(60, 0) != run.training_sentences(60, 1)
+    assert len(run.training_sentences(600, 0)) > 250
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--seconds", "1"), "--seconds 1: choose at least 3, so that a sentence fits."),
+        (("--size", "255"), "--size 255: choose an even number, as video needs."),
+    ],
+)
+def test_slips_are_named(flags: tuple[str, ...], message: str):
+    with pytest.raises(DataError) as error:
+        run.main(_arguments(*flags))
+    assert str(error.value) == message
