@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.video.tracking import CameraFit, image_of, pose_motion
+from data_gen.video.bundle_adjustment import image_of, pose_motion
+from data_gen.video.tracking import CameraFit
 from utils.camera import invert, project, rotation_matrix
 from utils.errors import DataError
 from utils.landmarks import from_offsets, smooth_over_time

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_gen.video.tracking import RIGID_POINTS, CameraFit, fit_camera
+from data_gen.video.bundle_adjustment import RIGID_POINTS
+from data_gen.video.tracking import CameraFit, fit_camera
 from tests.data_gen.video.made_motion import SIZE, Motion, make_motion
 from utils.camera import rotation_angle
 from utils.errors import DataError
