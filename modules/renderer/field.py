@@ -1,0 +1,232 @@
+"""The BlendPlane head: a frame's weights blend bases of planes and of a coarse density grid; rays then sum features.
+
+All the conditioning happens once per frame, in `BlendPlaneHead.frame`; a sample costs a bag of table rows and a small
+matrix product, whatever the code says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from modules.renderer.landmark_code import FrameCode, LandmarkCode
+from modules.renderer.planes import border_fade, grid_rows, plane_taps, read_table
+from modules.renderer.sampling import bin_positions, composite_weights, inverse_cdf, sample_edges
+
+KEEP_ALPHA = 0.01
+"""A ray whose coarse alpha is below this is empty: nothing is evaluated on it, in training as in rendering."""
+
+
+class Rays(NamedTuple):
+    """Rays of one camera that cross the box: origin (3,), directions (N, 3) unit, near and far (N,)."""
+
+    origin: Tensor
+    directions: Tensor
+    near: Tensor
+    far: Tensor
+
+
+class Marched(NamedTuple):
+    """What a march along N rays gives; rays on which the coarse steps find nothing are left out.
+
+    hits: (R,) numbers of the rays that were evaluated. coarse_alpha: (N,) of all rays.
+    Of the evaluated rays: features (R, C) summed and premultiplied, the first three a colour; alpha (R,);
+    coarse (R, S) weights of the coarse bins; weights (R, M) of the fine pieces; edges (R, M + 1) distances;
+    near, far (R,). coarse_pixels (N, 4): colour and alpha of a coarse network, when there is one.
+    """
+
+    hits: Tensor
+    coarse_alpha: Tensor
+    features: Tensor
+    alpha: Tensor
+    coarse: Tensor
+    weights: Tensor
+    edges: Tensor
+    near: Tensor
+    far: Tensor
+    coarse_pixels: Tensor | None = None
+
+
+class HeadFrame(NamedTuple):
+    """The head of one frame: table of plane rows, log-density grid (R^3,), per-frame bias of the MLP."""
+
+    table: Tensor
+    log_density: Tensor
+    bias: Tensor
+
+
+def coarse_weights(log_density: Tensor, rays: Rays, box: Tensor, samples: int, noise: Tensor | None) -> Tensor:
+    """Return the weights (N, samples) of the equal bins of rays, from a log-density grid (R^3,) over `box`."""
+    steps = bin_positions(rays.near, rays.far, samples, noise)
+    half = (box[1] - box[0]) / 2
+    start, slope = (rays.origin - box[0]) / half - 1, rays.directions / half
+    resolution = round(len(log_density) ** (1 / 3))
+    rows = grid_rows(start + steps[..., None] * slope[:, None], resolution)
+    density = log_density.index_select(0, rows.flatten()).view_as(steps).exp()
+    return composite_weights(density, ((rays.far - rays.near) / samples)[:, None])
+
+
+def head_taps(
+    points: Tensor, box: Tensor, face_box: Tensor, plane_size: int, dynamic_size: int
+) -> tuple[Tensor, Tensor]:
+    """Return the rows and weights (N, 24) that points (N, 3) read: 12 static, 12 dynamic (0 outside the face box)."""
+    rows, weights = plane_taps(2 * (points - box[0]) / (box[1] - box[0]) - 1, plane_size)
+    inner = 2 * (points - face_box[0]) / (face_box[1] - face_box[0]) - 1
+    more, extra = plane_taps(inner, dynamic_size, 3 * plane_size**2)
+    return torch.cat([rows, more], 1), torch.cat([weights, extra * border_fade(inner)], 1)
+
+
+class _Blend(torch.autograd.Function):
+    """Sum K bases (K, ...) with weights (K,); written out because rank one is slow as a matrix product."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, bases: Tensor) -> Tensor:
+        ctx.save_for_backward(weights, bases)
+        return (weights[None] @ bases.flatten(1))[0].view(bases.shape[1:])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        weights, bases = ctx.saved_tensors
+        flat = gradients[0].reshape(-1)
+        spread = weights[:, None] * flat
+        return bases.flatten(1) @ flat, spread.view_as(bases)
+
+
+class BlendPlaneHead(nn.Module):
+    """A head as blended tri-planes.
+
+    Args:
+        box: (2, 3) corners of the scene, head frame.
+        face_box: (2, 3) corners of the part that the dynamic planes cover.
+        window, cond_dim: Frames in a landmark window, width of its code.
+        bases: K, blended bases; 0 makes a head that does not listen to the landmarks.
+        plane_size, dynamic_size, grid_size: Resolution of static planes, dynamic planes and coarse grid.
+        channels: Width of a plane row.
+        hidden: Width of the MLP.
+        samples, fine_samples: Steps in the coarse grid and field evaluations on a ray; without fine samples the
+            field is evaluated in the middle of every coarse bin.
+
+    Shapes:
+        encode: (B, W, 68, 3) normalised landmarks -> FrameCode of B frames.
+    """
+
+    feature_dim = 16
+    density_scale = 8.0
+
+    def __init__(
+        self,
+        box: Tensor,
+        face_box: Tensor,
+        *,
+        window: int = 5,
+        cond_dim: int = 64,
+        bases: int = 16,
+        plane_size: int = 256,
+        dynamic_size: int = 96,
+        grid_size: int = 64,
+        channels: int = 32,
+        hidden: int = 64,
+        samples: int = 16,
+        fine_samples: int = 8,
+    ) -> None:
+        super().__init__()
+        self.plane_size, self.dynamic_size, self.grid_size = plane_size, dynamic_size, grid_size
+        self.samples, self.fine_samples, self.bases_count = samples, fine_samples, bases
+        self.box: Tensor
+        self.face_box: Tensor
+        self.register_buffer("box", box.clone())
+        self.register_buffer("face_box", face_box.clone())
+        self.code = LandmarkCode(window, cond_dim, bases)
+        self.planes = nn.Parameter(0.05 * torch.randn(3 * plane_size**2, channels))
+        self.bases = nn.Parameter(0.05 * torch.randn(bases, 3 * dynamic_size**2, channels))
+        self.grid = nn.Parameter(torch.full((grid_size**3,), -0.7))
+        self.grid_bases = nn.Parameter(torch.zeros(bases, grid_size**3))
+        self.first = nn.Linear(channels, hidden)
+        self.shift = nn.Linear(cond_dim, hidden, bias=False)
+        self.last = nn.Linear(hidden, 1 + self.feature_dim)
+        self.taps: Callable[..., tuple[Tensor, Tensor]] = head_taps
+        self.march_coarse: Callable[..., Tensor] = coarse_weights
+        self._cast: dict[tuple[str, torch.dtype], Tensor] = {}
+
+    def refresh(self) -> None:
+        """Forget copies of the weights in other types; call it before rendering when the weights may have changed."""
+        self._cast.clear()
+
+    def encode(self, landmarks: Tensor) -> FrameCode:
+        return self.code(landmarks)  # type: ignore[no-any-return]
+
+    def table_parameters(self) -> list[nn.Parameter]:
+        """Return the planes and grids, which learn at their own rate."""
+        return [self.planes, self.bases, self.grid, self.grid_bases]
+
+    def _as(self, name: str, dtype: torch.dtype) -> Tensor:
+        tensor: Tensor = self.get_parameter(name)
+        if torch.is_grad_enabled() or tensor.dtype == dtype:
+            return tensor if tensor.dtype == dtype else tensor.to(dtype)
+        key = (name, dtype)
+        if key not in self._cast or self._cast[key].device != tensor.device:
+            self._cast[key] = tensor.detach().to(dtype)
+        return self._cast[key]
+
+    def frame(self, code: FrameCode, index: int, dtype: torch.dtype = torch.float32) -> HeadFrame:
+        """Blend the planes and the grid of one frame of a batch of codes."""
+        planes, grid = self._as("planes", dtype), self.grid
+        if self.bases_count == 0:
+            return HeadFrame(planes, grid, torch.zeros_like(self.first.bias))
+        weights = code.weights[index]
+        dynamic = _Blend.apply(weights.to(dtype), self._as("bases", dtype))
+        grid = grid + _Blend.apply(weights.to(dtype), self._as("grid_bases", dtype)).to(grid.dtype)
+        return HeadFrame(torch.cat([planes, dynamic]), grid, self.shift(code.code[index]))
+
+    def field(self, frame: HeadFrame, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Return density (N,) per head unit and features (N, C) at points (N, 3) of the head frame."""
+        if self.bases_count:
+            rows, weights = self.taps(points, self.box, self.face_box, self.plane_size, self.dynamic_size)
+        else:
+            rows, weights = plane_taps(2 * (points - self.box[0]) / (self.box[1] - self.box[0]) - 1, self.plane_size)
+        read = read_table(frame.table, rows, weights)
+        dtype = read.dtype
+        bias = (self.first.bias + frame.bias).to(dtype)
+        hidden = F.relu(F.linear(read, self._as("first.weight", dtype), bias))
+        out = F.linear(hidden, self._as("last.weight", dtype), self._as("last.bias", dtype)).float()
+        density = F.softplus(out[:, 0] - 3) * self.density_scale
+        return density, torch.cat([torch.sigmoid(out[:, 1:4]), out[:, 4:]], dim=1)
+
+    def march(self, frame: HeadFrame, rays: Rays, jitter: bool) -> Marched:
+        """Sum the field along rays; with `jitter` the samples are random, without it always the same."""
+        noise = self._noise(rays, self.samples, jitter)
+        coarse = self.march_coarse(frame.log_density, rays, self.box, self.samples, noise)
+        total = coarse.sum(dim=-1)
+        hits = (total > KEEP_ALPHA).nonzero()[:, 0]
+        some = Rays(rays.origin, rays.directions[hits], rays.near[hits], rays.far[hits])
+        return self._fine(frame, some, coarse[hits], hits, total, jitter)
+
+    def _noise(self, rays: Rays, count: int, jitter: bool) -> Tensor | None:
+        return torch.rand(len(rays.near), count, device=rays.near.device) if jitter else None
+
+    def _fine(self, frame: HeadFrame, rays: Rays, coarse: Tensor, hits: Tensor, total: Tensor, jitter: bool) -> Marched:
+        count = self.fine_samples or self.samples
+        noise = self._noise(rays, count, jitter)
+        if self.fine_samples:
+            steps = inverse_cdf(coarse.detach(), rays.near, rays.far, count, noise)
+        else:
+            steps = bin_positions(rays.near, rays.far, count, noise)
+        edges = sample_edges(steps, rays.near, rays.far)
+        points = rays.origin + steps[..., None] * rays.directions[:, None]
+        density, features = self.field(frame, points.flatten(0, 1))
+        weights = composite_weights(density.view_as(steps), edges.diff(dim=-1))
+        summed = (weights[:, None] @ features.view(*steps.shape, self.feature_dim))[:, 0]
+        return Marched(hits, total, summed, weights.sum(dim=-1), coarse, weights, edges, rays.near, rays.far)
+
+    def occupied(self, frame: HeadFrame, threshold: float = 0.01) -> tuple[Tensor, float]:
+        """Return centres (M, 3) of the blocks of the grid that hold something, and the radius of a block."""
+        cells = 4 if self.grid_size % 4 == 0 else 1
+        blocks = self.grid_size // cells
+        grid = frame.log_density.view(blocks, cells, blocks, cells, blocks, cells).amax(dim=(1, 3, 5))
+        index = (grid > torch.tensor(threshold).log()).nonzero().flip(1)
+        step = (self.box[1] - self.box[0]) / blocks
+        return self.box[0] + (index + 0.5) * step, float(step.norm()) / 2

@@ -1,0 +1,59 @@
+"""Planes as a table: the taps are bilinear, the backward is right."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from modules.renderer import planes
+
+
+def test_taps_read_what_grid_sample_reads():
+    torch.manual_seed(0)
+    size, points = 7, torch.rand(40, 3) * 2 - 1
+    table = torch.randn(3 * size * size, 5)
+    rows, weights = planes.plane_taps(points, size)
+    got = planes.read_table(table, rows, weights)
+    wanted = torch.zeros(40, 5)
+    for plane, (across, down) in enumerate(planes.AXES):
+        image = table[plane * size * size : (plane + 1) * size * size].view(1, size, size, 5).permute(0, 3, 1, 2)
+        place = points[:, [across, down]].view(1, 40, 1, 2)
+        wanted += F.grid_sample(image, place, align_corners=True)[0, :, :, 0].T
+    assert torch.allclose(got, wanted, atol=1e-4)
+
+
+def test_points_outside_read_the_border_and_no_row_beyond_the_table():
+    rows, weights = planes.plane_taps(torch.tensor([[9.0, -9.0, 1.0], [1.0, 1.0, 1.0]]), 4, first_row=10)
+    assert rows.min() >= 10
+    assert rows.max() < 10 + 48
+    assert torch.allclose(weights.sum(dim=1), torch.full((2,), 3.0))
+
+
+def test_backward_equals_that_of_a_plain_sum():
+    torch.manual_seed(0)
+    rows, weights = torch.randint(0, 30, (20, 12), dtype=torch.int32), torch.rand(20, 12)
+    table = torch.randn(30, 4, requires_grad=True)
+    goal = torch.randn(20, 4)
+    planes.read_table(table, rows, weights).backward(goal)
+    wanted = torch.zeros(30, 4).index_add_(0, rows.flatten().long(), (weights[..., None] * goal[:, None]).flatten(0, 1))
+    assert table.grad is not None
+    assert torch.allclose(table.grad, wanted, atol=1e-5)
+
+
+def test_no_points_is_no_error():
+    table = torch.randn(48, 4, requires_grad=True)
+    out = planes.read_table(table, *planes.plane_taps(torch.zeros(0, 3), 4))
+    out.sum().backward()
+    assert out.shape == (0, 4)
+    assert table.grad is not None
+    assert not table.grad.any()
+
+
+def test_a_grid_is_read_cell_by_cell():
+    rows = planes.grid_rows(torch.tensor([[-1.0, -1.0, -1.0], [1.0, -1.0, -1.0], [-1.0, 0.0, 1.0]]), 4)
+    assert rows.tolist() == [0, 3, 3 * 16 + 2 * 4]
+
+
+def test_the_border_fades():
+    fade = planes.border_fade(torch.tensor([[0.0, 0.0, 0.0], [0.94, 0.0, 0.0], [0.0, -1.5, 0.0]]), 0.12)
+    assert torch.allclose(fade[:, 0], torch.tensor([1.0, 0.5, 0.0]), atol=1e-5)
