@@ -53,7 +53,8 @@ class PostNet(nn.Module):
     def start_at_identity(self) -> None:
         """Make the first correction nothing, so that training can only improve on what came in."""
         last = self.block3[1]
-        assert isinstance(last, nn.Conv1d) and last.bias is not None
+        assert isinstance(last, nn.Conv1d)
+        assert last.bias is not None
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 

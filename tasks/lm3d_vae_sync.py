@@ -12,7 +12,7 @@ from torch import Tensor
 from data_gen.clips.corpus import MotionBatch, MotionCorpus
 from modules.audio_condition import AudioPairing
 from modules.lm3d_vae import SpeechToLandmarks
-from modules.syncnet import sync_loss
+from modules.syncnet import MOUTH, sync_loss
 from tasks.board import Board
 from tasks.motion_clips import sample_clips
 from tasks.motion_data import (
@@ -43,6 +43,8 @@ class Lm3dVaeWeights(Config):
     """SyncNet's opinion of the imagined mouth; takes part once validation says it helps."""
     prior: Weight = 0.0
     """Squared error of the most likely imagination (no encoder), which is what inference shows; for little data."""
+    lips: Weight = 0.0
+    """Squared error of the mouth points in that most likely imagination."""
 
 
 class Lm3dVaeSyncConfig(MotionConfig):
@@ -114,7 +116,7 @@ class Lm3dVaeSyncTask(Task):
         self._val = val_batches(open_corpus(self.cfg, "val"), self.cfg.eval_max_batches)
         self.data_fingerprint = self._corpus.fingerprint
         if self.cfg.weights.sync:
-            work_dir = self.cfg.earlier_run(self.cfg.syncnet_work_dir, "syncnet")
+            work_dir = self.cfg.earlier_run(self.cfg.syncnet_work_dir, "syncnet", self.work_dir)
             load_frozen(self, "syncnet", work_dir, self.cfg.syncnet_ckpt_steps)
         if self.updates == 0:
             mean, std, landmarks = self._corpus.statistics()
@@ -147,8 +149,9 @@ class Lm3dVaeSyncTask(Task):
         heard = augment(batch, self.cfg.augment, self.model.audio_norm) if self.training else batch
         out, kl = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz)
         found = {"kl": kl, "mse": mse(out, batch), "continuity": continuity(out, batch)}
-        if self.cfg.weights.prior:
-            found["prior"] = mse(self._likely(heard), batch)
+        if self.cfg.weights.prior or self.cfg.weights.lips:
+            likely = self._likely(heard)
+            found |= {"prior": mse(likely, batch), "lips": mse(likely, batch, MOUTH)}
         if self.cfg.weights.sync and "syncnet" in self.frozen and (self.sync_on or not self.training):
             loss = sync_of(self.frozen["syncnet"], batch, out, self.cfg.sync_clips)
             if not self.training:
@@ -217,10 +220,10 @@ def warm_up_and_decay(update: int, warmup: int, decay: int) -> float:
     return min(1.0, (update + 1) / max(1, warmup)) * math.pow(0.1, max(0, update - warmup) / decay)
 
 
-def mse(out: Tensor, batch: MotionBatch) -> Tensor:
-    """Return the mean squared error over real frames and all 204 coordinates."""
-    error = ((out - batch.landmarks) * batch.mask[..., None, None]).square()
-    return error.sum() / (batch.mask.sum().clamp(min=1) * 204)
+def mse(out: Tensor, batch: MotionBatch, points: slice = slice(0, 68)) -> Tensor:
+    """Return the mean squared error over real frames and all coordinates of `points`."""
+    error = ((out - batch.landmarks) * batch.mask[..., None, None])[:, :, points].square()
+    return error.sum() / (batch.mask.sum().clamp(min=1) * error.shape[2] * 3)
 
 
 def continuity(out: Tensor, batch: MotionBatch) -> Tensor:

@@ -79,12 +79,18 @@ class MotionConfig(TaskConfig):
         """Return the folder of the person's dataset."""
         return Path(self.person_binary_data_dir) / self.video_id
 
-    def earlier_run(self, given: str, stage: str) -> str:
-        """Return where an earlier stage was trained: as given, else checkpoints/<video_id>/<stage>."""
-        if given or not self.video_id:
-            if not given:
-                raise ConfigError(f"{stage}: say where it was trained, or give --video_id.")
+    def earlier_run(self, given: str, stage: str, work_dir: Path | None) -> str:
+        """Return where an earlier stage was trained: as given, else beside this run, else under the person's name.
+
+        Raises:
+            ConfigError: It was not given, and no --video_id either.
+        """
+        if given:
             return given
+        if work_dir is not None and any((work_dir.parent / stage).glob("*.ckpt")):
+            return str(work_dir.parent / stage)
+        if not self.video_id:
+            raise ConfigError(f"{stage}: say where it was trained, or give --video_id.")
         return f"checkpoints/{self.video_id}/{stage}"
 
 

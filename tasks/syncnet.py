@@ -202,4 +202,5 @@ def _say(name: str, found: Offset) -> None:
 def _offset_picture(curves: dict[str, Offset]):  # type: ignore[no-untyped-def]  # an (H, W, 3) uint8 picture
     from utils.drawing import plot_curves
 
-    return plot_curves({k: v.curve.numpy() for k, v in curves.items()}, "similarity over offsets, frame by frame", fps=1.0)
+    named = {name: found.curve.numpy() for name, found in curves.items()}
+    return plot_curves(named, "similarity over offsets", fps=1.0)

@@ -87,7 +87,8 @@ class ClipShards:
                 self._open[clip.shard] = safe_open(self.path / clip.shard, framework="np")
             rows = self._open[clip.shard].get_slice(f"{clip.key}/{name}")[start:stop]
         except (OSError, SafetensorError) as error:
-            raise DataError(f"{self.path / clip.shard}: clip {clip.id}, {name}: {error}. Make the shard again.") from None
+            where = f"{self.path / clip.shard}: clip {clip.id}, {name}"
+            raise DataError(f"{where}: {error}. Make the shard again.") from None
         return np.asarray(rows, dtype=np.float32)
 
 
@@ -99,7 +100,9 @@ class ClipShardWriter:
         audio_features: Width of every audio feature the clips carry.
     """
 
-    def __init__(self, path: Path, audio_features: Mapping[str, int], *, landmark_source: str = "", licence: str = "") -> None:
+    def __init__(
+        self, path: Path, audio_features: Mapping[str, int], *, landmark_source: str = "", licence: str = ""
+    ) -> None:
         self.path = Path(path)
         self.path.mkdir(parents=True, exist_ok=True)
         self.audio_features = dict(audio_features)
@@ -158,7 +161,7 @@ class ClipShardWriter:
     def finish(self, shards: int) -> ClipShards:
         """Join the shards' notes into the index and open the folder.
 
-        With fewer than a hundred clips, the last tenth of the clips (at least one, when there are two) is for validation.
+        With fewer than a hundred clips, the last tenth of them (at least one, when there are two) is for validation.
         """
         clips: list[ClipInfo] = []
         skipped: dict[str, str] = {}

@@ -1,0 +1,53 @@
+"""Turn one short video of one speaker into the arrays of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_gen.clips.corpus import MIN_FRAMES
+from utils.errors import DataError
+from utils.landmark_detector import LandmarkDetector
+
+Arrays = dict[str, NDArray[np.float32]]
+MAX_OFFSET = 1.0
+"""A clip whose sound is clearly further off than this many frames teaches the wrong thing."""
+
+
+def process_clip(
+    video: Path, detector: LandmarkDetector, features: Sequence[str], *, max_seconds: float = 60.0
+) -> Arrays:
+    """Read a video at 25 frames a second and return landmarks (T, 68, 3), speech features and pitch (2T rows).
+
+    Raises:
+        DataError: No sound, no face, several faces, too short, a cut, or the sound is out of step.
+    """
+    from data_gen.video.cuts import find_cuts, frame_changes
+    from data_gen.video.landmarks import track_landmarks
+    from data_gen.video.sync_offset import measure_offset
+    from data_gen.video.tracking import fit_camera
+    from utils.audio import audio_features, read_wav
+    from utils.video import read_frames
+
+    detector.forget()
+    frames = list(read_frames(video, fps=25.0, count=int(max_seconds * 25)))
+    if len(frames) < MIN_FRAMES:
+        raise DataError(f"{video}: {len(frames)} frames; at least {MIN_FRAMES} are needed")
+    if cuts := find_cuts(frame_changes(frames)):
+        raise DataError(f"{video}: a cut at {cuts[0] / 25:.2f} s; split it there")
+    track = track_landmarks(frames, detector, video=str(video))
+    height, width = frames[0].shape[:2]
+    fit = fit_camera(track.points_px, track.found, height, width)
+    wav = read_wav(video)
+    count = len(frames)
+    arrays: Arrays = {"landmarks": fit.landmarks.astype(np.float32)}
+    for name in dict.fromkeys([*features, "pitch_hz"]):
+        arrays[name] = np.asarray(audio_features(wav, name, frames=count), np.float32)
+    if "mel" in arrays:
+        offset = measure_offset(track.points_px, arrays["mel"])
+        if offset.measurable and abs(offset.frames) > MAX_OFFSET:
+            raise DataError(f"{video}: the sound is {offset.frames:+.1f} frames off; move it and try again")
+    return arrays
