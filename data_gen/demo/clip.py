@@ -18,6 +18,7 @@ from data_gen.demo.pose import HeadMotion, Stage
 from data_gen.demo.speech import SAMPLE_RATE, Speech, join, speak_as
 from data_gen.demo.visemes import FPS, PARAMETERS, MouthTrack, mouth_track
 from utils.errors import DataError
+from utils.files import write_aside
 
 Floats = npt.NDArray[np.float32]
 
@@ -141,7 +142,9 @@ class Clip:
             "consent": CONSENT,
         }
         paths = stem.with_name(stem.name + ".truth.safetensors"), stem.with_name(stem.name + ".truth.json")
-        save_file(arrays, str(paths[0]))
+        with write_aside(paths[0]) as aside:
+            save_file(arrays, str(aside))
+        paths[0].chmod(0o644)  # safetensors writes for the owner alone
         paths[1].write_text(json.dumps(told, indent=1) + "\n")
         return paths
 

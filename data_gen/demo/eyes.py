@@ -71,8 +71,8 @@ class Eye:
         eye = canvas[self.y0 : self.y1, self.x0 : self.x1].astype(np.float32)
         upper, lower = target[_SLIT][self.index], target[_SLIT + 1][self.index]
         within = np.minimum(self.grid_y - upper, lower - self.grid_y)
-        shut = np.clip((lower - upper - 0.4) / 1.5, 0, 1) * (self.upper < self.lower - 0.5)[self.index]
-        alpha = (np.clip(0.7 * within + 0.5, 0, 1) * shut)[..., None]
+        shut = np.clip((lower - upper - 1.0) / 2.0, 0, 1) * (self.upper < self.lower - 0.5)[self.index]
+        alpha = (np.clip(0.6 * within + 0.3, 0, 1) * shut)[..., None]
         shade = np.clip(0.75 + 0.25 * (self.grid_y - upper) / 4, 0.75, 1)[..., None]
         lashes = np.exp(-(((self.grid_y - upper) / 1.6) ** 2)) * np.clip(1 - self.u**2, 0, 1)[self.index] ** 0.5
         skin = skin * (1 - 0.25 * min(1.0, 1.5 * closed) * lashes[..., None])

@@ -111,11 +111,12 @@ class Mouth:
         lower = shape.lower[index] + part * np.gradient(shape.lower)[index]
         within = np.minimum(self.grid_y - upper, lower - self.grid_y)
         gap = lower - upper
-        alpha = np.clip(0.7 * within + 0.5, 0, 1) * np.clip(gap / 1.5, 0, 1)
+        alpha = np.clip(0.55 * within + 0.5, 0, 1) * np.clip(gap / 1.5, 0, 1)
+        rim = 0.2 * np.exp(-((np.minimum(within, 0) / 2.5) ** 2)) * np.clip(gap / 4, 0, 1)
         inner = self._interior(shape, pose, upper, lower)
         mouth = abs(self.u)[index] < 1.02
         contact = np.exp(-(((self.grid_y - 0.5 * (upper + lower)) / 1.5) ** 2)) * np.clip(1 - gap / 4, 0, 1)
-        skin *= (1 - 0.42 * contact * mouth)[..., None] ** np.array([0.8, 1.0, 1.0])
+        skin *= (1 - (0.42 * contact + rim) * mouth)[..., None] ** np.array([0.8, 1.0, 1.0])
         mixed = skin + (inner - skin) * alpha[..., None]
         canvas[self.y0 : self.y1, self.x0 : self.x1] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
 
@@ -208,7 +209,7 @@ class Mouth:
         tip = rest + (ceiling + 1.0 - rest) * 0.9 * pose.tongue
         over = ((self.grid_y - tip) / (0.1 * self.unit)) - 1.6 * (u / 0.62) ** 2 * 0.6
         tongue_alpha = np.clip(over * 3 + 0.5, 0, 1) * np.clip((0.75 - abs(u)) * 6, 0, 1)
-        light = np.clip(0.55 + 0.3 * over, 0.45, 0.95)
+        light = np.clip(0.62 + 0.3 * over, 0.5, 0.95)
         tongue = np.array([176, 92, 92], np.float32) * light[..., None]
         inner = cavity + (tongue - cavity) * (tongue_alpha * np.clip(gap / (0.08 * self.unit), 0, 1))[..., None]
         top_of_lower = lower - 0.035 * self.unit * np.clip((pose.opening - 0.4) / 0.5, 0, 1)

@@ -62,7 +62,7 @@ class HeadMotion:
         liveliness: 1 is ordinary; 0 holds still.
     """
 
-    YAW, PITCH, ROLL = 7.0, 3.5, 3.0
+    YAW, PITCH, ROLL = 8.0, 5.0, 3.0
 
     def __init__(self, frames: int, loudness: Floats, seed: int, liveliness: float = 1.0) -> None:
         rng = np.random.default_rng([seed, 1])
