@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from utils.errors import DataError
+from utils.video import VideoWriter
+from utils.visualization.contact_sheet import main
+
+
+@pytest.fixture
+def video(tmp_path):
+    with VideoWriter(tmp_path / "grey.mp4", 48, 64) as out:
+        for index in range(20):
+            out.write(np.full((48, 64, 3), 10 * index, np.uint8))
+    return tmp_path / "grey.mp4"
+
+
+def test_every_so_many_frames_stand_in_rows(video, tmp_path):
+    import cv2
+
+    out = tmp_path / "new/sheet.png"
+    assert main([str(video), str(out), "--every=4", "--count=5", "--columns=3", "--size=24"]) == 0
+    sheet = cv2.imread(str(out))
+    assert sheet.shape[1] == 3 * 32 + 2 * 4
+    first, second = sheet[30, 10], sheet[30, 46]
+    assert int(second[0]) - int(first[0]) == pytest.approx(40, abs=4)
+
+
+def test_slips_are_named(video, tmp_path):
+    with pytest.raises(DataError, match=r"grey\.mp4 has no frame from 90 on"):
+        main([str(video), str(tmp_path / "x.png"), "--start=90"])
+    with pytest.raises(DataError, match=r"nothing\.mp4 does not exist"):
+        main([str(tmp_path / "nothing.mp4"), str(tmp_path / "x.png")])
