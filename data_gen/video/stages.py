@@ -1,14 +1,16 @@
 """Run stages of work one after another, each skipped when it was done with the same inputs before.
 
 A stage writes into a folder of its own beside the final one, which is renamed when the stage is whole and holds
-`stage.json`: name, version, fingerprint of the inputs, seconds, and the stage's summary. A killed run leaves only
-hidden `.part` folders, which the next run removes.
+`stage.json`: name, version, fingerprint of the inputs, seconds, and the stage's summary. The inputs are the settings
+and the earlier stages as they were made that time, so doing one again does all that build on it again. A killed run
+leaves only hidden `.part` folders, which the next run removes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,14 +30,13 @@ Work = Callable[[Path, Tick], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Done:
-    """A finished stage: where its files lie, what it said, how long it took, and whether it was done just now."""
+    """A finished stage: where its files lie, what it said, which making of it this is, and how long that took."""
 
     name: str
     folder: Path
     summary: dict[str, Any]
-    fingerprint: str
+    made: str
     seconds: float
-    fresh: bool
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Workshop:
 
     def run(self, name: str, work: Work, *, version: int, needs: tuple[str, ...] = (), **settings: Any) -> Done:
         """Do a stage, unless the same version was done with the same settings on the same earlier stages."""
-        before = [self.done[need].fingerprint for need in needs]
+        before = [self.done[need].made for need in needs]
         wanted = fingerprint(name, version, settings, before)
         target = self.folder / name
         kept = None if name in self.redo else self._kept(target, wanted)
@@ -69,10 +70,12 @@ class Workshop:
             with self._progress(name) as tick:
                 summary = work(aside, tick)
             seconds = time.monotonic() - started
-            state = {"name": name, "version": version, "fingerprint": wanted, "seconds": seconds, "summary": summary}
-            write_json(aside / "stage.json", state)
-        self.done[name] = Done(name, target, read_json(target / "stage.json")["summary"], wanted, seconds, True)
-        return self.done[name]
+            state = {"name": name, "version": version, "fingerprint": wanted, "made": uuid.uuid4().hex}
+            write_json(aside / "stage.json", state | {"seconds": seconds, "summary": summary})
+        made = self._kept(target, wanted)
+        assert made is not None
+        self.done[name] = made
+        return made
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -94,7 +97,7 @@ class Workshop:
             state = read_json(target / "stage.json")
             if state["fingerprint"] != wanted:
                 return None
-            return Done(state["name"], target, state["summary"], wanted, state["seconds"], False)
+            return Done(name=state["name"], folder=target, summary=state["summary"], made=state["made"], seconds=state["seconds"])
         except (DataError, KeyError, TypeError):
             return None
 

@@ -1,0 +1,123 @@
+"""Bring any video to what the rest expects: 25 frames a second, a face-centred square, 16 kHz sound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_gen.video.landmarks import find_face_box
+from data_gen.video.stages import Tick
+from utils.audio import RATE, read_wav, write_wav
+from utils.errors import DataError
+from utils.files import sha256
+from utils.landmark_detector import LandmarkDetector
+from utils.video import FPS, probe, read_frames
+
+SHORTEST_S = 2.0
+_SAMPLES = 60
+_LONGEST_SIDE = 1280
+_QUIET = 1e-3
+
+
+def probe_video(video: Path, start_s: float, duration_s: float | None) -> dict[str, Any]:
+    """Return what the file is, with its digest; refuse at once what can never become a dataset.
+
+    Raises:
+        DataError: missing, empty, no video, no sound, silent, or shorter than two seconds.
+    """
+    info = probe(video)
+    if not info.has_audio:
+        raise DataError(f"{video} has no sound. A talking head is learned from a person's speech: use a video with it.")
+    if 0 < info.duration_s < SHORTEST_S:
+        raise DataError(f"{video} lasts {info.duration_s:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better.")
+    return asdict(info) | {"sha256": sha256(video), "start_s": start_s, "duration_s_wanted": duration_s}
+
+
+def read_sound(video: Path, start_s: float, duration_s: float | None) -> np.ndarray:
+    """Return the sound of the part wanted, (S,) at 16 kHz; `DataError` when it is silent."""
+    begin = round(start_s * RATE)
+    wav = read_wav(video)
+    wav = wav[begin:] if duration_s is None else wav[begin : begin + round(duration_s * RATE)]
+    if np.abs(wav).max(initial=0.0) < _QUIET:
+        raise DataError(f"{video} is silent. A talking head is learned from a person's speech: use a video with it.")
+    return wav
+
+
+def crop_square(box: Sequence[float], height: int, width: int, size: int) -> tuple[int, int, int, int]:
+    """Return x0, y0, x1, y1 of the square to cut out of a picture (height, width), whole pixels inside it.
+
+    Args:
+        box: x0, y0 and side of the square wanted.
+        size: Side it will be scaled to; a side that is nearly that is made exactly that, so that nothing is scaled.
+    """
+    x0, y0, side = box
+    limit = min(height, width)
+    for exact in (size, limit):
+        if exact <= limit and abs(side - exact) < 0.06 * exact:
+            x0, y0, side = x0 + (side - exact) / 2, y0 + (side - exact) / 2, exact
+            break
+    side = min(round(side), limit)
+    left, top = (int(np.clip(round(start), 0, whole - side)) for start, whole in ((x0, width), (y0, height)))
+    return left, top, left + side, top + side
+
+
+def convert(
+    video: Path,
+    folder: Path,
+    tick: Tick,
+    *,
+    size: int,
+    detector: LandmarkDetector,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+) -> dict[str, Any]:
+    """Write `frames.npy` (T, size, size, 3) and `audio.wav` into `folder`; return sizes and the crop.
+
+    The video is read twice: once to see where the face is and how many frames there are, once to cut it out.
+    """
+    wav = read_sound(video, start_s, duration_s)
+    info = probe(video)
+    shrink = max(1.0, max(info.height, info.width) / _LONGEST_SIDE)
+    small = (round(info.height / shrink), round(info.width / shrink))
+    first, count = round(start_s * FPS), None if duration_s is None else round(duration_s * FPS)
+    about = max(1, round(info.duration_s * FPS) - first)
+    about = about if count is None else min(about, count)
+    seen = 0
+
+    def samples() -> Iterator[tuple[float, np.ndarray]]:
+        nonlocal seen
+        every = max(1, about // _SAMPLES)
+        for frame in read_frames(video, fps=FPS, size=small, start=first, count=count):
+            if seen % every == 0:
+                yield (first + seen) / FPS, frame
+            seen += 1
+            tick(seen, 2 * about)
+
+    box = find_face_box(samples(), detector, video=str(video))
+    if seen < SHORTEST_S * FPS:
+        raise DataError(f"{video} lasts {seen / FPS:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better.")
+    crop = crop_square([value * shrink for value in box], info.height, info.width, size)
+    frames = np.lib.format.open_memmap(
+        folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(seen, size, size, 3)
+    )
+    for index, frame in enumerate(
+        read_frames(video, fps=FPS, crop=crop, size=(size, size), start=first, count=seen)
+    ):
+        frames[index] = frame
+        tick(seen + index + 1, 2 * seen)
+    frames.flush()
+    write_wav(folder / "audio.wav", wav)
+    return {
+        "frames": seen,
+        "height": size,
+        "width": size,
+        "crop_px": list(crop),
+        "source_height": info.height,
+        "source_width": info.width,
+        "source_fps": info.fps,
+        "sound_s": len(wav) / RATE,
+    }

@@ -1,0 +1,145 @@
+"""Paint what the head hides: the background plate, and every frame with the head taken out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_gen.video.stages import Tick
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+_SAMPLES = 64
+_ROWS_AT_ONCE = 64
+_EXTEND_NECK = 0.14
+_EXTEND_CLOTH = 0.02
+_DARKEN = 0.995
+
+
+def background_plate(frames: Bytes, head_mask: Bytes, torso_mask: Bytes) -> tuple[Bytes, Bytes]:
+    """Return the picture without the person, (H, W, 3), and where it was seen at all, (H, W) bool.
+
+    Per pixel the median over those frames in which the person is far enough away; the rest is filled in smoothly
+    from around.
+    """
+    import cv2
+
+    count, height, width = frames.shape[:3]
+    chosen = np.unique(np.linspace(0, count - 1, min(_SAMPLES, count)).round().astype(int))
+    margin = max(3, round(0.012 * height))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+    free = np.empty((len(chosen), height, width), bool)
+    for row, index in enumerate(chosen):
+        person = np.maximum(head_mask[index], torso_mask[index])
+        free[row] = cv2.dilate((person > 12).astype(np.uint8), kernel) == 0
+    plate = np.zeros((height, width, 3), np.float32)
+    for top in range(0, height, _ROWS_AT_ONCE):
+        rows = slice(top, top + _ROWS_AT_ONCE)
+        values = np.stack([frames[index, rows] for index in chosen]).astype(np.float32)
+        values[~free[:, rows]] = np.nan
+        seen = free[:, rows].any(axis=0)
+        with np.errstate(all="ignore"):
+            plate[rows][seen] = np.nanmedian(values[:, seen], axis=0)
+    known = free.any(axis=0)
+    return fill(plate, known.astype(np.float32)).round().clip(0, 255).astype(np.uint8), known
+
+
+def fill(picture: Floats, weight: Floats) -> Floats:
+    """Fill a picture (H, W, C) where weight (H, W) is 0, smoothly from around; known pixels stay.
+
+    Known pixels are averaged into ever smaller pictures, and what is unknown is taken from the next smaller one.
+    """
+    import cv2
+
+    height, width = weight.shape
+    if weight.min() >= 1 or min(height, width) <= 2:
+        mean = (picture * weight[..., None]).sum((0, 1)) / max(float(weight.sum()), 1e-6)
+        return np.where(weight[..., None] > 0, picture, mean).astype(np.float32)
+    half = ((width + 1) // 2, (height + 1) // 2)
+    small_weight = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture * weight[..., None], half, interpolation=cv2.INTER_AREA)
+    small = small / np.maximum(small_weight, 1e-6)[..., None]
+    coarse = fill(small, np.minimum(1, 4 * small_weight))
+    up = cv2.GaussianBlur(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), (0, 0), 1.0)
+    share = weight[..., None]
+    return share * picture + (1 - share) * up
+
+
+def remove_head(frame: Bytes, head: Bytes, neck: Bytes, torso: Bytes, plate: Bytes) -> Bytes:
+    """Return the frame with plate, torso and a neck that goes on under the chin, but no head.
+
+    Args:
+        frame, plate: (H, W, 3) uint8 RGB.
+        head, neck, torso: (H, W) uint8 masks; the torso includes the neck.
+    """
+    import cv2
+
+    height = frame.shape[0]
+    band = max(2, round(0.008 * height))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
+    head_wide = cv2.dilate(head, kernel)
+    near_head = head_wide > 25
+    clean = (torso > 127) & ~near_head
+    picture, cover = _extend_up(frame, clean, near_head, neck, height)
+    alpha = torso.astype(np.float32) / 255 * (1 - _soft(head_wide, kernel))
+    alpha = np.where(near_head, 0, alpha)[..., None]
+    result = plate.astype(np.float32)
+    result += cover[..., None] * (picture - result)
+    result += alpha * (frame.astype(np.float32) - result)
+    return result.round().clip(0, 255).astype(np.uint8)
+
+
+def _soft(mask: Bytes, kernel: Bytes) -> Floats:
+    return np.where(mask > 25, mask, 0).astype(np.float32) / 255
+
+
+def _extend_up(frame: Bytes, clean: NDArray[np.bool_], near_head: NDArray[np.bool_], neck: Bytes, height: int) -> tuple[Floats, Floats]:
+    """Continue the torso upwards behind the head: (H, W, 3) colours and (H, W) cover 0..1.
+
+    Every column whose topmost clean torso pixel has the head right above it goes on with its own colour, made
+    smooth sideways and a little darker with height: far where it is neck, a few pixels where it is cloth.
+    """
+    import cv2
+
+    width = frame.shape[1]
+    rows = np.arange(height)[:, None]
+    has = clean.any(axis=0)
+    top = np.where(has, clean.argmax(axis=0), height - 1)
+    columns = np.arange(width)
+    under_head = has & near_head[np.maximum(top - 1, 0), columns]
+    if not under_head.any():
+        return frame.astype(np.float32), np.zeros(frame.shape[:2], np.float32)
+    depth = max(2, round(0.008 * height))
+    taps = np.clip(top[None] + np.arange(depth)[:, None], 0, height - 1)
+    colour = frame[taps, columns].astype(np.float32).mean(axis=0)
+    is_neck = (neck[taps, columns] > 100).mean(axis=0) > 0.5
+    reach = np.where(is_neck, _EXTEND_NECK, _EXTEND_CLOTH) * height * under_head
+    sigma = 0.006 * height
+    weight = cv2.GaussianBlur(under_head.astype(np.float32)[None], (0, 0), sigma)[0]
+    smooth = cv2.GaussianBlur((colour * under_head[:, None])[None], (0, 0), sigma)[0] / np.maximum(weight, 1e-3)[:, None]
+    reach = cv2.GaussianBlur(reach.astype(np.float32)[None], (0, 0), sigma)[0]
+    above = np.maximum(top[None] - rows, 0)
+    picture = smooth[None] * (_DARKEN**above)[..., None]
+    softness = np.maximum(0.02 * height, 1)
+    cover = np.clip((reach[None] - above) / softness + 0.5, 0, 1) * (rows < top[None] + depth) * under_head[None]
+    cover = np.where(near_head | clean, cover, 0).astype(np.float32)
+    return picture.astype(np.float32), cv2.GaussianBlur(cover, (0, 0), 0.8)
+
+
+def paint_plates(
+    frames: Bytes, head_mask: Bytes, neck_mask: Bytes, torso_mask: Bytes, folder: Path, tick: Tick
+) -> dict[str, Any]:
+    """Write background.npy (H, W, 3) and torso_frames.npy (T, H, W, 3) into `folder`."""
+    plate, known = background_plate(frames, head_mask, torso_mask)
+    np.save(folder / "background.npy", plate, allow_pickle=False)
+    result = np.lib.format.open_memmap(folder / "torso_frames.npy", mode="w+", dtype=np.uint8, shape=frames.shape)
+    count = len(frames)
+    for index in range(count):
+        result[index] = remove_head(frames[index], head_mask[index], neck_mask[index], torso_mask[index], plate)
+        tick(index + 1, count)
+    result.flush()
+    return {"background_seen": float(known.mean())}

@@ -1,0 +1,277 @@
+"""Say how well a video came through: checks with remedies, a contact sheet, curves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from data_gen.video.dataset import VideoDataset
+from data_gen.video.stages import Done
+from utils.files import load_arrays, write_aside, write_json
+from utils.landmarks import eye_distance, mouth_opening
+from utils.video import FPS
+
+Verdict = Literal["pass", "warn", "fail"]
+_MARKS = {"pass": "[green]pass[/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]fail[/red]"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question, its answer, the verdict, and what to do when it is not `pass`."""
+
+    name: str
+    value: str
+    verdict: Verdict
+    remedy: str = ""
+
+
+def _check(name: str, value: str, good: bool, remedy: str, *, bad: bool = False) -> Check:
+    verdict: Verdict = "fail" if bad else "pass" if good else "warn"
+    return Check(name, value, verdict, "" if verdict == "pass" else remedy)
+
+
+def checks_of(data: VideoDataset, stages: Mapping[str, Done]) -> list[Check]:
+    """Judge a processed video."""
+    said = {name: done.summary for name, done in stages.items()}
+    return [*_material(data, said), *_geometry(data, said), *_pictures(data, said), *_sound(said)]
+
+
+def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Check]:
+    seconds = len(data) / FPS
+    found = said["landmarks"]["found"]
+    shots = data.shots()
+    longest = max(stop - start for start, stop in shots) / FPS
+    cuts = data.meta.cuts
+    times = ", ".join(f"{cut / FPS:.2f}" for cut in cuts[:6]) + (", ..." if len(cuts) > 6 else "")
+    return [
+        _check(
+            "length",
+            f"{seconds:.1f} s, {len(data)} frames",
+            seconds >= 60,
+            "One to three minutes teach a face far better than this.",
+        ),
+        _check(
+            "frames with a face",
+            f"{found:.1%}",
+            found >= 0.99,
+            "Missing ones were interpolated; cut those parts out if they flicker.",
+        ),
+        _check(
+            "cuts",
+            f"{len(cuts)}" + (f" at {times} s" if cuts else "") + f"; longest shot {longest:.1f} s",
+            longest >= 2.5,
+            "Shots this short leave little room for windows; use footage with fewer cuts.",
+        ),
+    ]
+
+
+def _geometry(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Check]:
+    camera = said["camera"]
+    scale = data.meta.width / 512
+    error = camera["reprojection_px"]
+    jitter = (camera["patch_jitter_px"] or camera["pose_jitter_px"])[1]
+    opening = mouth_opening(data.landmarks)
+    low, high = np.percentile(opening, [2, 98])
+    return [
+        _check(
+            "reprojection error",
+            f"{error:.2f} px",
+            error <= 0.5 * max(1, scale),
+            "The landmarks do not fit one face well: is it the same person throughout, lit well and in focus?",
+        ),
+        _check(
+            "pose jitter",
+            f"{jitter:.2f} px",
+            jitter <= 0.25 * max(1, scale),
+            "The head will tremble a little; footage with less noise and compression helps.",
+        ),
+        _check(
+            "lip opening",
+            f"{low:.2f} to {high:.2f} tenths of an eye distance",
+            high - low >= 0.8,
+            "The mouth hardly moves: is the person speaking, and near enough to see it?",
+        ),
+    ]
+
+
+def _pictures(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Check]:
+    crop = said["convert"]["crop_px"]
+    side = crop[2] - crop[0]
+    shares = said["parsing"]["shares"]
+    head, torso = shares["head"], shares["torso"]
+    top = float(np.mean([data.head_mask[index, :2].mean() for index in _spread(len(data), 40)])) / 255
+    seen = said["plate"]["background_seen"]
+    eyes = float(np.median(eye_distance(data.landmarks_px)))
+    suggested = max(64, side // 32 * 32)
+    return [
+        _check(
+            "sharpness",
+            f"{side} px of the video make {data.meta.width}; focus {focus(data):.0f}",
+            side >= 0.9 * data.meta.width,
+            f"The pictures are enlarged; --size {suggested} loses nothing and is quicker.",
+        ),
+        _check(
+            "face size",
+            f"{eyes:.0f} px between the eyes",
+            eyes >= 0.09 * data.meta.width,
+            "The face is small in the picture: frame it closer.",
+        ),
+        _check(
+            "head mask",
+            f"{head['mean']:.0%} of the picture ({head['least']:.0%} to {head['most']:.0%})",
+            0.05 <= head["least"] and head["most"] <= 1.6 * head["mean"],
+            "The mask fails in some frames: look at the contact sheet; get BiSeNet's weights (python -m utils.assets).",
+            bad=head["mean"] < 0.03,
+        ),
+        _check("head inside the picture", f"{top:.0%} of the top row is hair", top < 0.2, "The crown is cut off: film with room above it."),
+        _check(
+            "torso mask",
+            f"{torso['mean']:.0%} of the picture ({torso['least']:.0%} to {torso['most']:.0%})",
+            torso["least"] >= 0.02,
+            "Little or nothing of the shoulders is seen: film them too, or the head will float.",
+        ),
+        _check(
+            "background",
+            f"{seen:.0%} of the plate was seen",
+            seen >= 0.3,
+            "Most of the plate is a guess; it shows only when the head moves further than it did here.",
+        ),
+        _check(
+            "parsing",
+            said["parsing"]["source"],
+            said["parsing"]["source"] == "bisenet",
+            "Masks without the network are rough at the hair: python -m utils.assets download face_parsing "
+            "(non-commercial).",
+        ),
+    ]
+
+
+def _sound(said: Mapping[str, dict[str, Any]]) -> list[Check]:
+    sync, audio = said["sync"], said["audio"]
+    late = sync["frames"]
+    if not sync["measurable"]:
+        value = f"not measurable (peak {sync['peak']:.2f}, chance {sync['rest']:.2f}); nothing was corrected"
+        remedy = "Too little speech, or the sound is not this mouth's. Check by eye that they belong together."
+        offset = Check("sound against lips", value, "warn", remedy)
+    else:
+        word = "late" if late > 0 else "early"
+        done = "; corrected" if audio["late_frames"] else ""
+        offset = Check("sound against lips", f"{abs(late):.1f} frames {word}{done}", "pass")
+    return [
+        offset,
+        _check(
+            "speech",
+            f"voiced {audio['voiced']:.0%}, peak {audio['peak']:.2f}, clipped {audio['clipped']:.2%}",
+            audio["voiced"] >= 0.2 and audio["clipped"] < 0.001,
+            "Little voice, or a clipped recording: use cleaner speech without music.",
+        ),
+        Check("audio features", ", ".join(f"{name} {width}" for name, width in audio["features"].items()), "pass"),
+    ]
+
+
+def focus(data: VideoDataset) -> float:
+    """Return the variance of the Laplacian inside the face, the median of some frames; below 20 is soft."""
+    import cv2
+
+    values = []
+    for index in _spread(len(data), 20):
+        x0, y0, x1, y1 = np.clip(data.face_box_px[index], 0, data.meta.width).astype(int)
+        face = data.frames[index, y0:y1, x0:x1]
+        if face.size:
+            values.append(float(cv2.Laplacian(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var()))
+    return float(np.median(values)) if values else 0.0
+
+
+def write_report(data: VideoDataset, stages: Mapping[str, Done], folder: Path) -> dict[str, Any]:
+    """Write report.md, report.json, contact_sheet.png and curves.png into `folder`; return what report.json holds."""
+    from data_gen.video.pictures import contact_sheet, save_png
+
+    checks = checks_of(data, stages)
+    seconds = {name: done.seconds for name, done in stages.items()}
+    total = sum(seconds.values())
+    result = {
+        "id": data.meta.id,
+        "frames": len(data),
+        "duration_s": len(data) / FPS,
+        "checks": [dataclasses.asdict(check) for check in checks],
+        "seconds": seconds,
+        "seconds_total": total,
+        "times_length": total / (len(data) / FPS),
+        "cuts_s": [cut / FPS for cut in data.meta.cuts],
+        "av_offset_frames": stages["sync"].summary["frames"],
+    }
+    write_json(folder / "report.json", result)
+    save_png(folder / "contact_sheet.png", contact_sheet(data))
+    changes = load_arrays(stages["cuts"].folder / "arrays.safetensors")["changes"]
+    reprojection = load_arrays(stages["camera"].folder / "arrays.safetensors")["reprojection_px"]
+    draw_curves(data, stages["sync"].summary, changes, reprojection, folder / "curves.png")
+    with write_aside(folder / "report.md") as aside:
+        aside.write_text(_markdown(result), encoding="utf-8")
+    return result
+
+
+def _markdown(result: dict[str, Any]) -> str:
+    lines = [f"# {result['id']}: {result['duration_s']:.1f} s, {result['frames']} frames", ""]
+    lines += ["| check | found | verdict | remedy |", "|---|---|---|---|"]
+    lines += [f"| {c['name']} | {c['value']} | {c['verdict']} | {c['remedy']} |" for c in result["checks"]]
+    lines += ["", "| stage | seconds |", "|---|---|"]
+    lines += [f"| {name} | {seconds:.1f} |" for name, seconds in result["seconds"].items()]
+    lines += [f"| all | {result['seconds_total']:.1f} ({result['times_length']:.1f} times the video's length) |", ""]
+    return "\n".join([*lines, "![contact sheet](contact_sheet.png)", "", "![curves](curves.png)", ""])
+
+
+def draw_curves(
+    data: VideoDataset, sync: dict[str, Any], changes: np.ndarray, reprojection: np.ndarray, path: Path
+) -> None:
+    """Draw lips and loudness, head turn, picture change with cuts, reprojection error, and the offset's curve."""
+    from matplotlib.figure import Figure
+
+    from utils.camera import rotation_vector
+
+    time = np.arange(len(data)) / FPS
+    turn = np.degrees(rotation_vector(data.world_from_camera[:, :3, :3]))
+    figure = Figure(figsize=(12, 11), layout="constrained")
+    axes = figure.subplots(5, 1)
+    axes[0].plot(time, mouth_opening(data.landmarks), lw=0.8, label="lip opening (tenths of an eye distance)")
+    axes[0].plot(time, data.audio("rms")[::2] * 10, lw=0.6, alpha=0.7, label="loudness x 10")
+    for column, name in enumerate(("pitch", "yaw", "roll")):
+        axes[1].plot(time, turn[:, column], lw=0.8, label=f"camera {name} (degrees)")
+    axes[2].plot(time, changes[: len(time)], lw=0.6, label="change from the frame before (grey levels)")
+    axes[3].plot(time, reprojection, lw=0.6, label="reprojection error (px)")
+    axes[4].plot(sync["offsets_frames"], sync["curve"], label="lips foretold from the sound (correlation)")
+    axes[4].axvline(sync["frames"], color="tab:red", lw=1, label=f"sound is {sync['frames']:.1f} frames late")
+    axes[4].set_xlabel("offset (frames)")
+    for axis in axes[:4]:
+        for cut in data.meta.cuts:
+            axis.axvline(cut / FPS, color="0.7", lw=0.5)
+        axis.axvspan(data.meta.val_start / FPS, len(data) / FPS, color="tab:green", alpha=0.08)
+        axis.set_xlim(0, len(data) / FPS)
+    axes[3].set_xlabel("seconds (green: validation; grey lines: cuts)")
+    for axis in axes:
+        axis.legend(loc="upper right", fontsize=8)
+    figure.savefig(path, dpi=80)
+
+
+def print_report(result: dict[str, Any], video_id: str, folder: Path, console: Console) -> None:
+    """Print the checks as a table, then where the pictures are and the next command."""
+    table = Table(title=f"{video_id}: {result['duration_s']:.1f} s, {result['frames']} frames", title_justify="left")
+    for column in ("check", "found", "", "remedy"):
+        table.add_column(column)
+    for check in result["checks"]:
+        table.add_row(check["name"], check["value"], _MARKS[check["verdict"]], check["remedy"])
+    stages = ", ".join(f"{name} {seconds:.0f}" for name, seconds in result["seconds"].items() if seconds >= 0.5)
+    table.add_row("seconds", f"{result['seconds_total']:.0f} ({result['times_length']:.1f} x length)", "", stages)
+    console.print(table)
+    console.print(f"report    {folder / 'report.md'}\npictures  {folder / 'contact_sheet.png'}", highlight=False)
+    console.print(f"next      bash scripts/train_talking_head.sh {video_id}", highlight=False)
+
+
+def _spread(count: int, wanted: int) -> np.ndarray:
+    return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
