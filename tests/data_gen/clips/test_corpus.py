@@ -1,0 +1,132 @@
+"""A corpus gives whole, aligned windows of any mix of sources, the same for the same generator."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_gen.clips.corpus import MotionCorpus, collate
+from data_gen.clips.run import clip_id, find_videos, speaker_of
+from data_gen.clips.shards import ClipShards, ClipShardWriter
+from tests.made import make_video_dataset
+from utils.errors import DataError
+
+
+def a_clip(frames: int, value: float) -> dict[str, np.ndarray]:
+    """Make a clip whose every row says where it is from: frame number + `value`."""
+    place = np.arange(frames, dtype=np.float32) + value
+    rows = np.repeat(place, 2)
+    return {
+        "landmarks": np.tile(place[:, None, None], (1, 68, 3)),
+        "mel": np.tile(rows[:, None], (1, 80)),
+        "pitch_hz": rows,
+    }
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> ClipShards:
+    writer = ClipShardWriter(tmp_path / "clips", {"mel": 80})
+    writer.write(0, [("a/1", "a", a_clip(30, 1000)), ("a/2", "a", a_clip(20, 2000))], recipe="first")
+    writer.write(1, [("b/1", "b", a_clip(40, 3000))], recipe="second", skipped={"b/2.mp4": "no face"}, first=2)
+    return writer.finish(2)
+
+
+def test_shards_are_read_back_and_split(shards):
+    assert [clip.split for clip in shards.index.clips] == ["train", "train", "val"]
+    assert shards.index.skipped == {"b/2.mp4": "no face"}
+    clip = shards.index.clips[1]
+    assert shards.read(clip, "pitch_hz", 4, 8).tolist() == [2002, 2002, 2003, 2003]
+    again = pickle.loads(pickle.dumps(shards))  # noqa: S301 -- as a worker process gets it
+    assert again.read(clip, "landmarks", 0, 1).shape == (1, 68, 3)
+
+
+def test_a_shard_made_of_the_same_files_is_kept(shards):
+    writer = ClipShardWriter(shards.path, {"mel": 80})
+    assert writer.has(0, "first")
+    assert not writer.has(0, "other")
+    assert not writer.has(7, "first")
+
+
+def test_wrong_lengths_are_refused(tmp_path):
+    clip = a_clip(20, 0)
+    clip["mel"] = clip["mel"][:-1]
+    with pytest.raises(DataError, match="clip x: mel wants 40 rows for 20 frames"):
+        ClipShardWriter(tmp_path, {"mel": 80}).write(0, [("x", "x", clip)])
+
+
+def test_windows_are_aligned_and_a_function_of_the_generator(shards):
+    corpus = MotionCorpus([shards.path], "mel", "all")
+    assert (corpus.frames, corpus.audio_dim, len(corpus.speakers)) == (90, 80, 2)
+    batch = corpus.batch(np.random.default_rng(3), 16, 24)
+    again = corpus.batch(np.random.default_rng(3), 16, 24)
+    for one, other in zip(batch, again, strict=True):
+        assert one.equal(other)
+    assert batch.audio.shape == (16, 48, 80)
+    assert batch.mask.sum(dim=1).unique().tolist() == [20, 24]
+    for i in range(16):
+        n = int(batch.mask[i].sum())
+        place = batch.landmarks[i, :n, 0, 0]
+        assert (place.diff() == 1).all()
+        assert batch.audio[i, : 2 * n : 2, 5].equal(place)
+        assert batch.pitch_hz[i, 1 : 2 * n : 2].equal(place)
+        assert batch.landmarks[i, n:].abs().sum() == 0
+        assert int(batch.speaker[i]) == (1 if place[0] >= 3000 else 0)
+
+
+def test_validation_windows_cover_every_frame_once(shards):
+    corpus = MotionCorpus([shards.path], "mel", "all")
+    batches = corpus.whole(15, size=2)
+    seen = sorted(float(v) for b in batches for v in b.landmarks[..., 0, 0][b.mask])
+    # the remaining 5 and 10 frames are too short for a window
+    wanted = [*range(1000, 1030), *range(2000, 2015), *range(3000, 3030)]
+    assert seen == wanted
+
+
+def test_a_video_and_clips_together(shards, tmp_path):
+    video = make_video_dataset(tmp_path / "videos/made", frames=80, size=16)
+    corpus = MotionCorpus([shards.path, video.path], "mel", "train")
+    assert len(corpus.speakers) == 2
+    stretches = [(run.start, run.stop) for run in corpus.runs if run.source == 1]
+    assert stretches == video.shots("train")
+    mean, std, landmarks = corpus.statistics()
+    assert mean.shape == std.shape == (80,)
+    assert landmarks.shape == (68, 3)
+    window = corpus.read(corpus.runs[-1], 3, 5)
+    first = corpus.runs[-1].start + 3
+    np.testing.assert_array_equal(window.landmarks, video.landmarks[first : first + 5])
+    np.testing.assert_array_equal(window.audio, video.audio("mel")[2 * first : 2 * first + 10])
+    assert collate([window]).mask.all()
+
+
+def test_missing_data_names_the_command(tmp_path):
+    with pytest.raises(DataError) as error:
+        MotionCorpus([tmp_path / "videos/may"], "mel")
+    where = tmp_path / "videos/may"
+    assert str(error.value) == (
+        f"No processed video at {where}. Make it with: python data_gen/run.py video --id may --video <your video>.mp4"
+    )
+    with pytest.raises(DataError) as error:
+        MotionCorpus([tmp_path / "lrs3"], "mel")
+    where = tmp_path / "lrs3"
+    assert str(error.value) == (
+        f"No clips at {where}. Make them with: python data_gen/run.py clips --out {where} --videos <folder of videos>"
+    )
+
+
+def test_a_missing_feature_is_named(shards):
+    with pytest.raises(DataError, match="no audio feature 'hubert'. It has mel"):
+        MotionCorpus([shards.path], "hubert")
+
+
+def test_speakers_are_folders(tmp_path):
+    for name in ("anna/1.mp4", "anna/2.MPG", "bert/1.mov", "solo.mp4", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    videos = find_videos(tmp_path)
+    named = [(speaker_of(v, tmp_path), clip_id(v, tmp_path)) for v in videos]
+    assert named == [("anna", "anna/1"), ("anna", "anna/2"), ("bert", "bert/1"), ("solo", "solo")]
+    with pytest.raises(DataError, match="No video under"):
+        find_videos(tmp_path / "anna" / "none")
