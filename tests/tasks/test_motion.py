@@ -1,0 +1,180 @@
+"""Clips are drawn rightly, speech of any length is imagined without seams, refinement starts from nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from data_gen.clips.corpus import MotionBatch
+from modules.audio_condition import FeatureNorm
+from modules.lm3d_vae import SpeechToLandmarks
+from tasks.lm3d_vae_sync import Lm3dVaeSyncConfig, Lm3dVaeSyncTask, continuity, mse, warm_up_and_decay
+from tasks.motion_clips import IN_STEP, NEAR_MISS, OTHER_SPEAKER, OTHER_TIME, auc, sample_clips
+from tasks.motion_data import AugmentConfig, augment, lip_metrics
+from tasks.motion_infer import imagine, in_windows, prior_noise, read_landmarks, write_landmarks
+from tasks.postnet import PostnetConfig, PostnetTask
+from tasks.syncnet import SyncNetConfig, SyncNetTask
+from utils.errors import ConfigError, DataError
+
+
+def told_batch(lengths: list[int], speakers: list[int], frames: int = 40) -> MotionBatch:
+    """Make a batch whose rows say window and frame: 100 * window + frame."""
+    size = len(lengths)
+    place = 100.0 * torch.arange(size)[:, None] + torch.arange(frames)
+    mask = torch.arange(frames) < torch.tensor(lengths)[:, None]
+    landmarks = (place * mask)[..., None, None].expand(size, frames, 68, 3).clone()
+    audio = (place * mask).repeat_interleave(2, dim=1)[..., None].repeat(1, 1, 4)
+    return MotionBatch(audio, landmarks, torch.zeros(size, 2 * frames), mask, torch.tensor(speakers))
+
+
+def test_clips_are_what_their_kind_says():
+    torch.manual_seed(0)
+    lengths, speakers = [40, 25, 40, 14], [0, 0, 1, 2]
+    batch = told_batch(lengths, speakers)
+    clips = sample_clips(batch, 4000)
+    assert clips.audio.shape == (4000, 10, 4)
+    assert clips.mouth.shape == (4000, 5, 20, 3)
+    mouth_place, audio_place = clips.mouth[:, :, 0, 0], clips.audio[:, ::2, 0]
+    assert (mouth_place == 100 * clips.window[:, None] + clips.start[:, None] + torch.arange(5)).all()
+    assert (audio_place == 100 * clips.audio_window[:, None] + clips.audio_start[:, None] + torch.arange(5)).all()
+    room = torch.tensor(lengths) - 4
+    assert (clips.start < room[clips.window]).all()
+    assert (clips.audio_start < room[clips.audio_window]).all()
+    assert (clips.audio_start >= 0).all()
+    speaker = torch.tensor(speakers)
+    step = (clips.audio_start - clips.start).abs()
+    for kind, right in (
+        (IN_STEP, (clips.label == 1) & (mouth_place == audio_place).all(dim=1)),
+        (OTHER_SPEAKER, (speaker[clips.window] != speaker[clips.audio_window]) & (clips.label == 0)),
+        (OTHER_TIME, (clips.window == clips.audio_window) & (clips.label == 0)),
+        (NEAR_MISS, (clips.window == clips.audio_window) & (step >= 2) & (step <= 5) & (clips.label == 0)),
+    ):
+        chosen = clips.kind == kind
+        assert chosen.sum() > 300
+        assert right[chosen].all()
+    long = (clips.kind == OTHER_TIME) & (room[clips.window] >= 12)
+    assert (step[long] > 5).all()
+    assert 0.46 < clips.label.mean() < 0.54
+
+
+def test_with_one_speaker_the_other_sound_is_from_another_window():
+    torch.manual_seed(0)
+    clips = sample_clips(told_batch([40, 40, 40], [5, 5, 5]), 900)
+    other = clips.kind == OTHER_SPEAKER
+    assert other.any()
+    assert (clips.window != clips.audio_window)[other].all()
+
+
+def test_in_step_only_and_other_mouths():
+    batch = told_batch([40, 40], [0, 1])
+    clips = sample_clips(batch, 100, landmarks=batch.landmarks + 1, in_step=True)
+    assert (clips.label == 1).all()
+    assert (clips.mouth[:, :, 0, 0] - 1 == clips.audio[:, ::2, 0]).all()
+
+
+def test_auc_by_hand():
+    assert auc(torch.tensor([0.9, 0.8, 0.2, 0.1]), torch.tensor([1.0, 1, 0, 0])) == 1
+    assert auc(torch.tensor([0.9, 0.8, 0.2, 0.1]), torch.tensor([1.0, 0, 1, 0])) == 0.75
+
+
+def test_a_long_sound_is_imagined_without_seams():
+    torch.manual_seed(0)
+    model = SpeechToLandmarks(6, hidden=16, condition=8, layers=(2, 4)).eval()
+    for parameter in model.vae.prior_flow.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    frames = 1210
+    audio = torch.randn(2 * frames, 6)
+    out = imagine(model, audio, None, seed=3, temperature=1.0)
+    with torch.no_grad():
+        whole = model.sample(
+            audio[None], torch.ones(1, frames, dtype=torch.bool), prior_noise(1, model.latent, frames, 1.0, 3)
+        )[0]
+    assert out.shape == (frames, 68, 3)
+    assert torch.allclose(out, whole, atol=1e-4)
+    assert torch.equal(out, imagine(model, audio, None, seed=3, temperature=1.0))
+    assert not torch.equal(out, imagine(model, audio, None, seed=4, temperature=1.0))
+
+
+def test_windows_join_in_order():
+    asked = []
+
+    def make(start: int, stop: int) -> torch.Tensor:
+        asked.append((start, stop))
+        return torch.arange(start, stop)
+
+    assert in_windows(25, 4, make, window=8).tolist() == list(range(25))
+    assert asked == [(0, 12), (4, 20), (12, 25), (20, 25)]
+
+
+def test_augmentation_hides_a_band_and_leaves_the_rest():
+    torch.manual_seed(0)
+    norm = FeatureNorm(4)
+    batch = told_batch([40, 40], [0, 0])
+    same = augment(batch, AugmentConfig(), norm)
+    assert same.audio is batch.audio
+    hidden = augment(batch, AugmentConfig(mask_time=0.5), norm).audio
+    changed = (hidden != batch.audio).any(dim=2)
+    assert changed.any()
+    assert (hidden[changed] == 0).all()
+
+
+def test_losses_by_hand():
+    batch = told_batch([3], [0], frames=4)
+    out = batch.landmarks + torch.tensor([1.0, 2.0, 2.0, 50.0])[None, :, None, None]
+    assert mse(out, batch).item() == pytest.approx((1 + 4 + 4) / 3)
+    assert continuity(out, batch).item() == pytest.approx((1 + 1 + 0) / 3)
+    assert warm_up_and_decay(0, 10, 100) == pytest.approx(0.1)
+    assert warm_up_and_decay(110, 10, 100) == pytest.approx(0.1)
+
+
+def test_perfect_lips_score_one():
+    torch.manual_seed(0)
+    batch = told_batch([30, 40], [0, 1])._replace(landmarks=torch.randn(2, 40, 68, 3))
+    figures = lip_metrics(batch.landmarks + 3.0, batch)
+    assert figures["lip_correlation"].item() == pytest.approx(1, abs=1e-4)
+    assert figures["lip_spread"].item() == pytest.approx(1, abs=1e-4)
+    assert figures["lip_error"].item() == pytest.approx(3 * 3**0.5, rel=1e-4)
+
+
+def test_the_sync_switch_is_kept_and_its_branch_waits_for_it():
+    cfg = Lm3dVaeSyncConfig(task_cls="lm3d_vae_sync", audio_feature="mfcc", hidden_size=16, sync_clips=8)
+    task, other = Lm3dVaeSyncTask(cfg), Lm3dVaeSyncTask(cfg)
+    task.freeze("syncnet", SyncNetTask(SyncNetConfig(task_cls="syncnet", audio_feature="mfcc", width=32)))
+    batch = told_batch([40, 40], [0, 1])._replace(audio=torch.randn(2, 80, 39))
+    assert not any(name.startswith("frozen") for name in task.state_dict())
+    task.train()
+    assert not task.frozen["syncnet"].training
+    assert "sync" not in task.losses(batch)
+    task.sync_on = True
+    assert torch.isfinite(task.losses(batch)["sync"])
+    other.on_load_extra(task.extra_state())
+    assert other.sync_on
+
+
+def test_postnet_says_what_the_speech_network_says_before_it_has_learnt():
+    speech = Lm3dVaeSyncTask(Lm3dVaeSyncConfig(task_cls="lm3d_vae_sync", audio_feature="mfcc", hidden_size=16))
+    task = PostnetTask(PostnetConfig(task_cls="postnet", audio_feature="mfcc", width=8))
+    task.freeze("audio2motion", speech)
+    audio = torch.randn(1300, 39)
+    out = task.eval().predict(audio, seed=1, temperature=0.5)
+    assert out.shape == (650, 68, 3)
+    assert torch.allclose(out, speech.eval().predict(audio, seed=1, temperature=0.5), atol=1e-5)
+
+
+def test_settings_that_cannot_work_are_named():
+    with pytest.raises(ConfigError, match="give --video_id"):
+        PostnetTask(PostnetConfig(task_cls="postnet")).prepare()
+    with pytest.raises(ConfigError, match="No data was named"):
+        SyncNetTask(SyncNetConfig(task_cls="syncnet")).prepare()
+
+
+def test_landmarks_go_to_disk_and_back(tmp_path):
+    landmarks = torch.randn(7, 68, 3)
+    path = write_landmarks(str(tmp_path / "out"), landmarks, None)
+    assert path == tmp_path / "out.npy"
+    assert np.load(path).shape == (1, 7, 204)
+    np.testing.assert_array_equal(read_landmarks(str(path)), landmarks.numpy())
+    np.save(tmp_path / "bad.npy", np.zeros((4, 5)))
+    with pytest.raises(DataError, match=r"is \(4, 5\), not landmarks"):
+        read_landmarks(str(tmp_path / "bad.npy"))
