@@ -58,9 +58,16 @@ def evaluate_person(head: TalkingHead, video_id: str, folder: Path, *, frames: i
         "sync": measure_sync(head, video_id, ids, {"real": real, "spoken": imagined, **pictures.measured()}),
     }
     write_pictures(folder, pictures, {"real": real, "spoken": imagined})
-    write_json(folder / "metrics.json", figures)
+    write_json(folder / "metrics.json", without_nan(figures))
     show(figures, folder)
     return figures
+
+
+def without_nan(value: Any) -> Any:
+    """Put null where a figure could not be had, since JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {name: without_nan(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def head_tasks(head: TalkingHead) -> Iterator[tuple[str, Any]]:

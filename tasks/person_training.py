@@ -28,7 +28,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 HEARING = ("syncnet", "lm3d_vae_sync", "postnet")
 """Those that listen, and so have `audio_feature`."""
-UPDATE_S = {"syncnet": 0.07, "lm3d_vae_sync": 0.12, "postnet": 0.1, "lm3d_nerf": 0.3, "lm3d_nerf_torso": 0.3}
+UPDATE_S = {"syncnet": 0.13, "lm3d_vae_sync": 0.2, "postnet": 0.25, "lm3d_nerf": 0.15, "lm3d_nerf_torso": 0.18}
 """Seconds an update takes on two cores, roughly: a first guess, corrected by what is measured."""
 START_S = 12.0
 """Seconds to start a stage: imports and opening data."""
@@ -110,6 +110,8 @@ def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = 
     for stage in stages:
         if stage.name in HEARING and feature is None:
             stage.overrides["audio_feature"] = choose_audio_feature(video)
+        if stage.name == "lm3d_nerf_torso":
+            stage.overrides["head_model_dir"] = f"checkpoints/{video_id}/lm3d_nerf"
         if binary_dir:
             where = "person_binary_data_dir" if stage.name in HEARING else "binary_data_dir"
             stage.overrides[where] = str(binary_dir)

@@ -50,6 +50,8 @@ def finish(house: Path, stage: str, updates: int = 10, **changed) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"model_ckpt_steps_{updates}.ckpt").write_bytes(b"")
     values = {"task_cls": stage, "max_updates": 10, "lr": 0.001, "video_id": "made", "audio_feature": "mel", **changed}
+    if stage == "lm3d_nerf_torso":
+        values["head_model_dir"] = "checkpoints/made/lm3d_nerf"
     (folder / "config.yaml").write_text("".join(f"{k}: {v}\n" for k, v in values.items()))
 
 

@@ -1,0 +1,150 @@
+"""The three networks behind one object: tiny and untrained, they must still stream frames, deterministically."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tasks import talking_head
+from tasks.registry import task_class
+from tasks.talking_head import TalkingHead, find_run
+from tests.made import make_video_dataset, write_tone
+from utils.errors import ConfigError, DataError
+from utils.video import probe, read_frames
+
+MOTION = {"audio_feature": "mel", "eval_max_batches": 1}
+NERF = {
+    "size": 32, "upsample": 2, "plane_size": 16, "dynamic_size": 8, "grid_size": 8, "n_bases": 2, "plane_channels": 4,
+    "decoder_width": 8, "n_samples_per_ray": 4, "n_samples_per_ray_fine": 2,
+}  # fmt: skip
+SMALL = {
+    "syncnet": {**MOTION, "width": 32},
+    "lm3d_vae_sync": {**MOTION, "hidden_size": 16, "condition_size": 8},
+    "postnet": {**MOTION, "width": 16, "critic_width": 16},
+    "lm3d_nerf": NERF,
+    "lm3d_nerf_torso": NERF,
+}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """Make a video and five runs that know its statistics and nothing else."""
+    folder = tmp_path_factory.mktemp("house")
+    make_video_dataset(folder / "data/binary/videos/made", frames=60, size=32)
+    write_tone(folder / "voice.wav", 0.3 * np.sin(np.arange(24000) / 20) * np.sin(np.arange(24000) / 3000))
+    (folder / "checkpoints").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, settings in SMALL.items():
+            kind = task_class(name)
+            torch.manual_seed(1)
+            task = kind(kind.schema(task_cls=name, video_id="made", **settings))
+            task.prepare()
+            run = Path("checkpoints/made") / name
+            run.mkdir(parents=True)
+            recipe = task.cfg.model_dump(mode="json")
+            kept = {"updates": 1, "recipe": recipe, "extra": task.extra_state()}
+            torch.save({"state_dict": task.state_dict(), "vizeme": kept}, run / "model_ckpt_steps_1.ckpt")
+    return folder
+
+
+@pytest.fixture
+def inside(house, monkeypatch):
+    monkeypatch.chdir(house)
+    return house
+
+
+@pytest.fixture
+def head(inside):
+    return TalkingHead.load("made", device="cpu")
+
+
+def test_frames_come_one_by_one_and_the_same_every_time(head):
+    stream = head.speak("voice.wav")
+    first = next(stream)
+    assert first.shape == (32, 32, 3)
+    assert first.dtype == np.uint8
+    frames = [first, *stream]
+    assert len(frames) == 38  # 1.5 s, the last frame begun included
+    again = list(TalkingHead.load("made", device="cpu").speak("voice.wav"))
+    np.testing.assert_array_equal(frames, again)
+
+
+def test_speech_longer_than_the_footage_goes_on(head):
+    write_tone(Path("long.wav"), 0.1 * np.sin(np.arange(16000 * 6) / 30))
+    assert len(list(head.speak("long.wav"))) == 150
+
+
+def test_the_command_writes_a_video_with_sound(inside, capsys):
+    assert talking_head.main(["infer", "made", "voice.wav", "out/voice.mp4", "--device=cpu"]) == 0
+    assert capsys.readouterr().out == "out/voice.mp4\n"
+    info = probe("out/voice.mp4")
+    assert info.has_audio
+    assert len(list(read_frames("out/voice.mp4"))) == 38
+
+
+def test_settings_reach_the_renderer_and_the_post_processing(inside):
+    settings = {"infer_scale_factor": 0.5, "n_samples_per_ray": 2, "infer_inject_eye_blink_mode": "period"}
+    head = TalkingHead.load("made", device="cpu", settings=settings)
+    assert head.settings.infer_inject_eye_blink_mode == "period"
+    assert head.renderer.cfg.n_samples_per_ray == 2
+    assert next(head.speak("voice.wav")).shape == (16, 16, 3)
+    with pytest.raises(ConfigError, match="infer_scale: no such setting; write 'infer_scale_factor'"):
+        TalkingHead.load("made", device="cpu", settings={"infer_scale": 2})
+
+
+def test_a_head_without_a_torso_speaks_and_says_so(inside, monkeypatch, caplog):
+    monkeypatch.setattr(talking_head, "RENDERERS", ("lm3d_nerf_missing", "lm3d_nerf"))
+    head = TalkingHead.load("made", device="cpu")
+    assert "No torso is trained for made" in caplog.text
+    assert next(head.speak("voice.wav")).shape == (32, 32, 3)
+
+
+def test_what_is_missing_is_said_with_the_command_that_makes_it(inside, head):
+    with pytest.raises(DataError) as error:
+        find_run("anna", ("postnet",))
+    assert str(error.value) == (
+        "No trained postnet for 'anna' in checkpoints/anna. Trained: made. "
+        "Train it: bash scripts/train_talking_head.sh anna"
+    )
+    with pytest.raises(DataError, match=r"nobody\.wav does not exist"):
+        head.speak_to("nobody.wav", "x.mp4")
+    with pytest.raises(DataError, match=r"end its name in \.mp4"):
+        head.speak_to("voice.wav", "x.avi")
+    with pytest.raises(ConfigError, match="--steps newest: write best, last or a number"):
+        talking_head.main(["infer", "made", "voice.wav", "x.mp4", "--steps=newest"])
+    Path("text.wav").write_text("no sound")
+    with pytest.raises(DataError):
+        head.speak_to("text.wav", "x.mp4")
+    assert not Path("x.mp4").exists()
+
+
+def test_the_two_steps_of_the_seeds_give_a_video(inside, capsys):
+    from tasks import run
+
+    common = ["--infer", "--set", "infer_audio_source_name=voice.wav"]
+    recipe = "--config=egs/datasets/videos/person_small/postnet.yaml"
+    words = [recipe, "--exp_name=made/postnet", "--set", "infer_out_npy_name=lm.npy", *common]
+    assert run.main(words) == 0
+    assert np.load("lm.npy").shape[::2] == (1, 204)
+    recipe = "--config=egs/datasets/videos/person_small/lm3d_nerf_torso.yaml"
+    words = [recipe, "--exp_name=made/lm3d_nerf_torso", "--set", "infer_cond_name=lm.npy", *common]
+    assert run.main([*words, "--set", "infer_out_video_name=two.mp4"]) == 0
+    assert probe("two.mp4").has_audio
+
+
+def test_the_evaluation_measures_held_out_frames(inside, capsys):
+    assert talking_head.main(["evaluate", "made", "--device=cpu", "--frames=8"]) == 0
+    folder = Path("infer_out/made/evaluation")
+    names = {"metrics.json", "contact_sheet.png", "lip_opening.png", "side_by_side.mp4"}
+    assert {path.name for path in folder.iterdir()} == names
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["frames"] == [48, 56]
+    assert figures["pictures"]["rendered"]["face_psnr"] > 3
+    assert set(figures["sync"]) >= {"real", "spoken"}
+    assert len(list(read_frames(folder / "side_by_side.mp4"))) == 8
+    assert "s per rendered frame" in capsys.readouterr().out
