@@ -44,18 +44,21 @@ class HeadFrames:
     coefficients: FloatArray
 
 
-def _per_point(jaw: float, brows: float, nose: float, eyes: float, corners: float, mouth: float) -> FloatArray:
+def _per_point(
+    jaw: float, brows: float, bridge: float, nose: float, eyes: float, corners: float, mouth: float
+) -> FloatArray:
     values = np.empty(LANDMARKS)
     for group, value in ((JAW, jaw), (BROWS, brows), (NOSE, nose), (EYES, eyes), (MOUTH, mouth)):
         values[group] = value
+    values[[27, 28]] = bridge  # the upper ridge has no mark of its own: detectors let these two slide along it
     values[[36, 39, 42, 45]] = corners
     return values
 
 
 # How much a point says about the pose; how freely expression moves it; how far people differ there (eye distances).
-_TRUST = _per_point(jaw=0.1, brows=0.3, nose=1.0, eyes=0.3, corners=1.0, mouth=0.2)
-_MOBILITY = _per_point(jaw=0.9, brows=0.7, nose=0.1, eyes=0.8, corners=0.1, mouth=1.0)
-_VARIETY = _per_point(jaw=0.25, brows=0.10, nose=0.08, eyes=0.06, corners=0.06, mouth=0.10)
+_TRUST = _per_point(jaw=0.15, brows=0.45, bridge=0.3, nose=1.0, eyes=0.3, corners=1.0, mouth=0.3)
+_MOBILITY = _per_point(jaw=0.9, brows=0.7, bridge=0.6, nose=0.3, eyes=0.8, corners=0.3, mouth=1.0)
+_VARIETY = _per_point(jaw=0.25, brows=0.10, bridge=0.08, nose=0.08, eyes=0.06, corners=0.06, mouth=0.10)
 _INDEPENDENT_FRAMES = 40.0  # neighbouring frames err alike: all key frames together count as so many
 _NOISE = 0.01  # of a detected point, in eye distances
 _FOCAL_SPREAD = 0.2  # of the prior on log focal

@@ -111,7 +111,7 @@ def fit_camera(
     *,
     iterations: int = 12,
     key_frames: int = 240,
-    expressions: int = 8,
+    expressions: int = 12,
     focal_prior: float = FOCAL_PRIOR,
 ) -> CameraFit:
     """Find the camera's path, the person's neutral face and the pose-free landmarks of a video.
