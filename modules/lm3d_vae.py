@@ -42,17 +42,17 @@ class Coupling(nn.Module):
 
     def __init__(self, channels: int, hidden: int, kernel: int, layers: int, condition: int) -> None:
         super().__init__()
-        self.half = channels // 2
-        self.pre = nn.Conv1d(self.half, hidden, 1)
+        self.split = channels // 2
+        self.pre = nn.Conv1d(self.split, hidden, 1)
         self.enc = WaveNet(hidden, kernel, layers, condition)
-        self.post = nn.Conv1d(hidden, self.half, 1)
+        self.post = nn.Conv1d(hidden, self.split, 1)
         nn.init.zeros_(self.post.weight)
         if self.post.bias is not None:
             nn.init.zeros_(self.post.bias)
 
     def forward(self, x: Tensor, mask: Tensor, condition: Tensor, *, reverse: bool = False) -> Tensor:
         """Shift, or with `reverse` shift back: (B, channels, T) -> the same."""
-        kept, moved = x[:, : self.half], x[:, self.half :]
+        kept, moved = x[:, : self.split], x[:, self.split :]
         shift = self.post(self.enc(self.pre(kept) * mask, mask, condition)) * mask
         moved = (moved - shift) * mask if reverse else shift + moved * mask
         return torch.cat([kept, moved], dim=1)

@@ -163,7 +163,7 @@ class Lm3dVaeSyncTask(Task):
     def on_validation_epoch_end(self) -> None:
         """Switch the sync loss on once the validation finds imagined mouths in step."""
         if self._val_sync:
-            level = self.all_gather(torch.stack(self._val_sync).mean()).mean()
+            level = torch.as_tensor(self.all_gather(torch.stack(self._val_sync).mean())).mean()
             self.note({"val/sync_level": level})
             self.sync_on = self.sync_on or (bool(level <= self.cfg.sync_start_below) and self.trainer.state.fn == "fit")
         self._val_sync.clear()

@@ -150,7 +150,7 @@ def draw_motion(board: Board, true: np.ndarray, curves: dict[str, np.ndarray], n
     name, imagined = list(curves.items())[-1]
     opening = np.abs(true[:, 66, 1] - true[:, 62, 1])
     widest = int(opening.argmax())
-    frames = animate_landmarks([true, imagined])
+    frames = animate_landmarks({"true": true, name: imagined})
     board.animation(f"landmarks/{number}", frames)
     board.image(f"landmarks/{number}_widest", frames[widest])
     board.image(f"lip_opening/{number}", plot_lip_opening({"true": true, **curves}))

@@ -199,7 +199,7 @@ class PostnetTask(Task):
 
     def training_step(self, batch: PostnetBatch, batch_idx: int) -> Tensor:
         """Let the refiner learn, then the critic, from the same imagined landmarks."""
-        refiner, critic = self.optimizers()  # type: ignore[misc]
+        refiner, critic = self.optimizers()  # type: ignore[misc,attr-defined]
         refined = self._refined(batch.generic)
         own = refined if batch.generic is batch.person else self._refined(batch.person)
         critic_on = self.updates >= self.cfg.postnet_disc_start_steps and self.cfg.weights.adv > 0

@@ -15,6 +15,8 @@ from utils.landmark_detector import LandmarkDetector
 Arrays = dict[str, NDArray[np.float32]]
 MAX_OFFSET = 1.0
 """A clip whose sound is clearly further off than this many frames teaches the wrong thing."""
+JUDGE_FRAMES = 200
+"""In shorter clips a sound that is out of step cannot be told from chance."""
 
 
 def process_clip(
@@ -46,7 +48,7 @@ def process_clip(
     arrays: Arrays = {"landmarks": fit.landmarks.astype(np.float32)}
     for name in dict.fromkeys([*features, "pitch_hz"]):
         arrays[name] = np.asarray(audio_features(wav, name, frames=count), np.float32)
-    if "mel" in arrays:
+    if "mel" in arrays and count >= JUDGE_FRAMES:
         offset = measure_offset(track.points_px, arrays["mel"])
         if offset.measurable and abs(offset.frames) > MAX_OFFSET:
             raise DataError(f"{video}: the sound is {offset.frames:+.1f} frames off; move it and try again")

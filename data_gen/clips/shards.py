@@ -149,7 +149,7 @@ class ClipShardWriter:
                     raise DataError(f"clip {name}: {feature} wants {2 * frames} rows for {frames} frames")
             wanted = ["landmarks", *self.audio_features, "pitch_hz"]
             arrays |= {f"{order}/{key}": np.ascontiguousarray(values[key]) for key in wanted}
-            split = "val" if (first + order) % VAL_EVERY == VAL_EVERY - 1 else "train"
+            split: Literal["train", "val"] = "val" if (first + order) % VAL_EVERY == VAL_EVERY - 1 else "train"
             info = ClipInfo(
                 id=name, speaker=speaker, shard=self._shard(number).name, key=str(order), frames=frames, split=split
             )

@@ -117,7 +117,7 @@ def test_missing_data_names_the_command(tmp_path):
 
 
 def test_a_missing_feature_is_named(shards):
-    with pytest.raises(DataError, match="no audio feature 'hubert'. It has mel"):
+    with pytest.raises(DataError, match=r"no audio feature 'hubert'\. It has mel"):
         MotionCorpus([shards.path], "hubert")
 
 
