@@ -37,7 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         hint = f"Did you mean '{near}'? " if near else ""
         raise ConfigError(f"No command is called '{name}'. {hint}Known: {', '.join(COMMANDS)}.")
     module = importlib.import_module(COMMANDS[name][0])
-    parser = argparse.ArgumentParser(prog=f"data_gen/run.py {name}", description=(module.__doc__ or "").split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog=f"data_gen/run.py {name}", description=(module.__doc__ or "").split("\n\n")[0]
+    )
     module.add_arguments(parser)
     return module.main(parser.parse_args(given[1:])) or 0
 

@@ -1,4 +1,4 @@
-"""BiSeNet for faces: which of 19 parts every pixel belongs to. Names follow the published state dict `79999_iter.pth`."""
+"""BiSeNet for faces: which of 19 parts a pixel belongs to. Names follow the published state dict `79999_iter.pth`."""
 
 from __future__ import annotations
 

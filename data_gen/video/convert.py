@@ -33,7 +33,9 @@ def probe_video(video: Path, start_s: float, duration_s: float | None) -> dict[s
     if not info.has_audio:
         raise DataError(f"{video} has no sound. A talking head is learned from a person's speech: use a video with it.")
     if 0 < info.duration_s < SHORTEST_S:
-        raise DataError(f"{video} lasts {info.duration_s:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better.")
+        raise DataError(
+            f"{video} lasts {info.duration_s:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better."
+        )
     return asdict(info) | {"sha256": sha256(video), "start_s": start_s, "duration_s_wanted": duration_s}
 
 
@@ -99,14 +101,12 @@ def convert(
 
     box = find_face_box(samples(), detector, video=str(video))
     if seen < SHORTEST_S * FPS:
-        raise DataError(f"{video} lasts {seen / FPS:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better.")
+        raise DataError(
+            f"{video} lasts {seen / FPS:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better."
+        )
     crop = crop_square([value * shrink for value in box], info.height, info.width, size)
-    frames = np.lib.format.open_memmap(
-        folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(seen, size, size, 3)
-    )
-    for index, frame in enumerate(
-        read_frames(video, fps=FPS, crop=crop, size=(size, size), start=first, count=seen)
-    ):
+    frames = np.lib.format.open_memmap(folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(seen, size, size, 3))
+    for index, frame in enumerate(read_frames(video, fps=FPS, crop=crop, size=(size, size), start=first, count=seen)):
         frames[index] = frame
         tick(seen + index + 1, 2 * seen)
     frames.flush()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from data_gen.video.parsing import Bytes, Floats, Masks, Parser
 
@@ -26,7 +29,8 @@ class GrabCutParser(Parser):
         seeds = _seeds(points)
         models = np.zeros((1, 65)), np.zeros((1, 65))
         cv2.setRNGSeed(0)
-        mask, _, _ = cv2.grabCut(small, seeds, None, *models, 2, cv2.GC_INIT_WITH_MASK)
+        box = (0, 0, _SIDE, _SIDE)  # not looked at, since the seeds are a mask
+        mask = cv2.grabCut(small, seeds, box, models[0], models[1], 2, cv2.GC_INIT_WITH_MASK)[0]
         person = ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)).astype(np.uint8)
         person = _largest_part(cv2.morphologyEx(person, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)), points)
         head, neck = _split(person, points)
@@ -67,7 +71,7 @@ def _seeds(points: Floats) -> Bytes:
     return seeds
 
 
-def _largest_part(person: Bytes, points: Floats) -> Bytes:
+def _largest_part(person: NDArray[Any], points: Floats) -> Bytes:
     """Keep the connected part that holds the face."""
     import cv2
 

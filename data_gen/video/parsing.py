@@ -5,18 +5,15 @@ BiSeNet where its weights are (19 classes, non-commercial); GrabCut seeded by th
 
 from __future__ import annotations
 
-import os
+import itertools
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.video.stages import Tick
+from data_gen.video.stages import Tick, in_parallel
 from utils.errors import AssetError, ConfigError, nearest
 
 Bytes = NDArray[np.uint8]
@@ -26,6 +23,8 @@ ParserName = Literal["auto", "bisenet", "grabcut"]
 _HEAD_CLASSES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 18)
 _NECK_CLASSES = (14, 15)
 _CLOTH_CLASSES = (16,)
+_SHARPNESS = 4.0
+"""The network is never sure: its logits times this give edges of about two pixels."""
 
 
 class Masks(NamedTuple):
@@ -100,7 +99,7 @@ class BiSeNetParser(Parser):
             raise AssetError(f"{weights} does not hold BiSeNet's 19-class weights ({reason}).") from None
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._dtype = torch.bfloat16 if self._device == "cpu" and _has_bf16() else torch.float32
-        self._network = network.fuse().to(self._device, self._dtype, memory_format=torch.channels_last)
+        self._network = network.fuse().to(self._device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._scale = torch.tensor(1 / (255 * np.array(IMAGE_STD)), dtype=torch.float32).view(1, 3, 1, 1)
         self._shift = torch.tensor(-np.array(IMAGE_MEAN) / np.array(IMAGE_STD), dtype=torch.float32).view(1, 3, 1, 1)
 
@@ -111,7 +110,7 @@ class BiSeNetParser(Parser):
         import torch.nn.functional as F
 
         height, width = frame.shape[:2]
-        small = frame
+        small: NDArray[Any] = frame
         if (height, width) != (self._side, self._side):
             method = cv2.INTER_AREA if height > self._side else cv2.INTER_LINEAR
             small = cv2.resize(frame, (self._side, self._side), interpolation=method)
@@ -119,10 +118,10 @@ class BiSeNetParser(Parser):
         image = (image * self._scale + self._shift).to(self._device, self._dtype)
         with torch.inference_mode():
             logits = self._network(image.contiguous(memory_format=torch.channels_last)).float()
-            groups = [logits[:, list(ids)].logsumexp(1) for ids in (_HEAD_CLASSES, _NECK_CLASSES, _CLOTH_CLASSES)]
+            groups = [logits[:, list(ids)].amax(1) for ids in (_HEAD_CLASSES, _NECK_CLASSES, _CLOTH_CLASSES)]
             joined = torch.stack([logits[:, 0], *groups], dim=1)
             joined = F.interpolate(joined, size=(height, width), mode="bilinear", align_corners=True)
-            shares = joined.softmax(1)[0, 1:].mul(255).round().to(torch.uint8).cpu().numpy()
+            shares = (_SHARPNESS * joined).softmax(1)[0, 1:].mul(255).round().to(torch.uint8).cpu().numpy()
         return Masks(*shares)
 
 
@@ -146,7 +145,11 @@ def parse_frames(
         np.lib.format.open_memmap(folder / f"{name}_mask.npy", mode="w+", dtype=np.uint8, shape=(count, height, width))
         for name in ("head", "neck", "torso")
     )
-    for index, masks in enumerate(_in_parallel(parser, frames, points_px)):
+
+    def one(index: int) -> Masks:
+        return parser.parse(np.array(frames[index]), points_px[index])
+
+    for index, masks in enumerate(in_parallel(one, range(count))):
         head[index], neck[index] = masks.head, masks.neck
         torso[index] = np.minimum(masks.neck.astype(np.uint16) + masks.cloth, 255)
         tick(index + 1, count)
@@ -161,35 +164,12 @@ def parse_frames(
     return {"source": parser.name, "shares": shares}
 
 
-def _in_parallel(parser: Parser, frames: Bytes, points_px: Floats) -> Iterator[Masks]:
-    """Parse frames in one thread a processor, in order, a few ahead.
-
-    One network a processor on one thread each is quicker than one network on all of them, and does not wait for
-    the slowest when the machine is busy.
-    """
-    import torch
-
-    workers = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    threads = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            ahead: deque[Future[Masks]] = deque()
-            for index in range(len(frames)):
-                ahead.append(pool.submit(parser.parse, np.array(frames[index]), points_px[index]))
-                if len(ahead) > 2 * workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _smooth(masks: Bytes, sigma: float, cuts: list[int]) -> None:
     """Smooth masks along time in place, within shots, holding only a window of them."""
     reach = int(3 * sigma)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     edges = [0, *cuts, len(masks)]
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         window = {index: masks[index].astype(np.float32) for index in range(start, min(start + reach, stop))}
         for index in range(start, stop):
             if index + reach < stop:

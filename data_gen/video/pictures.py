@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_gen.video.dataset import VideoDataset
 from utils.drawing import draw_landmarks, fit, label
@@ -36,7 +38,7 @@ def contact_sheet(data: VideoDataset, columns: int = _COLUMNS, cell: int = _CELL
 
 def overlay(frame: np.ndarray, head: np.ndarray, torso: np.ndarray) -> np.ndarray:
     """Tint the head red and the torso blue."""
-    result = frame.astype(np.float32)
+    result: NDArray[Any] = frame.astype(np.float32)
     for mask, colour in ((head, (255, 40, 40)), (torso, (40, 80, 255))):
         share = 0.45 * mask[..., None].astype(np.float32) / 255
         result = (1 - share) * result + share * np.array(colour, np.float32)

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.video.stages import Tick
+from data_gen.video.stages import Tick, in_parallel
 
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+Bytes = NDArray[Any]
+Floats = NDArray[Any]
 
 _SAMPLES = 64
 _ROWS_AT_ONCE = 64
+_LEAST_SEEN = 0.1
+"""A background pixel counts as seen when that share of the sampled frames shows it."""
+_MARGIN = 0.02
+"""How far from the person background is believed, in picture heights: hair and blurred edges reach beyond the mask."""
 _EXTEND_NECK = 0.14
-_EXTEND_CLOTH = 0.02
-_DARKEN = 0.995
+_EXTEND_CLOTH = 0.05
+_DARKEN = 0.996
 
 
 def background_plate(frames: Bytes, head_mask: Bytes, torso_mask: Bytes) -> tuple[Bytes, Bytes]:
@@ -30,21 +34,21 @@ def background_plate(frames: Bytes, head_mask: Bytes, torso_mask: Bytes) -> tupl
 
     count, height, width = frames.shape[:3]
     chosen = np.unique(np.linspace(0, count - 1, min(_SAMPLES, count)).round().astype(int))
-    margin = max(3, round(0.012 * height))
+    margin = max(3, round(_MARGIN * height))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
     free = np.empty((len(chosen), height, width), bool)
     for row, index in enumerate(chosen):
         person = np.maximum(head_mask[index], torso_mask[index])
         free[row] = cv2.dilate((person > 12).astype(np.uint8), kernel) == 0
+    known = free.sum(axis=0) >= max(min(2, len(chosen)), round(_LEAST_SEEN * len(chosen)))
     plate = np.zeros((height, width, 3), np.float32)
     for top in range(0, height, _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
         values = np.stack([frames[index, rows] for index in chosen]).astype(np.float32)
         values[~free[:, rows]] = np.nan
-        seen = free[:, rows].any(axis=0)
+        seen = known[rows]
         with np.errstate(all="ignore"):
             plate[rows][seen] = np.nanmedian(values[:, seen], axis=0)
-    known = free.any(axis=0)
     return fill(plate, known.astype(np.float32)).round().clip(0, 255).astype(np.uint8), known
 
 
@@ -79,7 +83,7 @@ def remove_head(frame: Bytes, head: Bytes, neck: Bytes, torso: Bytes, plate: Byt
     import cv2
 
     height = frame.shape[0]
-    band = max(2, round(0.008 * height))
+    band = max(1, round(0.004 * height))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
     head_wide = cv2.dilate(head, kernel)
     near_head = head_wide > 25
@@ -97,7 +101,9 @@ def _soft(mask: Bytes, kernel: Bytes) -> Floats:
     return np.where(mask > 25, mask, 0).astype(np.float32) / 255
 
 
-def _extend_up(frame: Bytes, clean: NDArray[np.bool_], near_head: NDArray[np.bool_], neck: Bytes, height: int) -> tuple[Floats, Floats]:
+def _extend_up(
+    frame: Bytes, clean: NDArray[np.bool_], near_head: NDArray[np.bool_], neck: Bytes, height: int
+) -> tuple[Floats, Floats]:
     """Continue the torso upwards behind the head: (H, W, 3) colours and (H, W) cover 0..1.
 
     Every column whose topmost clean torso pixel has the head right above it goes on with its own colour, made
@@ -118,16 +124,31 @@ def _extend_up(frame: Bytes, clean: NDArray[np.bool_], near_head: NDArray[np.boo
     colour = frame[taps, columns].astype(np.float32).mean(axis=0)
     is_neck = (neck[taps, columns] > 100).mean(axis=0) > 0.5
     reach = np.where(is_neck, _EXTEND_NECK, _EXTEND_CLOTH) * height * under_head
-    sigma = 0.006 * height
+    sigma = 0.01 * height
     weight = cv2.GaussianBlur(under_head.astype(np.float32)[None], (0, 0), sigma)[0]
-    smooth = cv2.GaussianBlur((colour * under_head[:, None])[None], (0, 0), sigma)[0] / np.maximum(weight, 1e-3)[:, None]
+    smooth = (
+        cv2.GaussianBlur((colour * under_head[:, None])[None], (0, 0), sigma)[0] / np.maximum(weight, 1e-3)[:, None]
+    )
+    wide = cv2.GaussianBlur((colour * is_neck[:, None])[None], (0, 0), 5 * sigma)[0]
+    wide_weight = cv2.GaussianBlur(is_neck.astype(np.float32)[None], (0, 0), 5 * sigma)[0][:, None]
+    beside = np.where(wide_weight > 1e-3, wide / np.maximum(wide_weight, 1e-3), smooth)
     reach = cv2.GaussianBlur(reach.astype(np.float32)[None], (0, 0), sigma)[0]
     above = np.maximum(top[None] - rows, 0)
-    picture = smooth[None] * (_DARKEN**above)[..., None]
+    own = np.clip(1 - above / np.where(is_neck, reach, 0.02 * height)[None].clip(1), 0, 1)[..., None]
+    own = own if is_neck.any() else np.ones_like(own)
+    picture = (own * smooth[None] + (1 - own) * beside[None]) * (_DARKEN**above)[..., None]
+    reach = np.maximum(reach, top - _without_valleys(np.where(under_head, top - reach, height)))
     softness = np.maximum(0.02 * height, 1)
     cover = np.clip((reach[None] - above) / softness + 0.5, 0, 1) * (rows < top[None] + depth) * under_head[None]
     cover = np.where(near_head | clean, cover, 0).astype(np.float32)
     return picture.astype(np.float32), cv2.GaussianBlur(cover, (0, 0), 0.8)
+
+
+def _without_valleys(level: Floats) -> Floats:
+    """Return rows (W,), from the top, raised wherever higher ones lie on both sides, so that no gap is left between."""
+    from_left = np.minimum.accumulate(level)
+    from_right = np.minimum.accumulate(level[::-1])[::-1]
+    return np.maximum(from_left, from_right)
 
 
 def paint_plates(
@@ -138,8 +159,13 @@ def paint_plates(
     np.save(folder / "background.npy", plate, allow_pickle=False)
     result = np.lib.format.open_memmap(folder / "torso_frames.npy", mode="w+", dtype=np.uint8, shape=frames.shape)
     count = len(frames)
-    for index in range(count):
-        result[index] = remove_head(frames[index], head_mask[index], neck_mask[index], torso_mask[index], plate)
+
+    def one(index: int) -> Bytes:
+        head, neck, torso = (np.array(mask[index]) for mask in (head_mask, neck_mask, torso_mask))
+        return remove_head(np.array(frames[index]), head, neck, torso, plate)
+
+    for index, picture in enumerate(in_parallel(one, range(count))):
+        result[index] = picture
         tick(index + 1, count)
     result.flush()
     return {"background_seen": float(known.mean())}

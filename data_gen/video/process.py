@@ -132,9 +132,7 @@ class _Stages:
         return VideoDataset(self.job.binary)
 
     def _array(self, stage: str, name: str) -> np.ndarray:
-        array: np.ndarray = np.load(
-            self.workshop.done[stage].folder / f"{name}.npy", mmap_mode="r", allow_pickle=False
-        )
+        array: np.ndarray = np.load(self.workshop.done[stage].folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
         return array
 
     def _arrays(self, stage: str) -> dict[str, np.ndarray]:
@@ -151,8 +149,7 @@ class _Stages:
         def work(folder: Path, tick: Tick) -> dict[str, Any]:
             return probe_video(job.video, job.start_s, job.duration_s)
 
-        part = {"start_s": job.start_s, "duration_s": job.duration_s}
-        self.work("probe", work, version=1, video=sha256(job.video), **part)
+        self.work("probe", work, version=1, video=sha256(job.video), start_s=job.start_s, duration_s=job.duration_s)
 
     def _convert(self) -> None:
         from data_gen.video.convert import convert
@@ -202,7 +199,7 @@ class _Stages:
                     cuts=self._said("cuts")["cuts"],
                     on_frame=lambda done: tick(done, len(frames)),
                 )
-            arrays = {"points_px": track.points_px, "found": track.found.astype(np.uint8)}
+            arrays: dict[str, np.ndarray] = {"points_px": track.points_px, "found": track.found.astype(np.uint8)}
             if track.blendshapes is not None:
                 arrays["blendshapes"] = track.blendshapes
             save_arrays(folder / "arrays.safetensors", arrays)
@@ -234,10 +231,8 @@ class _Stages:
             cuts = self._said("cuts")["cuts"]
             count, height, width = frames.shape[:3]
             fit = fit_camera(track["points_px"], track["found"].astype(bool), height, width, cuts)
-            fit = refine_pose(
-                frames, fit, cuts, rounds=rounds, on_frame=lambda done: tick(done, (rounds + 1) * count)
-            )
-            arrays = {
+            fit = refine_pose(frames, fit, cuts, rounds=rounds, on_frame=lambda done: tick(done, (rounds + 1) * count))
+            arrays: dict[str, np.ndarray] = {
                 "landmarks": fit.landmarks,
                 "world_from_camera": fit.world_from_camera,
                 "neutral": fit.neutral,
@@ -271,8 +266,8 @@ class _Stages:
         from data_gen.video.plate import paint_plates
 
         def work(folder: Path, tick: Tick) -> dict[str, Any]:
-            masks = [self._array("parsing", f"{name}_mask") for name in ("head", "neck", "torso")]
-            return paint_plates(self._array("convert", "frames"), *masks, folder, tick)
+            head, neck, torso = (self._array("parsing", f"{name}_mask") for name in ("head", "neck", "torso"))
+            return paint_plates(self._array("convert", "frames"), head, neck, torso, folder, tick)
 
         self.work("plate", work, version=1, needs=("convert", "parsing"))
 
@@ -391,4 +386,3 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-

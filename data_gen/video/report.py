@@ -126,11 +126,16 @@ def _pictures(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
         _check(
             "head mask",
             f"{head['mean']:.0%} of the picture ({head['least']:.0%} to {head['most']:.0%})",
-            0.05 <= head["least"] and head["most"] <= 1.6 * head["mean"],
+            head["least"] >= 0.05 and head["most"] <= 1.6 * head["mean"],
             "The mask fails in some frames: look at the contact sheet; get BiSeNet's weights (python -m utils.assets).",
             bad=head["mean"] < 0.03,
         ),
-        _check("head inside the picture", f"{top:.0%} of the top row is hair", top < 0.2, "The crown is cut off: film with room above it."),
+        _check(
+            "head inside the picture",
+            f"{top:.0%} of the top row is hair",
+            top < 0.2,
+            "The crown is cut off: film with room above it.",
+        ),
         _check(
             "torso mask",
             f"{torso['mean']:.0%} of the picture ({torso['least']:.0%} to {torso['most']:.0%})",
