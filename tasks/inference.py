@@ -54,8 +54,9 @@ class InferSettings(PostSettings):
     """Average the head's motion over a few frames."""
     infer_smooth_camera_path_kernel_size: Count = 7
     """Over how many frames."""
-    infer_temperature: Weight = 0.0
-    """How freely audio-to-landmarks varies: 0 gives the likeliest motion, 1 a different one for every seed."""
+    infer_temperature: Weight | None = None
+    """How freely audio-to-landmarks varies: 0 gives the likeliest motion, 1 a different one for every seed; as the
+    postnet's recipe says when not given."""
     infer_compile: bool = False
     """Compile the renderer first (20-40 s): faster for speeches of more than a minute; needs a C++ compiler."""
 
@@ -147,7 +148,7 @@ def spans(frames: int, window: int = WINDOW, margin: int = MARGIN) -> Iterator[t
         first = start + margin + step
 
 
-def sound_to_landmarks(task: Any, sound: Sound, *, temperature: float = 0.0, seed: int = 0) -> Floats:
+def sound_to_landmarks(task: Any, sound: Sound, *, temperature: float | None = None, seed: int = 0) -> Floats:
     """Let a `postnet` task turn a sound into landmarks (T, 68, 3), window by window.
 
     Windows are half a minute and overlap by ten seconds: each gives its middle, and the seams are cross-faded over
@@ -166,7 +167,7 @@ def sound_to_landmarks(task: Any, sound: Sound, *, temperature: float = 0.0, see
     return out
 
 
-def predict_window(task: Any, wav: Floats, frames: int, *, temperature: float, seed: int) -> Floats:
+def predict_window(task: Any, wav: Floats, frames: int, *, temperature: float | None, seed: int) -> Floats:
     """Make the features a `postnet` task wants of one piece of sound and predict its landmarks (frames, 68, 3)."""
     import torch
 

@@ -30,7 +30,7 @@ class LoudnessPostnet:
         self.longest = max(self.longest, len(audio) // 2)
         out = torch.zeros(len(audio) // 2, 68, 3)
         out[:, 65:68, 1] = -audio[0::2].mean(dim=1, keepdim=True)
-        return out + temperature * torch.randn(out.shape, generator=torch.Generator().manual_seed(seed))
+        return out + (temperature or 0) * torch.randn(out.shape, generator=torch.Generator().manual_seed(seed))
 
 
 class FlatRenderer:
