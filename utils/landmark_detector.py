@@ -306,11 +306,14 @@ def fit_error(points_px: NDArray[np.floating[Any]]) -> float:
 
 
 def _dlib_box(points: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], float]:
-    """Return the centre and the side of the box that dlib's HOG would draw around points (68, 2)."""
+    """Return centre and side of a box around points (68, 2): as dlib's HOG draws it, 7 % tighter.
+
+    A little tighter than the predictor was trained with, it follows the lips better (measured).
+    """
     inner = points[17:].astype(np.float64)
     centre = inner.mean(axis=0)
     spread = float(np.sqrt(np.mean(np.sum((inner - centre) ** 2, axis=1))))
-    return centre + np.array([0.0, 0.025 * spread]), 3.55 * spread
+    return centre + np.array([0.0, 0.025 * spread]), 3.3 * spread
 
 
 def _face(points: NDArray[np.floating[Any]], score: float, blendshapes: NDArray[np.float32] | None = None) -> Face:

@@ -111,7 +111,7 @@ def fit_camera(
     *,
     iterations: int = 12,
     key_frames: int = 240,
-    expressions: int = 12,
+    expressions: int = 16,
     focal_prior: float = FOCAL_PRIOR,
 ) -> CameraFit:
     """Find the camera's path, the person's neutral face and the pose-free landmarks of a video.
@@ -146,7 +146,7 @@ def fit_camera(
         state = place_frames(points_px[keys], model, state, centre, steps=3 if round_ == 0 else 2)
         model, state = adjust_shape(points_px[keys], model, state, centre, focal_prior * width)
         if round_ >= 1:
-            wanted = min(expressions, len(keys) - 1, 2 + round_)
+            wanted = min(expressions, len(keys) - 1, 2 * round_)
             model, state = learn_expressions(points_px[keys], model, state, centre, wanted)
         model, state = fix_gauge(model, state)
     parts = np.array_split(points_px, -(-len(points_px) // _CHUNK))
