@@ -95,3 +95,19 @@ def test_progress_is_told(scene):
     told: list[int] = []
     refine_pose(frames, fit, rounds=1, on_frame=told.append)
     assert told == list(range(1, 2 * FRAMES + 1))
+
+
+def test_a_real_speaker_is_tracked_within_half_a_pixel(shared_data):
+    from data_gen.video.landmarks import track_landmarks
+    from data_gen.video.tracking import fit_camera
+    from utils.landmark_detector import make_detector
+
+    video = cv2.VideoCapture(str(shared_data / "video" / "edtalk_obama_20s_resynced.mp4"))
+    frames = np.stack([video.read()[1][..., ::-1] for _ in range(60)])
+    with make_detector("dlib") as detector:
+        track = track_landmarks(frames, detector)
+    fit = fit_camera(track.points_px, track.found, *frames.shape[1:3])
+    assert fit.reprojection_px.mean() < 0.5
+    refined = refine_pose(frames, fit)
+    assert refined.patch_shift_px is not None
+    assert refined.patch_shift_px[1] < 0.4 * refined.patch_shift_px[0]
