@@ -18,7 +18,7 @@ from utils.landmarks import MEAN_FACE
 
 
 def test_the_image_s_jacobian_is_its_derivative():
-    points = np.random.default_rng(0).normal(size=(6, 3)) + [0, 0, -8]
+    points = np.random.default_rng(0).normal(size=(6, 3)) + np.array([0, 0, -8])
     _, jacobian = image_of(points, 300.0, (128, 128))
     for axis in range(3):
         step = 1e-6 * np.eye(3)[axis]
@@ -35,10 +35,12 @@ def test_pose_motion_is_the_derivative_of_turning_and_shifting():
 
 def test_fixing_the_gauge_moves_no_pixel_and_fits_the_mean_face():
     rng = np.random.default_rng(0)
-    neutral = 1.3 * MEAN_FACE @ rotation_matrix(np.array([0.1, 0.2, 0.0])).T + [0.2, 0, 0.1]
+    neutral = 1.3 * MEAN_FACE @ rotation_matrix(np.array([0.1, 0.2, 0.0])).T + np.array([0.2, 0, 0.1])
     model = FaceModel(neutral + 0.01 * rng.normal(size=(68, 3)), 0.05 * rng.normal(size=(2, 68, 3)), 700.0)
     state = HeadFrames(
-        rotation_matrix(0.2 * rng.normal(size=(4, 3))), rng.normal(size=(4, 3)) + [0, 0, -9], rng.normal(size=(4, 2))
+        rotation_matrix(0.2 * rng.normal(size=(4, 3))),
+        rng.normal(size=(4, 3)) + np.array([0, 0, -9]),
+        rng.normal(size=(4, 2)),
     )
     before, _ = image_of(camera_points(model, state)[1], 700.0, (256, 256))
     model, state = fix_gauge(model, state)
