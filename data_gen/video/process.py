@@ -112,7 +112,7 @@ def process_video(job: VideoJob) -> VideoDataset:
         with workshop.locked():
             return _Stages(job, workshop).all()
     except BaseException:
-        if fresh and not workshop.done:
+        if fresh and "convert" not in workshop.done:
             shutil.rmtree(job.processed, ignore_errors=True)
         raise
 
@@ -260,7 +260,7 @@ class _Stages:
             cuts = self._said("cuts")["cuts"]
             return parse_frames(self._array("convert", "frames"), points, parser, folder, tick, cuts)
 
-        self.work("parsing", work, version=1, needs=("convert", "cuts", "landmarks"), source=source)
+        self.work("parsing", work, version=2, needs=("convert", "cuts", "landmarks"), source=source)
 
     def _plate(self) -> None:
         from data_gen.video.plate import paint_plates
@@ -269,7 +269,7 @@ class _Stages:
             head, neck, torso = (self._array("parsing", f"{name}_mask") for name in ("head", "neck", "torso"))
             return paint_plates(self._array("convert", "frames"), head, neck, torso, folder, tick)
 
-        self.work("plate", work, version=1, needs=("convert", "parsing"))
+        self.work("plate", work, version=2, needs=("convert", "parsing"))
 
     def _audio(self) -> None:
         from data_gen.video.sync_offset import shift_sound

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+
+from data_gen.video.cuts import find_cuts, frame_changes
+
+
+def moving(frames: int, jump: int | None = None, seed: int = 0) -> list[np.ndarray]:
+    """Draw a bright disc that sways; at `jump` it leaps by seven of 128 pixels, as in a jump cut."""
+    rng = np.random.default_rng(seed)
+    yy, xx = np.mgrid[0:128, 0:128]
+    pictures = []
+    for index in range(frames):
+        x = 64 + 6 * np.sin(index / 12) + (7 if jump is not None and index >= jump else 0)
+        disc = (xx - x) ** 2 + (yy - 60) ** 2 < 900
+        noise = rng.integers(0, 6, (128, 128))
+        pictures.append(np.repeat((40 + 150 * disc + noise).astype(np.uint8)[..., None], 3, axis=2))
+    return pictures
+
+
+def test_a_jump_cut_within_a_shot_is_found():
+    assert find_cuts(frame_changes(moving(80, jump=47))) == [47]
+
+
+def test_motion_alone_is_no_cut():
+    assert find_cuts(frame_changes(moving(80))) == []
+
+
+def test_frames_dropped_or_repeated_by_a_change_of_rate_are_no_cuts():
+    frames = moving(120)
+    assert find_cuts(frame_changes(frame for index, frame in enumerate(frames) if index % 6)) == []
+    assert find_cuts(frame_changes(frames[index * 3 // 5] for index in range(120))) == []
+
+
+def test_a_new_picture_is_a_cut_at_its_first_frame():
+    frames = moving(30) + [255 - frame for frame in moving(30)]
+    assert find_cuts(frame_changes(frames)) == [30]
