@@ -104,10 +104,12 @@ class MotionEncoder(nn.Module):
 class MotionDecoder(nn.Module):
     """Turn latents and speech into landmarks: (B, latent, T/4) -> (B, channels, T)."""
 
-    def __init__(self, latent: int, hidden: int, channels: int, layers: int, condition: int, dropout: float) -> None:
+    def __init__(
+        self, latent: int, hidden: int, channels: int, layers: int, condition: int, dropout: float, dilation: int
+    ) -> None:
         super().__init__()
         self.pre_net = nn.Sequential(nn.ConvTranspose1d(latent, hidden, STRIDE, STRIDE))
-        self.wn = WaveNet(hidden, 5, layers, condition, dropout)
+        self.wn = WaveNet(hidden, 5, layers, condition, dropout, dilation=dilation)
         self.out_proj = nn.Conv1d(hidden, channels, 1)
 
     def forward(self, z: Tensor, mask: Tensor, condition: Tensor) -> Tensor:
@@ -119,14 +121,21 @@ class MotionVae(nn.Module):
     """Encoder, prior and decoder of landmark motion, all steered by a frame-rate condition (B, C, T)."""
 
     def __init__(
-        self, channels: int, condition: int, hidden: int, latent: int, layers: tuple[int, int], dropout: float
+        self,
+        channels: int,
+        condition: int,
+        hidden: int,
+        latent: int,
+        layers: tuple[int, int],
+        dropout: float,
+        dilation: int,
     ) -> None:
         super().__init__()
         self.latent = latent
         self.g_pre_net = nn.Sequential(nn.Conv1d(condition, condition, 2 * STRIDE, STRIDE, STRIDE // 2))
         self.encoder = MotionEncoder(channels, hidden, latent, layers[0], condition, dropout)
         self.prior_flow = PriorFlow(latent, max(hidden // 4, 8), 3, 4, 4, condition)
-        self.decoder = MotionDecoder(latent, hidden, channels, layers[1], condition, dropout)
+        self.decoder = MotionDecoder(latent, hidden, channels, layers[1], condition, dropout, dilation)
 
     def forward(self, x: Tensor, mask: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Reconstruct (B, channels, T), T a multiple of 4; also return the KL divergence ()."""
@@ -160,6 +169,7 @@ class SpeechToLandmarks(nn.Module):
         latent: Latent values per four frames.
         layers: WaveNet layers of encoder and decoder.
         dropout: In encoder and decoder, and on whole condition channels.
+        dilation: Each decoder layer hears this many times further than the one before; 1 is GeneFace's.
 
     Shapes:
         audio: (B, 2T, audio_dim) float32. pitch_hz: (B, 2T) float32, 0 where unvoiced.
@@ -179,6 +189,7 @@ class SpeechToLandmarks(nn.Module):
         latent: int = 16,
         layers: tuple[int, int] = (8, 4),
         dropout: float = 0.0,
+        dilation: int = 1,
     ) -> None:
         super().__init__()
         self.audio_pairing: AudioPairing = audio_pairing
@@ -188,7 +199,7 @@ class SpeechToLandmarks(nn.Module):
             self.pitch_embed = nn.Embedding(PITCH_BINS, condition)
             self.pitch_encoder = condition_encoder(condition, condition, condition // 2)
         total = condition + (condition // 2 if pitch else 0)
-        self.vae = MotionVae(68 * 3, total, hidden, latent, layers, dropout)
+        self.vae = MotionVae(68 * 3, total, hidden, latent, layers, dropout, dilation)
         self.audio_norm = FeatureNorm(audio_dim)
         self.drop = nn.Dropout1d(dropout)
 
@@ -196,6 +207,12 @@ class SpeechToLandmarks(nn.Module):
     def latent(self) -> int:
         """Latent values per step of four frames."""
         return self.vae.latent
+
+    @property
+    def reach(self) -> int:
+        """Count the frames before and after its own that an imagined frame depends on, at most."""
+        flow = sum(part.enc.reach for part in self.vae.prior_flow.flows if isinstance(part, Coupling))
+        return STRIDE * (flow + 2) + self.vae.decoder.wn.reach + 4
 
     def start_at(self, landmarks: Tensor) -> None:
         """Begin with these landmarks (68, 3) as the answer to everything: a corpus' mean saves the way there."""

@@ -16,16 +16,22 @@ class WaveNet(nn.Module):
         layers: How many.
         condition: Channels of the condition.
         dropout: Chance that an activation is dropped before its gate.
+        dilation: Each layer's taps lie this many times further apart than those of the layer before.
 
     Shapes:
         x: (B, hidden, T). mask: (B, 1, T), 1 where real. condition: (B, condition, T). returns: (B, hidden, T).
     """
 
-    def __init__(self, hidden: int, kernel: int, layers: int, condition: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, hidden: int, kernel: int, layers: int, condition: int, dropout: float = 0.0, *, dilation: int = 1
+    ) -> None:
         super().__init__()
         self.hidden = hidden
+        spread = [dilation**i for i in range(layers)]
+        self.reach = kernel // 2 * sum(spread)
+        """How many steps before and after its own an output depends on."""
         self.in_layers = nn.ModuleList(
-            weight_norm(nn.Conv1d(hidden, 2 * hidden, kernel, padding=kernel // 2)) for _ in range(layers)
+            weight_norm(nn.Conv1d(hidden, 2 * hidden, kernel, padding=kernel // 2 * d, dilation=d)) for d in spread
         )
         self.res_skip_layers = nn.ModuleList(
             weight_norm(nn.Conv1d(hidden, 2 * hidden if i < layers - 1 else hidden, 1)) for i in range(layers)

@@ -64,6 +64,8 @@ class Lm3dVaeSyncConfig(MotionConfig):
     """WaveNet layers of the encoder."""
     decoder_layers: Count = 4
     """WaveNet layers of the decoder."""
+    dilation: Count = 1
+    """Each decoder layer hears this many times further than the one before; 2 suits a small network of few layers."""
     dropout: Fraction = 0.0
     """Chance that an activation is dropped while training."""
     warmup_updates: int = 1000
@@ -95,7 +97,7 @@ class Lm3dVaeSyncTask(Task):
 
     schema = Lm3dVaeSyncConfig
     cfg: Lm3dVaeSyncConfig
-    network_settings = ("audio_feature", "audio_pairing")
+    network_settings = ("audio_feature", "audio_pairing", "dilation")
 
     def __init__(self, config: Lm3dVaeSyncConfig) -> None:
         super().__init__(config)
@@ -103,7 +105,7 @@ class Lm3dVaeSyncTask(Task):
         self.model = SpeechToLandmarks(
             cfg.audio_dim, pitch=cfg.pitch, audio_pairing=cfg.audio_pairing, hidden=cfg.hidden_size,
             condition=cfg.condition_size, latent=cfg.latent_size, layers=(cfg.encoder_layers, cfg.decoder_layers),
-            dropout=cfg.dropout,
+            dropout=cfg.dropout, dilation=cfg.dilation,
         )  # fmt: skip
         self.sync_on = False
         self._val: list[MotionBatch] = []

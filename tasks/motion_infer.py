@@ -14,9 +14,6 @@ from utils.errors import ConfigError, DataError
 
 WINDOW = 500
 """Frames imagined at a time (20 s)."""
-MARGIN = 120
-"""Frames heard before and after a window; the network sees no further, so the seams are exact."""
-
 
 def prior_noise(batch: int, latent: int, frames: int, temperature: float, seed: int) -> Tensor:
     """Draw prior noise (B, latent, ceil(frames / 4)) on the CPU: the same for a seed on every machine."""
@@ -61,7 +58,8 @@ def imagine(
         some = noise[:, :, start // STRIDE : -(-stop // STRIDE)].to(device)
         return model.sample(heard, mask, some, sung)[0]
 
-    out = in_windows(frames, MARGIN, make)
+    margin = -(-model.reach // STRIDE) * STRIDE  # the network sees no further, so the seams are exact
+    out = in_windows(frames, margin, make)
     model.train(was_training)
     return out
 
