@@ -1,8 +1,8 @@
 """Make predicted landmarks fit for the renderer: keep them within what this person's face does, let it blink and rest.
 
 The steps, in GeneFace's order (its setting names are kept; smoothing here runs over time, not across coordinates):
-clamp -> project onto the person's own frames (LLE) -> eyes -> closed mouth in silence -> smoothing. Every step works on
-windows of a few hundred frames, so that an hour of speech needs no more than its own (T, 68, 3) array.
+exaggerate -> clamp -> project onto the person's own frames (LLE) -> eyes -> closed mouth in silence -> smoothing -> no
+crossed lips. An hour of speech needs no more memory than a few (T, 68, 3) arrays.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from data_gen.video.dataset import VideoDataset
-from utils.config import Config, Fraction, Weight
+from utils.config import Config, Fraction, Positive, Weight
 from utils.landmarks import BROWS, EYES, JAW, MOUTH, NOSE, eye_opening, mouth_opening, smooth_over_time
 
 Floats = NDArray[np.float32]
@@ -34,6 +34,8 @@ class PostSettings(Config):
     infer_lm3d_clamp_std: Weight = 3.0
     """Keep every coordinate within this many standard deviations of the person's mean (brows and eyes: half of it in x
     and y); 0 turns it off. Lower it when the mouth opens unnaturally wide."""
+    infer_mouth_gain: Positive = 1.0
+    """Exaggerate mouth and jaw about their mean: 1.2 to 1.5 mends a mumbling mouth."""
     infer_lm3d_lle_percent: Fraction = 0.0
     """How far (0..1) points other than the mouth are pulled to combinations of the person's 10 most alike frames."""
     infer_inject_eye_blink_mode: Literal["none", "gt", "period"] = "gt"
@@ -112,6 +114,28 @@ def clamp(landmarks: Floats, person: Person, times_std: float) -> Floats:
     reach[BROWS, :2] /= 2
     reach[EYES, :2] /= 2
     return np.clip(landmarks, person.mean - reach * person.std, person.mean + reach * person.std)
+
+
+def exaggerate(landmarks: Floats, person: Person, gain: float) -> Floats:
+    """Scale how far mouth and jaw are from the person's mean."""
+    if gain == 1:
+        return landmarks
+    out = landmarks.copy()
+    for part in (MOUTH, JAW):
+        out[:, part] = person.mean[part] + gain * (landmarks[:, part] - person.mean[part])
+    return out
+
+
+def uncross_lips(landmarks: Floats) -> Floats:
+    """Let lips touch where the inner ones would pass through each other."""
+    from utils.landmarks import from_offsets, to_offsets
+
+    points = from_offsets(landmarks)
+    above, below = [61, 62, 63], [67, 66, 65]
+    overlap = np.maximum(points[:, below, 1] - points[:, above, 1], 0) / 2
+    points[:, above, 1] += overlap
+    points[:, below, 1] -= overlap
+    return to_offsets(points)
 
 
 def project_on_person(landmarks: Floats, person: Person, percent: float, neighbours: int = 10) -> Floats:
@@ -271,7 +295,8 @@ def post_process(
     Returns:
         (T, 68, 3) float32.
     """
-    out = clamp(np.asarray(landmarks, np.float32), person, settings.infer_lm3d_clamp_std)
+    out = exaggerate(np.asarray(landmarks, np.float32), person, settings.infer_mouth_gain)
+    out = clamp(out, person, settings.infer_lm3d_clamp_std)
     out = project_on_person(out, person, settings.infer_lm3d_lle_percent)
     out = move_eyes(out, person, frame_ids, settings, seed)
     if settings.infer_close_mouth_when_sil:
@@ -279,4 +304,4 @@ def post_process(
     out = out.copy() if out is landmarks else out
     out[:, FACE] = smooth_over_time(out[:, FACE], settings.infer_lm3d_smooth_sigma)
     out[:, MOUTH] = smooth_over_time(out[:, MOUTH], settings.infer_mouth_smooth_sigma)
-    return out
+    return uncross_lips(out)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tasks import landmark_post as post
-from utils.landmarks import BROWS, EYES, JAW, MOUTH, eye_opening, mouth_opening
+from utils.landmarks import BROWS, EYES, JAW, MOUTH, eye_opening, from_offsets, mouth_opening
 
 
 def make_person(frames: int = 200, *, blink_at: int = 60) -> post.Person:
@@ -37,9 +37,9 @@ def run(landmarks: np.ndarray, settings: post.PostSettings, rms: np.ndarray | No
 
 
 def test_with_everything_off_nothing_moves_and_the_input_is_not_written_to():
-    landmarks = np.random.default_rng(1).normal(size=(30, 68, 3)).astype(np.float32)
+    landmarks = 0.1 * np.random.default_rng(1).normal(size=(30, 68, 3)).astype(np.float32)
     before = landmarks.copy()
-    np.testing.assert_array_equal(run(landmarks, OFF), before)
+    np.testing.assert_allclose(run(landmarks, OFF), before, atol=1e-5)
     run(landmarks, post.PostSettings())
     np.testing.assert_array_equal(landmarks, before)
 
@@ -112,6 +112,17 @@ def test_the_mouth_closes_in_pauses_and_only_there():
     np.testing.assert_allclose(opening[:40], opening[0])
     np.testing.assert_allclose(opening[70:], opening[0])
     assert np.abs(np.diff(opening)).max() < 0.4 * (opening[0] - closed)
+
+
+def test_a_mumbling_mouth_is_exaggerated_about_its_mean_and_lips_never_cross():
+    gentle = PERSON.mean + 0.5 * (PERSON.database - PERSON.mean)
+    mended = run(gentle, OFF.model_copy(update={"infer_mouth_gain": 2.0}))
+    np.testing.assert_allclose(mended[:, 57], PERSON.database[:, 57], atol=1e-4)
+    np.testing.assert_allclose(mended[:, EYES], gentle[:, EYES], atol=1e-5)
+    crossed = np.zeros((5, 68, 3), np.float32)
+    crossed[:, 65:68, 1] = 2.0
+    lips = from_offsets(run(crossed, OFF))
+    np.testing.assert_allclose(lips[:, 62, 1], lips[:, 66, 1], atol=1e-5)
 
 
 def test_total_silence_rests_and_steady_noise_does_not():
