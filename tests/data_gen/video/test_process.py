@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_gen.video.dataset import VideoDataset, open_video
+from data_gen.video.process import VideoJob, check_job, corrected_offset, process_video
+from utils import assets
+from utils.errors import ConfigError, DataError
+from utils.files import read_json
+from utils.video import VideoWriter
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def portrait_video(tmp_path_factory) -> Path:
+    """Write 2.4 s at 30 frames a second of a public-domain portrait that sways, with a humming sound."""
+    from skimage.data import astronaut
+
+    path = tmp_path_factory.mktemp("raw") / "my video.mp4"
+    picture = astronaut()[:360, 20:480]
+    time = np.arange(int(2.4 * 16_000)) / 16_000
+    hum = (0.3 * np.sin(2 * np.pi * 140 * time) * (0.5 + 0.5 * np.sin(2 * np.pi * 3 * time))).astype(np.float32)
+    with VideoWriter(path, 360, 440, fps=30, audio=hum) as writer:
+        for index in range(72):
+            shift = round(8 + 6 * np.sin(index / 9))
+            writer.write(np.ascontiguousarray(picture[:, shift : shift + 440]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(portrait_video, tmp_path_factory) -> tuple[VideoJob, VideoDataset]:
+    data_dir = tmp_path_factory.mktemp("data")
+    job = VideoJob("Astro-1", portrait_video, size=128, data_dir=data_dir, licence="public domain")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assets, "roots", lambda: [data_dir / "no_assets"])
+        return job, process_video(job)
+
+
+def test_without_any_weights_a_video_becomes_a_dataset(done):
+    job, data = done
+    assert len(data) == 60  # 2.4 s at 25 frames a second
+    assert (data.meta.landmark_source, data.meta.parsing_source) == ("dlib", "grabcut")
+    assert (data.meta.licence, data.meta.val_start) == ("public domain", 54)
+    assert data.landmarks.shape == (60, 68, 3)
+    assert data.world_from_camera.shape == (60, 4, 4)
+    assert data.audio("mel").shape == (120, 80)
+    assert data.audio("pitch_hz").shape == (120,)
+    assert data.wav().shape == (60 * 640,)
+    assert data.frames.shape == data.torso_frames.shape == (60, 128, 128, 3)
+    x, y = data.landmarks_px[30, 30].astype(int)
+    assert data.head_mask[30, y, x] > 200
+    assert data.head_mask[30, 4, 4] < 60
+    assert open_video("Astro-1", job.data_dir / "binary" / "videos").meta == data.meta
+
+
+def test_landmarks_fall_on_their_pixels_through_the_camera(done):
+    from utils.camera import project
+    from utils.landmarks import from_offsets
+
+    _, data = done
+    size = data.meta.width
+    seen = project(from_offsets(data.landmarks), data.world_from_camera, data.meta.focal_px, size / 2, size / 2)
+    assert np.abs(seen - data.landmarks_px).mean() < 0.1
+
+
+def test_frames_are_on_the_disk_once(done):
+    job, data = done
+    assert (data.path / "frames.npy").samefile(job.processed / "convert" / "frames.npy")
+    assert (data.path / "torso_frames.npy").samefile(job.processed / "plate" / "torso_frames.npy")
+
+
+def test_the_report_has_checks_times_and_pictures(done):
+    job, _ = done
+    folder = job.processed / "report"
+    report = read_json(folder / "report.json")
+    names = {check["name"]: check for check in report["checks"]}
+    assert names["frames with a face"]["verdict"] == "pass"
+    assert all(check["remedy"] for check in names.values() if check["verdict"] != "pass")
+    assert set(report["seconds"]) >= {"convert", "landmarks", "camera", "parsing", "plate", "audio", "dataset"}
+    assert (folder / "contact_sheet.png").stat().st_size > 10_000
+    assert (folder / "curves.png").stat().st_size > 10_000
+    assert "| reprojection error |" in (folder / "report.md").read_text()
+
+
+def test_doing_it_again_does_nothing_and_a_lost_dataset_comes_back(done, monkeypatch):
+    import shutil
+
+    job, data = done
+    monkeypatch.setattr(assets, "roots", lambda: [job.data_dir / "no_assets"])
+    stages = {path: path.stat().st_mtime_ns for path in job.processed.glob("*/stage.json")}
+    process_video(job)
+    assert {path: path.stat().st_mtime_ns for path in stages} == stages
+    before = data.meta.fingerprint
+    shutil.rmtree(job.binary)
+    assert process_video(job).meta.fingerprint == before
+    kept = {path.parent.name for path, time in stages.items() if path.stat().st_mtime_ns == time}
+    assert kept == {"probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"}
+
+
+def test_all_slips_are_told_at_once():
+    with pytest.raises(ConfigError) as error:
+        check_job(VideoJob("a b", Path("x"), size=100, parsing="bisnet", redo=("plates",)))
+    text = str(error.value)
+    assert text.startswith("4 setting(s) to mend")
+    assert "did you mean 'bisenet'" in text
+    assert "did you mean 'plate'" in text
+
+
+def test_a_small_or_unsure_offset_is_left_alone():
+    assert corrected_offset({"measurable": True, "frames": 6.2}) == 6.2
+    assert corrected_offset({"measurable": True, "frames": -0.3}) == 0
+    assert corrected_offset({"measurable": False, "frames": 6.2}) == 0
+
+
+@pytest.mark.parametrize("kind", ["silent", "without sound", "without a face", "short"])
+def test_what_cannot_be_learned_from_leaves_nothing(tmp_path, kind):
+    path = tmp_path / "a.mp4"
+    sound = None if kind == "without sound" else np.full(48_000, 0.0 if kind == "silent" else 0.1, np.float32)
+    with VideoWriter(path, 64, 64, audio=sound) as writer:
+        for _ in range(20 if kind == "short" else 60):
+            writer.write(np.full((64, 64, 3), 90, np.uint8))
+    reasons = {"silent": "is silent", "without sound": "has no sound", "without a face": "no face", "short": "lasts"}
+    with pytest.raises(DataError, match=reasons[kind]) as error:
+        process_video(VideoJob("x", path, size=64, landmarks="dlib", data_dir=tmp_path / "data"))
+    assert "\n" not in str(error.value)
+    assert not list((tmp_path / "data").rglob("*.npy"))
+    assert not (tmp_path / "data" / "processed" / "videos" / "x").exists()
+
+
+def test_the_command_answers_quickly_and_exits_with_2_on_a_slip(tmp_path):
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "data_gen" / "run.py"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+
+    assert "video" in run("--help").stdout
+    assert "--parsing" in run("video", "--help").stdout
+    wrong = run("vidoe")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    missing = run("video", "--id", "May", "--video", "may.mp4")
+    assert (missing.returncode, missing.stderr) == (2, "error: may.mp4 does not exist.\n")
+    assert not list(tmp_path.iterdir())
