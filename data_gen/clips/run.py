@@ -17,7 +17,8 @@ from pathlib import Path
 
 from data_gen.clips.process import Arrays, process_clip
 from data_gen.clips.shards import CLIPS_PER_SHARD, ClipShardWriter
-from utils.errors import DataError, UserError
+from utils.errors import AssetError, ConfigError, DataError, UserError
+from utils.landmark_detector import LandmarkDetector, make_detector
 
 log = logging.getLogger(__name__)
 SUFFIXES = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
@@ -127,19 +128,16 @@ def _usable(
             yield video, result
 
 
-_detectors: dict[str, object] = {}
+_detectors: dict[str, LandmarkDetector] = {}
 
 
 def _one(job: tuple[Path, str, tuple[str, ...]]) -> Arrays | str:
     """Process one video; return why not when it cannot be used."""
-    from utils.errors import AssetError, ConfigError
-    from utils.landmark_detector import LandmarkDetector, make_detector
-
     video, name, features = job
-    detector = _detectors.setdefault(name, make_detector(name)) if name not in _detectors else _detectors[name]
-    assert isinstance(detector, LandmarkDetector)
+    if name not in _detectors:
+        _detectors[name] = make_detector(name)
     try:
-        return process_clip(video, detector, features)
+        return process_clip(video, _detectors[name], features)
     except (AssetError, ConfigError):
         raise
     except UserError as error:
