@@ -74,10 +74,11 @@ def head_taps(
     points: Tensor, box: Tensor, face_box: Tensor, plane_size: int, dynamic_size: int
 ) -> tuple[Tensor, Tensor]:
     """Return the rows and weights (N, 24) that points (N, 3) read: 12 static, 12 dynamic (0 outside the face box)."""
-    rows, weights = plane_taps(2 * (points - box[0]) / (box[1] - box[0]) - 1, plane_size)
     inner = 2 * (points - face_box[0]) / (face_box[1] - face_box[0]) - 1
-    more, extra = plane_taps(inner, dynamic_size, 3 * plane_size**2)
-    return torch.cat([rows, more], 1), torch.cat([weights, extra * border_fade(inner)], 1)
+    outer = 2 * (points - box[0]) / (box[1] - box[0]) - 1
+    rows, weights = plane_taps(torch.cat([outer, inner], dim=1), (plane_size, dynamic_size))
+    weights[:, 12:] *= border_fade(inner)
+    return rows, weights
 
 
 class _Blend(torch.autograd.Function):
@@ -142,7 +143,7 @@ class BlendPlaneHead(nn.Module):
         self.register_buffer("face_box", face_box.clone())
         self.code = LandmarkCode(window, cond_dim, bases)
         self.planes = nn.Parameter(0.05 * torch.randn(3 * plane_size**2, channels))
-        self.bases = nn.Parameter(0.05 * torch.randn(bases, 3 * dynamic_size**2, channels))
+        self.bases = nn.Parameter(0.02 * torch.randn(bases, 3 * dynamic_size**2, channels))
         self.grid = nn.Parameter(torch.full((grid_size**3,), -0.7))
         self.grid_bases = nn.Parameter(torch.zeros(bases, grid_size**3))
         self.first = nn.Linear(channels, hidden)
@@ -164,6 +165,11 @@ class BlendPlaneHead(nn.Module):
         return [self.planes, self.bases, self.grid, self.grid_bases]
 
     def _as(self, name: str, dtype: torch.dtype) -> Tensor:
+        if name == "table":
+            if (name, dtype) not in self._cast:
+                rows = torch.zeros(3 * self.dynamic_size**2, self.planes.shape[1], device=self.planes.device)
+                self._cast[name, dtype] = torch.cat([self.planes.detach(), rows]).to(dtype)
+            return self._cast[name, dtype]
         tensor: Tensor = self.get_parameter(name)
         if torch.is_grad_enabled() or tensor.dtype == dtype:
             return tensor if tensor.dtype == dtype else tensor.to(dtype)
@@ -178,20 +184,26 @@ class BlendPlaneHead(nn.Module):
         if self.bases_count == 0:
             return HeadFrame(planes, grid, torch.zeros_like(self.first.bias))
         weights = code.weights[index]
-        dynamic = _Blend.apply(weights.to(dtype), self._as("bases", dtype))
+        bases = self._as("bases", dtype)
+        if not torch.is_inference_mode_enabled():
+            table = torch.cat([planes, _Blend.apply(weights, bases)])
+        else:  # the static rows are copied once, the others written over for every frame
+            table = self._as("table", dtype)
+            torch.mm(weights.to(dtype)[None], bases.flatten(1), out=table[len(planes) :].view(1, -1))
         grid = grid + _Blend.apply(weights.to(dtype), self._as("grid_bases", dtype)).to(grid.dtype)
-        return HeadFrame(torch.cat([planes, dynamic]), grid, self.shift(code.code[index]))
+        return HeadFrame(table, grid, self.shift(code.code[index]))
 
     def field(self, frame: HeadFrame, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return density (N,) per head unit and features (N, C) at points (N, 3) of the head frame."""
         if self.bases_count:
             rows, weights = self.taps(points, self.box, self.face_box, self.plane_size, self.dynamic_size)
         else:
-            rows, weights = plane_taps(2 * (points - self.box[0]) / (self.box[1] - self.box[0]) - 1, self.plane_size)
+            place = 2 * (points - self.box[0]) / (self.box[1] - self.box[0]) - 1
+            rows, weights = plane_taps(place, (self.plane_size,))
         read = read_table(frame.table, rows, weights)
         dtype = read.dtype
         bias = (self.first.bias + frame.bias).to(dtype)
-        hidden = F.relu(F.linear(read, self._as("first.weight", dtype), bias))
+        hidden = F.linear(read, self._as("first.weight", dtype), bias).relu_()
         out = F.linear(hidden, self._as("last.weight", dtype), self._as("last.bias", dtype)).float()
         density = F.softplus(out[:, 0] - 3) * self.density_scale
         return density, torch.cat([torch.sigmoid(out[:, 1:4]), out[:, 4:]], dim=1)
@@ -219,7 +231,7 @@ class BlendPlaneHead(nn.Module):
         points = rays.origin + steps[..., None] * rays.directions[:, None]
         density, features = self.field(frame, points.flatten(0, 1))
         weights = composite_weights(density.view_as(steps), edges.diff(dim=-1))
-        summed = (weights[:, None] @ features.view(*steps.shape, self.feature_dim))[:, 0]
+        summed = (weights[..., None] * features.view(*steps.shape, self.feature_dim)).sum(dim=1)
         return Marched(hits, total, summed, weights.sum(dim=-1), coarse, weights, edges, rays.near, rays.far)
 
     def occupied(self, frame: HeadFrame, threshold: float = 0.01) -> tuple[Tensor, float]:

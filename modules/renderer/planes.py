@@ -16,29 +16,31 @@ from torch.nn import functional as F
 AXES = ((0, 1), (0, 2), (1, 2))
 
 
-def plane_taps(points: Tensor, resolution: int, first_row: int = 0) -> tuple[Tensor, Tensor]:
-    """Say which 12 rows of a tri-plane a point reads, and with which weights.
+def plane_taps(places: Tensor, resolutions: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Say which 12 rows of each of several tri-planes a point reads, and with which weights.
 
     Args:
-        points: (N, 3) in [-1, 1]; a point outside reads the border.
-        resolution: Rows and columns of a plane.
-        first_row: Where the tri-plane begins in its table.
+        places: (N, 3 * M) positions in [-1, 1] in each of M tri-planes; one outside reads the border.
+        resolutions: Rows and columns of the planes; their tables follow one another.
 
     Returns:
-        rows: (N, 12) int32.
-        weights: (N, 12); each plane's four add up to 1.
+        rows: (N, 12 * M) int32.
+        weights: (N, 12 * M); each plane's four add up to 1.
     """
-    place = ((points.clamp(-1, 1) + 1) * (0.5 * (resolution - 1))).clamp(max=resolution - 1 - 1e-4)
-    cell = place.floor()
-    part = place - cell
-    cell = cell.to(torch.int32)
-    rest = 1 - part
-    rows, weights = [], []
-    for plane, (across, down) in enumerate(AXES):
-        corner = cell[:, down] * resolution + cell[:, across] + (first_row + plane * resolution * resolution)
-        rows += [corner, corner + 1, corner + resolution, corner + (resolution + 1)]
-        left, right, top, bottom = rest[:, across], part[:, across], rest[:, down], part[:, down]
-        weights += [left * top, right * top, left * bottom, right * bottom]
+    places = places.T.contiguous()  # long rows: the arithmetic below runs along them
+    rows, weights, first = [], [], 0
+    for number, size in enumerate(resolutions):
+        place = (places[3 * number : 3 * number + 3].clamp(-1, 1) + 1) * (0.5 * (size - 1))
+        place = place.clamp(max=size - 1 - 1e-4)
+        cell = place.to(torch.int32)
+        part = place - cell
+        rest = 1 - part
+        for across, down in AXES:
+            corner = cell[down] * size + cell[across] + first
+            rows += [corner, corner + 1, corner + size, corner + (size + 1)]
+            left, right, top, bottom = rest[across], part[across], rest[down], part[down]
+            weights += [left * top, right * top, left * bottom, right * bottom]
+            first += size * size
     return torch.stack(rows, dim=1), torch.stack(weights, dim=1)
 
 

@@ -117,13 +117,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--compile", action="store_true", help="compile three kernels first (about half a minute a row)")
+    parser.add_argument(
+        "--compile", action="store_true", help="compile three kernels first (about half a minute a row)"
+    )
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     chunk = vanilla_seconds()
     base = {size: chunk * size * size / CHUNK for size in (256, 512)}
-    print(f"{given.threads} thread(s), {fast_dtype('cpu')}, CPU seconds; GeneFace's NeRF extrapolated from {CHUNK} rays")
-    print(f"{'picture':>8} {'rays':>5} {'samples':>8} {'torso':>6} {'rays hit':>9} {'ms/frame':>9} {'against GeneFace':>17}")
+    print(
+        f"{given.threads} thread(s), {fast_dtype('cpu')}, CPU seconds; GeneFace's NeRF extrapolated from {CHUNK} rays"
+    )
+    print(
+        f"{'picture':>8} {'rays':>5} {'samples':>8} {'torso':>6} {'rays hit':>9} {'ms/frame':>9} {'against GeneFace':>17}"
+    )
     for size, seconds in base.items():
         print(f"{size:>8} {'x1':>5} {'64+128':>8} {'no':>6} {'100 %':>9} {1000 * seconds:>9.0f} {1:>17}")
     for row in ROWS:

@@ -12,7 +12,7 @@ def test_taps_read_what_grid_sample_reads():
     torch.manual_seed(0)
     size, points = 7, torch.rand(40, 3) * 2 - 1
     table = torch.randn(3 * size * size, 5)
-    rows, weights = planes.plane_taps(points, size)
+    rows, weights = planes.plane_taps(points, (size,))
     got = planes.read_table(table, rows, weights)
     wanted = torch.zeros(40, 5)
     for plane, (across, down) in enumerate(planes.AXES):
@@ -23,10 +23,13 @@ def test_taps_read_what_grid_sample_reads():
 
 
 def test_points_outside_read_the_border_and_no_row_beyond_the_table():
-    rows, weights = planes.plane_taps(torch.tensor([[9.0, -9.0, 1.0], [1.0, 1.0, 1.0]]), 4, first_row=10)
-    assert rows.min() >= 10
-    assert rows.max() < 10 + 48
-    assert torch.allclose(weights.sum(dim=1), torch.full((2,), 3.0))
+    places = torch.tensor([[9.0, -9.0, 1.0], [1.0, 1.0, 1.0]])
+    rows, weights = planes.plane_taps(torch.cat([places, places], dim=1), (5, 4))
+    assert rows[:, :12].min() >= 0
+    assert rows[:, :12].max() < 75
+    assert rows[:, 12:].min() >= 75
+    assert rows[:, 12:].max() < 75 + 48
+    assert torch.allclose(weights.sum(dim=1), torch.full((2,), 6.0))
 
 
 def test_backward_equals_that_of_a_plain_sum():
@@ -42,7 +45,7 @@ def test_backward_equals_that_of_a_plain_sum():
 
 def test_no_points_is_no_error():
     table = torch.randn(48, 4, requires_grad=True)
-    out = planes.read_table(table, *planes.plane_taps(torch.zeros(0, 3), 4))
+    out = planes.read_table(table, *planes.plane_taps(torch.zeros(0, 3), (4,)))
     out.sum().backward()
     assert out.shape == (0, 4)
     assert table.grad is not None
