@@ -46,13 +46,14 @@ class PostSettings(Config):
     infer_eye_blink_ref_frames_end_idx: int | None = None
     """Frame after the end of that blink."""
     infer_close_mouth_when_sil: bool = True
-    """Close the mouth in pauses."""
+    """Close the mouth in true silence, which a room never has and the networks may not know."""
     infer_sil_ref_frame_idx: int | None = None
     """Frame whose mouth is the closed one; found in the footage when not given."""
-    infer_sil_db: Annotated[float, Field(lt=0)] = -38.0
-    """A pause is this many decibels below the loud speech of the same sound, or near its noise floor (at most -24)."""
+    infer_sil_db: Annotated[float, Field(lt=0)] = -50.0
+    """Silence is so many decibels below the loud speech of the same sound. -30 closes the mouth in a quiet room's pauses
+    too, which looks calmer than people are: they breathe through it, and the networks have learnt when."""
     infer_sil_seconds: Annotated[float, Field(gt=0)] = 0.4
-    """Shorter pauses leave the mouth alone."""
+    """Shorter silences leave the mouth alone."""
     infer_lm3d_smooth_sigma: Weight = 0.0
     """Gaussian smoothing over time of all points but the mouth, in frames."""
     infer_mouth_smooth_sigma: Weight = 0.4
@@ -234,8 +235,7 @@ def silence_weight(rms: np.ndarray, frames: int, settings: PostSettings) -> Floa
     if not len(loud) or loud.max() <= 1e-5:
         return np.ones(frames, np.float32)
     level = 20 * np.log10(np.maximum(loud, 1e-9) / max(float(np.quantile(loud, 0.95)), 1e-5))
-    # A recording's pauses are as quiet as its room: 6 dB above the quietest 2 %, but never what could be speech.
-    quiet = level < max(settings.infer_sil_db, min(float(np.quantile(level, 0.02)) + 6, -24.0))
+    quiet = level < settings.infer_sil_db
     long_enough = max(1, round(settings.infer_sil_seconds * 25))
     weight = np.zeros(frames, np.float32)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet.astype(np.int8), [0]])))
