@@ -217,7 +217,7 @@ class _Stages:
             wav = read_wav(self.workshop.done["convert"].folder / "audio.wav")
             return dataclasses.asdict(measure_offset(points, audio_features(wav, "mel", len(points))))
 
-        self.work("sync", work, version=1, needs=("convert", "landmarks"))
+        self.work("sync", work, version=2, needs=("convert", "landmarks"))
 
     def _camera(self) -> None:
         from data_gen.video.photometric import refine_pose
@@ -368,8 +368,8 @@ _CONTENT_FEATURES = {"whisper": "whisper_base_encoder", "hubert": "hubert_large"
 
 
 def corrected_offset(sync: dict[str, Any]) -> float:
-    """Return by how many frames to make the sound earlier: nothing below half a frame, or when not measurable."""
-    return float(sync["frames"]) if sync["measurable"] and abs(sync["frames"]) >= 0.5 else 0.0
+    """Return by how many frames to make the sound earlier: 0 unless the offset is surely there."""
+    return float(sync["frames"]) if sync["measurable"] and abs(sync["frames"]) > 2 * sync["uncertainty"] else 0.0
 
 
 def _detector_name(name: str) -> str:

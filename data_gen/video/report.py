@@ -167,8 +167,9 @@ def _sound(said: Mapping[str, dict[str, Any]]) -> list[Check]:
         offset = Check("sound against lips", value, "warn", remedy)
     else:
         word = "late" if late > 0 else "early"
-        done = "; corrected" if audio["late_frames"] else ""
-        offset = Check("sound against lips", f"{abs(late):.1f} frames {word}{done}", "pass")
+        done = "corrected" if audio["late_frames"] else "left as it is"
+        value = f"{abs(late):.1f} frames {word} (give or take {sync['uncertainty']:.1f}); {done}"
+        offset = Check("sound against lips", value, "pass")
     return [
         offset,
         _check(

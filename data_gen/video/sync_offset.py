@@ -36,6 +36,8 @@ class SyncOffset:
     Attributes:
         frames: Delay of the sound in video frames; positive is late. 0 when not measurable.
         measurable: Whether there is one clear peak.
+        uncertainty: What the measurement may err by, in frames: the largest error seen on pieces of that length of
+            videos known to be in sync.
         peak: Correlation of foretold and true lips at the peak.
         rest: The highest correlation far from the peak: what chance gives.
         offsets_frames, curve: The correlation at every offset tried.
@@ -43,6 +45,7 @@ class SyncOffset:
 
     frames: float
     measurable: bool
+    uncertainty: float
     peak: float
     rest: float
     offsets_frames: list[float]
@@ -59,7 +62,7 @@ def measure_offset(landmarks_px: NDArray[np.floating], mel: NDArray[np.floating]
     count = len(landmarks_px)
     offsets = np.arange(-RANGE_ROWS, RANGE_ROWS + 1)
     if count < _LEAST_FRAMES:
-        return SyncOffset(0.0, False, 0.0, 0.0, [], [])
+        return SyncOffset(0.0, False, RANGE_ROWS / 2, 0.0, 0.0, [], [])
     lips = lip_motion(landmarks_px)
     bands = mel[: 2 * count].reshape(-1, 20, mel.shape[1] // 20).mean(axis=2)
     bands = np.pad(bands, ((0, 2 * count - len(bands)), (0, 0)), mode="edge")
@@ -70,7 +73,7 @@ def measure_offset(landmarks_px: NDArray[np.floating], mel: NDArray[np.floating]
     peak, rest = float(curve[best]), float(curve[far].max())
     measurable = bool(peak > _LEAST_PEAK and peak - rest > _LEAST_LEAD and 2 <= best < len(offsets) - 2)
     late = _peak_position(offsets, curve) / 2 - BIAS_FRAMES if measurable else 0.0
-    return SyncOffset(late, measurable, peak, rest, (offsets / 2).tolist(), curve.tolist())
+    return SyncOffset(late, measurable, 0.35 + 75 / count, peak, rest, (offsets / 2).tolist(), curve.tolist())
 
 
 def lip_motion(landmarks_px: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -113,9 +113,9 @@ def test_all_slips_are_told_at_once():
 
 
 def test_a_small_or_unsure_offset_is_left_alone():
-    assert corrected_offset({"measurable": True, "frames": 6.2}) == 6.2
-    assert corrected_offset({"measurable": True, "frames": -0.3}) == 0
-    assert corrected_offset({"measurable": False, "frames": 6.2}) == 0
+    assert corrected_offset({"measurable": True, "frames": 6.2, "uncertainty": 0.4}) == 6.2
+    assert corrected_offset({"measurable": True, "frames": -1.1, "uncertainty": 0.9}) == 0
+    assert corrected_offset({"measurable": False, "frames": 6.2, "uncertainty": 0.4}) == 0
 
 
 @pytest.mark.parametrize("kind", ["silent", "without sound", "without a face", "short"])
