@@ -50,8 +50,8 @@ class PostSettings(Config):
     infer_sil_ref_frame_idx: int | None = None
     """Frame whose mouth is the closed one; found in the footage when not given."""
     infer_sil_db: Annotated[float, Field(lt=0)] = -50.0
-    """Silence is so many decibels below the loud speech of the same sound. -30 closes the mouth in a quiet room's pauses
-    too, which looks calmer than people are: they breathe through it, and the networks have learnt when."""
+    """Silence is so many decibels below the loud speech of the same sound. -30 closes the mouth in a quiet room's
+    pauses too, which is calmer than people are."""
     infer_sil_seconds: Annotated[float, Field(gt=0)] = 0.4
     """Shorter silences leave the mouth alone."""
     infer_lm3d_smooth_sigma: Weight = 0.0
