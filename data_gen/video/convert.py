@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,9 @@ SHORTEST_S = 2.0
 _SAMPLES = 60
 _LONGEST_SIDE = 1280
 _QUIET = 1e-3
+_BYTES_A_PIXEL = 9  # frames and torso frames 3 each, three masks
+_MARGIN = 2.5
+"""Side of the square in face heights (brows to chin): room for hair and shoulders."""
 
 
 def probe_video(video: Path, start_s: float, duration_s: float | None) -> dict[str, Any]:
@@ -56,15 +60,27 @@ def crop_square(box: Sequence[float], height: int, width: int, size: int) -> tup
         box: x0, y0 and side of the square wanted.
         size: Side it will be scaled to; a side that is nearly that is made exactly that, so that nothing is scaled.
     """
-    x0, y0, side = box
+    x0, y0, wanted = box
     limit = min(height, width)
+    side = min(round(wanted), limit)
     for exact in (size, limit):
-        if exact <= limit and abs(side - exact) < 0.06 * exact:
-            x0, y0, side = x0 + (side - exact) / 2, y0 + (side - exact) / 2, exact
+        if exact <= limit and abs(wanted - exact) < 0.06 * exact:
+            side = exact
             break
-    side = min(round(side), limit)
-    left, top = (int(np.clip(round(start), 0, whole - side)) for start, whole in ((x0, width), (y0, height)))
+    shift = (wanted - side) / 2
+    left, top = (int(np.clip(round(start + shift), 0, whole - side)) for start, whole in ((x0, width), (y0, height)))
     return left, top, left + side, top + side
+
+
+def check_room(folder: Path, frames: int, size: int) -> None:
+    """Raise `DataError` when the disk will not hold frames, masks and torso frames of a video."""
+    needed = frames * size * size * _BYTES_A_PIXEL
+    free = shutil.disk_usage(folder).free
+    if needed > 0.95 * free:
+        raise DataError(
+            f"{needed / 1e9:.1f} GB are needed for {frames} frames of {size} x {size}, {free / 1e9:.1f} GB are free "
+            f"at {folder.parent}. Use a smaller --size, a part of the video (--duration_s), or another --data_dir."
+        )
 
 
 def convert(
@@ -99,12 +115,13 @@ def convert(
             seen += 1
             tick(seen, 2 * about)
 
-    box = find_face_box(samples(), detector, video=str(video))
+    box = find_face_box(samples(), detector, video=str(video), margin=_MARGIN)
     if seen < SHORTEST_S * FPS:
         raise DataError(
             f"{video} lasts {seen / FPS:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better."
         )
     crop = crop_square([value * shrink for value in box], info.height, info.width, size)
+    check_room(folder, seen, size)
     frames = np.lib.format.open_memmap(folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(seen, size, size, 3))
     for index, frame in enumerate(read_frames(video, fps=FPS, crop=crop, size=(size, size), start=first, count=seen)):
         frames[index] = frame

@@ -162,7 +162,7 @@ class _Stages:
                 part = {"start_s": job.start_s, "duration_s": job.duration_s}
                 return convert(job.video, folder, tick, size=job.size, detector=detector, **part)  # type: ignore[arg-type]
 
-        self.work("convert", work, version=1, needs=("probe",), size=job.size)
+        self.work("convert", work, version=2, needs=("probe",), size=job.size)
 
     def _cuts(self) -> None:
         from data_gen.video.cuts import find_cuts, frame_changes

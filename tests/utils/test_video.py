@@ -107,3 +107,36 @@ def test_what_is_no_video_is_said_in_one_line(tmp_path):
         with pytest.raises(DataError, match=reason) as error:
             probe(tmp_path / name)
         assert "\n" not in str(error.value)
+
+
+def ffmpeg(*arguments):
+    subprocess.run([executable(), "-v", "error", "-nostdin", "-y", *map(str, arguments)], check=True, timeout=30)
+
+
+def test_sound_and_picture_keep_their_distance_whichever_starts_later(tmp_path):
+    from utils.audio import read_wav, write_wav
+
+    click = np.zeros(32_000, np.float32)
+    click[16_000:16_100] = 0.9
+    write_wav(tmp_path / "click.wav", click)
+    video = write(tmp_path / "v.mp4", ramp(25), crf=4)
+
+    def lateness(path):
+        """Return seconds from the first picture that has changed to the click."""
+        levels = [int(frame[16, 40].mean()) for frame in read_frames(path, fps=25)]
+        changed = next(index for index, level in enumerate(levels) if level > levels[0] + 4)
+        return np.argmax(np.abs(read_wav(path)) > 0.3) / 16_000 - changed / 25
+
+    for name, first, second in (("a", "0", "0"), ("b", "0.4", "0"), ("c", "0", "0.4")):
+        sources = ["-itsoffset", first, "-i", video, "-itsoffset", second, "-i", tmp_path / "click.wav"]
+        ffmpeg(*sources, "-map", "0:v", "-map", "1:a", "-c:v", "copy", tmp_path / f"{name}.mkv")
+        expected = 1 - 0.04 - float(first) + float(second)
+        assert lateness(tmp_path / f"{name}.mkv") == pytest.approx(expected, abs=0.021)
+
+
+def test_a_changing_rate_becomes_25_frames_at_the_right_times(tmp_path):
+    video = write(tmp_path / "v.mp4", ramp(24), crf=4)
+    chosen = "select='lt(n,8)+not(mod(n,3))'"
+    ffmpeg("-i", video, "-vf", chosen, "-fps_mode", "vfr", "-crf", "4", tmp_path / "changing.mp4")
+    levels = [round((int(frame[16, 40].mean()) - 20) / 8) for frame in read_frames(tmp_path / "changing.mp4", fps=25)]
+    assert levels == [*range(8), 7, *(9 + 3 * (k // 3) for k in range(len(levels) - 9))]
