@@ -65,10 +65,10 @@ class NerfConfig(TaskConfig, InferSettings):
     """BlendPlane-NeRF, or GeneFace's own MLPs (very slow; upsample 1)."""
     upsample: Literal[1, 2, 4] = 4
     """Pixels per ray along each side: quality against speed. About 128 to 256 rays across the picture are good."""
-    n_rays: Count = 4096
+    n_rays: Count = 2304
     """Rays per frame and update; a square patch of them."""
-    n_frames: Count = 1
-    """Frames per update."""
+    n_frames: Count = 3
+    """Frames per update; many small patches teach the mouth faster than few large ones."""
     in_rect_percent: Fraction = 0.7
     """Share of the patches that are centred on the face; the others lie anywhere."""
     n_samples_per_ray: Count = 16

@@ -128,17 +128,17 @@ def main() -> None:
         f"{given.threads} thread(s), {fast_dtype('cpu')}, CPU seconds; GeneFace's NeRF extrapolated from {CHUNK} rays"
     )
     print(
-        f"{'picture':>8} {'rays':>5} {'samples':>8} {'torso':>6} {'rays hit':>9} {'ms/frame':>9} {'against GeneFace':>17}"
+        f"{'picture':>8} {'rays':>5} {'samples':>8} {'torso':>6} {'hit':>6} {'ms/frame':>9} {'GeneFace / this':>17}"
     )
     for size, seconds in base.items():
-        print(f"{size:>8} {'x1':>5} {'64+128':>8} {'no':>6} {'100 %':>9} {1000 * seconds:>9.0f} {1:>17}")
+        print(f"{size:>8} {'x1':>5} {'64+128':>8} {'no':>6} {'100 %':>6} {1000 * seconds:>9.0f} {1:>17}")
     for row in ROWS:
         seconds, covered = measure(row, given.frames if row.upsample > 1 else 2, given.compile)
         ratio = base[row.size] / seconds
         torso = "yes" if row.torso else "no"
         samples = f"{row.samples}+{row.fine}"
         print(
-            f"{row.size:>8} {f'x{row.upsample}':>5} {samples:>8} {torso:>6} {f'{100 * covered:.0f} %':>9} "
+            f"{row.size:>8} {f'x{row.upsample}':>5} {samples:>8} {torso:>6} {f'{100 * covered:.0f} %':>6} "
             f"{1000 * seconds:>9.1f} {ratio:>17.0f}"
         )
 
