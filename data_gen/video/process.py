@@ -19,7 +19,7 @@ from typing import Any, get_args
 import numpy as np
 
 from data_gen.video.dataset import PICTURES, DatasetWriter, VideoDataset, VideoMeta
-from data_gen.video.stages import Tick, Workshop
+from data_gen.video.stages import Tick, Workshop, native_noise_muted
 from utils.errors import ConfigError, nearest
 from utils.ffmpeg import existing_file
 from utils.files import load_arrays, save_arrays, sha256
@@ -158,7 +158,7 @@ class _Stages:
         job = self.job
 
         def work(folder: Path, tick: Tick) -> dict[str, Any]:
-            with make_detector(job.landmarks) as detector:  # type: ignore[arg-type]
+            with native_noise_muted(), make_detector(job.landmarks) as detector:  # type: ignore[arg-type]
                 part = {"start_s": job.start_s, "duration_s": job.duration_s}
                 return convert(job.video, folder, tick, size=job.size, detector=detector, **part)  # type: ignore[arg-type]
 
@@ -190,7 +190,7 @@ class _Stages:
 
         def work(folder: Path, tick: Tick) -> dict[str, Any]:
             frames = self._array("convert", "frames")
-            with make_detector(job.landmarks) as detector:  # type: ignore[arg-type]
+            with native_noise_muted(), make_detector(job.landmarks) as detector:  # type: ignore[arg-type]
                 track = track_landmarks(
                     frames,
                     detector,

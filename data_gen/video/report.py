@@ -66,7 +66,7 @@ def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
         _check(
             "cuts",
             f"{len(cuts)}" + (f" at {times} s" if cuts else "") + f"; longest shot {longest:.1f} s",
-            longest >= 2.5,
+            longest >= 2.5 or not cuts,
             "Shots this short leave little room for windows; use footage with fewer cuts.",
         ),
     ]

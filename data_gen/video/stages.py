@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 import uuid
 from collections import deque
@@ -56,7 +57,7 @@ class Workshop:
 
     folder: Path
     redo: tuple[str, ...] = ()
-    console: Console = field(default_factory=lambda: Console(stderr=True))
+    console: Console = field(default_factory=lambda: _own_console())
     done: dict[str, Done] = field(default_factory=dict)
 
     def run(self, name: str, work: Work, *, version: int, needs: tuple[str, ...] = (), **settings: Any) -> Done:
@@ -131,6 +132,30 @@ class Workshop:
             yield tick
             total = progress.tasks[0].total or 1
             progress.update(task, completed=total, total=total)
+
+
+def _own_console() -> Console:
+    """Return a console on standard error that goes on showing while `native_noise_muted`."""
+    try:
+        return Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8"))
+    except (OSError, ValueError, AttributeError):
+        return Console(stderr=True)
+
+
+@contextlib.contextmanager
+def native_noise_muted() -> Iterator[None]:
+    """Drop what native libraries write to standard error (MediaPipe's warnings); exceptions pass as ever."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
 
 
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
