@@ -25,8 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Find the command's module, parse its flags, and run it."""
     given = sys.argv[1:] if arguments is None else arguments
     if not given or given[0] in ("-h", "--help"):
-        print(__doc__)
-        print("\ncommands:")
+        print("usage: data_gen/run.py COMMAND ...\n")
+        print(f"{__doc__}\n\ncommands:")
         for name, (_, what) in COMMANDS.items():
             print(f"  {name:<8} {what}")
         print("\n`python data_gen/run.py COMMAND --help` tells a command's flags.")
