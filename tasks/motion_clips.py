@@ -5,6 +5,7 @@ Everything is a gather on the batch's device: no loop over clips, no value sent 
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -52,8 +53,7 @@ def sample_clips(batch: MotionBatch, count: int, *, landmarks: Tensor | None = N
     starts = (batch.mask.sum(dim=1) - CLIP_FRAMES + 1).clamp(min=1)
     window = torch.randint(size, (count,), device=device)
     start = _uniform(starts[window])
-    chances = torch.tensor(KIND_CHANCES, device=device)
-    kind = torch.full_like(window, IN_STEP) if in_step else torch.multinomial(chances, count, replacement=True)
+    kind = torch.full_like(window, IN_STEP) if in_step else _kinds(count, device)
 
     room = starts[window]
     other_time = (start + CLIP_FRAMES + _uniform((room - 2 * CLIP_FRAMES - 1).clamp(min=1)) + 1) % room
@@ -79,6 +79,15 @@ def sample_clips(batch: MotionBatch, count: int, *, landmarks: Tensor | None = N
         batch.audio[audio_window[:, None], rows], landmarks[window[:, None], frames][:, :, MOUTH],
         label, kind, window, start, audio_window, audio_start,
     )  # fmt: skip
+
+
+def _kinds(count: int, device: torch.device) -> Tensor:
+    """Draw kinds of pairs by KIND_CHANCES, without the wait for the device that `torch.multinomial` has."""
+    drawn = torch.rand(count, device=device)
+    kind = torch.zeros(count, dtype=torch.long, device=device)
+    for edge in itertools.accumulate(KIND_CHANCES[:-1]):
+        kind += drawn >= edge
+    return kind
 
 
 def _uniform(below: Tensor) -> Tensor:

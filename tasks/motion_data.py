@@ -191,5 +191,7 @@ def lip_metrics(imagined: Tensor, batch: MotionBatch) -> dict[str, Tensor]:
 
 def _centred(values: Tensor, mask: Tensor, same: Tensor) -> Tensor:
     """Take every speaker's own mean off (B, T) values."""
-    mean = same @ (values * mask).sum(dim=1) / (same @ mask.sum(dim=1)).clamp(min=1)
+    # sums, not matrix products: autocast would round those to bfloat16
+    total, count = ((same * x.sum(dim=1)).sum(dim=1) for x in (values * mask, mask))
+    mean = total / count.clamp(min=1)
     return (values - mean[:, None]) * mask

@@ -14,6 +14,9 @@ from utils.errors import ConfigError, DataError
 
 WINDOW = 500
 """Frames imagined at a time (20 s)."""
+EDGE = 24
+"""Frames by which the first and last feature row are drawn out: else a sound that is cut off ends in a twitch."""
+
 
 def prior_noise(batch: int, latent: int, frames: int, temperature: float, seed: int) -> Tensor:
     """Draw prior noise (B, latent, ceil(frames / 4)) on the CPU: the same for a seed on every machine."""
@@ -49,7 +52,8 @@ def imagine(
         raise DataError("The sound is shorter than one video frame (0.04 s).")
     was_training = model.training
     model.eval()
-    noise = prior_noise(1, model.latent, frames, temperature, seed)
+    noise = prior_noise(1, model.latent, frames + 2 * EDGE, temperature, seed)
+    audio, pitch_hz = _drawn_out(audio), None if pitch_hz is None else _drawn_out(pitch_hz)
 
     def make(start: int, stop: int) -> Tensor:
         heard = audio[2 * start : 2 * stop].to(device)[None]
@@ -59,9 +63,16 @@ def imagine(
         return model.sample(heard, mask, some, sung)[0]
 
     margin = -(-model.reach // STRIDE) * STRIDE  # the network sees no further, so the seams are exact
-    out = in_windows(frames, margin, make)
+    out = in_windows(frames + 2 * EDGE, margin, make)[EDGE : EDGE + frames]
     model.train(was_training)
     return out
+
+
+def _drawn_out(rows: Tensor) -> Tensor:
+    """Repeat the first and the last of some 50 Hz rows for EDGE frames."""
+    times = [2 * EDGE, *[1] * (rows.dim() - 1)]
+    whole = rows[: len(rows) // 2 * 2]
+    return torch.cat([whole[:1].repeat(times), whole, whole[-1:].repeat(times)])
 
 
 def read_speech(source: str, feature: str, frames: int | None = None) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from modules.lm3d_vae import SpeechToLandmarks
 from tasks.lm3d_vae_sync import Lm3dVaeSyncConfig, Lm3dVaeSyncTask, continuity, mse, warm_up_and_decay
 from tasks.motion_clips import IN_STEP, NEAR_MISS, OTHER_SPEAKER, OTHER_TIME, auc, sample_clips
 from tasks.motion_data import AugmentConfig, augment, lip_metrics
-from tasks.motion_infer import imagine, in_windows, prior_noise, read_landmarks, write_landmarks
+from tasks.motion_infer import EDGE, imagine, in_windows, prior_noise, read_landmarks, write_landmarks
 from tasks.postnet import PostnetConfig, PostnetTask
 from tasks.syncnet import SyncNetConfig, SyncNetTask
 from utils.errors import ConfigError, DataError
@@ -86,10 +86,12 @@ def test_a_long_sound_is_imagined_without_seams():
     frames = 1210
     audio = torch.randn(2 * frames, 6)
     out = imagine(model, audio, None, seed=3, temperature=1.0)
+    total = frames + 2 * EDGE
+    drawn_out = torch.cat([audio[:1].repeat(2 * EDGE, 1), audio, audio[-1:].repeat(2 * EDGE, 1)])
     with torch.no_grad():
         whole = model.sample(
-            audio[None], torch.ones(1, frames, dtype=torch.bool), prior_noise(1, model.latent, frames, 1.0, 3)
-        )[0]
+            drawn_out[None], torch.ones(1, total, dtype=torch.bool), prior_noise(1, model.latent, total, 1.0, 3)
+        )[0, EDGE : EDGE + frames]
     assert out.shape == (frames, 68, 3)
     assert torch.allclose(out, whole, atol=1e-4)
     assert torch.equal(out, imagine(model, audio, None, seed=3, temperature=1.0))
