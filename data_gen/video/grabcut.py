@@ -66,7 +66,8 @@ def _seeds(points: Floats) -> Bytes:
     seeds[shoulders & (np.abs(xx - centre_x) < (0.6 + 2.6 * slope**1.5) * half)] = cv2.GC_PR_FGD
     aside = np.abs(xx - centre_x) / half
     line = chin + (0.3 + 0.12 * np.maximum(aside - 0.7, 0)) * face
-    seeds[(aside < 2.6) & (yy > np.minimum(line, _SIDE - 8))] = cv2.GC_FGD
+    line = np.where(aside < 2.2, np.minimum(line, _SIDE - 8), line)
+    seeds[(aside < 2.6) & (yy > line)] = cv2.GC_FGD
     forehead = points[17:27] - [0, 0.25 * face]
     hull = cv2.convexHull(np.concatenate([jaw * 0.94 + points.mean(0) * 0.06, forehead]).astype(np.float32))
     cv2.fillConvexPoly(seeds, hull.round().astype(np.int32), int(cv2.GC_FGD))
@@ -89,7 +90,7 @@ def _split(person: Bytes, points: Floats) -> tuple[Bytes, Bytes]:
     face = float(points[8, 1] - points[17:27, 1].min())
     yy, xx = np.mgrid[0:_SIDE, 0:_SIDE] + 0.5
     order = np.argsort(jaw[:, 0])
-    line = np.interp(xx[0], jaw[order, 0], jaw[order, 1], left=jaw[5, 1], right=jaw[11, 1])
+    line = np.interp(xx[0], jaw[order, 0], jaw[order, 1], left=jaw[4, 1], right=jaw[12, 1])
     head = person.astype(bool) & (yy < line[None])
     below = person.astype(bool) & ~head
     half = float(jaw[12, 0] - jaw[4, 0]) / 2

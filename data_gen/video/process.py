@@ -260,7 +260,7 @@ class _Stages:
             cuts = self._said("cuts")["cuts"]
             return parse_frames(self._array("convert", "frames"), points, parser, folder, tick, cuts)
 
-        self.work("parsing", work, version=2, needs=("convert", "cuts", "landmarks"), source=source)
+        self.work("parsing", work, version=3, needs=("convert", "cuts", "landmarks"), source=source)
 
     def _plate(self) -> None:
         from data_gen.video.plate import paint_plates
