@@ -7,7 +7,7 @@ matrix product, whatever the code says.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -52,9 +52,13 @@ class Marched(NamedTuple):
 
 
 class HeadFrame(NamedTuple):
-    """The head of one frame: table of plane rows, log-density grid (R^3,), per-frame bias of the MLP."""
+    """The head of one frame: tables of plane rows, log-density grid (R^3,), bias of the MLP.
+
+    `table` holds the static rows and, when `dynamic` is None, the blended ones after them.
+    """
 
     table: Tensor
+    dynamic: Tensor | None
     log_density: Tensor
     bias: Tensor
 
@@ -79,22 +83,6 @@ def head_taps(
     rows, weights = plane_taps(torch.cat([outer, inner], dim=1), (plane_size, dynamic_size))
     weights[:, 12:] *= border_fade(inner)
     return rows, weights
-
-
-class _Blend(torch.autograd.Function):
-    """Sum K bases (K, ...) with weights (K,); written out because rank one is slow as a matrix product."""
-
-    @staticmethod
-    def forward(ctx: Any, weights: Tensor, bases: Tensor) -> Tensor:
-        ctx.save_for_backward(weights, bases)
-        return (weights[None] @ bases.flatten(1))[0].view(bases.shape[1:])
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
-        weights, bases = ctx.saved_tensors
-        flat = gradients[0].reshape(-1)
-        spread = weights[:, None] * flat
-        return bases.flatten(1) @ flat, spread.view_as(bases)
 
 
 class BlendPlaneHead(nn.Module):
@@ -178,20 +166,30 @@ class BlendPlaneHead(nn.Module):
             self._cast[key] = tensor.detach().to(dtype)
         return self._cast[key]
 
+    def frames(self, code: FrameCode) -> list[HeadFrame]:
+        """Blend the planes and the grid of a batch of frames, in one product each, for training."""
+        if self.bases_count == 0:
+            return [self.frame(code, index) for index in range(len(code.code))]
+        tables = (code.weights @ self.bases.flatten(1)).view(len(code.code), -1, self.planes.shape[1])
+        grids = self.grid + code.weights @ self.grid_bases
+        shifts = self.shift(code.code)
+        parts = zip(tables.unbind(), grids.unbind(), shifts.unbind(), strict=True)
+        return [HeadFrame(self.planes, table, grid, shift) for table, grid, shift in parts]
+
     def frame(self, code: FrameCode, index: int, dtype: torch.dtype = torch.float32) -> HeadFrame:
-        """Blend the planes and the grid of one frame of a batch of codes."""
+        """Blend one frame of a batch of codes for rendering; the next call writes over its table."""
         planes, grid = self._as("planes", dtype), self.grid
         if self.bases_count == 0:
-            return HeadFrame(planes, grid, torch.zeros_like(self.first.bias))
-        weights = code.weights[index]
-        bases = self._as("bases", dtype)
-        if not torch.is_inference_mode_enabled():
-            table = torch.cat([planes, _Blend.apply(weights, bases)])
-        else:  # the static rows are copied once, the others written over for every frame
-            table = self._as("table", dtype)
-            torch.mm(weights.to(dtype)[None], bases.flatten(1), out=table[len(planes) :].view(1, -1))
-        grid = grid + _Blend.apply(weights.to(dtype), self._as("grid_bases", dtype)).to(grid.dtype)
-        return HeadFrame(table, grid, self.shift(code.code[index]))
+            return HeadFrame(planes, None, grid, torch.zeros_like(self.first.bias))
+        weights = code.weights[index].to(dtype)[None]
+        table = self._as("table", dtype)
+        blended = table[len(planes) :].view(1, -1)
+        if table.is_inference():
+            torch.mm(weights, self._as("bases", dtype).flatten(1), out=blended)
+        else:
+            blended.copy_(weights @ self._as("bases", dtype).flatten(1))
+        grid = grid + (weights @ self._as("grid_bases", dtype))[0].to(grid.dtype)
+        return HeadFrame(table, None, grid, self.shift(code.code[index]))
 
     def field(self, frame: HeadFrame, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return density (N,) per head unit and features (N, C) at points (N, 3) of the head frame."""
@@ -200,7 +198,12 @@ class BlendPlaneHead(nn.Module):
         else:
             place = 2 * (points - self.box[0]) / (self.box[1] - self.box[0]) - 1
             rows, weights = plane_taps(place, (self.plane_size,))
-        read = read_table(frame.table, rows, weights)
+        if frame.dynamic is None:
+            read = read_table(frame.table, rows, weights)
+        else:
+            first = len(frame.table)
+            read = read_table(frame.table, rows[:, :12].contiguous(), weights[:, :12].contiguous())
+            read = read + read_table(frame.dynamic, rows[:, 12:] - first, weights[:, 12:].contiguous())
         dtype = read.dtype
         bias = (self.first.bias + frame.bias).to(dtype)
         hidden = F.linear(read, self._as("first.weight", dtype), bias).relu_()

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from modules.renderer.decoder import ConvDecoder, PlainDecoder
-from modules.renderer.field import BlendPlaneHead, Marched
-from modules.renderer.landmark_code import POINT_GROUPS, FrameCode, add_noise, landmark_maps
+from modules.renderer.field import BlendPlaneHead, HeadFrame, Marched
+from modules.renderer.landmark_code import POINT_GROUPS, add_noise, landmark_maps
 from modules.renderer.scene import Scene
 from modules.renderer.torso import TorsoPlane
-from modules.renderer.vanilla import VanillaHead
+from modules.renderer.vanilla import VanillaFrame, VanillaHead
 
 
 class FeatureMap(NamedTuple):
@@ -84,9 +84,11 @@ class Renderer(nn.Module):
         middle = normal[:, landmarks.shape[1] // 2] * self.scene.landmarks_std + self.scene.landmarks_mean
         frozen = not any(parameter.requires_grad for parameter in self.head.parameters())
         maps, marches, coarse = [], [], []
-        for index in range(len(uv)):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            frames = self.head.frames(code)
+        for index, frame in enumerate(frames):
             with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-                features, march, bins = self._cast_rays(code, index, world_from_camera[index], uv[index], jitter)
+                features, march, bins = self._cast_rays(frame, world_from_camera[index], uv[index], jitter)
             maps.append(features)
             marches.append(march)
             coarse.append(bins)
@@ -97,11 +99,11 @@ class Renderer(nn.Module):
         return Patch(colour, alpha, low, head, torch.cat(coarse), marches, code.weights)
 
     def _cast_rays(
-        self, code: FrameCode, index: int, camera: Tensor, uv: Tensor, jitter: bool
+        self, frame: HeadFrame | VanillaFrame, camera: Tensor, uv: Tensor, jitter: bool
     ) -> tuple[FeatureMap, Marched, Tensor]:
         height, width = uv.shape[:2]
         rays, inside = self.scene.rays(uv.reshape(-1, 2), camera)
-        march = self.head.march(self.head.frame(code, index), rays, jitter)  # type: ignore[arg-type]
+        march = self.head.march(frame, rays, jitter)  # type: ignore[arg-type]
         whole = march.features.new_zeros(height * width, self.head.feature_dim + 1)
         summed = torch.cat([march.features, march.alpha[:, None]], dim=1)
         image = whole.index_copy(0, inside[march.hits], summed).view(1, height, width, -1).permute(0, 3, 1, 2)

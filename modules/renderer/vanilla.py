@@ -105,6 +105,10 @@ class VanillaHead(nn.Module):
         codes = self.lm_encoder(landmarks.flatten(2).flatten(0, 1)[:, None]).view(count, window, -1)
         return FrameCode(self.lmatt_encoder(codes), codes.new_zeros(count, 0))
 
+    def frames(self, code: FrameCode) -> list[VanillaFrame]:
+        """Pick the codes of all frames of a batch."""
+        return [VanillaFrame(one) for one in code.code.unbind()]
+
     def frame(self, code: FrameCode, index: int, dtype: torch.dtype = torch.float32) -> VanillaFrame:
         """Pick the code of one frame of a batch."""
         return VanillaFrame(code.code[index])
