@@ -276,7 +276,7 @@ class PostnetTask(Task):
         if self.cfg.weights.adv:
             found["adv"] = (1 - self.disc_model(refined[batch.mask])).square().mean()
         if "syncnet" in self.frozen:
-            found["sync"] = sync_of(self.frozen["syncnet"], batch, refined, 10_000)
+            found["sync"] = sync_of(self.frozen["syncnet"], batch, refined, 512 * len(batch.mask))
         self.weigh(found, "val")
         before = {f"val/{name}_before": value for name, value in lip_metrics(raw, batch).items()}
         self.note({**before, **{f"val/{name}": value for name, value in lip_metrics(refined, batch).items()}})

@@ -19,6 +19,8 @@ from utils.config import Config, Count, Fraction, Weight
 
 SECOND = 25 - 4
 """Clips whose frames lie within one second."""
+VAL_CLIPS = 512
+"""Pairs compared per validation window."""
 RADIUS = 15
 """Offsets tried either way, in frames."""
 
@@ -95,7 +97,7 @@ class SyncNetTask(Task):
             if self.cfg.mouth_noise:
                 noise = self.cfg.mouth_noise * torch.randn_like(batch.landmarks)
                 batch = batch._replace(landmarks=batch.landmarks + noise)
-        clips = sample_clips(batch, self.cfg.sync_clips if self.training else 20_000)
+        clips = sample_clips(batch, self.cfg.sync_clips if self.training else VAL_CLIPS * len(batch.mask))
         heard, seen = self._embed(clips)
         found = {"sync": sync_loss(heard, seen, clips.label)}
         if self.cfg.weights.offset:
@@ -126,7 +128,7 @@ class SyncNetTask(Task):
 
     def metrics(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Tell right from wrong pairs (auc), and find the offset of one-second windows among +-15 frames."""
-        clips = sample_clips(batch, 20_000)
+        clips = sample_clips(batch, VAL_CLIPS * len(batch.mask))
         heard, seen = self._embed(clips)
         found = {"auc": auc((heard * seen).sum(dim=1), clips.label)}
         hits = [second_hits(self.model, batch, i) for i in range(len(batch.mask)) if masked_rows(batch, i) >= 60]
