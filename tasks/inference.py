@@ -195,7 +195,8 @@ def head_motion(video: VideoDataset, frames: int, settings: InferSettings) -> tu
     steps = loop_indices(frames, stop - start)
     poses = path[steps]
     if settings.infer_c2w_name:
-        poses = read_poses(settings.infer_c2w_name)[loop_indices(frames, len(read_poses(settings.infer_c2w_name)))]
+        given = read_poses(settings.infer_c2w_name)
+        poses = given[loop_indices(frames, len(given))]
     return start + steps, np.ascontiguousarray(poses, dtype=np.float32)
 
 
