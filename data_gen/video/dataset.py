@@ -7,6 +7,7 @@ and memory-mapped `.npy` pictures. Opening one reads a few kilobytes; frames com
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 import types
@@ -195,7 +196,7 @@ class VideoDataset:
             split, (0, self.meta.frames)
         )
         edges = sorted({low, high, *(cut for cut in self.meta.cuts if low < cut < high)})
-        return [(start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True) if stop > start]
+        return [(start, stop) for start, stop in itertools.pairwise(edges) if stop > start]
 
     def frame_ids(self, split: Split = "all") -> NDArray[np.int64]:
         """Return the frame numbers of a split, ascending."""
