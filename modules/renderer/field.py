@@ -178,9 +178,9 @@ class BlendPlaneHead(nn.Module):
 
     def frame(self, code: FrameCode, index: int, dtype: torch.dtype = torch.float32) -> HeadFrame:
         """Blend one frame of a batch of codes for rendering; the next call writes over its table."""
-        planes, grid = self._as("planes", dtype), self.grid
+        planes = self._as("planes", dtype)
         if self.bases_count == 0:
-            return HeadFrame(planes, None, grid, torch.zeros_like(self.first.bias))
+            return HeadFrame(planes, None, self.grid, torch.zeros_like(self.first.bias))
         weights = code.weights[index].to(dtype)[None]
         table = self._as("table", dtype)
         blended = table[len(planes) :].view(1, -1)
@@ -188,7 +188,7 @@ class BlendPlaneHead(nn.Module):
             torch.mm(weights, self._as("bases", dtype).flatten(1), out=blended)
         else:
             blended.copy_(weights @ self._as("bases", dtype).flatten(1))
-        grid = grid + (weights @ self._as("grid_bases", dtype))[0].to(grid.dtype)
+        grid = self.grid + (weights @ self._as("grid_bases", dtype))[0].to(self.grid.dtype)
         return HeadFrame(table, None, grid, self.shift(code.code[index]))
 
     def field(self, frame: HeadFrame, points: Tensor) -> tuple[Tensor, Tensor]:

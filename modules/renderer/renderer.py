@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -85,7 +86,7 @@ class Renderer(nn.Module):
         frozen = not any(parameter.requires_grad for parameter in self.head.parameters())
         maps, marches, coarse = [], [], []
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            frames = self.head.frames(code)
+            frames: Sequence[HeadFrame | VanillaFrame] = self.head.frames(code)
         for index, frame in enumerate(frames):
             with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
                 features, march, bins = self._cast_rays(frame, world_from_camera[index], uv[index], jitter)
