@@ -7,9 +7,7 @@ they are rendered. What grows with the length of the speech is one (T, 68, 3) ar
 from __future__ import annotations
 
 import logging
-import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +20,7 @@ from data_gen.video.dataset import VideoDataset, open_video
 from tasks.landmark_post import Floats, Ints, Person, PostSettings, post_process
 from utils.config import Count, Positive, Weight
 from utils.errors import ConfigError, DataError
+from utils.progress import Progress
 
 if TYPE_CHECKING:
     from tasks.task import Task
@@ -251,47 +250,6 @@ def write_frames(
     if not Path(out).is_file():
         raise DataError(f"{out} was not written.")
     return Path(out)
-
-
-class Progress:
-    """Show how far a loop is and how long it will take: a bar on a terminal, a line every ten seconds elsewhere."""
-
-    def __init__(self, title: str, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        self.title, self.total, self.done = title, total, 0
-        console = Console(stderr=True)
-        self._bar = None
-        if console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-            self._bar = Bar(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console)
-        self._began = self._said = time.monotonic()
-
-    def __enter__(self) -> Self:
-        if self._bar is not None:
-            self._bar.start()
-            self._task = self._bar.add_task(self.title, total=self.total)
-        return self
-
-    def step(self, count: int = 1) -> None:
-        """Note that `count` more are done."""
-        self.done += count
-        if self._bar is not None:
-            self._bar.advance(self._task, count)
-            return
-        now = time.monotonic()
-        if now - self._said >= 10:
-            self._said = now
-            left = (now - self._began) / self.done * (self.total - self.done)
-            print(f"{self.title}: {self.done} of {self.total}, {left:.0f} s left", file=sys.stderr, flush=True)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
 
 def seed_everything(seed: int) -> None:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.inference import MARGIN, Progress, seed_everything
+from tasks.inference import MARGIN, seed_everything
 from tasks.landmark_post import Floats, Ints, Person, post_process
 from utils.landmarks import MOUTH, from_offsets, lip_gap, mouth_opening, to_offsets
+from utils.progress import Progress
 
 if TYPE_CHECKING:
     from tasks.talking_head import TalkingHead

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def duration(seconds: float) -> str:
@@ -24,9 +27,20 @@ class Progress:
         start: Steps done earlier, for work that goes on.
         every_s: Seconds between two lines where there is no terminal.
         show: False keeps quiet, for all but one of several processes.
+        console: Where to show it; standard error when None.
     """
 
-    def __init__(self, title: str, total: int, *, start: int = 0, every_s: float = 15.0, show: bool = True) -> None:
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        *,
+        start: int = 0,
+        every_s: float = 15.0,
+        show: bool = True,
+        console: Console | None = None,
+    ) -> None:
+        self.console = console
         self.title, self.total, self.start, self.done = title, total, start, start
         self.every_s, self.show = every_s, show
         self._bar: Any = None
@@ -37,7 +51,7 @@ class Progress:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        console = Console(stderr=True)
+        console = self.console or Console(stderr=True)
         if self.show and console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
@@ -66,18 +80,18 @@ class Progress:
         self.done = done
         self._said = now = time.monotonic()
         if self._bar is not None:
-            self._bar.update(self._row, completed=done, more=more)
+            self._bar.update(self._row, completed=done, total=self.total, more=more)
         elif self.show:
             left = (now - self._began) / max(1, done - self.start) * (self.total - done)
             words = "  ".join(
                 part for part in (f"{self.title} {done}/{self.total}", more, f"{duration(left)} left") if part
             )
-            print(words, file=sys.stderr, flush=True)
+            print(words, file=self.console.file if self.console else sys.stderr, flush=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.update(self._row, completed=self.done)
+            self._bar.update(self._row, completed=self.done, total=self.total)
             self._bar.stop()
             self._bar = None

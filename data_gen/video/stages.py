@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from utils.errors import DataError
 from utils.files import fingerprint, read_json, remove, write_aside, write_json
+from utils.progress import Progress
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -115,23 +115,17 @@ class Workshop:
 
     @contextlib.contextmanager
     def _progress(self, name: str) -> Iterator[Tick]:
-        columns = (
-            TextColumn("{task.description:<12}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self.console) as progress:
-            task = progress.add_task(name, total=None)
+        with Progress(f"{name:<12}", 1, console=self.console) as bar:
 
             def tick(steps: int, total: int) -> None:
-                progress.update(task, completed=steps, total=total)
+                bar.total, bar.done = total, steps
+                if bar.due():
+                    bar.at(steps)
 
             yield tick
-            total = progress.tasks[0].total or 1
-            progress.update(task, completed=total, total=total)
+            bar.done = bar.total
+        if not self.console.is_terminal:
+            print(f"{name:<12} done", file=self.console.file, flush=True)
 
 
 def _own_console() -> Console:
