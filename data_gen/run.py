@@ -15,7 +15,7 @@ from utils.errors import ConfigError, nearest, run_command  # noqa: E402
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "video": ("data_gen.video.run", "turn a video of a talking person into a dataset"),
-    "demo": ("data_gen.demo.run", "make a video of a presenter who does not exist"),
+    "demo": ("data_gen.demo.run", "make a video of a made presenter, from a public-domain portrait"),
     "clips": ("data_gen.clips.run", "make a corpus of many speakers' clips"),
 }
 """Name -> module with `add_arguments(parser)` and `main(args)`, and what it does."""
