@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Iterable
 
@@ -30,7 +31,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def run_command(main: Callable[[], int | None]) -> None:
-    """Run a command's `main` and exit: 2 on `UserError`, 130 on Ctrl-C, its own code otherwise."""
+    """Run a command's `main` and exit: 2 on `UserError`, 130 on Ctrl-C, its own code otherwise.
+
+    OpenMP's threads are told to sleep while they wait for each other, which must be said before torch is imported: when
+    another job wants the processor, threads that spin made an update of training seven times as long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = main() or 0
     except UserError as error:
