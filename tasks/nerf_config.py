@@ -38,7 +38,7 @@ class NerfWeights(Config):
     """The coarse grid must cover what the field finds."""
     empty: Weight = 0.1
     """The coarse grid is empty outside the mask, so that rays can be skipped, and holds something inside."""
-    distortion: Weight = 0.002
+    distortion: Weight = 0.02
     """One thin surface per ray."""
     entropy: Weight = 0.001
     """Alpha near 0 or 1."""
@@ -71,11 +71,11 @@ class NerfConfig(TaskConfig, InferSettings):
     """Frames per update; many small patches teach the mouth faster than few large ones."""
     in_rect_percent: Fraction = 0.7
     """Share of the patches that are centred on the face; the others lie anywhere."""
-    n_samples_per_ray: Count = 16
+    n_samples_per_ray: Count = 32
     """Steps of a ray through the coarse grid (vanilla: through the coarse network)."""
     n_samples_per_ray_fine: Annotated[int, Field(ge=0)] = 8
     """Evaluations of the field on a ray, placed where the coarse steps found something."""
-    box_depth: tuple[float, float] = (-2.2, 1.0)
+    box_depth: tuple[float, float] = (-1.8, 0.9)
     """Far and near end of the scene's box along z, in eye distances; its sides follow from the head masks."""
     smo_win_size: Annotated[int, Field(ge=1, le=25)] = 5
     """Frames of landmarks that a picture sees."""

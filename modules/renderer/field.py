@@ -104,7 +104,7 @@ class BlendPlaneHead(nn.Module):
     """
 
     feature_dim = 16
-    density_scale = 8.0
+    density_scale = 50.0
 
     def __init__(
         self,
@@ -208,7 +208,7 @@ class BlendPlaneHead(nn.Module):
         bias = (self.first.bias + frame.bias).to(dtype)
         hidden = F.linear(read, self._as("first.weight", dtype), bias).relu_()
         out = F.linear(hidden, self._as("last.weight", dtype), self._as("last.bias", dtype)).float()
-        density = F.softplus(out[:, 0] - 3) * self.density_scale
+        density = F.softplus(out[:, 0] - 5) * self.density_scale
         return density, torch.cat([torch.sigmoid(out[:, 1:4]), out[:, 4:]], dim=1)
 
     def march(self, frame: HeadFrame, rays: Rays, jitter: bool) -> Marched:
