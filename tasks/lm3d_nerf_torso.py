@@ -59,6 +59,8 @@ class Lm3dNerfTorsoTask(NerfTask):
             ConfigError: The head has another shape than this recipe says.
         """
         super().prepare()
+        if self.source or self.updates:  # it comes from a checkpoint, which holds the head
+            return
         folder = self.cfg.head_model_dir or f"checkpoints/{self.cfg.video_id}/lm3d_nerf"
         head = load_task(folder, self.cfg.head_ckpt_steps)
         if not isinstance(head, NerfTask) or isinstance(head, Lm3dNerfTorsoTask):

@@ -54,6 +54,8 @@ def test_two_updates_of_head_and_torso_end_in_a_checkpoint_that_renders_alone(vi
     alone = np.stack(list(other_place.render(landmarks, cameras, np.arange(3))))
     assert alone.shape == (3, 64, 64, 3)
     assert np.array_equal(alone, pictures(kept))
+    kept.prepare()
+    assert np.array_equal(alone, pictures(kept)), "what --validate does first must not bring the untuned decoder back"
     saved = torch.load(tmp_path / "torso" / "last.ckpt", weights_only=True)["vizeme"]["frozen"]["head"]
     assert set(saved) == {"path", "updates", "sha256"}
     assert list((tmp_path / "head").rglob("events.*"))
