@@ -75,6 +75,18 @@ class Lm3dNerfTorsoTask(NerfTask):
         missing = self.model.load_state_dict(state, strict=False).missing_keys
         assert all(name.startswith("torso.") for name in missing), missing
         self.frozen_sources["head"] = dict(head.source)
+        self._paint_mean()
+
+    def _paint_mean(self) -> None:
+        """Start the torso from the mean of a few frames, so that training is left with what moves."""
+        ids = self.footage.video.frame_ids("train")
+        ids = ids[:: max(1, len(ids) // 32)]
+        picture, mask = (
+            np.mean([self.footage.picture(name, int(i)) for i in ids], axis=0, dtype=np.float32) / 255
+            for name in ("torso_frames", "torso_mask")
+        )
+        assert self.model.torso is not None
+        self.model.torso.begin_with(torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(mask)[None])
 
     def train(self, mode: bool = True) -> Lm3dNerfTorsoTask:
         super().train(mode)

@@ -136,6 +136,7 @@ class BlendPlaneHead(nn.Module):
         self.grid_bases = nn.Parameter(torch.zeros(bases, grid_size**3))
         self.first = nn.Linear(channels, hidden)
         self.shift = nn.Linear(cond_dim, hidden, bias=False)
+        nn.init.zeros_(self.shift.weight)
         self.last = nn.Linear(hidden, 1 + self.feature_dim)
         self.taps: Callable[..., tuple[Tensor, Tensor]] = head_taps
         self.march_coarse: Callable[..., Tensor] = coarse_weights

@@ -75,7 +75,7 @@ class LandmarkCode(nn.Module):
         # Torch's own start shrinks the differences between frames to a tenth; then the mouth learns to move last.
         for layer in (*self.frame, self.blend):
             if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=(1.4 if layer is not self.blend else 0.7) / layer.in_features**0.5)
+                nn.init.normal_(layer.weight, std=(1.4 if layer is not self.blend else 0.35) / layer.in_features**0.5)
                 nn.init.zeros_(layer.bias)
 
     def forward(self, landmarks: Tensor) -> FrameCode:

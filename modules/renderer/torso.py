@@ -35,6 +35,14 @@ class TorsoPlane(nn.Module):
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
 
+    @torch.no_grad()
+    def begin_with(self, picture: Tensor, mask: Tensor) -> None:
+        """Start from a mean picture (3, H, W) of the torso and its mean mask (1, H, W), both in [0, 1]."""
+        known = torch.cat([picture, mask])[None]
+        known = F.interpolate(known, self.plane.shape[-2:], mode="bilinear", antialias=True)
+        start = torch.logit(known.clamp(0.02, 0.98)) / 4
+        self.plane[:, :3], self.plane[:, -1:] = start[:, :3], start[:, 3:]
+
     def warp(self, pose: Tensor, places: Tensor) -> Tensor:
         """Return (B, h, w, 2) shifts of the places where the plane is read."""
         field = 0.1 * self.bend(self.pose(pose)).view(len(pose), 2, self.lattice, self.lattice)

@@ -18,8 +18,8 @@ from tests.made import make_video_dataset
 from utils.errors import ConfigError, DataError
 
 SMALL: dict[str, Any] = {
-    "size": 64, "upsample": 2, "n_rays": 400, "n_frames": 1, "n_bases": 3, "plane_size": 24, "dynamic_size": 12, "grid_size": 16,
-    "plane_channels": 8, "decoder_width": 8, "n_samples_per_ray": 8, "n_samples_per_ray_fine": 4,
+    "size": 64, "upsample": 2, "n_rays": 400, "n_frames": 1, "n_bases": 3, "plane_size": 24, "dynamic_size": 12,
+    "grid_size": 16, "plane_channels": 8, "decoder_width": 8, "n_samples_per_ray": 8, "n_samples_per_ray_fine": 4,
     "eval_max_batches": 2, "num_valid_plots": 1, "val_check_interval": 2, "tb_log_interval": 1,
 }  # fmt: skip
 

@@ -177,6 +177,16 @@ def test_the_torso_lies_under_the_head():
     assert patch.low.alpha.max() <= 1 + 1e-5
 
 
+def test_a_torso_starts_from_a_picture():
+    torso = TorsoPlane(16, size=16)
+    picture = torch.rand(3, 16, 16) * 0.8 + 0.1
+    torso.begin_with(picture, torch.ones(1, 16, 16))
+    places = 2 * ray_grid(16, 16, 1.0)[None] / 16 - 1
+    features, alpha = torso(places, torch.zeros(1, 12), torch.zeros(1, 17, 16, 16))
+    assert torch.allclose(features[0, :3] / alpha[0], picture, atol=1e-3)
+    assert alpha.min() > 0.97
+
+
 def test_the_gate_closes_far_from_what_was_hit():
     alpha = torch.zeros(1, 1, 9, 9)
     alpha[0, 0, 4, 4] = 1
