@@ -37,7 +37,13 @@ def write_aside(path: str | Path) -> Iterator[Path]:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Rename `source` to `target`, taking the place of a file or a folder that is there."""
+    """Rename `source` to `target`: a file takes a file's place, a folder a folder's.
+
+    Raises:
+        DataError: `target` is a folder and `source` a file; nobody wants a whole folder gone for a mistyped name.
+    """
+    if target.is_dir() and not source.is_dir():
+        raise DataError(f"{target} is a folder. Name the file to write.")
     if not target.is_dir():
         os.replace(source, target)
         return

@@ -171,6 +171,8 @@ class VideoWriter:
         self._picture: Path | None = None
 
     def __enter__(self) -> Self:
+        if self.path.is_dir():
+            raise DataError(f"{self.path} is a folder. Name the mp4 to write.")
         with ExitStack() as stack:
             self._aside = stack.enter_context(write_aside(self.path))
             if self._audio is not None:

@@ -30,6 +30,15 @@ def test_a_folder_replaces_a_folder(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["stage"]
 
 
+def test_a_file_never_takes_the_place_of_a_folder(tmp_path):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "precious").write_text("mine")
+    with pytest.raises(DataError, match="videos is a folder"), write_aside(tmp_path / "videos") as aside:
+        aside.write_text("new")
+    assert (tmp_path / "videos" / "precious").read_text() == "mine"
+    assert [file.name for file in tmp_path.iterdir()] == ["videos"]
+
+
 def test_json_and_arrays_come_back(tmp_path):
     write_json(tmp_path / "a.json", {"n": np.float32(0.5), "list": np.arange(3)})
     assert read_json(tmp_path / "a.json") == {"n": 0.5, "list": [0, 1, 2]}

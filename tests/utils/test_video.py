@@ -109,6 +109,23 @@ def test_what_is_no_video_is_said_in_one_line(tmp_path):
         assert "\n" not in str(error.value)
 
 
+def test_a_folder_is_neither_read_nor_written_over(tmp_path):
+    with pytest.raises(DataError, match="is not a file"):
+        probe(tmp_path)
+    with pytest.raises(DataError, match="is a folder"), VideoWriter(tmp_path, 32, 32):
+        pass
+    assert tmp_path.is_dir()
+
+
+def test_a_file_that_may_not_be_read_is_said(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.mp4", ramp(2))
+    monkeypatch.setattr("utils.ffmpeg.os.access", lambda *_: False)
+    with pytest.raises(DataError, match="may not be read"):
+        probe(path)
+    with pytest.raises(DataError, match="cannot be read"):
+        probe(tmp_path / ("x" * 300))
+
+
 def ffmpeg(*arguments):
     subprocess.run([executable(), "-v", "error", "-nostdin", "-y", *map(str, arguments)], check=True, timeout=30)
 
