@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -30,8 +31,25 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
+_CHOOSE = "Change its permissions, or choose another place."
+_MIXED = "A file and a folder are taken for each other in that path."
+_ROOM = "Free some room, or choose another disk."
+_REMEDIES = {
+    errno.EACCES: _CHOOSE,
+    errno.EPERM: _CHOOSE,
+    errno.EROFS: _CHOOSE,
+    errno.ENOTDIR: _MIXED,
+    errno.EISDIR: _MIXED,
+    errno.EEXIST: _MIXED,
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+}
+"""What the machine refuses for reasons outside the program, and what to do about it."""
+
+
 def run_command(main: Callable[[], int | None]) -> None:
-    """Run a command's `main` and exit: 2 on `UserError`, 130 on Ctrl-C, its own code otherwise.
+    """Run a command's `main` and exit: 2 on what is the user's to mend, 130 on Ctrl-C, its own code otherwise.
 
     OpenMP's threads are told to sleep while they wait for each other, which must be said before torch is imported: when
     another job wants the processor, threads that spin made an update of training seven times as long.
@@ -41,6 +59,12 @@ def run_command(main: Callable[[], int | None]) -> None:
         code = main() or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        code = 2
+    except OSError as error:
+        if error.errno not in _REMEDIES:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}. {_REMEDIES[error.errno]}", file=sys.stderr)
         code = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
