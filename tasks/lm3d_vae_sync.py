@@ -14,6 +14,7 @@ from modules.audio_condition import AudioPairing
 from modules.lm3d_vae import SpeechToLandmarks
 from modules.syncnet import MOUTH, sync_loss
 from tasks.board import Board
+from tasks.checkpoints import Steps, load_task
 from tasks.motion_clips import sample_clips
 from tasks.motion_data import (
     MotionConfig,
@@ -74,7 +75,7 @@ class Lm3dVaeSyncConfig(MotionConfig):
     """The learning rate falls to a tenth every so many updates."""
     syncnet_work_dir: str = ""
     """Where SyncNet was trained; empty: checkpoints/<video_id>/syncnet."""
-    syncnet_ckpt_steps: int | str = "best"
+    syncnet_ckpt_steps: Steps = "best"
     """Which of its checkpoints: best, last, or a number of updates."""
     sync_clips: Count = 1024
     """Pairs of 0.2 s that SyncNet judges in a training step."""
@@ -208,12 +209,10 @@ class Lm3dVaeSyncTask(Task):
         print(write_landmarks(cfg.infer_out_npy_name, landmarks, self.work_dir))
 
 
-def load_frozen(task: Task, name: str, work_dir: str, steps: int | str) -> Task:
+def load_frozen(task: Task, name: str, work_dir: str, steps: Steps) -> Task:
     """Load an earlier stage to stay as it is beside `task`, once."""
-    from tasks.checkpoints import load_task
-
     if name not in task.frozen:
-        task.freeze(name, load_task(work_dir, steps))  # type: ignore[arg-type]
+        task.freeze(name, load_task(work_dir, steps))
     return task.frozen[name]
 
 

@@ -13,14 +13,12 @@ from torch import Tensor
 from data_gen.clips.corpus import MotionBatch, MotionCorpus, Split
 from modules.audio_condition import FeatureNorm
 from tasks.task import TaskConfig
+from utils.audio import FEATURE_WIDTHS
 from utils.config import Config, Count, Fraction, Weight
 from utils.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from tasks.board import Board
-
-AUDIO_WIDTHS = {"mel": 80, "mfcc": 39, "whisper": 512, "hubert": 1024}
-"""Width of each known speech feature."""
 
 
 class AugmentConfig(Config):
@@ -59,7 +57,7 @@ class MotionConfig(TaskConfig):
     @property
     def audio_dim(self) -> int:
         """Return the width of the speech feature."""
-        return AUDIO_WIDTHS[self.audio_feature]
+        return FEATURE_WIDTHS[self.audio_feature]
 
     def corpus_paths(self) -> list[Path]:
         """List the folders to read.

@@ -14,8 +14,9 @@ from data_gen.clips.corpus import MotionBatch, MotionCorpus
 from modules.audio_condition import pitch_bins
 from modules.postnet import FrameCritic, PostNet
 from tasks.board import Board
+from tasks.checkpoints import Steps
 from tasks.lm3d_vae_sync import Lm3dVaeSyncTask, continuity, load_frozen, mse, sync_of, warm_up_and_decay
-from tasks.motion_data import MotionConfig, draw_motion, lip_metrics, masked_rows, open_corpus, val_batches
+from tasks.motion_data import MotionConfig, augment, draw_motion, lip_metrics, masked_rows, open_corpus, val_batches
 from tasks.motion_infer import in_windows, prior_noise, read_speech, write_landmarks
 from tasks.task import Task
 from utils.config import Config, Count, Fraction, Positive, Weight
@@ -53,6 +54,8 @@ class PostnetConfig(MotionConfig):
     """Chance that an activation of the critic is dropped while training."""
     start_at_identity: bool = True
     """Begin by changing nothing, so that refining starts from what the speech network said."""
+    lr: Positive = 5e-4
+    """Not used here: the step sizes are postnet_lr and postnet_disc_lr."""
     postnet_lr: Positive = 1e-4
     """Step size of the refiner."""
     postnet_disc_lr: Positive = 1e-4
@@ -71,11 +74,11 @@ class PostnetConfig(MotionConfig):
     """Spread of the noise from which training landmarks are imagined."""
     audio2motion_work_dir: str = ""
     """Where lm3d_vae_sync was trained; empty: checkpoints/<video_id>/lm3d_vae_sync."""
-    audio2motion_ckpt_steps: int | str = "best"
+    audio2motion_ckpt_steps: Steps = "best"
     """Which of its checkpoints: best, last, or a number of updates."""
     syncnet_work_dir: str = ""
     """Where SyncNet was trained; empty: checkpoints/<video_id>/syncnet."""
-    syncnet_ckpt_steps: int | str = "best"
+    syncnet_ckpt_steps: Steps = "best"
     """Which of its checkpoints."""
     sync_clips: Count = 1024
     """Pairs of 0.2 s that SyncNet judges in a training step."""
@@ -125,7 +128,6 @@ class PostnetTask(Task):
     def __init__(self, config: PostnetConfig) -> None:
         super().__init__(config)
         self.automatic_optimization = False
-        self._pitch_dim: int | None = None
         pitch_dim = 64 if self.cfg.pitch else 0
         self.model = PostNet(width=self.cfg.width, pitch_dim=pitch_dim)
         self.disc_model = FrameCritic(width=self.cfg.critic_width, dropout=self.cfg.critic_dropout)
@@ -193,7 +195,8 @@ class PostnetTask(Task):
             torch.optim.lr_scheduler.LambdaLR(
                 refiner, lambda n: warm_up_and_decay(n, self.cfg.warmup_updates, self.cfg.decay_updates)
             ),
-            torch.optim.lr_scheduler.StepLR(critic, step_size=40_000, gamma=0.5),
+            # a function of the update, so that a resumed run has the rate of an unbroken one
+            torch.optim.lr_scheduler.LambdaLR(critic, lambda n: 0.5 ** (n // 40_000)),
         ]
         return [refiner, critic], rates
 
@@ -201,7 +204,7 @@ class PostnetTask(Task):
         """Let the refiner learn, then the critic, from the same imagined landmarks."""
         refiner, critic = self.optimizers()  # type: ignore[misc,attr-defined]
         refined = self._refined(batch.generic)
-        own = refined if batch.generic is batch.person else self._refined(batch.person)
+        own = self._refined(batch.person)
         critic_on = self.updates >= self.cfg.postnet_disc_start_steps and self.cfg.weights.adv > 0
 
         self.toggle_optimizer(refiner)
@@ -254,7 +257,8 @@ class PostnetTask(Task):
         with torch.no_grad():
             latent, steps = self.speech.model.latent, -(-batch.mask.shape[1] // 4)
             noise = self.cfg.train_temperature * torch.randn(len(batch.mask), latent, steps, device=self.device)
-            raw = self.speech.model.sample(batch.audio, batch.mask, noise, batch.pitch_hz)
+            heard = augment(batch, self.cfg.augment, self.speech.model.audio_norm)
+            raw = self.speech.model.sample(heard.audio, batch.mask, noise, batch.pitch_hz)
         self._raw = raw
         return self.model(raw, batch.mask, self._pitch(batch.pitch_hz))
 

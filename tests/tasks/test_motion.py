@@ -171,6 +171,35 @@ def test_settings_that_cannot_work_are_named():
         SyncNetTask(SyncNetConfig(task_cls="syncnet")).prepare()
 
 
+def test_every_step_size_of_postnet_is_a_function_of_the_update():
+    # KeepCheckpoints sets the rates anew on resume: a scheduler that only multiplies would begin again.
+    task = PostnetTask(PostnetConfig(task_cls="postnet", audio_feature="mfcc", width=8, critic_width=8))
+    _, (refiner, critic) = task.configure_optimizers()
+    assert isinstance(refiner, torch.optim.lr_scheduler.LambdaLR)
+    assert isinstance(critic, torch.optim.lr_scheduler.LambdaLR)
+    assert [critic.lr_lambdas[0](n) for n in (0, 39_999, 40_000, 80_000)] == [1, 1, 0.5, 0.25]
+
+
+def test_which_checkpoint_of_an_earlier_stage_is_best_last_or_a_number():
+    for steps in ("best", "last", 4000):
+        assert Lm3dVaeSyncConfig(task_cls="lm3d_vae_sync", syncnet_ckpt_steps=steps).syncnet_ckpt_steps == steps
+    for setting in ("syncnet_ckpt_steps", "audio2motion_ckpt_steps"):
+        with pytest.raises(ValueError, match=setting):
+            PostnetConfig(task_cls="postnet", **{setting: "bset"})
+
+
+def test_postnet_disturbs_the_speech_as_the_recipe_says(monkeypatch):
+    task = PostnetTask(PostnetConfig(task_cls="postnet", audio_feature="mfcc", width=8, augment={"noise": 1.0}))
+    task.freeze("audio2motion", Lm3dVaeSyncTask(Lm3dVaeSyncConfig(task_cls="lm3d_vae_sync", audio_feature="mfcc")))
+    batch = told_batch([40, 40], [0, 1])._replace(audio=torch.zeros(2, 80, 39))
+    heard = []
+    monkeypatch.setattr(
+        task.speech.model, "sample", lambda audio, mask, *_: heard.append(audio) or torch.zeros(*mask.shape, 68, 3)
+    )
+    task.eval()._refined(batch)
+    assert heard[0].std() > 0.5
+
+
 def test_landmarks_go_to_disk_and_back(tmp_path):
     landmarks = torch.randn(7, 68, 3)
     path = write_landmarks(str(tmp_path / "out"), landmarks, None)
