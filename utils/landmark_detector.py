@@ -77,7 +77,7 @@ def make_detector(name: DetectorName | str = "auto") -> LandmarkDetector:
         AssetError: Its weights or its package are not here; says how to get them.
     """
     if name == "auto":
-        name = "mediapipe" if _mediapipe_is_here() else "dlib"
+        name = "mediapipe" if mediapipe_is_here() else "dlib"
         log.info("landmarks: %s", name)
     if name == "mediapipe":
         return MediaPipeDetector()
@@ -274,7 +274,7 @@ class FaceAlignmentDetector(LandmarkDetector):
             address = "https://www.adrianbulat.com/downloads/python-fan/"
             raise AssetError(
                 f"face_alignment needs {' and '.join(missing)} in {folder}. Fetch them from {address}, "
-                f"or use landmark_source=dlib, which needs no download."
+                f"or choose dlib, which needs no download."
             )
         from face_alignment import FaceAlignment, LandmarksType
 
@@ -335,7 +335,8 @@ def _need(package: str, remedy: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _mediapipe_is_here() -> bool:
+def mediapipe_is_here() -> bool:
+    """Tell whether MediaPipe and its weights are on this machine, so that `auto` means it."""
     from utils.assets import find_asset
 
     if find_asset("face_landmarker") is None:

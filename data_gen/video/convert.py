@@ -44,9 +44,15 @@ def probe_video(video: Path, start_s: float, duration_s: float | None) -> dict[s
 
 
 def read_sound(video: Path, start_s: float, duration_s: float | None) -> np.ndarray:
-    """Return the sound of the part wanted, (S,) at 16 kHz; `DataError` when it is silent."""
-    begin = round(start_s * RATE)
+    """Return the sound of the part wanted, (S,) at 16 kHz, from the start of its first frame on.
+
+    Raises:
+        DataError: it is silent, or the part lies beyond its end.
+    """
+    begin = round(start_s * FPS) * RATE // FPS
     wav = read_wav(video)
+    if begin >= len(wav):
+        raise DataError(f"{video}: the sound ends at {len(wav) / RATE:.1f} s, before --start_s {start_s:g}.")
     wav = wav[begin:] if duration_s is None else wav[begin : begin + round(duration_s * RATE)]
     if np.abs(wav).max(initial=0.0) < _QUIET:
         raise DataError(f"{video} is silent. A talking head is learned from a person's speech: use a video with it.")
@@ -102,7 +108,8 @@ def convert(
     shrink = max(1.0, max(info.height, info.width) / _LONGEST_SIDE)
     small = (round(info.height / shrink), round(info.width / shrink))
     first, count = round(start_s * FPS), None if duration_s is None else round(duration_s * FPS)
-    about = max(1, round(info.duration_s * FPS) - first)
+    length_s = info.duration_s - start_s if info.duration_s else len(wav) / RATE  # some containers do not tell
+    about = max(1, round(length_s * FPS))
     about = about if count is None else min(about, count)
     seen = 0
 

@@ -55,6 +55,7 @@ def track_landmarks(
     *,
     video: str = "video",
     fps: float = 25.0,
+    start_s: float = 0.0,
     cuts: Iterable[int] = (),
     on_frame: Callable[[int], None] | None = None,
 ) -> LandmarkTrack:
@@ -65,6 +66,7 @@ def track_landmarks(
         detector: See `utils.landmark_detector.make_detector`; it forgets what it followed before.
         video: What to call the video in errors.
         fps: Frames a second, for the times in errors.
+        start_s: When the first frame is shown in that video, for the same.
         cuts: First frame of each new shot; nothing is bridged or smoothed across.
         on_frame: Called after every frame with how many are done.
 
@@ -80,12 +82,12 @@ def track_landmarks(
         if index in starts:
             detector.forget()
         found = detector.detect(frame)
-        face = follow(found, previous, f"{video}: at {index / fps:.1f} s")
+        face = follow(found, previous, f"{video}: at {start_s + index / fps:.1f} s")
         faces.append(face)
         previous = face or previous
         if on_frame is not None:
             on_frame(index + 1)
-    return _as_track(faces, detector, video, fps, cut_list)
+    return _as_track(faces, detector, video, fps, start_s, cut_list)
 
 
 def follow(faces: list[Face], previous: Face | None, where: str = "the picture") -> Face | None:
@@ -199,7 +201,7 @@ def detect_anywhere(detector: LandmarkDetector, frame: Frame) -> list[Face]:
 
 
 def _as_track(
-    faces: list[Face | None], detector: LandmarkDetector, video: str, fps: float, cuts: list[int]
+    faces: list[Face | None], detector: LandmarkDetector, video: str, fps: float, start_s: float, cuts: list[int]
 ) -> LandmarkTrack:
     count = len(faces)
     found = np.array([face is not None for face in faces], dtype=bool)
@@ -211,7 +213,7 @@ def _as_track(
         raise DataError(f"{video}: no face in any of {count} frames. It must show one person's face from the front.")
     if len(missing) > MAX_MISSING * count or longest > MAX_GAP:
         raise DataError(
-            f"{video}: no face in {len(missing)} of {count} frames (first at {missing[0] / fps:.1f} s). "
+            f"{video}: no face in {len(missing)} of {count} frames (first at {start_s + missing[0] / fps:.1f} s). "
             f"At most {MAX_GAP} in a row and {MAX_MISSING:.0%} in all are bridged: cut those parts out, or use a "
             f"video in which the face is seen from the front throughout."
         )

@@ -9,6 +9,7 @@ links to the stages' files, so frames are on the disk once.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ import numpy as np
 
 from data_gen.video.dataset import PICTURES, DatasetWriter, VideoDataset, VideoMeta
 from data_gen.video.stages import Tick, Workshop, native_noise_muted
-from utils.errors import ConfigError, nearest
+from utils.errors import ConfigError, DataError, nearest
 from utils.ffmpeg import existing_file
 from utils.files import load_arrays, save_arrays, sha256
 from utils.video import FPS
@@ -71,18 +72,19 @@ class VideoJob:
 
 def check_job(job: VideoJob) -> None:
     """Refuse, before any work, what cannot be done: all slips in one `ConfigError`."""
+    from data_gen.video.convert import SHORTEST_S
     from data_gen.video.parsing import ParserName
     from utils.landmark_detector import DetectorName
 
     slips = []
-    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", job.id):
-        slips.append(f"--id '{job.id}': use letters, digits, '_', '.' and '-' only, and no '.' in front")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", job.id):
+        slips.append(f"--id '{job.id}': use letters, digits, '_', '.' and '-' only, and no '.' or '-' in front")
     if job.size < 64 or job.size % 32:
         slips.append(f"--size {job.size}: use a multiple of 32 from 64 on, as 256 or 512")
-    if job.start_s < 0:
-        slips.append(f"--start_s {job.start_s}: cannot be negative")
-    if job.duration_s is not None and job.duration_s <= 0:
-        slips.append(f"--duration_s {job.duration_s}: must be above 0")
+    if not 0 <= job.start_s < math.inf:
+        slips.append(f"--start_s {job.start_s}: must be a number of seconds, 0 or more")
+    if job.duration_s is not None and not SHORTEST_S <= job.duration_s < math.inf:
+        slips.append(f"--duration_s {job.duration_s}: must be a number of seconds, {SHORTEST_S:.0f} or more")
     for flag, value, known in (
         ("--landmarks", [job.landmarks], get_args(DetectorName)),
         ("--parsing", [job.parsing], get_args(ParserName)),
@@ -105,16 +107,16 @@ def process_video(job: VideoJob) -> VideoDataset:
     """
     check_job(job)
     existing_file(job.video)
-    fresh = not job.processed.exists()
     redo = job.redo if (job.binary / "meta.json").is_file() else (*job.redo, "dataset")
     workshop = Workshop(job.processed, redo)
-    try:
-        with workshop.locked():
+    with workshop.locked():
+        fresh = not any(job.processed.glob("*/stage.json"))
+        try:
             return _Stages(job, workshop).all()
-    except BaseException:
-        if fresh and "convert" not in workshop.done:
-            shutil.rmtree(job.processed, ignore_errors=True)
-        raise
+        except BaseException:
+            if fresh and "convert" not in workshop.done:
+                shutil.rmtree(job.processed, ignore_errors=True)
+            raise
 
 
 class _Stages:
@@ -132,7 +134,11 @@ class _Stages:
         return VideoDataset(self.job.binary)
 
     def _array(self, stage: str, name: str) -> np.ndarray:
-        array: np.ndarray = np.load(self.workshop.done[stage].folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        path = self.workshop.done[stage].folder / f"{name}.npy"
+        try:
+            array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error}). Run the command again with --redo {stage}.") from None
         return array
 
     def _arrays(self, stage: str) -> dict[str, np.ndarray]:
@@ -162,7 +168,9 @@ class _Stages:
                 part = {"start_s": job.start_s, "duration_s": job.duration_s}
                 return convert(job.video, folder, tick, size=job.size, detector=detector, **part)  # type: ignore[arg-type]
 
-        self.work("convert", work, version=2, needs=("probe",), size=job.size)
+        # The crop of a detector that was named is its own; what `auto` means may change without a new crop.
+        named = {} if job.landmarks == "auto" else {"detector": job.landmarks}
+        self.work("convert", work, version=2, needs=("probe",), size=job.size, **named)
 
     def _cuts(self) -> None:
         from data_gen.video.cuts import find_cuts, frame_changes
@@ -196,6 +204,7 @@ class _Stages:
                     detector,
                     video=str(job.video),
                     fps=FPS,
+                    start_s=job.start_s,
                     cuts=self._said("cuts")["cuts"],
                     on_frame=lambda done: tick(done, len(frames)),
                 )
@@ -374,9 +383,9 @@ def corrected_offset(sync: dict[str, Any]) -> float:
 
 def _detector_name(name: str) -> str:
     """Return which detector `auto` means on this machine, so that new weights make the stage new."""
-    from utils.assets import find_asset
+    from utils.landmark_detector import mediapipe_is_here
 
-    return name if name != "auto" else f"auto with{'' if find_asset('face_landmarker') else 'out'} face_landmarker"
+    return name if name != "auto" else f"auto with{'' if mediapipe_is_here() else 'out'} face_landmarker"
 
 
 def _link(source: Path, target: Path) -> None:

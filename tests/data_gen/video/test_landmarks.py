@@ -74,6 +74,12 @@ def test_many_missing_frames_are_refused_with_their_time():
     )
 
 
+def test_times_in_errors_are_those_of_the_whole_video():
+    script = [[face_at(100, 100)]] * 25 + [[]] * 20 + [[face_at(100, 100)]] * 5
+    with pytest.raises(DataError, match=r"first at 61\.0 s"):
+        track_landmarks(frames(50), Scripted(script), start_s=60.0)
+
+
 def test_no_face_and_no_frame_are_refused():
     with pytest.raises(DataError, match=r"may\.mp4: no face in any of 3 frames"):
         track_landmarks(frames(3), Scripted([[], [], []]), video="may.mp4")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from data_gen.video.dataset import VideoDataset, open_video
 from data_gen.video.process import VideoJob, check_job, corrected_offset, process_video
+from data_gen.video.stages import Workshop
 from utils import assets
 from utils.errors import ConfigError, DataError
 from utils.files import read_json
@@ -112,6 +114,34 @@ def test_all_slips_are_told_at_once():
     assert "did you mean 'plate'" in text
 
 
+@pytest.mark.parametrize(
+    "slip", [{"id": "-anna"}, {"start_s": float("nan")}, {"start_s": -1.0}, {"duration_s": float("inf")}]
+)
+def test_a_value_that_makes_no_sense_is_named(slip):
+    (name,) = slip
+    with pytest.raises(ConfigError, match=rf"1 setting\(s\) to mend\n  --{name} "):
+        check_job(VideoJob(**({"id": "anna", "video": Path("x")} | slip)))
+
+
+def test_a_stage_whose_file_is_gone_is_named_with_the_way_out(done, monkeypatch):
+    job, _ = done
+    monkeypatch.setattr(assets, "roots", lambda: [job.data_dir / "no_assets"])
+    frames = job.processed / "convert" / "frames.npy"
+    frames.rename(frames.with_name("away"))
+    try:
+        with pytest.raises(DataError, match=r"frames\.npy cannot be read.*--redo convert"):
+            process_video(dataclasses.replace(job, redo=("cuts",)))
+    finally:
+        frames.with_name("away").rename(frames)
+
+
+def test_another_run_at_work_is_left_in_peace(portrait_video, tmp_path):
+    job = VideoJob("Astro-2", portrait_video, size=128, data_dir=tmp_path)
+    with Workshop(job.processed).locked(), pytest.raises(DataError, match="another run"):
+        process_video(job)
+    assert job.processed.is_dir()
+
+
 def test_a_small_or_unsure_offset_is_left_alone():
     assert corrected_offset({"measurable": True, "frames": 6.2, "uncertainty": 0.4}) == 6.2
     assert corrected_offset({"measurable": True, "frames": -1.1, "uncertainty": 0.9}) == 0
@@ -145,3 +175,7 @@ def test_the_command_answers_quickly_and_exits_with_2_on_a_slip(tmp_path):
     missing = run("video", "--id", "May", "--video", "may.mp4")
     assert (missing.returncode, missing.stderr) == (2, "error: may.mp4 does not exist.\n")
     assert not list(tmp_path.iterdir())
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    (tmp_path / "taken").write_text("a file")
+    taken = run("video", "--id", "May", "--video", "a.mp4", "--data_dir", "taken")
+    assert (taken.returncode, taken.stderr.count("\n"), taken.stderr[:7]) == (2, 1, "error: ")
