@@ -3,7 +3,7 @@
     python -m tests.benchmarks.render [--frames 20] [--threads 1]
 
 Networks are untrained, but their density is a made head that covers a quarter of the picture, so that as many rays
-hit as with a trained one. GeneFace's vanilla NeRF is timed on one chunk of 2048 rays and extrapolated to the picture
+hit as with a trained one. GeneFace's vanilla NeRF is timed on one chunk of 512 rays and extrapolated to the picture
 (its frame takes minutes). CPU seconds are counted, not wall time: another job on the machine does not change them much.
 """
 
@@ -23,7 +23,7 @@ from modules.renderer.scene import Scene
 from modules.renderer.torso import TorsoPlane
 from modules.renderer.vanilla import VanillaHead
 
-CHUNK = 2048
+CHUNK = 512
 
 
 class Row(NamedTuple):
