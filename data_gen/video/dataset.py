@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from utils.errors import DataError
+from utils.files import sha256
 
-FORMAT = "vizeme-video"
-VERSION = 1
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
 Split = Literal["train", "val", "all"]
 Floats = NDArray[np.float32]
@@ -36,7 +35,7 @@ class VideoMeta(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["vizeme-video"] = "vizeme-video"
-    version: int = VERSION
+    version: Literal[1] = 1
     id: str
     fps: float = 25.0
     frames: int = Field(ge=1)
@@ -231,8 +230,10 @@ class DatasetWriter:
 
     def __init__(self, path: Path, *, frames: int, height: int, width: int) -> None:
         self.path = Path(path)
-        self.part = self.path.with_name(self.path.name + ".part")
-        shutil.rmtree(self.part, ignore_errors=True)
+        self.part = self.path.with_name(f".{self.path.name}.part")  # hidden: no id begins with a dot
+        self._old = self.path.with_name(f".{self.path.name}.old")
+        for left in (self.part, self._old):
+            shutil.rmtree(left, ignore_errors=True)
         self.part.mkdir(parents=True)
         size = (frames, height, width)
         self.frames = self._map("frames", (*size, 3))
@@ -285,13 +286,9 @@ class DatasetWriter:
         (self.part / "meta.json").write_text(json.dumps(meta.model_dump(mode="json"), indent=1) + "\n")
         self._done = True
         if self.path.exists():
-            old = self.path.with_name(self.path.name + ".old")
-            shutil.rmtree(old, ignore_errors=True)
-            self.path.rename(old)
-            self.part.rename(self.path)
-            shutil.rmtree(old)
-        else:
-            self.part.rename(self.path)
+            self.path.rename(self._old)
+        self.part.rename(self.path)
+        shutil.rmtree(self._old, ignore_errors=True)
         return VideoDataset(self.path)
 
 
@@ -300,8 +297,7 @@ def fingerprint(path: Path) -> str:
     total = hashlib.sha256()
     for file in sorted(Path(path).iterdir()):
         if file.name != "meta.json":
-            with file.open("rb") as stream:
-                total.update(f"{file.name} {hashlib.file_digest(stream, 'sha256').hexdigest()}\n".encode())
+            total.update(f"{file.name} {sha256(file)}\n".encode())
     return total.hexdigest()
 
 

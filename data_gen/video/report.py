@@ -275,8 +275,8 @@ def print_report(result: dict[str, Any], video_id: str, folder: Path, console: C
     stages = ", ".join(f"{name} {seconds:.0f}" for name, seconds in result["seconds"].items() if seconds >= 0.5)
     table.add_row("seconds", f"{result['seconds_total']:.0f} ({result['times_length']:.1f} x length)", "", stages)
     console.print(table)
-    console.print(f"report    {folder / 'report.md'}\npictures  {folder / 'contact_sheet.png'}", highlight=False)
-    console.print(f"next      bash scripts/train_talking_head.sh {video_id}", highlight=False)
+    console.out(f"report    {folder / 'report.md'}\npictures  {folder / 'contact_sheet.png'}", highlight=False)
+    console.out(f"next      bash scripts/train_talking_head.sh {video_id}", highlight=False)
 
 
 def _spread(count: int, wanted: int) -> np.ndarray:

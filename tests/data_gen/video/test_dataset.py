@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from data_gen.video.dataset import DatasetWriter, VideoDataset, open_video
+from tests.made import make_video_dataset
+from utils.errors import DataError
+
+
+def test_what_is_written_beside_a_dataset_is_hidden_and_goes_again(tmp_path):
+    neighbour = tmp_path / "anna.part"
+    neighbour.mkdir()
+    (tmp_path / ".anna.old").mkdir()  # a run killed while it put the new dataset in its place
+    first = make_video_dataset(tmp_path / "anna", frames=26, size=32)
+    second = make_video_dataset(tmp_path / "anna", frames=28, size=32)
+    assert first.meta.fingerprint != second.meta.fingerprint
+    assert len(open_video("anna", tmp_path)) == 28
+    assert {path.name for path in tmp_path.iterdir()} == {"anna", "anna.part"}
+
+
+def test_a_dataset_that_is_never_finished_leaves_what_was_there(tmp_path):
+    made = make_video_dataset(tmp_path / "anna", frames=26, size=32)
+    with pytest.raises(KeyError), DatasetWriter(made.path, frames=9, height=32, width=32):
+        raise KeyError
+    assert VideoDataset(made.path).meta == made.meta
+    assert [path.name for path in tmp_path.iterdir()] == ["anna"]
+
+
+def test_shots_end_at_cuts_and_at_the_split(tmp_path):
+    data = make_video_dataset(tmp_path / "anna", frames=60, size=32)
+    assert (data.meta.cuts, data.meta.val_start) == ([30], 48)
+    assert data.shots() == [(0, 30), (30, 60)]
+    assert data.shots("train") == [(0, 30), (30, 48)]
+    assert data.shots("val") == [(48, 60)]
+    assert list(data.frame_ids("val")) == list(range(48, 60))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [({"version": 2}, "version"), ({"frames": 0}, "frames"), ({"extra": 1}, "extra")]
+)
+def test_a_dataset_of_another_version_is_refused(tmp_path, change, reason):
+    made = make_video_dataset(tmp_path / "anna", frames=26, size=32)
+    meta = json.loads((made.path / "meta.json").read_text())
+    (made.path / "meta.json").write_text(json.dumps(meta | change))
+    with pytest.raises(DataError, match=rf"meta\.json: {reason}: .*Process the video again"):
+        VideoDataset(made.path)
+
+
+def test_a_wrong_id_names_the_command_that_makes_it(tmp_path):
+    with pytest.raises(DataError, match=r"python data_gen/run\.py video --id bert --video"):
+        open_video("bert", tmp_path)
