@@ -77,7 +77,7 @@ def make_detector(name: DetectorName | str = "auto") -> LandmarkDetector:
         AssetError: Its weights or its package are not here; says how to get them.
     """
     if name == "auto":
-        name = "mediapipe" if mediapipe_is_here() else "dlib"
+        name = detector_name(name)
         log.info("landmarks: %s", name)
     if name == "mediapipe":
         return MediaPipeDetector()
@@ -89,6 +89,11 @@ def make_detector(name: DetectorName | str = "auto") -> LandmarkDetector:
     near = nearest(name, known)
     hint = f" Did you mean '{near}'?" if near else ""
     raise ConfigError(f"No landmark detector is called '{name}'.{hint} Known: {', '.join(known)}.")
+
+
+def detector_name(name: str) -> str:
+    """Return which detector a name means on this machine."""
+    return name if name != "auto" else "mediapipe" if mediapipe_is_here() else "dlib"
 
 
 class MediaPipeDetector(LandmarkDetector):

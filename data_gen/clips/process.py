@@ -32,19 +32,19 @@ def process_clip(
     from data_gen.video.sync_offset import measure_offset
     from data_gen.video.tracking import fit_camera
     from utils.audio import audio_features, read_wav
-    from utils.video import read_frames
+    from utils.video import FPS, probe, read_frames
 
-    detector.forget()
-    frames = list(read_frames(video, fps=25.0, count=int(max_seconds * 25)))
-    if len(frames) < MIN_FRAMES:
-        raise DataError(f"{video}: {len(frames)} frames; at least {MIN_FRAMES} are needed")
-    if cuts := find_cuts(frame_changes(frames)):
-        raise DataError(f"{video}: a cut at {cuts[0] / 25:.2f} s; split it there")
-    track = track_landmarks(frames, detector, video=str(video))
-    height, width = frames[0].shape[:2]
-    fit = fit_camera(track.points_px, track.found, height, width)
+    part = {"fps": float(FPS), "count": int(max_seconds * FPS)}  # read twice, so that no video is held in memory
+    changes = frame_changes(read_frames(video, **part))
+    count = len(changes)
+    if count < MIN_FRAMES:
+        raise DataError(f"{video}: {count} frames; at least {MIN_FRAMES} are needed")
+    if cuts := find_cuts(changes):
+        raise DataError(f"{video}: a cut at {cuts[0] / FPS:.2f} s; split it there")
     wav = read_wav(video)
-    count = len(frames)
+    track = track_landmarks(read_frames(video, **part), detector, video=str(video))
+    info = probe(video)
+    fit = fit_camera(track.points_px, track.found, info.height, info.width)
     arrays: Arrays = {"landmarks": fit.landmarks.astype(np.float32)}
     for name in dict.fromkeys([*features, "pitch_hz"]):
         arrays[name] = np.asarray(audio_features(wav, name, frames=count), np.float32)

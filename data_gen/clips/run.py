@@ -18,7 +18,7 @@ from pathlib import Path
 from data_gen.clips.process import Arrays, process_clip
 from data_gen.clips.shards import CLIPS_PER_SHARD, ClipShardWriter
 from utils.errors import AssetError, ConfigError, DataError, UserError
-from utils.landmark_detector import LandmarkDetector, make_detector
+from utils.landmark_detector import LandmarkDetector, detector_name, make_detector
 
 log = logging.getLogger(__name__)
 SUFFIXES = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
@@ -52,20 +52,25 @@ def main(args: argparse.Namespace) -> int:
     features = [name.strip() for name in args.audio_features.split(",") if name.strip()]
     if unknown := [name for name in features if name not in FEATURE_WIDTHS]:
         raise DataError(f"No speech feature is called '{unknown[0]}'. Known: {', '.join(FEATURE_WIDTHS)}.")
+    if not features:
+        raise ConfigError(f"--audio_features names none. Known: {', '.join(FEATURE_WIDTHS)}.")
+    if args.per_shard < 1:
+        raise ConfigError(f"--per_shard {args.per_shard}: must be at least 1")
+    detector = detector_name(args.detector)
     videos = find_videos(args.videos)
     shards = [videos[i : i + args.per_shard] for i in range(0, len(videos), args.per_shard)]
     writer = ClipShardWriter(
-        args.out, {name: FEATURE_WIDTHS[name] for name in features}, landmark_source=args.detector, licence=args.licence
+        args.out, {name: FEATURE_WIDTHS[name] for name in features}, landmark_source=detector, licence=args.licence
     )
     first = 0
     for number, some in enumerate(shards):
         stamps = [(str(p.relative_to(args.videos)), p.stat().st_size, p.stat().st_mtime_ns) for p in some]
-        recipe = fingerprint(VERSION, stamps, features, args.detector)
+        recipe = fingerprint(VERSION, stamps, features, detector)
         if writer.has(number, recipe):
             log.info("shard %d of %d: kept", number + 1, len(shards))
         else:
             skipped: dict[str, str] = {}
-            made = _process(some, args, features, skipped)
+            made = _process(some, detector, features, args.workers, skipped)
             clips = ((clip_id(p, args.videos), speaker_of(p, args.videos), arrays) for p, arrays in made)
             writer.write(number, clips, recipe=recipe, skipped=skipped, first=first)
             used = len(some) - len(skipped)
@@ -105,12 +110,12 @@ def clip_id(video: Path, folder: Path) -> str:
 
 
 def _process(
-    videos: Sequence[Path], args: argparse.Namespace, features: list[str], skipped: dict[str, str]
+    videos: Sequence[Path], detector: str, features: list[str], workers: int, skipped: dict[str, str]
 ) -> Iterator[tuple[Path, Arrays]]:
     """Yield the clips that can be used, in order; note the others in `skipped`."""
-    jobs = [(video, args.detector, tuple(features)) for video in videos]
-    if args.workers > 1:
-        with ProcessPoolExecutor(args.workers) as pool:
+    jobs = [(video, detector, tuple(features)) for video in videos]
+    if workers > 1:
+        with ProcessPoolExecutor(workers) as pool:
             results = pool.map(_one, jobs)
             yield from _usable(videos, results, skipped)
     else:

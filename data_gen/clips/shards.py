@@ -154,6 +154,7 @@ class ClipShardWriter:
                 id=name, speaker=speaker, shard=self._shard(number).name, key=str(order), frames=frames, split=split
             )
             infos.append(info.model_dump())
+        self._notes(number).unlink(missing_ok=True)  # a run killed between the two files must not be believed
         with write_aside(self._shard(number)) as aside:
             save_file(arrays, aside)
         write_json(self._notes(number), {"recipe": recipe, "clips": infos, "skipped": dict(skipped or {})})
@@ -165,10 +166,12 @@ class ClipShardWriter:
         """
         clips: list[ClipInfo] = []
         skipped: dict[str, str] = {}
+        recipes: list[str] = []
         for number in range(shards):
             notes = json.loads(self._notes(number).read_text())
             clips += [ClipInfo.model_validate(entry) for entry in notes["clips"]]
             skipped |= notes["skipped"]
+            recipes.append(notes["recipe"])
         if not clips:
             reasons = "; ".join(f"{file}: {why}" for file, why in list(skipped.items())[:3])
             raise DataError(f"{self.path}: not one clip could be used. {reasons}")
@@ -177,7 +180,7 @@ class ClipShardWriter:
             clips[-held_out:] = [clip.model_copy(update={"split": "val"}) for clip in clips[-held_out:]]
         index = ClipIndex(
             audio_features=self.audio_features, landmark_source=self.landmark_source, licence=self.licence,
-            clips=clips, skipped=skipped, fingerprint=fingerprint([clip.model_dump() for clip in clips]),
+            clips=clips, skipped=skipped, fingerprint=fingerprint([clip.model_dump() for clip in clips], recipes),
         )  # fmt: skip
         write_json(self.path / "index.json", index.model_dump(mode="json"))
         return ClipShards(self.path)
