@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,15 @@ def main(args: argparse.Namespace) -> int:
     from utils.video import VideoWriter
 
     out: Path = args.out
-    if args.seconds < 3:
+    if not 3 <= args.seconds < math.inf:
         raise DataError(f"--seconds {args.seconds:g}: choose at least 3, so that a sentence fits.")
     if args.size % 2:
         raise DataError(f"--size {args.size}: choose an even number, as video needs.")
+    for flag, value in (("--seed", args.seed), ("--identity", args.identity)):
+        if value < 0:
+            raise DataError(f"{flag} {value}: choose 0 or more.")
+    if out.is_dir():
+        raise DataError(f"--out {out} is a folder. Name the mp4 to write.")
     identity = make_identity(args.identity)
     sentences = training_sentences(args.seconds, args.seed)
     speech = say(identity, sentences, seed=args.seed, seconds=args.seconds)

@@ -86,9 +86,12 @@ def speak(
         "range": pitch_range,
     }
     command = [sys.executable, "-I", str(_WORKER)]
-    done = subprocess.run(
-        command, input=json.dumps(request).encode(), capture_output=True, timeout=_TIMEOUT_S, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, input=json.dumps(request).encode(), capture_output=True, timeout=_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise DataError(f"espeak-ng did not finish {text[:40]!r} in {_TIMEOUT_S} s. Give it shorter texts.") from None
     if done.returncode != 0:
         reason = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
         raise DataError(f"espeak-ng could not speak {text[:40]!r} ({reason[0]}). pip install espeakng-loader?")

@@ -39,6 +39,8 @@ def main(argv: list[str] | None = None) -> int:
     from utils.video import FPS, read_frames
 
     given = parser().parse_args(argv)
+    if Path(given.out).suffix.lower() != ".png":
+        raise DataError(f"{given.out}: the picture is a PNG; end its name in .png")
     wanted = max(1, given.every) * max(1, given.count)
     pictures, labels = [], []
     for number, frame in enumerate(read_frames(given.video, fps=FPS, start=given.start, count=wanted)):

@@ -57,7 +57,7 @@ def read_landmarks(path: str | Path) -> np.ndarray:
     try:
         values = np.load(path, allow_pickle=False)
         landmarks = as_landmarks(values)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, TypeError, OSError, EOFError) as error:
         raise DataError(f"{path}: {error}") from None
     if not len(landmarks):
         raise DataError(f"{path}: holds no frame")

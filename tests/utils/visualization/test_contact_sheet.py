@@ -32,3 +32,5 @@ def test_slips_are_named(video, tmp_path):
         main([str(video), str(tmp_path / "x.png"), "--start=90"])
     with pytest.raises(DataError, match=r"nothing\.mp4 does not exist"):
         main([str(tmp_path / "nothing.mp4"), str(tmp_path / "x.png")])
+    with pytest.raises(DataError, match=r"end its name in \.png"):
+        main([str(video), str(tmp_path)])

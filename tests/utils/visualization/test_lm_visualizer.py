@@ -53,6 +53,9 @@ def test_what_is_missing_is_said_with_its_remedy(files):
     (files / "broken.npy").write_bytes(b"not numpy")
     with pytest.raises(DataError, match=r"broken\.npy"):
         read_landmarks(files / "broken.npy")
+    np.savez(files / "several.npz", np.zeros((3, 204)))
+    with pytest.raises(DataError, match=r"several\.npz"):
+        read_landmarks(files / "several.npz")
     np.save(files / "wrong.npy", np.zeros((3, 5)))
     with pytest.raises(DataError, match=r"landmarks of shape \(3, 5\)"):
         read_landmarks(files / "wrong.npy")
