@@ -10,12 +10,13 @@ from __future__ import annotations
 import functools
 import wave
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from utils.errors import DataError
+from utils.errors import AssetError, DataError
 from utils.ffmpeg import Stream, existing_file, input_arguments
 from utils.files import write_aside
 
@@ -249,16 +250,33 @@ def _whisper_model(folder: str) -> tuple[torch.nn.Module, Callable[..., Any]]:
     from transformers import WhisperConfig, WhisperFeatureExtractor
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-    config = WhisperConfig.from_json_file(f"{folder}/config.json")
-    model = WhisperEncoder(config).eval()
-    weights = load_file(f"{folder}/model.safetensors")
-    found = {name.split("encoder.", 1)[1]: value.float() for name, value in weights.items() if "encoder." in name}
-    model.load_state_dict({name: value for name, value in found.items() if name in model.state_dict()})
-    return model, WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
+    with _complete(folder, "whisper_base_encoder"):
+        config = WhisperConfig.from_json_file(f"{folder}/config.json")
+        model = WhisperEncoder(config).eval()
+        weights = load_file(f"{folder}/model.safetensors")
+        found = {name.split("encoder.", 1)[1]: value.float() for name, value in weights.items() if "encoder." in name}
+        model.load_state_dict({name: value for name, value in found.items() if name in model.state_dict()})
+        return model, WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
 
 
 @functools.lru_cache(maxsize=1)
 def _hubert_model(folder: str) -> torch.nn.Module:
     from transformers import HubertModel
 
-    return HubertModel.from_pretrained(folder, local_files_only=True).eval()
+    with _complete(folder, "hubert_large"):
+        return HubertModel.from_pretrained(folder, local_files_only=True).eval()
+
+
+@contextmanager
+def _complete(folder: str, name: str) -> Iterator[None]:
+    """Turn what goes wrong while a model is read into one line that names its folder."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise AssetError(
+            f"{folder} does not hold the whole model ({reason}). "
+            f"Delete it, then: python -m utils.assets download {name}"
+        ) from None

@@ -7,7 +7,7 @@ import pytest
 
 from utils import audio
 from utils.audio import audio_features, mel, mfcc, pitch_hz, read_wav, rms, write_wav
-from utils.errors import DataError
+from utils.errors import AssetError, DataError
 
 
 def tone(seconds: float, hz: float = 200.0) -> np.ndarray:
@@ -84,6 +84,14 @@ def test_hubert_is_centred_and_has_every_row(tmp_path):
     )  # fmt: skip
     HubertModel(config).save_pretrained(tmp_path / "hubert")
     assert audio.hubert(tone(21.37), tmp_path / "hubert").shape == (1069, 16)
+
+
+@pytest.mark.parametrize("feature", [audio.whisper, audio.hubert])
+def test_half_a_model_is_named(feature, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(AssetError, match="does not hold the whole model") as error:
+        feature(tone(0.5), tmp_path)
+    assert "\n" not in str(error.value)
 
 
 def test_whisper_has_every_row(tmp_path):
