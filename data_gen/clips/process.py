@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,15 +34,17 @@ def process_clip(
     from utils.audio import audio_features, read_wav
     from utils.video import FPS, probe, read_frames
 
-    part = {"fps": float(FPS), "count": int(max_seconds * FPS)}  # read twice, so that no video is held in memory
-    changes = frame_changes(read_frames(video, **part))
+    def frames() -> Iterator[NDArray[np.uint8]]:
+        return read_frames(video, fps=FPS, count=int(max_seconds * FPS))
+
+    changes = frame_changes(frames())  # read twice, so that no video is held in memory
     count = len(changes)
     if count < MIN_FRAMES:
         raise DataError(f"{video}: {count} frames; at least {MIN_FRAMES} are needed")
     if cuts := find_cuts(changes):
         raise DataError(f"{video}: a cut at {cuts[0] / FPS:.2f} s; split it there")
     wav = read_wav(video)
-    track = track_landmarks(read_frames(video, **part), detector, video=str(video))
+    track = track_landmarks(frames(), detector, video=str(video))
     info = probe(video)
     fit = fit_camera(track.points_px, track.found, info.height, info.width)
     arrays: Arrays = {"landmarks": fit.landmarks.astype(np.float32)}

@@ -105,8 +105,13 @@ def process_video(job: VideoJob) -> VideoDataset:
     Raises:
         ConfigError, DataError, AssetError: what is wrong, where, and how to mend it; nothing half-written is left.
     """
+    from data_gen.video.parsing import parser_name
+    from utils.assets import asset_path
+
     check_job(job)
     existing_file(job.video)
+    if parser_name(job.parsing) == "bisenet":
+        asset_path("face_parsing")  # missing weights are told now, not after minutes of other stages
     redo = job.redo if (job.binary / "meta.json").is_file() else (*job.redo, "dataset")
     workshop = Workshop(job.processed, redo)
     with workshop.locked():

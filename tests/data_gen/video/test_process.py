@@ -12,7 +12,7 @@ from data_gen.video.dataset import VideoDataset, open_video
 from data_gen.video.process import VideoJob, check_job, corrected_offset, process_video
 from data_gen.video.stages import Workshop
 from utils import assets
-from utils.errors import ConfigError, DataError
+from utils.errors import AssetError, ConfigError, DataError
 from utils.files import read_json
 from utils.video import VideoWriter
 
@@ -133,6 +133,13 @@ def test_a_stage_whose_file_is_gone_is_named_with_the_way_out(done, monkeypatch)
             process_video(dataclasses.replace(job, redo=("cuts",)))
     finally:
         frames.with_name("away").rename(frames)
+
+
+def test_weights_that_are_not_here_are_told_before_any_work(portrait_video, tmp_path, monkeypatch):
+    monkeypatch.setattr(assets, "roots", lambda: [tmp_path / "no_assets"])
+    with pytest.raises(AssetError, match=r"python -m utils\.assets download face_parsing"):
+        process_video(VideoJob("x", portrait_video, parsing="bisenet", data_dir=tmp_path / "data"))
+    assert not (tmp_path / "data").exists()
 
 
 def test_another_run_at_work_is_left_in_peace(portrait_video, tmp_path):
