@@ -74,9 +74,6 @@ _VELAR = Viseme(0.36, 0.0, dominance=0.45, reach_s=0.05)
 _BREATH = Viseme(0.4, 0.0, dominance=0.25, reach_s=0.04)
 _GLIDE_J = Viseme(0.26, 0.55, dominance=0.8)
 
-BILABIALS = frozenset("pbm")
-LABIODENTALS = frozenset("fv")
-
 # Longest name first; two visemes are a diphthong: the first holds the first half of the span.
 _TABLE: dict[str, tuple[Viseme, ...]] = {
     **dict.fromkeys(("p", "b", "m"), (_BILABIAL,)),

@@ -34,7 +34,7 @@ def test_pixel_points_land_where_they_are():
 
 def test_a_canvas_is_not_painted_on():
     canvas = np.zeros((64, 64, 3), np.uint8)
-    drawing.overlay_landmarks(canvas, np.random.default_rng(0).uniform(0, 64, (68, 2)), numbered=True)
+    drawing.draw_landmarks(np.random.default_rng(0).uniform(0, 64, (68, 2)), canvas=canvas, numbered=True)
     assert canvas.max() == 0
 
 
