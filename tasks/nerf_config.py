@@ -44,7 +44,7 @@ class NerfWeights(Config):
     """Alpha near 0 or 1."""
     roughness: Weight = 0.1
     """Differences of neighbouring plane rows."""
-    bases: Weight = 0.001
+    bases: Weight = 0.01
     """Squares of the blend weights and of the blended planes."""
     temporal: Weight = 0.0
     """The change from one frame to the next is the true one; renders pairs, so an update costs twice."""
@@ -103,6 +103,8 @@ class NerfConfig(TaskConfig, InferSettings):
     """Share of the training after which the perceptual loss sets in."""
     lr: Positive = 2e-3
     """Step size of the networks."""
+    lr_code: Positive = 5e-4
+    """Step size of the landmark code; a large one drives the blend weights to their ends."""
     lr_planes: Positive = 1e-2
     """Step size of planes and grids."""
     ema_decay: Fraction = 0.995

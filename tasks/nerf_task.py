@@ -228,10 +228,12 @@ class NerfTask(Task):
     def configure_optimizers(self) -> Any:
         """Return Adam with a rate for tables of features and one for networks, and a cosine down to a twentieth."""
         tables = {id(p) for p in self._tables()}
+        code = {id(p) for p in self.model.head.code.parameters()} if isinstance(self.model.head, BlendPlaneHead) else set()
         trained = [p for p in self.parameters() if p.requires_grad]
         groups = [
             {"params": [p for p in trained if id(p) in tables], "lr": self.cfg.lr_planes},
-            {"params": [p for p in trained if id(p) not in tables], "lr": self.cfg.lr},
+            {"params": [p for p in trained if id(p) in code], "lr": self.cfg.lr_code},
+            {"params": [p for p in trained if id(p) not in tables | code], "lr": self.cfg.lr},
         ]
         groups = [group for group in groups if group["params"]]
         optimizer = torch.optim.Adam(groups, lr=self.cfg.lr, betas=(0.9, 0.99), eps=1e-12, fused=True)

@@ -25,10 +25,19 @@ POINT_GROUPS: tuple[tuple[int, ...], ...] = (
 
 
 class FrameCode(NamedTuple):
-    """What conditions a frame: code (B, D) and blend weights (B, K) in [-1, 1]."""
+    """What conditions a frame: code (B, D) and blend weights (B, K) in [-3, 3]."""
 
     code: Tensor
     weights: Tensor
+
+
+def soft_clamp(values: Tensor, limit: float = 3.0) -> Tensor:
+    """Keep values within `limit`, and nearly as they are up to half of it.
+
+    A plain tanh was tried for the blend weights: training drives it to its ends within some hundred updates, half of
+    the weights then never change again, and the mouth opens too little.
+    """
+    return limit * torch.tanh(values / limit)
 
 
 class WindowAttention(nn.Module):
@@ -80,7 +89,7 @@ class LandmarkCode(nn.Module):
 
     def forward(self, landmarks: Tensor) -> FrameCode:
         code = self.attention(self.frame(landmarks.flatten(2)))
-        return FrameCode(code, torch.tanh(self.blend(code)) if self.blend is not None else code[:, :0])
+        return FrameCode(code, soft_clamp(self.blend(code)) if self.blend is not None else code[:, :0])
 
 
 def landmark_maps(
