@@ -25,7 +25,7 @@ def write_aside(path: str | Path) -> Iterator[Path]:
     many writers choose a format by it. A process that is killed leaves only a name ending in `.part<suffix>`.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     aside = path.with_name(f".{path.stem}.{os.getpid()}-{uuid.uuid4().hex[:6]}.part{path.suffix}")
     try:
         yield aside
@@ -34,6 +34,14 @@ def write_aside(path: str | Path) -> Iterator[Path]:
         replace(aside, path)
     finally:
         remove(aside)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; `DataError` when the machine refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"The folder {path} cannot be made ({error.strerror}). Choose another place.") from None
 
 
 def replace(source: Path, target: Path) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from utils.errors import DataError
-from utils.files import fingerprint, write_aside, write_json
+from utils.files import fingerprint, make_folder, write_aside, write_json
 
 Floats = NDArray[np.float32]
 CLIPS_PER_SHARD = 500
@@ -104,7 +104,7 @@ class ClipShardWriter:
         self, path: Path, audio_features: Mapping[str, int], *, landmark_source: str = "", licence: str = ""
     ) -> None:
         self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         self.audio_features = dict(audio_features)
         self.landmark_source, self.licence = landmark_source, licence
 

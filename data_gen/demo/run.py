@@ -33,6 +33,7 @@ def main(args: argparse.Namespace) -> int:
     from data_gen.demo.identity import make_identity
     from data_gen.demo.texts import UNSEEN
     from utils.audio import write_wav
+    from utils.files import make_folder
     from utils.video import VideoWriter
 
     out: Path = args.out
@@ -45,18 +46,17 @@ def main(args: argparse.Namespace) -> int:
             raise DataError(f"{flag} {value}: choose 0 or more.")
     if out.is_dir():
         raise DataError(f"--out {out} is a folder. Name the mp4 to write.")
+    make_folder(out.parent)  # a place that cannot be written to is told now, not after a minute
     identity = make_identity(args.identity)
     sentences = training_sentences(args.seconds, args.seed)
     speech = say(identity, sentences, seed=args.seed, seconds=args.seconds)
     clip = Clip(identity, speech, size=args.size, seed=args.seed)
-    out.parent.mkdir(parents=True, exist_ok=True)
     stem = out.with_suffix("")
     with VideoWriter(out, args.size, args.size, 25, clip.speech.wav) as writer:
         for frame in clip.frames():
             writer.write(frame)
     clip.save_truth(stem)
     val_wav: Path = args.val_wav or out.parent.parent / "val_wavs" / f"{stem.name}.wav"
-    val_wav.parent.mkdir(parents=True, exist_ok=True)
     unseen = Clip(identity, say(identity, [UNSEEN[0]], seed=args.seed + 1), size=args.size, seed=args.seed + 1)
     write_wav(val_wav, unseen.speech.wav)
     unseen.save_truth(val_wav.with_suffix(""))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from utils.errors import DataError
-from utils.files import sha256
+from utils.files import make_folder, sha256
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
 Split = Literal["train", "val", "all"]
@@ -234,7 +234,7 @@ class DatasetWriter:
         self._old = self.path.with_name(f".{self.path.name}.old")
         for left in (self.part, self._old):
             shutil.rmtree(left, ignore_errors=True)
-        self.part.mkdir(parents=True)
+        make_folder(self.part)
         size = (frames, height, width)
         self.frames = self._map("frames", (*size, 3))
         self.head_mask = self._map("head_mask", size)

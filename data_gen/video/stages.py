@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 from utils.errors import DataError
-from utils.files import fingerprint, read_json, remove, write_aside, write_json
+from utils.files import fingerprint, make_folder, read_json, remove, write_aside, write_json
 from utils.progress import Progress
 
 Item = TypeVar("Item")
@@ -88,7 +88,7 @@ class Workshop:
         """Keep other runs out of the folder, and clear what a killed one left there."""
         import fcntl
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with (self.folder / ".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

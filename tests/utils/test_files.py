@@ -39,6 +39,15 @@ def test_a_file_never_takes_the_place_of_a_folder(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["videos"]
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(DataError, match=r"file/new cannot be made \(Not a directory\)"),
+        write_aside(tmp_path / "file" / "new" / "a.txt"),
+    ):
+        pass
+
+
 def test_json_and_arrays_come_back(tmp_path):
     write_json(tmp_path / "a.json", {"n": np.float32(0.5), "list": np.arange(3)})
     assert read_json(tmp_path / "a.json") == {"n": 0.5, "list": [0, 1, 2]}

@@ -35,6 +35,12 @@ def test_the_command_writes_video_unseen_sentence_and_truth(tmp_path: Path, caps
     assert (tmp_path / "videos" / "demo.truth.safetensors").exists()
 
 
+def test_a_place_that_cannot_be_written_to_is_told_at_once(tmp_path: Path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DataError, match="cannot be made"):
+        run.main(_arguments("--out", str(tmp_path / "file" / "demo.mp4")))
+
+
 def test_training_sentences_change_with_the_seed_and_fill_the_time():
     assert run.training_sentences(60, 0) == run.training_sentences(60, 0)
     assert run.training_sentences(60, 0) != run.training_sentences(60, 1)
