@@ -37,7 +37,7 @@ step 4 "say a sentence that the video does not hold" 1 1
 "$PYTHON" tasks/talking_head.py infer demo "$sentence" "$out"
 
 step 5 "draw a contact sheet" 0 0
-"$PYTHON" utils/visualization/contact_sheet.py "$out" "${out%.mp4}.png" --every 3 --count 24
+"$PYTHON" utils/visualization/contact_sheet.py "$out" "${out%.mp4}.png" --every 6 --count 32
 
 minutes=$(((SECONDS - began + 59) / 60))
 cat <<END
