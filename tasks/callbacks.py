@@ -70,7 +70,13 @@ class KeepCheckpoints(pl.Callback):
             self.save(trainer, task, {})
 
     def save(self, trainer: pl.Trainer, task: Task, figures: dict[str, float]) -> None:
-        """Write one checkpoint aside, rename it, point `last.ckpt` at it, and drop the oldest."""
+        """Write one checkpoint aside, rename it, point `last.ckpt` at it, and drop the oldest.
+
+        Raises:
+            UserError: A weight is not finite: what was saved before is not overlaid with it.
+        """
+        if not all(torch.isfinite(p).all() for p in task.parameters()):
+            raise UserError(_not_finite("Weights are not finite", task))
         path = self.work_dir / f"model_ckpt_steps_{task.updates}.ckpt"
         aside = path.with_suffix(".ckpt.part")
         trainer.save_checkpoint(aside)
@@ -82,7 +88,6 @@ class KeepCheckpoints(pl.Callback):
             index = read_index(self.work_dir)
             index[task.updates] = figures
             cfg = task.cfg
-            best = best_step(self.work_dir, cfg.valid_monitor_key, cfg.valid_monitor_mode)
             files = checkpoint_files(self.work_dir)
             write_json(self.work_dir / INDEX, {k: v for k, v in sorted(index.items()) if k in files})
             best = best_step(self.work_dir, cfg.valid_monitor_key, cfg.valid_monitor_mode)
@@ -110,6 +115,13 @@ def _link(path: Path, link: Path) -> None:
     except OSError:
         shutil.copyfile(path, aside)
     os.replace(aside, link)
+
+
+def _not_finite(what: str, task: Task) -> str:
+    return (
+        f"{what} at update {task.updates}. The last checkpoint is sound; lower lr, "
+        f"set clip_grad_norm, or look for bad rows in the data with --validate."
+    )
 
 
 class Ema(pl.Callback):
@@ -179,10 +191,7 @@ class Updates(pl.Callback):
         """Count the update; refuse to go on from a loss that is not finite."""
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if isinstance(loss, Tensor) and task.updates % task.cfg.tb_log_interval == 0 and not torch.isfinite(loss).all():
-            raise UserError(
-                f"The loss is {float(loss)} at update {task.updates}. The last checkpoint is sound; lower lr, "
-                f"set clip_grad_norm, or look for bad rows in the data with --validate."
-            )
+            raise UserError(_not_finite(f"The loss is {float(loss)}", task))
         if (batch_idx + 1) % task.cfg.accumulate_grad_batches == 0:
             task.updates += 1
 
@@ -224,7 +233,9 @@ class StopSignals(pl.Callback):
         log.warning("Stopping after this update; a checkpoint is saved. Again to stop at once.")
 
     def on_train_batch_end(self, trainer: pl.Trainer, task: Task, *_: Any) -> None:  # type: ignore[override]
-        """Ask the loop to end; `on_train_end` saves."""
+        """Ask the loop to end; `on_train_end` saves. Several processes end together, or they wait for each other."""
+        if trainer.world_size > 1 and trainer.strategy.reduce_boolean_decision(self.signal > 0, all=False):
+            self.signal = self.signal or signal.SIGTERM
         if self.signal:
             trainer.should_stop = True
             trainer.fit_loop.epoch_loop.min_steps = None  # type: ignore[attr-defined]

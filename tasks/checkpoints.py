@@ -13,8 +13,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from utils.config import ROOT
-from utils.errors import DataError
+from utils.config import ROOT, show_path
+from utils.errors import ConfigError, DataError
 from utils.files import sha256
 
 if TYPE_CHECKING:
@@ -106,9 +106,7 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
         return work_dir
     files = checkpoint_files(work_dir)
     if not files:
-        raise DataError(
-            f"No checkpoint in {work_dir}. Train it first: python tasks/run.py --config=... --exp_name={_exp(work_dir)}"
-        )
+        raise DataError(f"No checkpoint in {show_path(work_dir)}. Train it first: {training_command(work_dir)}")
     if steps == "last":
         sound = newest_sound(work_dir)
         if sound is None:
@@ -121,6 +119,23 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
     if int(steps) not in files:
         raise DataError(f"No checkpoint at step {steps} in {work_dir}. There are: {', '.join(map(str, files))}.")
     return files[int(steps)]
+
+
+def training_command(work_dir: Path) -> str:
+    """Write the command that trains the run of a folder, by the recipe of that person or corpus, else of anybody."""
+    name = _exp(work_dir)
+    words = "python tasks/run.py --config={} --exp_name=" + name
+    if Path(name).is_absolute() or len(Path(name).parts) != 2:
+        return words.format("<recipe>")
+    owner, stage = Path(name).parts
+    for folder in (f"egs/datasets/videos/{owner}", f"egs/datasets/{owner}"):
+        for recipe in (f"{folder}/{stage}.yaml", f"{folder}/lm3d_{stage}.yaml"):
+            if (ROOT / recipe).is_file():
+                return words.format(recipe)
+    recipe = f"egs/datasets/videos/person/{stage}.yaml"
+    if (ROOT / recipe).is_file():
+        return words.format(recipe) + f" --video_id={owner}"
+    return words.format("<recipe>")
 
 
 def _exp(work_dir: Path) -> str:
@@ -151,11 +166,15 @@ def load_task(
     Args:
         exp: Name of the run, its folder, or a checkpoint file.
         steps: `last`, `best` (by the run's own validation figure), or a number of updates.
+        device: cpu, cuda, ..., or auto: a GPU when there is one.
         settings: Laid over the saved recipe; meant for settings of inference, which leave the network alone.
 
     Raises:
         DataError: There is no such checkpoint, or it is damaged.
+        ConfigError: The settings make another network than the checkpoint's.
     """
+    import torch
+
     from tasks.registry import task_class
 
     path = Path(exp) if Path(exp).is_file() else find_checkpoint(work_dir_of(exp), steps)
@@ -164,7 +183,18 @@ def load_task(
     kind = task_class(recipe["task_cls"])
     known = kind.schema.model_fields
     task = kind({name: value for name, value in recipe.items() if name in known})
-    task.load_state_dict(checkpoint["state_dict"])
+    try:
+        task.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError:
+        saved = checkpoint["vizeme"]["recipe"]
+        changed = ", ".join(f"{k}={v!r}" for k, v in (settings or {}).items() if saved.get(k) != v)
+        if not changed:
+            raise DataError(f"{path} is not of the network that its recipe describes; train it anew.") from None
+        raise ConfigError(
+            f"{path} is another network than these settings make ({changed}); leave out what changes the network."
+        ) from None
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     task.updates = int(checkpoint["vizeme"]["updates"])
     task.data_fingerprint = str(checkpoint["vizeme"].get("data_fingerprint", ""))
     task.work_dir = path.parent

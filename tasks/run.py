@@ -25,9 +25,11 @@ from utils.config import (  # noqa: E402
     read_yaml,
     set_dotted,
     show_path,
+    split_assignment,
     split_hparams,
+    typed_assignment,
 )
-from utils.errors import ConfigError, UserError, run_command  # noqa: E402
+from utils.errors import ConfigError, UserError, nearest, run_command  # noqa: E402
 
 log = logging.getLogger("vizeme")
 
@@ -71,23 +73,25 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{name:18} {what}")
         return 0
     if args.config is None:
-        if args.help or not sys.argv[1:]:
+        if args.help or not (sys.argv[1:] if argv is None else argv):
             parser().print_help()
             return 0
         raise ConfigError("Say which recipe: --config=egs/datasets/... (see --help; --list names the tasks)")
     recipe = load_recipe(args.config)
-    overrides = read_overrides(args, rest)
+    given = read_overrides(args, rest)
+    kind = kind_of(recipe, given)
+    overrides = dict(typed_assignment(kind.schema, text) for text in given)
     for name, value in overrides.items():
         set_dotted(recipe.values, name, value)
         recipe.origins.pop(name, None)
-    kind = kind_of(recipe)
+    name_misspelt_flags(kind, args, recipe, overrides)
     if args.help:
         print(f"{kind.schema.__doc__ or ''}\n\nSettings of {recipe.values['task_cls']} ({show_path(recipe.path)}):\n")
         for name, default, text in describe(kind.schema):
             print(f"  --{name:32} {default:14} {' '.join(text.split())}")
         return 0
     config = parse(kind.schema, recipe.values, recipe.path, origins=recipe.origins, problems=recipe.problems)
-    if int(os.environ.get("RANK", "0")) == 0:
+    if main_process():
         log.info("recipe: %s", " <- ".join(show_path(path) for path in reversed(recipe.chain)))
     else:
         logging.getLogger().setLevel(logging.WARNING)
@@ -97,16 +101,13 @@ def main(argv: list[str] | None = None) -> int:
     return train(args, kind, config, work_dir)
 
 
-def read_overrides(args: argparse.Namespace, rest: list[str]) -> dict[str, Any]:
-    """Read --hparams, --set and the flags that are settings, in this order; the later win.
+def read_overrides(args: argparse.Namespace, rest: list[str]) -> list[str]:
+    """List --hparams, --set and the flags that are settings as "name=value", in this order; the later win.
 
     Raises:
         ConfigError: Something is not name=value, or a flag lacks its value.
     """
-    found: dict[str, Any] = {}
-    for text in [part for whole in args.hparams for part in split_hparams(whole)] + args.set:
-        name, value = assignment(text)
-        found[name] = value
+    found = [part for whole in args.hparams for part in split_hparams(whole)] + args.set
     words = list(rest)
     while words:
         word = words.pop(0)
@@ -118,13 +119,24 @@ def read_overrides(args: argparse.Namespace, rest: list[str]) -> dict[str, Any]:
                 value = words.pop(0)
             else:
                 value = "true"
-        name, parsed = assignment(f"{name}={value}")
-        found[name] = parsed
+        found.append(f"{name}={value}")
+    for text in found:
+        split_assignment(text)
     return found
 
 
-def kind_of(recipe: Recipe) -> Any:
-    """Import the task class that a recipe names.
+def name_misspelt_flags(kind: Any, args: argparse.Namespace, recipe: Recipe, overrides: dict[str, Any]) -> None:
+    """Note among the recipe's problems what is no setting but looks like one of the door's own flags."""
+    for name in overrides:
+        if name.split(".")[0] not in kind.schema.model_fields:
+            guess = nearest(name, [*kind.schema.model_fields, *vars(args)])
+            if guess in vars(args):
+                recipe.values.pop(name, None)
+                recipe.problems.append(f"--{name}: no such flag; write --{guess}")
+
+
+def kind_of(recipe: Recipe, given: list[str]) -> Any:
+    """Import the task class that a recipe, or a setting given with it, names.
 
     Raises:
         ConfigError: It names none or an unknown one; with the mistakes of the files.
@@ -132,6 +144,9 @@ def kind_of(recipe: Recipe) -> Any:
     from tasks.registry import task_class
 
     name = recipe.values.get("task_cls")
+    for text in given:
+        if split_assignment(text)[0] == "task_cls":
+            name = recipe.values["task_cls"] = assignment(text)[1]
     lines = list(recipe.problems)
     if isinstance(name, str):
         try:
@@ -153,7 +168,10 @@ def choose_work_dir(args: argparse.Namespace, recipe: Recipe) -> Path:
     from tasks.checkpoints import work_dir_of
 
     if args.exp_name:
-        return work_dir_of(args.exp_name)
+        work_dir = work_dir_of(args.exp_name)
+        if work_dir == work_dir_of("checkpoints"):
+            raise ConfigError(f"--exp_name={args.exp_name} is the folder of all runs; name one run: May/lm3d_nerf")
+        return work_dir
     if recipe.path.name == "config.yaml" and "checkpoints" in recipe.path.resolve().parts:
         return recipe.path.parent
     if args.debug == "fast":
@@ -172,13 +190,14 @@ def use(
     wanted = {k for k in fields if k.startswith("infer_") and k in recipe.values} | {k.split(".")[0] for k in overrides}
     settings = {k: dumped[k] for k in wanted}
     steps: Any = config.infer_ckpt_steps or "best"
-    task = load_task(work_dir, steps, settings=settings)
+    task = load_task(work_dir, steps, "auto", settings=settings)
     log.info("checkpoint: %s (%d updates)", task.source["path"], task.updates)
     if args.validate:
         from tasks.trainer import validate
 
         for name, value in sorted(validate(task, work_dir).items()):
-            print(f"{name:32} {value:.6g}")
+            if main_process():
+                print(f"{name:32} {value:.6g}")
         return 0
     task.infer()
     return 0
@@ -201,7 +220,7 @@ def train(args: argparse.Namespace, kind: Any, config: Any, work_dir: Path) -> i
         tell_differences(saved, config)
     import tasks.trainer as trainer
 
-    trainer.train(new_task(kind, config), work_dir, debug=args.debug)
+    trainer.train(new_task(kind, config), work_dir, debug=args.debug, resume=not args.reset)
     return 0
 
 

@@ -74,16 +74,12 @@ class TalkingHead:
             DataError: Something is not trained or not processed; the message has the command that does it.
             ConfigError: A setting does not exist.
         """
-        import torch
-
         from tasks.checkpoints import load_task
         from tasks.inference import InferSettings, video_of
         from utils.config import parse
 
         chosen = dict(settings or {})
         own = {name: chosen.pop(name) for name in list(chosen) if name in InferSettings.model_fields}
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
         run = find_run(person, RENDERERS)
         if run.name == "lm3d_nerf":
             log.warning(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tasks.board import Board
-from utils.config import Config, Count, Fraction, Positive, Weight, parse
+from utils.config import Config, Count, Fraction, Positive, Weight, Whole, parse
 
 
 class TaskConfig(Config):
@@ -20,7 +20,7 @@ class TaskConfig(Config):
 
     task_cls: str
     """Registered name of the task; see --list."""
-    seed: int = 9999
+    seed: Whole = 9999
     """Everything random follows from this and the number of the update."""
     max_updates: Count = 40_000
     """Train for this many optimiser steps."""
@@ -38,9 +38,9 @@ class TaskConfig(Config):
     """Write losses to TensorBoard every so many updates."""
     num_ckpt_keep: Count = 5
     """Keep so many of the newest checkpoints, and the best one."""
-    num_valid_plots: int = 2
+    num_valid_plots: Whole = 2
     """Draw so many examples at each validation."""
-    num_workers: int = 0
+    num_workers: Whole = 0
     """Processes that prepare batches; the result is the same for any number."""
     ema_decay: Fraction = 0.0
     """Average weights over updates with this decay (0 = off); validation and inference use the average."""

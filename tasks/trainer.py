@@ -104,6 +104,8 @@ class _Data(pl.LightningDataModule):
 def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None) -> pl.Trainer:
     """Build the Lightning trainer for a task; under torchrun it joins the other processes."""
     cfg = task.cfg
+    if cfg.accumulate_grad_batches > 1 and not task.automatic_optimization:
+        raise ConfigError(f"{cfg.task_cls} steps after every batch: leave accumulate_grad_batches at 1.")
     for pattern in (".*does not have many workers.*", ".*litlogger.*", ".*GPU available.*", ".*LeafSpec.*"):
         warnings.filterwarnings("ignore", pattern)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
@@ -141,26 +143,34 @@ def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None)
     )
 
 
-def train(task: Task, work_dir: Path, *, debug: str | None = None) -> None:
+def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool = True) -> None:
     """Train a task to `max_updates`, going on from the newest checkpoint in `work_dir` that can be read.
+
+    Args:
+        resume: False begins anew. Under torchrun the old run may be still there for all but the first process.
 
     Raises:
         ConfigError: The checkpoint's network is not the recipe's.
     """
     torch.set_float32_matmul_precision("high")
     task.work_dir = work_dir
+    found = newest_sound(work_dir) if resume and debug != "fast" else None
+    if found:
+        task.updates = int(found[1]["vizeme"]["updates"])  # what `prepare` does once, it does not do again
+    task.prepare()
     if debug != "fast":
         work_dir.mkdir(parents=True, exist_ok=True)
-    found = None if debug == "fast" else newest_sound(work_dir)
-    task.prepare()
     if found:
         path, checkpoint = found
         refuse_other_network(task, checkpoint, path)
-        task.updates = int(checkpoint["vizeme"]["updates"])
         if task.updates >= task.cfg.max_updates:
-            log.info("%s has %d updates already; max_updates is %d.", path, task.updates, task.cfg.max_updates)
+            words = "%s has %d updates already; max_updates is %d. Raise it, or train anew with --reset."
+            log.info(words, path, task.updates, task.cfg.max_updates)
             return
         log.info("Going on from %s (%d updates).", path, task.updates)
+        if checkpoint["vizeme"].get("data_fingerprint", "") not in ("", task.data_fingerprint):
+            log.warning("The data is not what this run was begun with; --reset begins anew with it.")
+        task.frozen_sources = {**checkpoint["vizeme"].get("frozen", {}), **task.frozen_sources}
         task.load_state_dict(checkpoint["vizeme"].get("raw_state") or checkpoint["state_dict"])
         task.on_load_extra(checkpoint["vizeme"].get("extra", {}))
     trainer = make_trainer(task, work_dir, debug=debug)

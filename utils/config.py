@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -54,7 +55,7 @@ class Recipe:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Read YAML as SafeLoader does, but refuse repeated keys, and read 5e-4 as a number."""
+    """Read YAML as SafeLoader does, but refuse repeated keys, merge keys, anchors and aliases."""
 
 
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Hashable, Any]:
@@ -197,17 +198,54 @@ def split_hparams(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
+def split_assignment(text: str) -> tuple[str, str]:
+    """Split "b.c=2" into the dotted name and the value as it was typed.
+
+    Raises:
+        ConfigError: There is no `=`, or no name.
+    """
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals or not name:
+        raise ConfigError(f"'{text}' is not a setting; write name=value")
+    return name, value
+
+
 def assignment(text: str) -> tuple[str, Any]:
     """Read "b.c=2" as the dotted name and its YAML value.
 
     Raises:
         ConfigError: There is no `=`, no name, or the value is not YAML.
     """
-    name, equals, value = text.partition("=")
-    name = name.strip()
-    if not equals or not name:
-        raise ConfigError(f"'{text}' is not a setting; write name=value")
+    name, value = split_assignment(text)
     return name, _number(read_yaml(value, f"{name}={value}"))
+
+
+def typed_assignment(schema: type[Config], text: str) -> tuple[str, Any]:
+    """Read "b.c=2" as `assignment` does, but keep what is typed for a name or a path: --video_id 007 is no number.
+
+    Raises:
+        ConfigError: As `assignment`.
+    """
+    name, typed = split_assignment(text)
+    if _annotation(schema, name) is not str:
+        return assignment(text)
+    try:
+        value = read_yaml(typed, name)
+    except ConfigError:
+        return name, typed
+    return name, value if isinstance(value, str) else typed.strip()
+
+
+def _annotation(schema: type[Config], dotted: str) -> Any:
+    """Return the type of the setting with this dotted name; None when there is no such setting."""
+    *outer, last = dotted.split(".")
+    group: type[Config] | None = schema
+    for part in outer:
+        info = group.model_fields.get(part) if group else None
+        group = submodel(info.annotation) if info else None
+    info = group.model_fields.get(last) if group else None
+    return info.annotation if info else None
 
 
 def _number(value: Any) -> Any:

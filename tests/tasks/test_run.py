@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -82,6 +83,22 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(toy, tmp_path,
         load_task(newest)
 
 
+def test_weights_that_are_not_finite_never_overlay_a_sound_checkpoint(toy, tmp_path):
+    task = ToyTask(config(max_updates=8, tb_log_interval=1000))
+    step = task.training_step
+
+    def spoil(*inputs):
+        if task.updates == 6:
+            with torch.no_grad():
+                next(task.parameters()).fill_(float("nan"))
+        return step(*inputs)
+
+    task.training_step = spoil
+    with pytest.raises(UserError, match=r"not finite at update 8\. The last checkpoint is sound"):
+        train(task, tmp_path)
+    assert list(checkpoint_files(tmp_path)) == [4]
+
+
 def test_a_changed_network_wants_reset(toy, tmp_path):
     train(ToyTask(config(max_updates=4)), tmp_path)
     with pytest.raises(ConfigError, match=r"width 4 -> 5.*--reset"):
@@ -122,6 +139,17 @@ def test_reset_sets_the_old_run_aside(toy, tmp_path):
     assert load_task(tmp_path / "exp").cfg.width == 6
 
 
+def test_a_process_that_does_not_move_the_old_run_begins_anew_too(toy, tmp_path, monkeypatch):
+    path = recipe(tmp_path)
+    run.main([f"--config={path}", f"--exp_name={tmp_path / 'exp'}"])
+    seen = []
+    monkeypatch.setattr("tasks.trainer.make_trainer", lambda task, *_, **__: seen.append(task.updates) or exit(9))
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(SystemExit):
+        run.main([f"--config={path}", f"--exp_name={tmp_path / 'exp'}", "--reset"])
+    assert seen == [0]
+
+
 def test_debug_saves_nothing_and_overfit_repeats_one_batch(toy, tmp_path):
     assert run.main([f"--config={recipe(tmp_path)}", f"--exp_name={tmp_path / 'exp'}", "--debug"]) == 0
     assert not (tmp_path / "exp").exists()
@@ -156,6 +184,61 @@ def test_an_unknown_task_names_the_nearest(tmp_path):
 
 def test_exp_name_means_the_same_folder_with_and_without_checkpoints():
     assert work_dir_of("May/postnet") == work_dir_of("checkpoints/May/postnet")
+
+
+@pytest.mark.parametrize("flag", ["--lr=0.25", "--weights.size=0.5", "--hparams=weights.size=0.5,lr=0.25"])
+def test_every_setting_is_a_flag_also_inside_a_group(toy, tmp_path, flag):
+    run.main([f"--config={recipe(tmp_path)}", f"--exp_name={tmp_path / 'exp'}", flag])
+    cfg = load_task(tmp_path / "exp").cfg
+    assert (cfg.lr == 0.25) == ("lr" in flag)
+    assert (cfg.weights.size == 0.5) == ("size" in flag)
+
+
+@pytest.mark.parametrize(("typed", "kept"), [("007", "007"), ("1e3", "1e3"), ("a: b", "a: b"), ("'x y'", "x y")])
+def test_a_name_may_look_like_a_number(toy, tmp_path, typed, kept):
+    run.main([f"--config={recipe(tmp_path)}", f"--exp_name={tmp_path / 'exp'}", "--flavour", typed])
+    assert load_task(tmp_path / "exp").cfg.flavour == kept
+
+
+def test_a_misspelt_flag_of_the_door_is_named_with_the_rest(toy, tmp_path):
+    path = recipe(tmp_path, "lr: -1\n")
+    with pytest.raises(ConfigError) as error:
+        run.main([f"--config={path}", "--exp_nam", "x", "--widht=3"])
+    assert str(error.value) == (
+        f"{path}: 3 setting(s) to mend\n"
+        "  --exp_nam: no such flag; write --exp_name\n"
+        "  lr = -1: input should be greater than 0\n"
+        "  widht: no such setting; write 'width'"
+    )
+
+
+def test_the_folder_of_all_runs_is_no_run(toy, tmp_path):
+    for name in ("checkpoints", "checkpoints/", "."):
+        with pytest.raises(ConfigError, match="name one run"):
+            run.main([f"--config={recipe(tmp_path)}", f"--exp_name={name}", "--reset"])
+
+
+def test_settings_of_another_network_are_refused_in_one_line(toy, tmp_path):
+    path, exp = recipe(tmp_path), f"--exp_name={tmp_path / 'exp'}"
+    run.main([f"--config={path}", exp])
+    with pytest.raises(ConfigError, match=r"another network than these settings make \(width=9\)"):
+        run.main([f"--config={path}", exp, "--infer", "--width", "9"])
+
+
+@pytest.mark.parametrize(
+    ("exp", "command"),
+    [
+        ("lrs3/syncnet", "--config=egs/datasets/lrs3/lm3d_syncnet.yaml --exp_name=lrs3/syncnet"),
+        ("checkpoints/May/lm3d_nerf", "--config=egs/datasets/videos/May/lm3d_nerf.yaml --exp_name=May/lm3d_nerf"),
+        ("anna/postnet", "--config=egs/datasets/videos/person/postnet.yaml --exp_name=anna/postnet --video_id=anna"),
+        ("anna/tuesday", "--config=<recipe> --exp_name=anna/tuesday"),
+    ],
+)
+def test_an_untrained_stage_names_the_command_that_trains_it(tmp_path, monkeypatch, exp, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(DataError, match=re.escape(f"Train it first: python tasks/run.py {command}") + "$"):
+        load_task(exp)
 
 
 def command(*words, **more):
