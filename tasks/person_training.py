@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from data_gen.video.dataset import VideoDataset, open_video
-from tasks.checkpoints import finished_updates, work_dir_of
+from tasks.checkpoints import checkpoint_files, finished_updates, read_checkpoint, work_dir_of
 from utils.config import ROOT, assignment, load_recipe, merge, read_yaml, set_dotted, show_path
-from utils.errors import ConfigError, UserError
+from utils.errors import ConfigError, DataError, UserError
+from utils.files import sha256
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +153,23 @@ def is_finished(stage: Stage, work_dir: Path) -> bool:
     return _within({k: v for k, v in stage.values.items() if not k.startswith("infer_")}, saved)
 
 
+def is_outdated(work_dir: Path) -> bool:
+    """Tell whether an earlier stage that a run was trained with has been trained further or anew since."""
+    files = checkpoint_files(work_dir)
+    try:
+        sources = read_checkpoint(list(files.values())[-1])["vizeme"].get("frozen", {}) if files else {}
+    except DataError:
+        return False
+    for source in sources.values():
+        path = Path(source.get("path", ""))
+        if path.is_file():
+            if sha256(path) != source["sha256"]:
+                return True
+        elif checkpoint_files(path.parent):
+            return True
+    return False
+
+
 def _within(wanted: Mapping[str, Any], saved: Mapping[str, Any]) -> bool:
     """Tell whether every wanted setting has the saved value; 5 equals 5.0, a path equals itself."""
     for name, value in wanted.items():
@@ -185,7 +203,8 @@ def train_person(
         exp_name = f"{video_id}/{stage.name}"
         work_dir = work_dir_of(exp_name)
         title = f"[{number}/{len(stages)}] {stage.name}"
-        outdated = bool(trained & set(NEEDS.get(stage.name, ()))) and finished_updates(work_dir) > 0
+        needs = set(NEEDS.get(stage.name, ()))
+        outdated = bool(needs and finished_updates(work_dir) and (trained & needs or is_outdated(work_dir)))
         if not reset and not outdated and is_finished(stage, work_dir):
             say(f"{title}: done before ({finished_updates(work_dir)} updates, {show_path(work_dir)})")
             continue
@@ -194,15 +213,16 @@ def train_person(
         begun = 0 if reset or outdated else finished_updates(work_dir)
         later = [s for s in stages[number:] if reset or not is_finished(s, work_dir_of(f"{video_id}/{s.name}"))]
         left = clock.left([stage, *later])
-        say(f"{title}: {stage.updates - begun} updates, about {clock.of(stage, begun)}; {left} over all")
+        say(f"{title}: {max(0, stage.updates - begun)} updates, about {clock.of(stage, begun)}; {left} over all")
         began = time.monotonic()
         code = run_child(stage.command(exp_name, reset=reset or outdated))
         if code:
             again = "the same command goes on from the last checkpoint"
             log.error("%s stopped with exit code %d; mend what it says above, then %s.", stage.name, code, again)
             return code
-        clock.measured(stage, time.monotonic() - began, begun)
-        trained.add(stage.name)
+        if finished_updates(work_dir) > begun:
+            clock.measured(stage, time.monotonic() - began, begun)
+            trained.add(stage.name)
     say(
         f"{video_id} is ready: bash scripts/infer_talking_head.sh {video_id} speech.wav infer_out/{video_id}/speech.mp4"
     )

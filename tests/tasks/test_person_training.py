@@ -38,7 +38,8 @@ def house(tmp_path, monkeypatch):
     def child(command: list[str]) -> int:
         asked.append(command)
         config = Path(next(word for word in command if word.startswith("--config=")).split("=")[1])
-        finish(tmp_path, config.stem)
+        updates = [word for word in command if word.startswith("max_updates=")]
+        finish(tmp_path, config.stem, int(updates[0].split("=")[1]) if updates else 10)
         return 0
 
     monkeypatch.setattr(training, "run_child", child)
@@ -84,12 +85,43 @@ def test_what_is_done_is_skipped_until_its_recipe_changes(house, binary_dir, cap
     assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 0
     assert asked == []
     assert "[3/5] postnet: done before (10 updates, " in capsys.readouterr().out
-    assert training.train_person("made", preset="tiny", binary_dir=binary_dir, settings=["lm3d_nerf.lr=0.5"]) == 0
+    more = ["lm3d_nerf.max_updates=20"]
+    assert training.train_person("made", preset="tiny", binary_dir=binary_dir, settings=more) == 0
     assert stages_asked(asked) == ["lm3d_nerf", "lm3d_nerf_torso"]
     assert "--reset" not in asked[0]
-    assert "lr=0.5" in asked[0]
+    assert "max_updates=20" in asked[0]
     assert "--reset" in asked[1]  # its head is new
-    assert "lr=0.5" not in asked[1]
+    assert "max_updates=20" not in asked[1]
+
+
+def test_a_stage_that_had_nothing_left_to_train_does_not_undo_those_after_it(house, binary_dir):
+    folder, asked = house
+    for stage in training.STAGES:
+        where = "person_binary_data_dir" if stage in training.HEARING else "binary_data_dir"
+        finish(folder, stage, **{where: binary_dir})
+    training.train_person("made", preset="tiny", binary_dir=binary_dir, settings=["lm3d_nerf.lr=0.5"])
+    assert stages_asked(asked) == ["lm3d_nerf"]  # which says that its updates are done
+
+
+def test_a_run_is_outdated_when_what_it_was_trained_with_was_trained_anew(tmp_path):
+    import torch
+
+    from utils.files import sha256
+
+    earlier = tmp_path / "syncnet/model_ckpt_steps_10.ckpt"
+    later = tmp_path / "lm3d_vae_sync/model_ckpt_steps_10.ckpt"
+    earlier.parent.mkdir()
+    later.parent.mkdir()
+    earlier.write_bytes(b"old")
+    frozen = {"syncnet": {"path": str(earlier), "updates": 10, "sha256": sha256(earlier)}}
+    torch.save({"state_dict": {}, "vizeme": {"frozen": frozen}}, later)
+    assert not training.is_outdated(later.parent)
+    earlier.write_bytes(b"new")
+    assert training.is_outdated(later.parent)
+    earlier.rename(earlier.with_name("model_ckpt_steps_20.ckpt"))
+    assert training.is_outdated(later.parent)
+    (earlier.parent / "model_ckpt_steps_20.ckpt").unlink()
+    assert not training.is_outdated(later.parent), "the earlier stage was moved away, not trained anew"
 
 
 def test_a_failing_stage_stops_the_rest_with_its_exit_code(house, binary_dir, monkeypatch, caplog):
