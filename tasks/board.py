@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -62,11 +61,3 @@ class Board:
             None if faces is None else np.asarray(faces, np.int32)[None],
             global_step=self.update,
         )
-
-    def curves(self, tag: str, curves: dict[str, Sequence[float]], label: str = "") -> None:
-        """Draw several curves over the frames in one picture, one colour a name."""
-        if self.writer is None:
-            return
-        from utils.drawing import plot_curves
-
-        self.image(tag, plot_curves({name: np.asarray(values) for name, values in curves.items()}, ylabel=label))

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from data_gen.video.dataset import VideoDataset
 from utils.config import Config, Fraction, Positive, Weight
+from utils.errors import ConfigError
 from utils.landmarks import BROWS, EYES, JAW, MOUTH, NOSE, eye_opening, mouth_opening, smooth_over_time
 
 Floats = NDArray[np.float32]
@@ -213,7 +214,13 @@ def move_eyes(landmarks: Floats, person: Person, frame_ids: Ints, settings: Post
     out[:, NOSE] = sway[:, NOSE.start - UPPER.start : NOSE.stop - UPPER.start]
     given = (settings.infer_eye_blink_ref_frames_start_idx, settings.infer_eye_blink_ref_frames_end_idx)
     span = find_blink(person) if None in given else (int(given[0] or 0), int(given[1] or 0))
-    if span is None or span[1] - span[0] < 3:
+    if span is None:
+        return out
+    if not 0 <= span[0] < span[1] <= len(person.database):
+        raise ConfigError(
+            f"infer_eye_blink_ref_frames {span[0]} to {span[1]}: the footage has frames 0 to {len(person.database) - 1}"
+        )
+    if span[1] - span[0] < 3:
         return out
     blink = person.database[span[0] : span[1], EYES]
     edge = np.linspace(0, 1, len(blink))[:, None, None]

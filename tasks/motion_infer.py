@@ -92,21 +92,6 @@ def read_speech(source: str, feature: str, frames: int | None = None) -> tuple[T
     return torch.from_numpy(np.asarray(audio, np.float32)), torch.from_numpy(np.asarray(pitch, np.float32))
 
 
-def read_landmarks(path: str) -> np.ndarray:
-    """Read landmarks (T, 68, 3) from a .npy of (1, T, 204), (T, 204) or (T, 68, 3).
-
-    Raises:
-        DataError: It is not there, or no such array.
-    """
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as landmarks: {error}") from None
-    if values.size == 0 or values.size % 204 or values.shape[-1] not in (3, 204):
-        raise DataError(f"{path} is {values.shape}, not landmarks: (1, T, 204), (T, 204) or (T, 68, 3)")
-    return np.ascontiguousarray(values.reshape(-1, 68, 3), dtype=np.float32)
-
-
 def write_landmarks(path: str, landmarks: Tensor, work_dir: Path | None) -> Path:
     """Write landmarks (T, 68, 3) as (1, T, 204) float32, aside and renamed, and return where."""
     from utils.files import write_aside

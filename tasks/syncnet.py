@@ -10,12 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.clips.corpus import MotionBatch, MotionCorpus
-from modules.syncnet import MOUTH, Offset, SyncNet, find_offset, offset_similarity, sync_loss
+from modules.syncnet import CLIP_FRAMES, MOUTH, Offset, SyncNet, find_offset, offset_similarity, sync_loss
 from tasks.board import Board
 from tasks.motion_clips import Clips, auc, sample_clips
 from tasks.motion_data import MotionConfig, WindowSource, augment, masked_rows, open_corpus, val_batches
 from tasks.task import Task
 from utils.config import Config, Count, Fraction, Weight
+from utils.errors import DataError
 
 SECOND = 25 - 4
 """Clips whose frames lie within one second."""
@@ -139,7 +140,13 @@ class SyncNetTask(Task):
         return found
 
     def find_offset(self, audio: Tensor, landmarks: Tensor) -> Offset:
-        """Find by how many frames the sound is late: audio (2T, C), landmarks (T, 68, 3)."""
+        """Find by how many frames the sound is late: audio (2T, C), landmarks (T, 68, 3).
+
+        Raises:
+            DataError: There is less than one clip of 5 frames.
+        """
+        if min(len(landmarks), len(audio) // 2) < CLIP_FRAMES:
+            raise DataError(f"{len(landmarks)} frames are too few to find an offset; {CLIP_FRAMES} is the least.")
         was_training = self.training
         self.eval()
         found = find_offset(self.model, audio, landmarks)
@@ -147,22 +154,21 @@ class SyncNetTask(Task):
         return found
 
     def draw(self, board: Board) -> None:
-        """Show the similarity over offsets for some validation windows."""
+        """Show the similarity over offsets for some validation windows, named by the offset found."""
+        from utils.drawing import plot_curves
+
         curves = {}
         for number, batch in enumerate(self._val[: self.cfg.num_valid_plots]):
             n = masked_rows(batch, 0)
             found = find_offset(self.model, batch.audio[0, : 2 * n], batch.landmarks[0, :n])
-            middle = len(found.curve) // 2
-            board.curves(
-                f"offset/{number}", {f"offset {found.offset_frames} at index {middle}+": found.curve.tolist()}, "offset"
-            )
-            curves[number] = found
+            curves[f"window {number}: {found.offset_frames:+d}"] = found.curve.numpy()
         if curves:
-            board.image("offset/best", _offset_picture({f"window {k}": v for k, v in curves.items()}))
+            board.image("offset", plot_curves(curves, "similarity over offsets; in step is the middle", fps=1.0))
 
     def infer(self) -> None:
         """Print the offset and its confidence of a sound against landmarks, or of the validation data."""
-        from tasks.motion_infer import read_landmarks, read_speech
+        from tasks.motion_infer import read_speech
+        from utils.visualization.lm_visualizer import read_landmarks
 
         if self.cfg.infer_npy_name:
             landmarks = read_landmarks(self.cfg.infer_npy_name)
@@ -199,10 +205,3 @@ def _say(name: str, found: Offset) -> None:
     sign = "late" if found.offset_frames > 0 else "early"
     shift = f"{abs(found.offset_frames)} frame(s) {sign}" if found.offset_frames else "in step"
     print(f"{name}: sound {shift}, confidence {found.confidence:.3f}")
-
-
-def _offset_picture(curves: dict[str, Offset]):  # type: ignore[no-untyped-def]  # an (H, W, 3) uint8 picture
-    from utils.drawing import plot_curves
-
-    named = {name: found.curve.numpy() for name, found in curves.items()}
-    return plot_curves(named, "similarity over offsets", fps=1.0)

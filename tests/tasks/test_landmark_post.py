@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tasks import landmark_post as post
+from utils.errors import ConfigError
 from utils.landmarks import BROWS, EYES, JAW, MOUTH, eye_opening, from_offsets, mouth_opening
 
 
@@ -152,3 +153,14 @@ def test_the_shortest_speech_works(frames):
     assert out.shape == (frames, 68, 3)
     assert out.dtype == np.float32
     assert np.isfinite(out).all()
+
+
+@pytest.mark.parametrize("span", [(190, 230), (-4, 8), (20, 10)])
+def test_a_blink_outside_the_footage_is_refused(span):
+    settings = post.PostSettings(
+        infer_inject_eye_blink_mode="period",
+        infer_eye_blink_ref_frames_start_idx=span[0],
+        infer_eye_blink_ref_frames_end_idx=span[1],
+    )
+    with pytest.raises(ConfigError, match="the footage has frames 0 to 199"):
+        post.move_eyes(np.zeros((40, 68, 3), np.float32), PERSON, np.arange(40), settings, 0)

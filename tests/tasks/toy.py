@@ -98,8 +98,7 @@ class ToyTask(Task):
         board.image("toy/image", np.zeros((4, 6, 3), np.uint8))
         board.animation("toy/animation", np.zeros((3, 4, 6, 3), np.uint8))
         board.mesh("toy/mesh", np.zeros((5, 3), np.float32))
-        board.curves("toy/curves", {"a": [0.0, 1.0]})
 
     def infer(self) -> None:
         """Say the answer for ones."""
-        print(f"answer {self.model(torch.ones(1, self.cfg.width)).item():.6f}")
+        print(f"answer {self.model(torch.ones(1, self.cfg.width, device=self.device)).item():.6f}")
