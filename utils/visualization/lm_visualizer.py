@@ -58,7 +58,8 @@ def read_landmarks(path: str | Path) -> np.ndarray:
         values = np.load(path, allow_pickle=False)
         landmarks = as_landmarks(values)
     except (ValueError, TypeError, OSError, EOFError) as error:
-        raise DataError(f"{path}: {error}") from None
+        reason = "it is not an .npy file of plain numbers" if "pickle" in str(error) else error
+        raise DataError(f"{path}: {reason}") from None
     if not len(landmarks):
         raise DataError(f"{path}: holds no frame")
     return landmarks
