@@ -1,4 +1,4 @@
-"""How near a picture is to the true one: PSNR, SSIM, LPIPS, and the distance of landmarks found in both.
+"""How near a picture is to the true one: PSNR, SSIM, LPIPS.
 
 Pictures are RGB uint8 (H, W, 3). A box is (x0, y0, x1, y1) in pixels, the corner x1, y1 excluded.
 """
@@ -64,11 +64,6 @@ def ssim(picture: Bytes, truth: Bytes, box: Box | None = None) -> float:
     return float(
         (((2 * mean_a * mean_b + c1) * (2 * both + c2)) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean()
     )
-
-
-def landmark_distance(points: Floats, truth: Floats) -> float:
-    """Return the mean distance in pixels of landmarks (..., N, 2) to the true ones."""
-    return float(np.linalg.norm(np.asarray(points) - np.asarray(truth), axis=-1).mean())
 
 
 def make_lpips(weights: Path) -> nn.Module:

@@ -14,7 +14,7 @@ import types
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,9 @@ class VideoDataset:
 
     def __len__(self) -> int:
         return self.meta.frames
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "meta": self.meta}  # a worker opens the files anew; mapped frames do not travel
 
     @property
     def frames_count(self) -> int:
@@ -164,9 +167,16 @@ class VideoDataset:
     def _pictures(self, name: str) -> Bytes:
         path = self.path / f"{name}.npy"
         try:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            pictures: Bytes = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read ({error}). Process the video again.") from None
+        size = (self.meta.height, self.meta.width)
+        if pictures.shape[:3] != ((*size, 3) if name == "background" else (self.meta.frames, *size)):
+            raise DataError(
+                f"{path} holds {pictures.shape}, but the dataset {self.meta.frames} frames of {size}: it was made "
+                f"again meanwhile, or is damaged. Start again, or process the video again."
+            )
+        return pictures
 
     def audio(self, name: str) -> Floats:
         """Return the audio feature `name`, (2T, C), or (2T,) for `pitch_hz` and `rms`."""

@@ -35,10 +35,6 @@ def test_points_box_has_margins_and_stays_inside():
     assert metrics.points_box(points - 50, 0.0, 64, 64) == (0, 0, 1, 1)
 
 
-def test_landmark_distance_is_the_mean():
-    assert metrics.landmark_distance(np.zeros((2, 2)), np.array([[3.0, 4.0], [0.0, 1.0]])) == 3.0
-
-
 def test_lpips_with_its_weights(shared_assets):
     import torch
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from multiprocessing.reduction import ForkingPickler
 
+import numpy as np
 import pytest
 
 from data_gen.video.dataset import DatasetWriter, VideoDataset, open_video
@@ -35,6 +37,24 @@ def test_shots_end_at_cuts_and_at_the_split(tmp_path):
     assert data.shots("train") == [(0, 30), (30, 48)]
     assert data.shots("val") == [(48, 60)]
     assert list(data.frame_ids("val")) == list(range(48, 60))
+
+
+def test_frames_do_not_travel_to_workers(tmp_path):
+    data = make_video_dataset(tmp_path / "anna", frames=60, size=32)
+    assert data.frames.shape == (60, 32, 32, 3)
+    assert data.audio("mel").shape == (120, 80)
+    sent = bytes(ForkingPickler.dumps(data))
+    assert len(sent) < 4000
+    np.testing.assert_array_equal(ForkingPickler.loads(sent).frames, data.frames)
+
+
+def test_a_dataset_made_again_while_it_is_open_is_not_mixed(tmp_path):
+    opened = make_video_dataset(tmp_path / "anna", frames=60, size=32)
+    first = opened.frames
+    make_video_dataset(tmp_path / "anna", frames=50, size=32)
+    assert first.shape[0] == 60  # what is mapped stays
+    with pytest.raises(DataError, match=r"head_mask\.npy holds \(50, 32, 32\)"):
+        _ = opened.head_mask
 
 
 @pytest.mark.parametrize(
