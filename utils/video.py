@@ -17,6 +17,8 @@ from utils.ffmpeg import STALL_S, Stream, describe, existing_file, input_argumen
 from utils.files import write_aside
 
 FPS = 25
+_SLOWEST_DECODING = 5.0
+"""Frames a second that even a slow machine decodes of a large video."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ def read_frames(
     arguments = [*input_arguments(file), "-map", "0:V:0", "-an", "-sn", "-dn", "-vf", ",".join(filters)]
     arguments += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
     given = 0
-    with Stream(arguments) as stream:
+    # The frames before `start` are decoded too, so the first one that is given may be long in coming.
+    with Stream(arguments, stall_s=STALL_S + start / _SLOWEST_DECODING) as stream:
         while True:
             frame = np.empty((height, width, 3), np.uint8)
             filled = stream.read_into(frame.data.cast("B"))

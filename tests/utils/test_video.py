@@ -59,6 +59,23 @@ def test_rate_range_crop_and_size(tmp_path):
     assert beyond[:, :4, 0].min() > 180  # the left edge is red and is repeated
 
 
+def test_a_late_start_is_waited_for(tmp_path, monkeypatch):
+    path = write(tmp_path / "a.mp4", ramp(20))
+    patience = []
+
+    class Patient(Stream):
+        def __init__(self, arguments, *, stall_s):
+            patience.append(stall_s)
+            super().__init__(arguments, stall_s=stall_s)
+
+    monkeypatch.setattr("utils.video.Stream", Patient)
+    for start in (0, 15):
+        assert len(list(read_frames(path, start=start))) == 20 - start
+    list(read_frames(path, start=90_000))  # an hour into the video
+    assert patience[0] == 120
+    assert patience[2] > 90_000 / 30
+
+
 def test_a_turned_video_is_shown_upright(tmp_path):
     write(tmp_path / "a.mp4", ramp(3))
     command = [executable(), "-v", "error", "-nostdin", "-display_rotation:v:0", "90", "-i", str(tmp_path / "a.mp4")]
