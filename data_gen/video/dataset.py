@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from utils.errors import DataError
-from utils.files import make_folder, sha256
+from utils.files import make_folder, remove, sha256
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
 Split = Literal["train", "val", "all"]
@@ -243,7 +243,7 @@ class DatasetWriter:
         self.part = self.path.with_name(f".{self.path.name}.part")  # hidden: no id begins with a dot
         self._old = self.path.with_name(f".{self.path.name}.old")
         for left in (self.part, self._old):
-            shutil.rmtree(left, ignore_errors=True)
+            remove(left)
         make_folder(self.part)
         size = (frames, height, width)
         self.frames = self._map("frames", (*size, 3))
@@ -261,7 +261,7 @@ class DatasetWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: types.TracebackType | None) -> None:
         if not self._done:
-            shutil.rmtree(self.part, ignore_errors=True)
+            remove(self.part)
             if kind is None:
                 raise RuntimeError(f"{self.path}: the dataset was never finished")
 
@@ -298,7 +298,7 @@ class DatasetWriter:
         if self.path.exists():
             self.path.rename(self._old)
         self.part.rename(self.path)
-        shutil.rmtree(self._old, ignore_errors=True)
+        remove(self._old)
         return VideoDataset(self.path)
 
 
