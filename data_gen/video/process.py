@@ -23,7 +23,7 @@ from data_gen.video.dataset import PICTURES, DatasetWriter, VideoDataset, VideoM
 from data_gen.video.stages import Tick, Workshop, native_noise_muted
 from utils.errors import ConfigError, DataError, nearest
 from utils.ffmpeg import existing_file
-from utils.files import load_arrays, save_arrays, sha256
+from utils.files import load_arrays, read_json, save_arrays, sha256
 from utils.video import FPS
 
 STAGES = (
@@ -112,7 +112,7 @@ def process_video(job: VideoJob) -> VideoDataset:
     existing_file(job.video)
     if parser_name(job.parsing) == "bisenet":
         asset_path("face_parsing")  # missing weights are told now, not after minutes of other stages
-    redo = job.redo if (job.binary / "meta.json").is_file() else (*job.redo, "dataset")
+    redo = job.redo if _dataset_is_whole(job) else (*job.redo, "dataset")
     workshop = Workshop(job.processed, redo)
     with workshop.locked():
         fresh = not any(job.processed.glob("*/stage.json"))
@@ -122,6 +122,19 @@ def process_video(job: VideoJob) -> VideoDataset:
             if fresh and "convert" not in workshop.done:
                 shutil.rmtree(job.processed, ignore_errors=True)
             raise
+
+
+def _dataset_is_whole(job: VideoJob) -> bool:
+    """Tell whether the dataset can be read and is the one that the last run made."""
+    try:
+        data = VideoDataset(job.binary)
+        for name in (*PICTURES, "background", "landmarks"):
+            getattr(data, name)
+        data.audio("mel")
+        made = read_json(job.processed / "dataset" / "stage.json")["summary"]["fingerprint"]
+    except (DataError, KeyError, TypeError):
+        return False
+    return bool(data.meta.fingerprint == made and data.wav_path.is_file())
 
 
 class _Stages:

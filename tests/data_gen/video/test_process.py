@@ -99,6 +99,10 @@ def test_doing_it_again_does_nothing_and_a_lost_dataset_comes_back(done, monkeyp
     process_video(job)
     assert {path: path.stat().st_mtime_ns for path in stages} == stages
     before = data.meta.fingerprint
+    (job.binary / "motion.safetensors").write_bytes(b"half")
+    with pytest.raises(DataError, match="Process the video again"):
+        _ = VideoDataset(job.binary).landmarks
+    np.testing.assert_array_equal(process_video(job).landmarks, data.landmarks)
     shutil.rmtree(job.binary)
     assert process_video(job).meta.fingerprint == before
     kept = {path.parent.name for path, time in stages.items() if path.stat().st_mtime_ns == time}
