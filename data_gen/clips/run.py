@@ -13,6 +13,7 @@ import argparse
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from data_gen.clips.process import Arrays, process_clip
@@ -115,9 +116,11 @@ def _process(
     """Yield the clips that can be used, in order; note the others in `skipped`."""
     jobs = [(video, detector, tuple(features)) for video in videos]
     if workers > 1:
-        with ProcessPoolExecutor(workers) as pool:
-            results = pool.map(_one, jobs)
-            yield from _usable(videos, results, skipped)
+        try:
+            with ProcessPoolExecutor(workers) as pool:
+                yield from _usable(videos, pool.map(_one, jobs), skipped)
+        except BrokenProcessPool:
+            raise DataError("A worker was killed, most likely for want of memory. Give fewer --workers.") from None
     else:
         yield from _usable(videos, map(_one, jobs), skipped)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
@@ -102,6 +105,19 @@ def test_a_video_is_read_as_a_stream_and_its_frames_are_counted(tmp_path, monkey
     assert {name: len(values) for name, values in arrays.items()} == {"landmarks": 30, "mel": 60, "pitch_hz": 60}
     with pytest.raises(DataError, match="10 frames; at least 12"):
         process_clip(tmp_path / "a.mp4", Still(), ["mel"], max_seconds=0.4)
+
+
+def test_a_worker_that_is_killed_is_said(tmp_path, monkeypatch):
+    for name in "ab":
+        (tmp_path / f"{name}.mp4").write_bytes(b"x")
+    monkeypatch.setattr(clips_run, "_one", _die)
+    words = ["clips", "--videos", str(tmp_path), "--out", str(tmp_path / "out"), "--workers", "2"]
+    with pytest.raises(DataError, match="A worker was killed"):
+        run.main([*words, "--detector", "dlib"])
+
+
+def _die(job):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_settings_that_make_no_sense_are_named(tmp_path):
