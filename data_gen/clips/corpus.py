@@ -74,7 +74,7 @@ class MotionCorpus:
 
     def __init__(self, paths: Sequence[Path | str], audio_feature: str, split: Split = "train") -> None:
         self.audio_feature, self.split = audio_feature, split
-        self.sources: list[VideoDataset | ClipShards] = [_open(Path(path)) for path in paths]
+        self.sources: list[VideoDataset | ClipShards] = [_open(Path(path), audio_feature) for path in paths]
         if not self.sources:
             raise DataError("No motion data was named. Give --video_id <id> or --binary_data_dir <folder of clips>.")
         self.runs: list[Run] = []
@@ -96,9 +96,11 @@ class MotionCorpus:
         known = source.meta.audio_features if isinstance(source, VideoDataset) else source.index.audio_features
         if self.audio_feature not in known:
             names = ", ".join(sorted(known))
+            video = isinstance(source, VideoDataset)
+            again = "process the video" if video else f"make the clips (--audio_features {self.audio_feature})"
             raise DataError(
                 f"{source.path} has no audio feature '{self.audio_feature}'. It has {names}: choose one of these with "
-                f"--audio_feature, or process the data again with the weights for '{self.audio_feature}' in place."
+                f"--audio_feature, or {again} again with the weights for '{self.audio_feature}' in place."
             )
         return known[self.audio_feature]
 
@@ -183,7 +185,7 @@ def collate(windows: Sequence[Window], frames: int | None = None) -> MotionBatch
     return MotionBatch(audio, landmarks, pitch, mask, torch.tensor([window.speaker for window in windows]))
 
 
-def _open(path: Path) -> VideoDataset | ClipShards:
+def _open(path: Path, audio_feature: str) -> VideoDataset | ClipShards:
     if (path / "meta.json").is_file():
         return VideoDataset(path)
     if (path / "index.json").is_file():
@@ -193,7 +195,10 @@ def _open(path: Path) -> VideoDataset | ClipShards:
             f"No processed video at {path}. Make it with: "
             f"python data_gen/run.py video --id {path.name} --video <your video>.mp4"
         )
-    return ClipShards(path)
+    raise DataError(
+        f"No clips at {path}. Make them with: python data_gen/run.py clips --out {path} --videos <folder of videos> "
+        f"--audio_features {audio_feature}"
+    )
 
 
 def _runs(number: int, source: VideoDataset | ClipShards, split: Split, speakers: dict[str, int]) -> list[Run]:

@@ -109,15 +109,16 @@ def test_missing_data_names_the_command(tmp_path):
         f"No processed video at {where}. Make it with: python data_gen/run.py video --id may --video <your video>.mp4"
     )
     with pytest.raises(DataError) as error:
-        MotionCorpus([tmp_path / "lrs3"], "mel")
+        MotionCorpus([tmp_path / "lrs3"], "hubert")
     where = tmp_path / "lrs3"
     assert str(error.value) == (
-        f"No clips at {where}. Make them with: python data_gen/run.py clips --out {where} --videos <folder of videos>"
+        f"No clips at {where}. Make them with: python data_gen/run.py clips --out {where} --videos <folder of videos> "
+        "--audio_features hubert"
     )
 
 
 def test_a_missing_feature_is_named(shards):
-    with pytest.raises(DataError, match=r"no audio feature 'hubert'\. It has mel"):
+    with pytest.raises(DataError, match=r"no audio feature 'hubert'\. It has mel.*--audio_features hubert"):
         MotionCorpus([shards.path], "hubert")
 
 
