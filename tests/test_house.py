@@ -117,6 +117,20 @@ def test_every_task_imports_and_explains_its_settings(name):
     assert weights is not None
 
 
+@pytest.mark.parametrize("name", list(TASKS))
+def test_every_setting_is_read_somewhere(name):
+    from utils.config import describe
+
+    code = "\n".join(path.read_text() for package in PACKAGES for path in sources(package))
+    unread = []
+    for setting, _, _ in describe(task_class(name).schema):
+        group, _, leaf = setting.rpartition(".")
+        names_a_loss = group == "weights" and f'"{leaf}"' in code
+        if not names_a_loss and not re.search(rf"\.{leaf}\b", code):
+            unread.append(setting)
+    assert not unread
+
+
 @pytest.mark.parametrize("door", ["tasks/run.py", "data_gen/run.py"])
 def test_doors_open_without_pythonpath_and_from_anywhere(door, tmp_path):
     done = subprocess.run(
