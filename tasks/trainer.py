@@ -155,14 +155,13 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
     torch.set_float32_matmul_precision("high")
     task.work_dir = work_dir
     found = newest_sound(work_dir) if resume and debug != "fast" else None
-    if found:
-        task.updates = int(found[1]["vizeme"]["updates"])  # what `prepare` does once, it does not do again
     task.prepare()
     if debug != "fast":
         work_dir.mkdir(parents=True, exist_ok=True)
     if found:
         path, checkpoint = found
         refuse_other_network(task, checkpoint, path)
+        task.updates = int(checkpoint["vizeme"]["updates"])
         if task.updates >= task.cfg.max_updates:
             words = "%s has %d updates already; max_updates is %d. Raise it, or train anew with --reset."
             log.info(words, path, task.updates, task.cfg.max_updates)
@@ -170,7 +169,6 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
         log.info("Going on from %s (%d updates).", path, task.updates)
         if checkpoint["vizeme"].get("data_fingerprint", "") not in ("", task.data_fingerprint):
             log.warning("The data is not what this run was begun with; --reset begins anew with it.")
-        task.frozen_sources = {**checkpoint["vizeme"].get("frozen", {}), **task.frozen_sources}
         task.load_state_dict(checkpoint["vizeme"].get("raw_state") or checkpoint["state_dict"])
         task.on_load_extra(checkpoint["vizeme"].get("extra", {}))
     trainer = make_trainer(task, work_dir, debug=debug)
