@@ -228,7 +228,9 @@ class NerfTask(Task):
     def configure_optimizers(self) -> Any:
         """Return Adam with a rate for tables of features and one for networks, and a cosine down to a twentieth."""
         tables = {id(p) for p in self._tables()}
-        code = {id(p) for p in self.model.head.code.parameters()} if isinstance(self.model.head, BlendPlaneHead) else set()
+        code = (
+            {id(p) for p in self.model.head.code.parameters()} if isinstance(self.model.head, BlendPlaneHead) else set()
+        )
         trained = [p for p in self.parameters() if p.requires_grad]
         groups = [
             {"params": [p for p in trained if id(p) in tables], "lr": self.cfg.lr_planes},
