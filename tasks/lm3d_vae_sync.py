@@ -29,6 +29,7 @@ from tasks.motion_data import (
 from tasks.motion_infer import imagine, prior_noise, read_speech, write_landmarks
 from tasks.task import Task
 from utils.config import Config, Count, Fraction, Weight
+from utils.errors import ConfigError
 
 
 class Lm3dVaeWeights(Config):
@@ -120,7 +121,7 @@ class Lm3dVaeSyncTask(Task):
         self.data_fingerprint = self._corpus.fingerprint
         if self.cfg.weights.sync:
             work_dir = self.cfg.earlier_run(self.cfg.syncnet_work_dir, "syncnet", self.work_dir)
-            load_frozen(self, "syncnet", work_dir, self.cfg.syncnet_ckpt_steps)
+            load_frozen(self, "syncnet", work_dir, self.cfg.syncnet_ckpt_steps, kind="syncnet")
         if self.updates == 0:
             mean, std, landmarks = self._corpus.statistics()
             self.model.audio_norm.set(mean, std)
@@ -209,10 +210,24 @@ class Lm3dVaeSyncTask(Task):
         print(write_landmarks(cfg.infer_out_npy_name, landmarks, self.work_dir))
 
 
-def load_frozen(task: Task, name: str, work_dir: str, steps: Steps) -> Task:
-    """Load an earlier stage to stay as it is beside `task`, once."""
+def load_frozen(task: Task, name: str, work_dir: str, steps: Steps, *, kind: str) -> Task:
+    """Load an earlier stage to stay as it is beside `task`, once.
+
+    Raises:
+        ConfigError: It is not of the task `kind`, or listens to another speech feature.
+    """
     if name not in task.frozen:
-        task.freeze(name, load_task(work_dir, steps))
+        found = load_task(work_dir, steps)
+        have: Any = found.cfg
+        wanted: Any = task.cfg
+        if have.task_cls != kind:
+            raise ConfigError(f"{name}_work_dir = {work_dir}: that is a run of {have.task_cls}, not of {kind}.")
+        if have.audio_feature != wanted.audio_feature:
+            raise ConfigError(
+                f"{work_dir} listens to '{have.audio_feature}', this recipe to '{wanted.audio_feature}': "
+                f"give --audio_feature {have.audio_feature}, or train it again."
+            )
+        task.freeze(name, found)
     return task.frozen[name]
 
 

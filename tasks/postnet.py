@@ -149,23 +149,18 @@ class PostnetTask(Task):
         self.load_speech()
         if cfg.weights.sync:
             work_dir = cfg.earlier_run(cfg.syncnet_work_dir, "syncnet", self.work_dir)
-            load_frozen(self, "syncnet", work_dir, cfg.syncnet_ckpt_steps)
+            load_frozen(self, "syncnet", work_dir, cfg.syncnet_ckpt_steps, kind="syncnet")
 
     def load_speech(self) -> Lm3dVaeSyncTask:
         """Load the speech network that this refiner was trained behind.
 
         Raises:
-            ConfigError: It listens to another speech feature, or lacks the pitch.
+            ConfigError: It is none, listens to another speech feature, or lacks the pitch.
         """
         cfg = self.cfg
         work_dir = cfg.earlier_run(cfg.audio2motion_work_dir, "lm3d_vae_sync", self.work_dir)
-        speech = load_frozen(self, "audio2motion", work_dir, cfg.audio2motion_ckpt_steps)
+        speech = load_frozen(self, "audio2motion", work_dir, cfg.audio2motion_ckpt_steps, kind="lm3d_vae_sync")
         assert isinstance(speech, Lm3dVaeSyncTask)
-        if speech.cfg.audio_feature != cfg.audio_feature:
-            raise ConfigError(
-                f"{work_dir} listens to '{speech.cfg.audio_feature}', this recipe to '{cfg.audio_feature}': "
-                f"give --audio_feature {speech.cfg.audio_feature}, or train it again."
-            )
         if cfg.pitch and (speech.model.pitch_embed is None or speech.model.pitch_embed.embedding_dim != 64):
             raise ConfigError(f"{work_dir} knows no pitch; train it with --pitch true, or give --pitch false.")
         return speech

@@ -9,7 +9,14 @@ import torch
 from data_gen.clips.corpus import MotionBatch
 from modules.audio_condition import FeatureNorm
 from modules.lm3d_vae import SpeechToLandmarks
-from tasks.lm3d_vae_sync import Lm3dVaeSyncConfig, Lm3dVaeSyncTask, continuity, mse, warm_up_and_decay
+from tasks.lm3d_vae_sync import (
+    Lm3dVaeSyncConfig,
+    Lm3dVaeSyncTask,
+    continuity,
+    load_frozen,
+    mse,
+    warm_up_and_decay,
+)
 from tasks.motion_clips import IN_STEP, NEAR_MISS, OTHER_SPEAKER, OTHER_TIME, auc, sample_clips
 from tasks.motion_data import AugmentConfig, augment, lip_metrics
 from tasks.motion_infer import EDGE, imagine, in_windows, prior_noise, write_landmarks
@@ -199,6 +206,21 @@ def test_postnet_disturbs_the_speech_as_the_recipe_says(monkeypatch):
     )
     task.eval()._refined(batch)
     assert heard[0].std() > 0.5
+
+
+def test_an_earlier_stage_of_another_kind_or_feature_is_refused(tmp_path):
+    mel = SyncNetTask(SyncNetConfig(task_cls="syncnet", audio_feature="mel", width=32))
+    kept = {"updates": 1, "recipe": mel.cfg.model_dump(mode="json")}
+    path = tmp_path / "model_ckpt_steps_1.ckpt"
+    torch.save({"state_dict": mel.state_dict(), "vizeme": kept}, path)
+    task = Lm3dVaeSyncTask(Lm3dVaeSyncConfig(task_cls="lm3d_vae_sync", audio_feature="mfcc", hidden_size=16))
+    with pytest.raises(ConfigError, match=r"listens to 'mel', this recipe to 'mfcc': give --audio_feature mel"):
+        load_frozen(task, "syncnet", str(tmp_path), "best", kind="syncnet")
+    other = PostnetTask(
+        PostnetConfig(task_cls="postnet", audio_feature="mel", width=8, audio2motion_work_dir=str(tmp_path))
+    )
+    with pytest.raises(ConfigError, match=r"audio2motion_work_dir = .*: that is a run of syncnet, not of lm3d_vae_sy"):
+        other.load_speech()
 
 
 def test_too_few_frames_for_an_offset_are_refused():
