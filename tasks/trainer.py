@@ -173,6 +173,7 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
         task.on_load_extra(checkpoint["vizeme"].get("extra", {}))
     trainer = make_trainer(task, work_dir, debug=debug)
     trainer.resumed = found[1] if found else None  # type: ignore[attr-defined]
+    found, checkpoint = None, {}  # the optimisers take over what they need; the rest is not kept for days
     if trainer.is_global_zero and debug != "fast":
         write_environment(work_dir)
         write_config(work_dir, task)
