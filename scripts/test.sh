@@ -11,4 +11,4 @@ if [ "$#" -gt 0 ]; then
 fi
 echo "== style" && .venv/bin/ruff check .
 echo "== types" && .venv/bin/mypy
-echo "== tests" && .venv/bin/python -m pytest -n "${VIZEME_TEST_PROCESSES:-2}" --dist loadgroup -m "not slow and not gpu"
+echo "== tests" && .venv/bin/python -m pytest -n "${VIZEME_TEST_PROCESSES:-2}" --dist loadfile -m "not slow and not gpu"

@@ -33,7 +33,7 @@ ORDER = list(SMALL)
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """Make a video and a place for runs; the tests of this file run in the tasks' order and build on each other."""
+    """Make a video and a place for runs; the tests of this file run in order, in one process (scripts/test.sh: --dist loadfile), and build on each other."""
     folder = tmp_path_factory.mktemp("house")
     make_video_dataset(folder / "binary/made", frames=150, size=64)
     return folder
@@ -60,7 +60,6 @@ def test_every_task_is_tested_here():
 
 
 @pytest.mark.parametrize("name", ORDER)
-@pytest.mark.xdist_group("every_task")
 def test_a_task_trains_saves_loads_and_goes_on_exactly(house, name):
     assert run.main(words(house, name)) == 0
     whole = house / "runs" / name
@@ -80,7 +79,6 @@ def test_a_task_trains_saves_loads_and_goes_on_exactly(house, name):
 
 
 @pytest.mark.parametrize("name", ORDER)
-@pytest.mark.xdist_group("every_task")
 def test_a_task_draws_pictures(house, name):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -93,7 +91,6 @@ def test_a_task_draws_pictures(house, name):
 
 
 @pytest.mark.parametrize("name", ORDER)
-@pytest.mark.xdist_group("every_task")
 def test_validation_gives_the_same_figures_twice(house, name, capsys):
     outputs = []
     for _ in range(2):
