@@ -33,7 +33,7 @@ ORDER = list(SMALL)
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """Make a video and a place for runs; the tests of this file run in order, in one process (scripts/test.sh: --dist loadfile), and build on each other."""
+    """Make a video and a place for runs; the tests run in order and build on each other (pytest --dist loadfile)."""
     folder = tmp_path_factory.mktemp("house")
     make_video_dataset(folder / "binary/made", frames=150, size=64)
     return folder
