@@ -4,6 +4,7 @@
 #   bash scripts/infer_talking_head.sh VIDEO_ID AUDIO OUT.mp4 [--steps best|last|N] [--device auto|cpu|cuda]
 #                                      [--seed N] [--set NAME=VALUE]
 #
+#   --renderer lm3d_nerf    the head over the footage's own torso: sharper clothes than the rendered torso
 #   --set infer_inject_eye_blink_mode=period   blink every few seconds instead of as in the footage
 #   --set infer_scale_factor=0.5               half the size, and faster
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"

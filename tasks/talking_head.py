@@ -56,6 +56,7 @@ class TalkingHead:
         cls,
         person: str,
         *,
+        renderer: str = "auto",
         device: str = "auto",
         steps: int | str = "best",
         seed: int = 9999,
@@ -65,6 +66,8 @@ class TalkingHead:
 
         Args:
             person: The video's id; its runs lie in `checkpoints/<person>/`.
+            renderer: `lm3d_nerf_torso` draws head and torso; `lm3d_nerf` draws the head over the footage's own torso,
+                which is sharper. auto is the first of them that is trained.
             device: auto (a GPU when there is one), cpu, cuda, ...
             steps: Which checkpoints: best, last, or a number of updates.
             seed: Decides what is drawn at random.
@@ -80,20 +83,20 @@ class TalkingHead:
 
         chosen = dict(settings or {})
         own = {name: chosen.pop(name) for name in list(chosen) if name in InferSettings.model_fields}
-        run = find_run(person, RENDERERS)
-        if run.name == "lm3d_nerf":
+        run = find_run(person, RENDERERS if renderer == "auto" else (renderer,))
+        if run.name == "lm3d_nerf" and renderer == "auto":
             log.warning(
                 "No torso is trained for %s: its head is shown over the footage's own shoulders. Train it: %s",
                 person,
                 f"bash scripts/train_talking_head.sh {person}",
             )
         postnet: Any = load_task(find_run(person, POSTNETS), steps, device)  # type: ignore[arg-type]
-        renderer: Any = load_task(run, steps, device, settings=chosen)  # type: ignore[arg-type]
-        unknown = sorted(set(chosen) - set(type(renderer).schema.model_fields))
-        defaults = {k: v for k, v in renderer.cfg.model_dump().items() if k in InferSettings.model_fields}
+        draw: Any = load_task(run, steps, device, settings=chosen)  # type: ignore[arg-type]
+        unknown = sorted(set(chosen) - set(type(draw).schema.model_fields))
+        defaults = {k: v for k, v in draw.cfg.model_dump().items() if k in InferSettings.model_fields}
         wrong = dict.fromkeys(unknown)
         merged = parse(InferSettings, {**defaults, **own, **wrong}, Path(f"settings for {person}"))
-        return cls(postnet, renderer, video_of(renderer), merged, seed=seed)
+        return cls(postnet, draw, video_of(draw), merged, seed=seed)
 
     def landmarks(self, sound: Any) -> NDArray[np.float32]:
         """Turn an open `tasks.inference.Sound` into landmarks (T, 68, 3) as the person would move, not yet mended."""
@@ -186,6 +189,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _use(command: argparse.ArgumentParser, settings: str) -> None:
     """Add what both users of a trained head take."""
+    command.add_argument(
+        "--renderer",
+        choices=["auto", *RENDERERS],
+        default="auto",
+        help="lm3d_nerf_torso, or lm3d_nerf: the head over the footage's own torso, which is sharper (auto)",
+    )
     command.add_argument("--steps", default="best", help="which checkpoints: best, last or a number (best)")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda (auto)")
     command.add_argument("--seed", type=int, default=9999, help="decides what is random (9999)")
@@ -199,11 +208,11 @@ def main(argv: list[str] | None = None) -> int:
     if given.command == "train":
         from tasks.person_training import train_person
 
-        chosen = [f"audio_feature={given.audio_feature}"] if given.audio_feature else []
+        hearing = [f"audio_feature={given.audio_feature}"] if given.audio_feature else []
         return train_person(
             given.video_id,
             preset=given.preset,
-            settings=chosen + given.set,
+            settings=hearing + given.set,
             binary_dir=given.binary_data_dir,
             reset=given.reset,
         )
@@ -211,16 +220,23 @@ def main(argv: list[str] | None = None) -> int:
 
     settings = dict(assignment(text) for text in given.set)
     steps = given.steps if given.steps in ("best", "last") else _number(given.steps)
+    how: dict[str, Any] = {
+        "renderer": given.renderer,
+        "device": given.device,
+        "steps": steps,
+        "seed": given.seed,
+        "settings": settings,
+    }
     if given.command == "infer":
         from utils.ffmpeg import existing_file
 
         existing_file(given.audio)  # before seconds are spent on loading
-        head = TalkingHead.load(given.video_id, device=given.device, steps=steps, seed=given.seed, settings=settings)
+        head = TalkingHead.load(given.video_id, **how)
         print(head.speak_to(given.audio, given.out))
         return 0
     from tasks.person_evaluation import evaluate_person
 
-    head = TalkingHead.load(given.video_id, device=given.device, steps=steps, seed=given.seed, settings=settings)
+    head = TalkingHead.load(given.video_id, **how)
     folder = Path(given.out or f"infer_out/{given.video_id}/evaluation")
     evaluate_person(head, given.video_id, folder, frames=given.frames)
     return 0

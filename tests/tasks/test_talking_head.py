@@ -87,6 +87,13 @@ def test_the_command_writes_a_video_with_sound(inside, capsys):
     assert len(list(read_frames("out/voice.mp4"))) == 38
 
 
+def test_the_head_alone_is_shown_over_the_footage_when_asked_for(inside, caplog):
+    head = TalkingHead.load("made", device="cpu", renderer="lm3d_nerf")
+    assert head.renderer.cfg.task_cls == "lm3d_nerf"
+    assert "No torso is trained" not in caplog.text
+    assert next(head.speak("voice.wav")).shape == (32, 32, 3)
+
+
 def test_settings_reach_the_renderer_and_the_post_processing(inside):
     settings = {"infer_scale_factor": 0.5, "n_samples_per_ray": 2, "infer_inject_eye_blink_mode": "period"}
     head = TalkingHead.load("made", device="cpu", settings=settings)
