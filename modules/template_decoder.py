@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -107,7 +108,7 @@ class FaceCritic(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (3, 16, 32, 64, 32, 16, 8, 1)
-        for number, (inputs, outputs) in enumerate(zip(widths, widths[1:]), 1):
+        for number, (inputs, outputs) in enumerate(pairwise(widths), 1):
             setattr(self, f"conv{number}", nn.Conv2d(inputs, outputs, 3, 2 if number < 6 else 1, 1))
             setattr(self, f"bn{number}", nn.BatchNorm2d(outputs))
             if number < 7:

@@ -6,6 +6,7 @@ auxiliary classifier keeps the voice's identity. The discriminator sees a face b
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -151,7 +152,7 @@ class Generator(nn.Module):
         self.aux_classifier = IdentityClassifier(classes)
         channels = (CODE, *DRAWN[size], 3)
         blocks = []
-        for order, (inputs, outputs) in enumerate(zip(channels, channels[1:])):
+        for order, (inputs, outputs) in enumerate(pairwise(channels)):
             stride, padding = (1, 0) if order == 0 else (2, 1)
             grow = SpectralNorm(nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=False))
             blocks.append([grow] if outputs == 3 else [grow, nn.Dropout(dropout), nn.ReLU()])
@@ -181,7 +182,7 @@ class Discriminator(nn.Module):
         channels = (3, *reversed(DRAWN[size]))
         blocks = [
             [SpectralNorm(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)), nn.LeakyReLU(0.2)]
-            for inputs, outputs in zip(channels, channels[1:])
+            for inputs, outputs in pairwise(channels)
         ]
         first = [layer for block in blocks[:4] for layer in block]
         rest = [layer for block in blocks[4:] for layer in block]
