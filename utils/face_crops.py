@@ -59,7 +59,7 @@ def aligned_crop(photo: Image, five: Points) -> Image:
     wide = matrix * finer
     wide[:, 2] += half
     crop = cv2.warpAffine(photo, wide, (CROP * finer, CROP * finer), flags=cv2.INTER_LINEAR)
-    return crop if finer == 1 else cv2.resize(crop, (CROP, CROP), interpolation=cv2.INTER_AREA)
+    return np.asarray(crop if finer == 1 else cv2.resize(crop, (CROP, CROP), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def read_photo(path: str | Path) -> Image:

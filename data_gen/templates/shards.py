@@ -183,14 +183,17 @@ class TemplateShardWriter:
         skipped: Mapping[str, str] | None = None,
     ) -> int:
         """Write (file, identity, JPEG, template) pairs as shard `number`; return how many. `skipped` is read last."""
-        files, identities, pictures, templates = [], [], [], []
+        files: list[str] = []
+        identities: list[int] = []
+        pictures: list[bytes] = []
+        templates: list[NDArray[np.float32]] = []
         for file, identity, jpeg, template in pairs:
             files.append(file)
             identities.append(identity)
             pictures.append(jpeg)
             templates.append(template)
         if files:
-            arrays = {
+            arrays: dict[str, NDArray[Any]] = {
                 "jpeg": np.frombuffer(b"".join(pictures), np.uint8),
                 "offsets": np.cumsum([0, *(len(picture) for picture in pictures)]).astype(np.int64),
                 "templates": np.stack(templates).astype(np.float32),
@@ -210,7 +213,9 @@ class TemplateShardWriter:
         Raises:
             DataError: Not one photo could be used.
         """
-        infos, skipped, digests = [], {}, []
+        infos: list[ShardInfo] = []
+        skipped: dict[str, str] = {}
+        digests: list[str] = []
         for number in range(shards):
             notes = json.loads(self.file(number).with_suffix(".json").read_text())
             skipped |= notes["skipped"]
