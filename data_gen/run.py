@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("data_gen.demo.run", "make a video of a presenter who does not exist"),
     "clips": ("data_gen.clips.run", "make a corpus of many speakers' clips"),
     "templates": ("data_gen.templates.run", "cut out faces and compute their recognition templates"),
+    "wav2pix": ("data_gen.wav2pix.run", "pair faces with the voices they belong to"),
 }
 """Name -> module with `add_arguments(parser)` and `main(args)`, and what it does."""
 

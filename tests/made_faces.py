@@ -37,6 +37,23 @@ def make_faces(folder: Path, people: int = 6, photos: int = 4) -> Path:
     return folder
 
 
+def make_speakers(folder: Path, speakers: int = 2, takes: int = 6) -> Path:
+    """Write <speaker>/<take>.wav (1.2 s of a voice of the speaker's own pitch) beside <speaker>/<take>.png."""
+    from PIL import Image
+
+    from utils.audio import write_wav
+
+    time = np.arange(19_200) / 16_000
+    for speaker in range(speakers):
+        (folder / f"speaker{speaker}").mkdir(parents=True, exist_ok=True)
+        for take in range(takes):
+            noise = np.random.default_rng([speaker, take]).normal(0, 0.02, len(time))
+            tone = 0.5 * np.sin(2 * np.pi * 150 * (speaker + 1) * time + take)
+            write_wav(folder / f"speaker{speaker}/{take}.wav", (tone + noise).astype(np.float32))
+            Image.fromarray(draw_face(speaker, take, 96)).save(folder / f"speaker{speaker}/{take}.png")
+    return folder
+
+
 def make_recogniser(path: Path, width: int = 16, seed: int = 0) -> Path:
     """Write a small random network that takes aligned crops and gives templates."""
     rng = np.random.default_rng(seed)

@@ -13,13 +13,21 @@ import torch
 from data_gen import run as data_run
 from tasks import run
 from tasks.checkpoints import checkpoint_files, load_task, read_checkpoint
-from tests.made_faces import make_faces, make_recogniser
+from tests.made_faces import make_faces, make_recogniser, make_speakers
 from utils.errors import ConfigError
+from utils.face_crops import read_photo
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = ["max_updates=4", "val_check_interval=2", "tb_log_interval=1", "num_ckpt_keep=5", "num_valid_plots=1"]
-RECIPES = {"template_decoder": "egs/datasets/faces/template_decoder_small.yaml"}
-SMALL = {"template_decoder": ["batch_size=2", "eval_max_samples=2", "control_samples=2"]}
+RECIPES = {
+    "template_decoder": "egs/datasets/faces/template_decoder_small.yaml",
+    "wav2pix": "egs/datasets/speakers/wav2pix_small.yaml",
+}
+SMALL = {
+    "template_decoder": ["batch_size=2", "eval_max_samples=2", "control_samples=2"],
+    "wav2pix": ["batch_size=2", "epochs=0"],
+}
+DATA = {"template_decoder": "faces_made", "wav2pix": "pairs_made"}
 COVERS = tuple(SMALL)
 """Tasks that this file tests; `test_every_task` counts them."""
 
@@ -32,12 +40,15 @@ def house(tmp_path_factory):
     make_recogniser(folder / "little.onnx")
     given = ["--faces", folder / "faces", "--out", folder / "faces_made", "--recogniser", folder / "little.onnx"]
     data_run.main(["templates", *map(str, given), "--aligned", "--val_identities", "1"])
+    make_speakers(folder / "speakers")
+    data_run.main(["wav2pix", "--pairs", str(folder / "speakers"), "--out", str(folder / "pairs_made")])
     return folder
 
 
 def words(house: Path, name: str, exp: str = "", more: tuple[str, ...] = ()) -> list[str]:
-    data = {"template_decoder": "faces_made"}[name]
-    settings = [*ALWAYS, *SMALL[name], f"binary_data_dir={house / data}", f"infer_recogniser={house / 'little.onnx'}"]
+    settings = [*ALWAYS, *SMALL[name], f"binary_data_dir={house / DATA[name]}"]
+    if name == "template_decoder":
+        settings.append(f"infer_recogniser={house / 'little.onnx'}")
     out = [f"--config={ROOT / RECIPES[name]}", f"--exp_name={house / 'runs' / (exp or name)}"]
     for setting in (*settings, *more):
         out += ["--set", setting]
@@ -127,3 +138,23 @@ def test_a_critic_takes_part_when_it_is_weighed(house):
     assert run.main(words(house, "template_decoder", "adversarial", more)) == 0
     state = read_checkpoint(house / "runs/adversarial/last.ckpt")["state_dict"]
     assert "critic.conv1.weight" in state
+
+
+@pytest.mark.xdist_group("every_picture_task")
+def test_voices_become_faces_the_same_whatever_is_beside_them(house):
+    single, folder = house / "out_single", house / "out_folder"
+    sound = house / "speakers/speaker0/2.wav"
+    for source, out, door in ((sound, single, "--infer"), (house / "speakers", folder, "--inference=true")):
+        more = (f"infer_audio_source_name={source}", f"infer_out_dir={out}")
+        assert run.main([*words(house, "wav2pix", more=more), door]) == 0
+    (alone,) = single.glob("2_speaker*.png")
+    (among,) = (folder / "speaker0").glob("2_speaker*.png")
+    assert len(list(folder.rglob("*.png"))) == 12
+    assert np.abs(read_photo(alone).astype(int) - read_photo(among)).max() <= 1
+
+
+@pytest.mark.xdist_group("every_picture_task")
+def test_a_checkpoint_of_voices_needs_no_data(house):
+    task = load_task(house / "runs/wav2pix", settings={"binary_data_dir": "nowhere"})
+    assert task.speakers == ["speaker0", "speaker1"]
+    assert task.make(np.ones((1, 16_000), np.int16))[0].shape == (1, 64, 64, 3)
