@@ -194,7 +194,7 @@ def table(figures: dict[str, Any]) -> str:
 
 def write_sheet(path: Path, real: Bytes, made: Bytes, mean_face: Bytes) -> None:
     """Write photos beside their reconstructions, and the mean face last."""
-    from tasks.template_decoder import write_picture
+    from tasks.template_data import write_picture
     from utils.drawing import contact_sheet
 
     some = np.linspace(0, len(real) - 1, min(len(real), 23)).round().astype(int)

@@ -23,7 +23,7 @@ Floats = NDArray[np.float32]
 
 def infer(task: TemplateDecoderTask) -> None:
     """Rebuild the faces of `infer_source`, write them with their cosines, and print where."""
-    from tasks.template_decoder import write_picture
+    from tasks.template_data import write_picture
     from utils.files import write_json
 
     cfg = task.cfg

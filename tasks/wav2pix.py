@@ -305,7 +305,7 @@ class Wav2PixTask(Task):
             ConfigError: No sound is named.
             DataError: A sound is too short or silent.
         """
-        from tasks.template_decoder import write_picture
+        from tasks.template_data import write_picture
         from utils.audio import read_wav
 
         cfg = self.cfg

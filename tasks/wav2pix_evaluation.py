@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Draw the face of every validation sound, measure, print and write `metrics.json` and `faces.png`."""
     from tasks.checkpoints import load_task
-    from tasks.template_decoder import write_picture
+    from tasks.template_data import write_picture
     from tasks.wav2pix import Wav2PixTask
     from utils.drawing import contact_sheet
     from utils.files import write_json

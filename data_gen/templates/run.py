@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -63,6 +64,7 @@ def main(args: argparse.Namespace) -> int:
     people = sorted({identity_of(path, args.faces) for path in photos})
     numbers = {name: order for order, name in enumerate(people)}
     held_out = choose_held_out(people, args.val_identities)
+    began = time.monotonic()
     recogniser = open_recogniser(args.recogniser)
     writer = TemplateShardWriter(args.out, recogniser.id, licence=args.licence)
     jobs: list[tuple[Split, list[Path]]] = []
@@ -92,7 +94,8 @@ def main(args: argparse.Namespace) -> int:
     kept = {split: shards.count(split) for split in ("train", "val")}  # type: ignore[arg-type]
     print(
         f"{args.out}: {kept['train']} pairs to train, {kept['val']} of {len(held_out)} unseen people to validate; "
-        f"{shards.index.skipped} photo(s) skipped; templates of {recogniser.id.name} ({recogniser.id.width} wide)"
+        f"{shards.index.skipped} photo(s) skipped; templates of {recogniser.id.name} ({recogniser.id.width} wide); "
+        f"{len(photos) / max(time.monotonic() - began, 1e-3):.1f} photos/s"
     )
     return 0
 

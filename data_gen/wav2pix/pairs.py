@@ -112,7 +112,7 @@ def write_pairs(
         aside.mkdir()
         digests = []
         for split, some in pairs.items():
-            arrays = {
+            arrays: dict[str, NDArray[Any]] = {
                 "faces": np.stack([pair.face for pair in some]),
                 "wavs": np.stack([pair.wav for pair in some]),
                 "labels": np.array([speakers.index(pair.speaker) for pair in some], np.int64),

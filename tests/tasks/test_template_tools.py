@@ -12,7 +12,8 @@ import torch
 from data_gen import run as data_run
 from data_gen.templates.shards import TemplateShards
 from tasks import template_tools
-from tasks.template_decoder import TemplateDecoderConfig, TemplateDecoderTask
+from tasks.template_data import TemplateDecoderConfig
+from tasks.template_decoder import TemplateDecoderTask
 from tasks.template_evaluation import evaluate, first_of_each, impostor_thresholds, statistics
 from tasks.template_infer import read_templates
 from tests.made_faces import make_faces, make_recogniser
