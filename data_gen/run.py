@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "video": ("data_gen.video.run", "turn a video of a talking person into a dataset"),
     "demo": ("data_gen.demo.run", "make a video of a made presenter, from a public-domain portrait"),
     "clips": ("data_gen.clips.run", "make a corpus of many speakers' clips"),
+    "templates": ("data_gen.templates.run", "cut out faces and compute their recognition templates"),
+    "wav2pix": ("data_gen.wav2pix.run", "pair faces with the voices they belong to"),
 }
 """Name -> module with `add_arguments(parser)` and `main(args)`, and what it does."""
 
@@ -28,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("usage: data_gen/run.py COMMAND ...\n")
         print(f"{__doc__}\n\ncommands:")
         for name, (_, what) in COMMANDS.items():
-            print(f"  {name:<8} {what}")
+            print(f"  {name:<10} {what}")
         print("\n`python data_gen/run.py COMMAND --help` tells a command's flags.")
         return 0
     name = given[0]

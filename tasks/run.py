@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     else:
         logging.getLogger().setLevel(logging.WARNING)
     work_dir = choose_work_dir(args, recipe)
-    if args.infer or args.validate:
+    if args.infer or args.validate or getattr(config, "inference", False):
         return use(args, kind, config, overrides, recipe, work_dir)
     return train(args, kind, config, work_dir)
 

@@ -105,6 +105,25 @@ ASSETS: dict[str, Asset] = {
             ),
         ),
     ),
+    "arcface_r50": Asset(
+        names=("w600k_r50.onnx",),
+        purpose="face recognition: 512-d templates (InsightFace IResNet-50 of buffalo_l)",
+        licence="InsightFace: non-commercial research",
+        commercial=False,
+        parts=(
+            Part(
+                "https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_l.zip",
+                "w600k_r50.onnx",
+                member="w600k_r50.onnx",
+            ),
+        ),
+    ),
+    "vgg11": Asset(
+        names=("vgg11-8a719046.pth",),
+        purpose="perceptual loss: VGG-11's convolutions, ImageNet",
+        licence="BSD-3 (torchvision)",
+        parts=(Part("https://download.pytorch.org/models/vgg11-8a719046.pth", "vgg11-8a719046.pth"),),
+    ),
     "lpips_alexnet": Asset(
         names=("lpips_alexnet.safetensors",),
         purpose="perceptual loss and metric: AlexNet convolutions and the LPIPS v0.1 heads",

@@ -1,0 +1,1 @@
+"""Aligned faces and their templates: what `template_decoder` learns from."""

@@ -1,0 +1,192 @@
+"""Make pairs of aligned face and template from a folder of photos, one folder a person.
+
+    python data_gen/run.py templates --faces data/raw/faces --out data/binary/faces --recogniser arcface_mbf
+
+Faces are found, turned upright and cut to 112 pixels by five points; photos that are aligned already are taken as
+they are with `--aligned`. People for validation are never seen in training. What was made is kept: the command may
+be stopped and run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_gen.templates.shards import PER_SHARD, Split, TemplateShardWriter, decode, encode
+from utils.errors import DataError, UserError
+from utils.face_crops import CROP, crops_of, find_pictures, read_photo, resized
+from utils.files import fingerprint
+from utils.landmark_detector import LandmarkDetector, make_detector
+from utils.progress import Progress
+from utils.recogniser import Recogniser, open_recogniser
+
+log = logging.getLogger(__name__)
+VERSION = 1
+"""Raise it when what is written changes: old shards are then made again."""
+BATCH = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    parser.add_argument("--faces", type=Path, required=True, help="folder of photos: <person>/<photo>.jpg")
+    parser.add_argument("--out", type=Path, required=True, help="folder to fill, for example data/binary/faces")
+    parser.add_argument(
+        "--recogniser", default="arcface_mbf",
+        help="arcface_mbf, arcface_r50 (both for non-commercial research), dlib, or a path to an ONNX file",
+    )  # fmt: skip
+    parser.add_argument("--aligned", action="store_true", help="the photos are aligned crops already")
+    parser.add_argument(
+        "--val_identities", type=int, default=-1, help="people kept for validation; a tenth (at least one) unless given"
+    )
+    parser.add_argument("--max_per_identity", type=int, default=0, help="take at most so many photos of a person")
+    parser.add_argument("--detector", default="auto", help="landmark detector: auto, mediapipe, face_alignment, dlib")
+    parser.add_argument("--workers", type=int, default=1, help="processes that find faces")
+    parser.add_argument("--per_shard", type=int, default=PER_SHARD, help="pairs per file")
+    parser.add_argument("--licence", default="", help="licence and consent of the photos, kept with the data")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Process every photo and write the index; return 0.
+
+    Raises:
+        DataError: No photo was found, or none could be used.
+    """
+    photos = find_pictures(args.faces)
+    people = sorted({identity_of(path, args.faces) for path in photos})
+    numbers = {name: order for order, name in enumerate(people)}
+    held_out = choose_held_out(people, args.val_identities)
+    began = time.monotonic()
+    recogniser = open_recogniser(args.recogniser)
+    writer = TemplateShardWriter(args.out, recogniser.id, licence=args.licence)
+    jobs: list[tuple[Split, list[Path]]] = []
+    for split in ("train", "val"):
+        wanted = [p for p in photos if (identity_of(p, args.faces) in held_out) == (split == "val")]
+        wanted = first_of_each(wanted, args.faces, args.max_per_identity)
+        jobs += [(split, wanted[i : i + args.per_shard]) for i in range(0, len(wanted), args.per_shard)]  # type: ignore[misc]
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress("templates", sum(len(some) for _, some in jobs)))
+        pool = stack.enter_context(ProcessPoolExecutor(args.workers)) if args.workers > 1 else None
+        for number, (split, some) in enumerate(jobs):
+            stamps = [(str(p.relative_to(args.faces)), p.stat().st_size, p.stat().st_mtime_ns) for p in some]
+            source = "aligned" if args.aligned else args.detector
+            recipe = fingerprint(VERSION, stamps, source, recogniser.id.sha256, split)
+            if writer.has(number, recipe):
+                log.info("shard %d of %d: kept", number + 1, len(jobs))
+                progress.step(len(some))
+                continue
+            skipped: dict[str, str] = {}
+            found = cut_out(some, args, pool, skipped, progress)
+            pairs = (
+                (str(p.relative_to(args.faces)), numbers[identity_of(p, args.faces)], jpeg, template)
+                for p, jpeg, template in with_templates(found, recogniser)
+            )
+            writer.write(number, pairs, split=split, recipe=recipe, skipped=skipped)
+    shards = writer.finish(len(jobs))
+    kept = {split: shards.count(split) for split in ("train", "val")}  # type: ignore[arg-type]
+    print(
+        f"{args.out}: {kept['train']} pairs to train, {kept['val']} of {len(held_out)} unseen people to validate; "
+        f"{shards.index.skipped} photo(s) skipped; templates of {recogniser.id.name} ({recogniser.id.width} wide); "
+        f"{len(photos) / max(time.monotonic() - began, 1e-3):.1f} photos/s"
+    )
+    return 0
+
+
+def identity_of(photo: Path, folder: Path) -> str:
+    """Return whose photo it is: the folder it lies in, or the photo itself when it lies in none."""
+    parts = photo.relative_to(folder).parts
+    return parts[0] if len(parts) > 1 else photo.stem
+
+
+def choose_held_out(people: list[str], count: int) -> set[str]:
+    """Choose people for validation by a digest of their names: the same ones whatever order folders come in.
+
+    Raises:
+        DataError: Nobody would be left to train on.
+    """
+    count = max(1, len(people) // 10) if count < 0 else count
+    if count >= len(people):
+        raise DataError(f"There are {len(people)} people and {count} for validation: nobody is left to train on.")
+    return set(sorted(people, key=lambda name: fingerprint(name))[:count])
+
+
+def first_of_each(photos: list[Path], folder: Path, most: int) -> list[Path]:
+    """Return at most `most` photos of each person; all when it is 0."""
+    if most <= 0:
+        return photos
+    seen: dict[str, int] = {}
+    kept = []
+    for photo in photos:
+        name = identity_of(photo, folder)
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] <= most:
+            kept.append(photo)
+    return kept
+
+
+def cut_out(
+    photos: list[Path],
+    args: argparse.Namespace,
+    pool: ProcessPoolExecutor | None,
+    skipped: dict[str, str],
+    bar: Progress,
+) -> Iterator[tuple[Path, bytes]]:
+    """Yield each usable photo with its crop as JPEG; note the others in `skipped`."""
+    jobs = [(photo, args.aligned, args.detector) for photo in photos]
+    results = pool.map(_one, jobs, chunksize=16) if pool is not None else map(_one, jobs)
+    for photo, result in zip(photos, results, strict=True):
+        bar.step()
+        if isinstance(result, str):
+            log.warning("skipped %s: %s", photo, result)
+            skipped[str(photo)] = result
+        else:
+            yield photo, result
+
+
+def with_templates(
+    found: Iterator[tuple[Path, bytes]], recogniser: Recogniser
+) -> Iterator[tuple[Path, bytes, NDArray[np.float32]]]:
+    """Add each crop's template, computed from the picture as it is stored, a batch at a time."""
+    waiting: list[tuple[Path, bytes]] = []
+
+    def give() -> Iterator[tuple[Path, bytes, NDArray[np.float32]]]:
+        templates = recogniser.templates(np.stack([decode(jpeg) for _, jpeg in waiting]))
+        yield from ((photo, jpeg, template) for (photo, jpeg), template in zip(waiting, templates, strict=True))
+
+    for item in found:
+        waiting.append(item)
+        if len(waiting) == BATCH:
+            yield from give()
+            waiting.clear()
+    if waiting:
+        yield from give()
+
+
+_detectors: dict[str, LandmarkDetector] = {}
+
+
+def _one(job: tuple[Path, bool, str]) -> Any:
+    """Return one photo's crop as JPEG, or why there is none."""
+    path, aligned, name = job
+    try:
+        photo = read_photo(path)
+        if aligned:
+            if photo.shape[0] != photo.shape[1]:
+                return f"{photo.shape[1]} x {photo.shape[0]} pixels is not a square crop; leave out --aligned"
+            return encode(resized(photo, CROP))
+        if name not in _detectors:
+            _detectors[name] = make_detector(name)
+        crop = next(crops_of(photo, _detectors[name]), None)
+        return "no face found" if crop is None else encode(crop)
+    except DataError as error:
+        return " ".join(str(error).split())
+    except UserError:
+        raise

@@ -1,0 +1,252 @@
+"""Faces and their templates on disk: safetensors shards and a small index, read lazily.
+
+    data/binary/lfw/
+      index.json                 which recogniser (name, SHA-256), how many of each split a shard holds
+      faces-00000.safetensors    "jpeg" (bytes,) u8 and "offsets" (n + 1,), "templates" (n, D) f32, "identity" (n,) i32
+      faces-00000.json           names of the shard's photos and identities, and what was refused
+
+A shard is of one split. Opening a folder reads the index alone; a pair reads only its own bytes of the mapped shard,
+so millions of pairs open at once. Templates are those of the crop as stored, not normalised.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from utils.errors import DataError
+from utils.files import fingerprint, save_arrays, write_json
+from utils.recogniser import RecogniserId
+
+Split = Literal["train", "val"]
+PER_SHARD = 10_000
+QUALITY = 95
+
+
+class ShardInfo(BaseModel):
+    """One file of the index."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    split: Split
+    count: int = Field(ge=1)
+    identities: int = Field(ge=1)
+    """People who have a photo in it."""
+
+
+class TemplateIndex(BaseModel):
+    """What `index.json` says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["vizeme-templates"] = "vizeme-templates"
+    version: int = 1
+    recogniser: RecogniserId
+    licence: str = ""
+    shards: list[ShardInfo]
+    skipped: int = 0
+    """Photos that were refused; the shards' notes say which and why."""
+    fingerprint: str = ""
+
+
+class Pair(NamedTuple):
+    """A crop (112, 112, 3) RGB uint8, its template (D,) float32 as the recogniser gave it, and whose it is."""
+
+    crop: NDArray[np.uint8]
+    template: NDArray[np.float32]
+    identity: int
+
+
+class TemplateShards:
+    """Read a folder of template shards.
+
+    Args:
+        path: Folder with `index.json`.
+
+    Raises:
+        DataError: It is not there, or its index cannot be read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.index = _read_index(self.path)
+        self._of = {s: [shard for shard in self.index.shards if shard.split == s] for s in ("train", "val")}
+        self._ends = {s: np.cumsum([shard.count for shard in shards]) for s, shards in self._of.items()}
+        self._open: dict[str, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": {}}
+
+    @property
+    def width(self) -> int:
+        """Return the length of a template."""
+        return self.index.recogniser.width
+
+    def count(self, split: Split) -> int:
+        """Return how many pairs a split has."""
+        return int(self._ends[split][-1]) if len(self._ends[split]) else 0
+
+    def read(self, split: Split, number: int) -> Pair:
+        """Read one pair."""
+        shard, row = self._place(split, number)
+        start, stop = (int(at) for at in self._rows(shard, "offsets", row, row + 2))
+        crop = decode(self._rows(shard, "jpeg", start, stop).tobytes())
+        template = np.asarray(self._rows(shard, "templates", row, row + 1)[0], np.float32)
+        return Pair(crop, template, int(self._rows(shard, "identity", row, row + 1)[0]))
+
+    def templates(self, split: Split) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Return all templates (N, D) of a split and whose they are (N,), without decoding a picture."""
+        found = [
+            (self._rows(shard, "templates", 0, shard.count), self._rows(shard, "identity", 0, shard.count))
+            for shard in self._of[split]
+        ]
+        if not found:
+            return np.zeros((0, self.width), np.float32), np.zeros(0, np.int32)
+        return np.concatenate([t for t, _ in found]), np.concatenate([i for _, i in found])
+
+    def name(self, split: Split, number: int) -> str:
+        """Return the path of a photo within the folder it came from."""
+        shard, row = self._place(split, number)
+        return json.loads(self._notes(shard).read_text())["files"][row]
+
+    def _notes(self, shard: ShardInfo) -> Path:
+        return (self.path / shard.file).with_suffix(".json")
+
+    def _place(self, split: Split, number: int) -> tuple[ShardInfo, int]:
+        ends = self._ends[split]
+        order = int(np.searchsorted(ends, number, side="right"))
+        return self._of[split][order], int(number - (ends[order - 1] if order else 0))
+
+    def _rows(self, shard: ShardInfo, name: str, start: int, stop: int) -> NDArray[Any]:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            if shard.file not in self._open:
+                self._open[shard.file] = safe_open(self.path / shard.file, framework="np")
+            return self._open[shard.file].get_slice(name)[start:stop]
+        except (OSError, SafetensorError) as error:
+            raise DataError(f"{self.path / shard.file}: {error}. Delete it and run the command again.") from None
+
+
+def encode(crop: NDArray[np.uint8]) -> bytes:
+    """Return an RGB crop as JPEG, colours not thinned out."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(crop).save(stream, "JPEG", quality=QUALITY, subsampling=0)
+    return stream.getvalue()
+
+
+def decode(data: bytes) -> NDArray[np.uint8]:
+    """Return the RGB picture of a JPEG."""
+    from PIL import Image
+
+    return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+class TemplateShardWriter:
+    """Write shard by shard; one that is there already, made of the same photos and recogniser, is kept."""
+
+    def __init__(self, path: str | Path, recogniser: RecogniserId, *, licence: str = "") -> None:
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.recogniser, self.licence = recogniser, licence
+
+    def file(self, number: int) -> Path:
+        """Return where shard `number` goes."""
+        return self.path / f"faces-{number:05d}.safetensors"
+
+    def has(self, number: int, recipe: str) -> bool:
+        """Tell whether shard `number` was made from `recipe`, a digest of its inputs."""
+        notes = self.file(number).with_suffix(".json")
+        try:
+            known = json.loads(notes.read_text())
+            return known["recipe"] == recipe and (self.file(number).is_file() or not known["files"])
+        except (OSError, ValueError, KeyError):
+            return False
+
+    def write(
+        self,
+        number: int,
+        pairs: Iterable[tuple[str, int, bytes, NDArray[np.float32]]],
+        *,
+        split: Split,
+        recipe: str = "",
+        skipped: Mapping[str, str] | None = None,
+    ) -> int:
+        """Write (file, identity, JPEG, template) pairs as shard `number`; return how many. `skipped` is read last."""
+        files: list[str] = []
+        identities: list[int] = []
+        pictures: list[bytes] = []
+        templates: list[NDArray[np.float32]] = []
+        for file, identity, jpeg, template in pairs:
+            files.append(file)
+            identities.append(identity)
+            pictures.append(jpeg)
+            templates.append(template)
+        if files:
+            arrays: dict[str, NDArray[Any]] = {
+                "jpeg": np.frombuffer(b"".join(pictures), np.uint8),
+                "offsets": np.cumsum([0, *(len(picture) for picture in pictures)]).astype(np.int64),
+                "templates": np.stack(templates).astype(np.float32),
+                "identity": np.array(identities, np.int32),
+            }
+            save_arrays(self.file(number), arrays)
+        notes = {
+            "recipe": recipe, "split": split, "files": files, "identities": len(set(identities)),
+            "skipped": dict(skipped or {}),
+        }  # fmt: skip
+        write_json(self.file(number).with_suffix(".json"), notes)
+        return len(files)
+
+    def finish(self, shards: int) -> TemplateShards:
+        """Join the shards' notes into the index and open the folder.
+
+        Raises:
+            DataError: Not one photo could be used.
+        """
+        infos: list[ShardInfo] = []
+        skipped: dict[str, str] = {}
+        digests: list[str] = []
+        for number in range(shards):
+            notes = json.loads(self.file(number).with_suffix(".json").read_text())
+            skipped |= notes["skipped"]
+            digests.append(notes["recipe"])
+            if notes["files"]:
+                infos.append(
+                    ShardInfo(
+                        file=self.file(number).name, split=notes["split"], count=len(notes["files"]),
+                        identities=notes["identities"],
+                    )
+                )  # fmt: skip
+        if not infos:
+            reasons = "; ".join(f"{file}: {why}" for file, why in list(skipped.items())[:3])
+            raise DataError(f"{self.path}: not one photo could be used. {reasons}")
+        index = TemplateIndex(
+            recogniser=self.recogniser, licence=self.licence, shards=infos, skipped=len(skipped),
+            fingerprint=fingerprint(self.recogniser.sha256, digests),
+        )  # fmt: skip
+        write_json(self.path / "index.json", index.model_dump(mode="json"))
+        return TemplateShards(self.path)
+
+
+def _read_index(path: Path) -> TemplateIndex:
+    file = path / "index.json"
+    try:
+        return TemplateIndex.model_validate_json(file.read_text())
+    except OSError:
+        raise DataError(
+            f"No templates at {path}. Make them with: python data_gen/run.py templates --faces <folder> --out {path}"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file}: {where}: {first['msg'].lower()}. Make the templates again.") from None

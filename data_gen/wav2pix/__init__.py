@@ -1,0 +1,1 @@
+"""Faces and the voices they belong to: what `wav2pix` learns from."""

@@ -1,0 +1,171 @@
+"""Faces and the sound of who they belong to, on disk as arrays that are read lazily.
+
+data/binary/speakers/
+  meta.json                          speakers (sorted: their place is the class), sizes, counts, fingerprint
+  train_faces.npy, val_faces.npy     (N, S, S, 3) u8, RGB
+  train_wavs.npy,  val_wavs.npy      (N, samples) i16, 16 000 a second
+  train_labels.npy, val_labels.npy   (N,) i64
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from utils.errors import DataError
+from utils.files import fingerprint, write_aside
+
+Split = Literal["train", "val"]
+RATE = 16_000
+EMPHASIS = 0.95
+
+
+class PairsMeta(BaseModel):
+    """What `meta.json` says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["vizeme-wav2pix"] = "vizeme-wav2pix"
+    version: int = 1
+    speakers: list[str]
+    image_size: int = Field(ge=1)
+    samples: int = Field(ge=1)
+    counts: dict[Split, int]
+    licence: str = ""
+    skipped: dict[str, str] = {}
+    """File -> why it was refused."""
+    fingerprint: str = ""
+
+
+class Pair(NamedTuple):
+    """A face (S, S, 3) RGB uint8 and a sound (samples,) int16 of the same speaker."""
+
+    face: NDArray[np.uint8]
+    wav: NDArray[np.int16]
+    speaker: str
+
+
+class FaceVoicePairs:
+    """Read a folder of pairs.
+
+    Args:
+        path: Folder with `meta.json`.
+
+    Raises:
+        DataError: It is not there, or cannot be read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.meta = _read_meta(self.path)
+        self._arrays: dict[str, NDArray[Any]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_arrays": {}}
+
+    def count(self, split: Split) -> int:
+        """Return how many pairs a split has."""
+        return self.meta.counts[split]
+
+    def faces(self, split: Split) -> NDArray[np.uint8]:
+        """Return the faces of a split, (N, S, S, 3), mapped."""
+        return self._array(f"{split}_faces")
+
+    def wavs(self, split: Split) -> NDArray[np.int16]:
+        """Return the sounds of a split, (N, samples), mapped."""
+        return self._array(f"{split}_wavs")
+
+    def labels(self, split: Split) -> NDArray[np.int64]:
+        """Return the classes of a split, (N,)."""
+        return self._array(f"{split}_labels")
+
+    def _array(self, name: str) -> NDArray[Any]:
+        if name not in self._arrays:
+            try:
+                self._arrays[name] = np.load(self.path / f"{name}.npy", mmap_mode="r")
+            except (OSError, ValueError) as error:
+                raise DataError(f"{self.path / name}.npy: {error}. Make the pairs again.") from None
+        return self._arrays[name]
+
+
+def write_pairs(
+    path: Path, pairs: dict[Split, list[Pair]], *, licence: str = "", skipped: dict[str, str] | None = None
+) -> FaceVoicePairs:
+    """Write pairs of equal sizes as one folder, aside and renamed.
+
+    Raises:
+        DataError: There are fewer than two speakers in training, or a speaker of val is not in train.
+    """
+    speakers = sorted({pair.speaker for pair in pairs["train"]})
+    if len(speakers) < 2:
+        raise DataError("A face is judged against the voice of another speaker: give at least two.")
+    if strange := {pair.speaker for pair in pairs["val"]} - set(speakers):
+        raise DataError(f"{sorted(strange)[0]} is for validation but not in training; this task draws known speakers.")
+    if not pairs["val"]:
+        raise DataError("Nothing is left to validate on: give more pairs of each speaker.")
+    first = pairs["train"][0]
+    with write_aside(path) as aside:
+        aside.mkdir()
+        digests = []
+        for split, some in pairs.items():
+            arrays: dict[str, NDArray[Any]] = {
+                "faces": np.stack([pair.face for pair in some]),
+                "wavs": np.stack([pair.wav for pair in some]),
+                "labels": np.array([speakers.index(pair.speaker) for pair in some], np.int64),
+            }
+            for name, array in arrays.items():
+                np.save(aside / f"{split}_{name}.npy", array)
+                digests.append(fingerprint(name, array.shape, int(array.sum(dtype=np.int64))))
+        meta = PairsMeta(
+            speakers=speakers, image_size=first.face.shape[0], samples=len(first.wav), licence=licence,
+            counts={split: len(some) for split, some in pairs.items()}, skipped=skipped or {},
+            fingerprint=fingerprint(speakers, digests),
+        )  # fmt: skip
+        (aside / "meta.json").write_text(meta.model_dump_json(indent=2))
+    return FaceVoicePairs(path)
+
+
+def hear(wavs: NDArray[np.int16], how: Literal["float", "integer"] = "float") -> NDArray[np.float32]:
+    """Return sounds (N, samples) as the network hears them: over their peak, then pre-emphasised.
+
+    `integer` rounds down after dividing, as the published Python 2 code did; its checkpoints want it.
+
+    Raises:
+        DataError: A sound is silent.
+    """
+    peak = np.abs(wavs.astype(np.int32)).max(axis=1, keepdims=True)
+    if (peak == 0).any():
+        raise DataError("A sound is silent (all zeros).")
+    loud = wavs.astype(np.int32) // peak if how == "integer" else wavs / peak
+    loud = loud.astype(np.float32)
+    return np.concatenate([loud[:, :1], loud[:, 1:] - EMPHASIS * loud[:, :-1]], axis=1).astype(np.float32)
+
+
+def middle(wav: NDArray[np.floating[Any]], samples: int) -> NDArray[np.int16]:
+    """Return the middle of a sound in [-1, 1] as (samples,) int16.
+
+    Raises:
+        DataError: It is too short.
+    """
+    if len(wav) < samples:
+        raise DataError(f"it lasts {len(wav) / RATE:.2f} s; {samples / RATE:.2f} s are needed")
+    start = (len(wav) - samples) // 2
+    return np.round(wav[start : start + samples] * 32768).clip(-32768, 32767).astype(np.int16)
+
+
+def _read_meta(path: Path) -> PairsMeta:
+    file = path / "meta.json"
+    try:
+        return PairsMeta.model_validate_json(file.read_text())
+    except OSError:
+        raise DataError(
+            f"No pairs at {path}. Make them with: python data_gen/run.py wav2pix --pairs <folder> --out {path}"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file}: {where}: {first['msg'].lower()}. Make the pairs again.") from None

@@ -1,0 +1,173 @@
+"""Rebuild a face from a recognition template: three decoders, a small critic, and the losses between pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from modules.onnx_format import Graph, Node
+from modules.onnx_network import node
+
+Kind = Literal["naive", "large", "fr"]
+CHANNELS: dict[str, tuple[int, ...]] = {
+    "naive": (512, 384, 320, 256, 192, 128),
+    "large": (1024, 1024, 512, 512, 256, 256),
+    "fr": (512, 384, 320, 256, 192, 128),
+}
+SIZES: dict[str, int] = {"naive": 128, "large": 128, "fr": 112}
+"""Side of the picture that each decoder makes."""
+
+
+class Doubling(nn.Module):
+    """Twice as large a map: transposed convolution, BN, PReLU."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        convolution = nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, 1)
+        self.block = nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.PReLU())
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B _C _H _W"]:
+        """Double the map."""
+        return self.block(x)
+
+
+class TemplateDecoder(nn.Module):
+    """Make a face of a template.
+
+    Args:
+        kind: `naive` and `large` make 128 pixels, `fr` makes 112.
+        width: Length of a template.
+
+    Shapes:
+        templates: (B, width).
+        returns: (B, 3, S, S) RGB in the units it was trained with, unbounded.
+    """
+
+    def __init__(self, kind: Kind = "fr", width: int = 512) -> None:
+        super().__init__()
+        channels = CHANNELS[kind]
+        self.decoder = nn.Sequential(*(Doubling(a, b) for a, b in zip((width, *channels), channels)))
+        last = channels[-1]
+        grow = nn.ConvTranspose2d(last, last, 4, 2, 8) if kind == "fr" else nn.ConvTranspose2d(last, last, 5, 2, 1, 1)
+        self.final_layer = nn.Sequential(grow, nn.BatchNorm2d(last), nn.PReLU(), nn.Conv2d(last, 3, 3))
+
+    def forward(self, templates: Float[Tensor, "B D"]) -> Float[Tensor, "B 3 S S"]:
+        """Return pictures."""
+        return self.final_layer(self.decoder(templates[:, :, None, None]))
+
+    def onnx_graph(self, width: int) -> Graph:
+        """Return this decoder, in eval mode, as an ONNX graph: `input` (batch, width) -> `output`."""
+        layers = [layer for doubling in self.decoder for layer in doubling.block]  # type: ignore[union-attr]
+        constants: dict[str, Any] = {"shape": np.array([0, width, 1, 1], np.int64)}
+        nodes: list[Node] = [node("Reshape", ["input", "shape"], "x0")]
+        for order, layer in enumerate([*layers, *self.final_layer]):
+            held = {name: value.detach().cpu().numpy() for name, value in layer.state_dict().items()}
+            held.pop("num_batches_tracked", None)
+            if isinstance(layer, nn.PReLU):
+                held = {"weight": held["weight"].reshape(-1, 1, 1)}
+            constants |= {f"layer{order}.{name}": value for name, value in held.items()}
+            inputs = [f"x{order}", *(f"layer{order}.{name}" for name in held)]
+            nodes.append(node(_ONNX_NAMES[type(layer)], inputs, f"x{order + 1}", **_onnx_settings(layer)))
+        nodes.append(node("Identity", [nodes[-1].outputs[0]], "output"))
+        shapes: dict[str, tuple[int | str, ...]] = {"input": ("batch", width), "output": ("batch", 3, "S", "S")}
+        return Graph(tuple(nodes), constants, ("input",), ("output",), shapes)
+
+
+_ONNX_NAMES: dict[type[nn.Module], str] = {
+    nn.ConvTranspose2d: "ConvTranspose", nn.Conv2d: "Conv", nn.BatchNorm2d: "BatchNormalization", nn.PReLU: "PRelu",
+}  # fmt: skip
+
+
+def _onnx_settings(layer: nn.Module) -> dict[str, Any]:
+    if isinstance(layer, nn.BatchNorm2d):
+        return {"epsilon": float(layer.eps)}
+    if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        return {}
+    pads = [int(p) for p in layer.padding]
+    found = {"kernel_shape": list(layer.kernel_size), "strides": list(layer.stride), "pads": pads + pads}
+    if isinstance(layer, nn.ConvTranspose2d):
+        found["output_padding"] = list(layer.output_padding)
+    return found
+
+
+class FaceCritic(nn.Module):
+    """Judge whether a picture is a photo: one logit, any size in.
+
+    Shapes:
+        images: (B, 3, H, W).
+        returns: (B, 1).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, 16, 32, 64, 32, 16, 8, 1)
+        for number, (inputs, outputs) in enumerate(pairwise(widths), 1):
+            setattr(self, f"conv{number}", nn.Conv2d(inputs, outputs, 3, 2 if number < 6 else 1, 1))
+            setattr(self, f"bn{number}", nn.BatchNorm2d(outputs))
+            if number < 7:
+                setattr(self, f"prelu{number}", nn.PReLU(outputs))
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1"]:
+        """Return logits."""
+        x = images
+        for number in range(1, 8):
+            x = getattr(self, f"bn{number}")(getattr(self, f"conv{number}")(x))
+            if number < 7:
+                x = getattr(self, f"prelu{number}")(x)
+            if number == 1:
+                x = F.max_pool2d(x, 3, 2, ceil_mode=True)
+        return x.mean(dim=(2, 3))
+
+
+def laplacian_norm(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C"]:
+    """Return how sharp each channel is: the norm of its eight-neighbour Laplacian, over its number of pixels."""
+    channels, (height, width) = images.shape[1], images.shape[2:]
+    kernel = images.new_ones(3, 3)
+    kernel[1, 1] = -8
+    edges = F.conv2d(images, kernel.expand(channels, 1, 3, 3), padding=1, groups=channels)
+    return edges.square().sum(dim=(2, 3)).add(1e-20).sqrt() / (height * width)
+
+
+def laplace_loss(made: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"]) -> Float[Tensor, ""]:
+    """Compare the sharpness of two pictures."""
+    return (laplacian_norm(made) - laplacian_norm(real)).square().mean()
+
+
+def perceptual_loss(made: Sequence[Tensor], real: Sequence[Tensor]) -> Float[Tensor, ""]:
+    """Return the squared error of a network's maps, each map counting as much as any other."""
+    return torch.stack([F.mse_loss(a, b) for a, b in zip(made, real, strict=True)]).mean()
+
+
+class Vgg11Maps(nn.Module):
+    """The convolutions of VGG-11 (torchvision's names), giving the maps after its ReLUs 1, 2, 4 and 8.
+
+    Shapes:
+        images: (B, 3, H, W) RGB, ImageNet-normalised.
+    """
+
+    taps = (1, 4, 9, 19)
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs = 3
+        for width in (64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512):
+            layers += [nn.Conv2d(inputs, width, 3, 1, 1), nn.ReLU()] if width else [nn.MaxPool2d(2)]
+            inputs = width or inputs
+        self.features = nn.Sequential(*layers)
+
+    def stages(self, images: Float[Tensor, "B 3 H W"]) -> tuple[list[Float[Tensor, "B _C _H _W"]], None]:
+        """Return the maps, finest first; there is no template."""
+        maps, x = [], images
+        for order, layer in enumerate(self.features):
+            x = layer(x)
+            if order in self.taps:
+                maps.append(x)
+        return maps, None

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Rebuild faces from photos or templates, with the cosine to the template in each file's name.
+#
+#   bash scripts/infer_template_to_face.sh SOURCE [RUN] [OUT] [--infer_aligned true] [--infer_recogniser FILE.onnx]
+#
+# SOURCE: a photo, a folder of photos, or templates as .npy, .csv or .b64. RUN: faces/template_decoder when not given.
+# OUT: infer_out/RUN when not given. Read docs/template_to_face.md first: whose templates may be rebuilt, and whose not.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+begin "$@"
+expect 3 1
+SOURCE="$(from_caller "$(argument 0 "")")"
+RUN="$(argument 1 faces/template_decoder)"
+RUN="checkpoints/${RUN#checkpoints/}"
+OUT="$(from_caller "$(argument 2 "$ROOT/infer_out/${RUN#checkpoints/}")")"
+if [[ ! -f "$RUN/config.yaml" ]]; then
+  echo "error: no trained template_decoder in $RUN. Train it: python tasks/run.py --config=egs/datasets/faces/template_decoder.yaml --exp_name=${RUN#checkpoints/}" >&2
+  exit 2
+fi
+exec "$PYTHON" tasks/run.py --config="$RUN/config.yaml" --exp_name="$RUN" \
+  --hparams="infer_source=$(quoted "$SOURCE"),infer_out_dir=$(quoted "$OUT")" --infer ${FLAGS[@]+"${FLAGS[@]}"}

@@ -1,0 +1,336 @@
+"""Draw a speaker's face straight from a raw waveform, against a discriminator that also hears the voice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from data_gen.wav2pix.pairs import RATE, FaceVoicePairs, Split, hear, middle
+from modules.wav2pix import Discriminator, Generator, shift_and_tint
+from tasks.board import Board
+from tasks.task import Task, TaskConfig
+from utils.config import Config, Count, Fraction, Positive, Weight
+from utils.errors import ConfigError, DataError
+
+
+class Wav2PixWeights(Config):
+    """How much each loss of the generator counts; 0 turns it off."""
+
+    adv: Weight = 1.0
+    """The discriminator's doubt, squared."""
+    l1: Weight = 50.0
+    """Absolute error of the picture."""
+    l2: Weight = 100.0
+    """Squared error of the discriminator's mean features over the batch."""
+    softmax: Weight = 20.0
+    """Cross-entropy of the speaker."""
+
+
+class Wav2PixConfig(TaskConfig):
+    """A voice to the speaker's face, adversarial."""
+
+    binary_data_dir: str = "data/binary/speakers"
+    """What `data_gen/run.py wav2pix` made."""
+    image_size: Literal[64, 128] = 64
+    """Side of the picture."""
+    audio_normalisation: Literal["float", "integer"] = "float"
+    """float: over the peak; integer: rounded down after it, as the published Python 2 checkpoints want."""
+    batch_size: Count = 64
+    """Pairs in a training step."""
+    epochs: int = 0
+    """Go so often through the data instead of counting max_updates; 0 counts max_updates."""
+    dropout: Fraction = 0.5
+    """Chance that an activation of the generator is dropped while training."""
+    augment: bool = False
+    """Move and tint real and made faces alike before the discriminator; helps sets of few speakers."""
+    real_label: Fraction = 0.9
+    """What the discriminator should say of a real pair."""
+    lr_D: Positive = 4e-4
+    """Step size of the discriminator's Adam."""
+    lr_G: Positive = 1e-4
+    """Step size of the generator's Adam."""
+    l1_coef: Weight | None = None
+    """The published name of weights.l1; wins over it when given."""
+    l2_coef: Weight | None = None
+    """The published name of weights.l2; wins over it when given."""
+    softmax_coef: Weight | None = None
+    """The published name of weights.softmax; wins over it when given."""
+    ema_decay: Fraction = 0.999
+    """Average weights over updates with this decay (0 = off); validation and inference use the average."""
+    weights: Wav2PixWeights = Wav2PixWeights()
+    """How much each loss counts."""
+    valid_monitor_key: str = "val/l1"
+    """The validation figure that chooses the best checkpoint."""
+    inference: bool = False
+    """The same as --infer."""
+    infer_audio_source_name: str = ""
+    """--infer: a sound of any format, or a folder of .wav."""
+    infer_out_dir: str = ""
+    """--infer: where the faces go; empty: infer_out/<run>."""
+
+
+class VoiceBatch(NamedTuple):
+    """Faces (B, 3, S, S) in [-1, 1], faces of another speaker, sounds (B, samples) as heard, speakers (B,)."""
+
+    faces: Tensor
+    wrong: Tensor
+    wavs: Tensor
+    labels: Tensor
+
+
+class PairSource:
+    """Draw pairs, each with the face of somebody else."""
+
+    def __init__(self, pairs: FaceVoicePairs, cfg: Wav2PixConfig, split: Split = "train") -> None:
+        self.pairs, self.cfg, self.split = pairs, cfg, split
+        labels = pairs.labels(split)
+        self.others = [np.flatnonzero(labels != label) for label in range(len(pairs.meta.speakers))]
+
+    def batch(self, rng: np.random.Generator) -> VoiceBatch:
+        """Draw one batch."""
+        return self.of(rng.integers(0, self.pairs.count(self.split), self.cfg.batch_size), rng)
+
+    def of(self, numbers: np.ndarray, rng: np.random.Generator) -> VoiceBatch:
+        """Read the pairs called `numbers`; `rng` chooses whose faces are wrong."""
+        labels = self.pairs.labels(self.split)[numbers]
+        wrong = np.array([rng.choice(self.others[label]) for label in labels])
+        wavs = torch.from_numpy(hear(self.pairs.wavs(self.split)[numbers], self.cfg.audio_normalisation))
+        return VoiceBatch(self._faces(numbers), self._faces(wrong), wavs, torch.from_numpy(np.array(labels)))
+
+    def _faces(self, numbers: np.ndarray) -> Tensor:
+        faces = torch.from_numpy(self.pairs.faces(self.split)[numbers]).permute(0, 3, 1, 2).float()
+        size = self.cfg.image_size
+        if faces.shape[-1] != size:
+            faces = F.interpolate(faces, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+        return (faces - 127.5) / 127.5
+
+
+class Wav2PixTask(Task):
+    """Train generator and discriminator in turn."""
+
+    schema = Wav2PixConfig
+    cfg: Wav2PixConfig
+    network_settings = ("image_size", "audio_normalisation")
+
+    def __init__(self, config: Wav2PixConfig | dict[str, Any]) -> None:
+        super().__init__(config)
+        self.automatic_optimization = False
+        given = {"l1": self.cfg.l1_coef, "l2": self.cfg.l2_coef, "softmax": self.cfg.softmax_coef}
+        known = {name: value for name, value in given.items() if value is not None}
+        self.cfg = self.cfg.model_copy(update={"weights": self.cfg.weights.model_copy(update=known)})
+        if self.cfg.accumulate_grad_batches > 1:
+            raise ConfigError("wav2pix trains two networks in turn: accumulate_grad_batches must be 1.")
+        self._pairs: FaceVoicePairs | None = None
+        self.speakers: list[str] = []
+        self.samples = RATE
+        try:
+            self._open()
+        except DataError:  # said by prepare(); a loaded checkpoint needs no data
+            pass
+        self._build()
+
+    def _open(self) -> None:
+        self._pairs = FaceVoicePairs(self.cfg.binary_data_dir)
+        self.speakers, self.samples = list(self._pairs.meta.speakers), self._pairs.meta.samples
+
+    def _build(self) -> None:
+        size = self.cfg.image_size
+        self.generator = Generator(size, max(2, len(self.speakers)), self.samples, self.cfg.dropout)
+        self.discriminator = Discriminator(size)
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Load weights; classes and length of sound are those of the checkpoint."""
+        own = self.state_dict()
+        shapes = ("generator.audio_embedding.fc.0.weight", "generator.aux_classifier.net.3.weight")
+        if any(own[name].shape != state_dict[name].shape for name in shapes):
+            flat, classes = state_dict[shapes[0]].shape[1], state_dict[shapes[1]].shape[0]
+            self.generator = Generator(self.cfg.image_size, classes, (flat // 1024) * 4096, self.cfg.dropout)
+        return super().load_state_dict(state_dict, strict, assign)
+
+    # -- data ----------------------------------------------------------------------------------------------------------
+    def prepare(self) -> None:
+        """Open the data; epochs become updates.
+
+        Raises:
+            DataError: It is not there, or has other speakers than the checkpoint.
+        """
+        trained = self.speakers
+        self._open()
+        if trained and trained != self.speakers:
+            raise DataError(
+                f"{self.cfg.binary_data_dir} has the speakers {self.speakers}, the network knows {trained}."
+            )
+        assert self._pairs is not None
+        self.data_fingerprint = self._pairs.meta.fingerprint
+        if self.cfg.epochs > 0:
+            updates = math.ceil(self._pairs.count("train") * self.cfg.epochs / self.cfg.batch_size)
+            self.cfg = self.cfg.model_copy(update={"max_updates": updates})
+
+    @property
+    def pairs(self) -> FaceVoicePairs:
+        """Return the open data."""
+        assert self._pairs is not None, "prepare() opens the data"
+        return self._pairs
+
+    def train_source(self) -> PairSource:
+        """Draw pairs with replacement."""
+        return PairSource(self.pairs, self.cfg)
+
+    def val_source(self) -> Sequence[VoiceBatch]:
+        """Return all validation pairs, always with the same wrong faces."""
+        source, size = PairSource(self.pairs, self.cfg, "val"), self.cfg.batch_size
+        numbers = np.arange(self.pairs.count("val"))
+        return [source.of(numbers[i : i + size], np.random.default_rng(i)) for i in range(0, len(numbers), size)]
+
+    # -- training ------------------------------------------------------------------------------------------------------
+    def configure_optimizers(self) -> Any:
+        """Return Adam for both networks, the discriminator's steps the longer."""
+        nets = ((self.generator, self.cfg.lr_G), (self.discriminator, self.cfg.lr_D))
+        return [
+            torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=lr, betas=(0.5, 0.999))
+            for net, lr in nets
+        ]
+
+    def training_step(self, batch: VoiceBatch, batch_idx: int) -> Tensor:
+        """Let the discriminator learn, then the generator with fresh dropout."""
+        generator, discriminator = self.optimizers()  # type: ignore[misc,attr-defined]
+        # No gradient goes through the generator here, so none is prepared.
+        with torch.no_grad():
+            made, code, _ = self.generator(batch.wavs)
+        self.toggle_optimizer(discriminator)
+        real, fake, wrong = self._judge(batch.faces, made, batch.wrong, code)
+        d_loss = (real - self.cfg.real_label).square().mean() + fake.square().mean() + wrong.square().mean()
+        d_norm = self._step(discriminator, self.discriminator, d_loss)
+        self.untoggle_optimizer(discriminator)
+
+        self.toggle_optimizer(generator)  # the discriminator's weights get no gradient
+        found = self._generator_losses(batch)
+        total = self.weigh(found, "tr")
+        g_norm = self._step(generator, self.generator, total)
+        self.untoggle_optimizer(generator)
+        self.note({
+            "tr/d_loss": d_loss.detach(), "tr/d_real": real.mean().detach(), "tr/d_fake": fake.mean().detach(),
+            "tr/d_wrong": wrong.mean().detach(), "tr/grad_norm_g": g_norm, "tr/grad_norm_d": d_norm,
+        })  # fmt: skip
+        return total.detach()
+
+    def _seen(self, images: Tensor) -> Tensor:
+        """Return pictures as the discriminator sees them."""
+        return shift_and_tint(images) if self.cfg.augment and self.training else images
+
+    def _judge(self, faces: Tensor, made: Tensor, wrong: Tensor, code: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the scores of real, made and wrong faces beside what was heard, all in one go."""
+        images = self._seen(torch.cat([faces, made.float(), wrong]))
+        scores, _ = self.discriminator(images, code.repeat(3, 1, 1, 1))
+        real, fake, other = scores.float().chunk(3)
+        return real, fake, other
+
+    def _generator_losses(self, batch: VoiceBatch) -> dict[str, Tensor]:
+        made, code, scores = self.generator(batch.wavs)
+        opinion, features = self.discriminator(self._seen(made.float()), code)
+        found = {
+            "adv": (opinion.float() - 1).square().mean(),
+            "l1": F.l1_loss(made.float(), batch.faces),
+            "softmax": F.cross_entropy(scores.float(), batch.labels),
+        }
+        if self.cfg.weights.l2:
+            with torch.no_grad():
+                _, wanted = self.discriminator(self._seen(batch.faces), code)
+            found["l2"] = F.mse_loss(features.float().mean(0), wanted.float().mean(0))
+        return found
+
+    def _step(self, optimizer: Any, network: torch.nn.Module, loss: Tensor) -> Tensor:
+        """Take one optimiser step and return the norm of the gradient before it was clipped."""
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        most = self.cfg.clip_grad_norm or math.inf
+        norm = torch.nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], most)
+        optimizer.step()
+        return norm.detach()
+
+    def validation_step(self, batch: VoiceBatch, batch_idx: int) -> None:
+        """Log losses, what the discriminator says, and how often the voice's speaker is told."""
+        count = len(batch.labels)
+        self.weigh(self._generator_losses(batch), "val", count)
+        made, code, scores = self.generator(batch.wavs)
+        real, fake, wrong = self._judge(batch.faces, made, batch.wrong, code)
+        right = (scores.argmax(1) == batch.labels).float().mean()
+        figures = {"d_real": real.mean(), "d_fake": fake.mean(), "d_wrong": wrong.mean(), "speaker_told": right}
+        self.note({f"val/{name}": value for name, value in figures.items()}, count)
+
+    def draw(self, board: Board) -> None:
+        """Show real, wrong and made faces under each other."""
+        from utils.drawing import contact_sheet
+
+        numbers = np.linspace(0, self.pairs.count("val") - 1, 8).round().astype(int)
+        batch = PairSource(self.pairs, self.cfg, "val").of(numbers, np.random.default_rng(0))
+        made = self.generator(batch.wavs.to(self.device)).images.float().cpu()
+        rows = torch.cat([batch.faces, batch.wrong, made])
+        board.image("faces/real_wrong_made", contact_sheet(list(to_pictures(rows)), columns=len(numbers)))
+
+    # -- use -----------------------------------------------------------------------------------------------------------
+    def extra_state(self) -> dict[str, Any]:
+        """Keep who the classes are and how long a sound is."""
+        return {"speakers": self.speakers, "samples": self.samples}
+
+    def on_load_extra(self, extra: dict[str, Any]) -> None:
+        """Take them back."""
+        self.speakers, self.samples = list(extra["speakers"]), int(extra["samples"])
+
+    @torch.no_grad()
+    def make(self, wavs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return faces (N, S, S, 3) uint8 RGB and speakers' scores (N, classes) of sounds (N, samples) int16.
+
+        In eval mode: each face depends on its own sound alone, and is the same every time.
+        """
+        was_training = self.training
+        self.eval()
+        heard = torch.from_numpy(hear(wavs, self.cfg.audio_normalisation))
+        parts = [self.generator(heard[i : i + 64].to(self.device)) for i in range(0, len(heard), 64)]
+        self.train(was_training)
+        faces = to_pictures(torch.cat([part.images for part in parts]).float().cpu())
+        return faces, torch.cat([part.scores for part in parts]).float().cpu().numpy()
+
+    def infer(self) -> None:
+        """Draw the face of every sound; the name says who it is taken for.
+
+        Raises:
+            ConfigError: No sound is named.
+            DataError: A sound is too short or silent.
+        """
+        from tasks.template_data import write_picture
+        from utils.audio import read_wav
+
+        cfg = self.cfg
+        if not cfg.infer_audio_source_name:
+            raise ConfigError("Say which sound: --infer_audio_source_name=<file or folder>.")
+        source = Path(cfg.infer_audio_source_name)
+        files = sorted(source.rglob("*.wav")) if source.is_dir() else [source]
+        if not files:
+            raise DataError(f"No .wav under {source}.")
+        wavs = []
+        for file in files:
+            try:
+                wavs.append(middle(read_wav(file), self.samples))
+                hear(wavs[-1][None])
+            except DataError as error:
+                raise DataError(f"{file}: {error}") from None
+        faces, scores = self.make(np.stack(wavs))
+        out = Path(cfg.infer_out_dir or Path("infer_out") / (self.work_dir.name if self.work_dir else "wav2pix"))
+        for file, face, row in zip(files, faces, scores, strict=True):
+            place = file.relative_to(source).parent if source.is_dir() else Path()
+            name = f"{file.stem}_{self.speakers[int(row.argmax())]}.png" if self.speakers else f"{file.stem}.png"
+            write_picture(out / place / name, face)
+        print(f"{out}: {len(files)} face(s)")
+
+
+def to_pictures(images: Tensor) -> np.ndarray:
+    """Return (N, S, S, 3) uint8 of (N, 3, S, S) in [-1, 1]."""
+    return images.mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()

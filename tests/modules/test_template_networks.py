@@ -1,0 +1,74 @@
+"""The template decoders, their critic, the IResNet and the losses give the published networks' figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from modules.iresnet import IResNet, depth_of
+from modules.template_decoder import (
+    SIZES,
+    FaceCritic,
+    TemplateDecoder,
+    Vgg11Maps,
+    laplace_loss,
+    laplacian_norm,
+    perceptual_loss,
+)
+from tests.modules.golden import assert_golden, filled, probe_input
+
+GOLDEN = json.loads((Path(__file__).parent / "golden_pictures.json").read_text())
+
+
+@pytest.mark.parametrize("kind", ["naive", "large", "fr"])
+def test_a_decoder_is_the_published_one(kind):
+    with torch.no_grad():
+        made = filled(TemplateDecoder(kind))(probe_input(2, 512))
+    assert made.shape == (2, 3, SIZES[kind], SIZES[kind])
+    assert_golden(made, GOLDEN[f"decoder_{kind}"])
+
+
+def test_a_decoder_takes_templates_of_any_width():
+    assert TemplateDecoder("fr", 128).eval()(torch.randn(1, 128)).shape == (1, 3, 112, 112)
+
+
+def test_the_critic_is_the_published_one():
+    assert_golden(filled(FaceCritic())(probe_input(2, 3, 112, 112)), GOLDEN["critic"])
+
+
+def test_the_iresnet_gives_all_four_stages_and_the_feature_folded_too():
+    network = filled(IResNet(50))
+    assert depth_of(set(network.state_dict())) == 50
+    with torch.no_grad():
+        for given in (network, network.fold()):
+            maps, feature = given.stages(probe_input(1, 3, 112, 112))
+            for values, golden in zip([*maps, feature], GOLDEN["iresnet50"], strict=True):
+                assert_golden(values, golden)
+
+
+def test_the_losses_are_the_published_ones():
+    a = probe_input(2, 3, 16, 16)
+    b = a.flip(3) * 0.8
+    golden = GOLDEN["losses"]
+    assert laplacian_norm(a).flatten().tolist() == pytest.approx(golden["laplacian_norm"], rel=1e-4)
+    assert (1000 * laplace_loss(a, b)).item() == pytest.approx(golden["laplace_x1000"], rel=1e-4)
+    assert perceptual_loss([a], [b]).item() == pytest.approx(golden["mse"], rel=1e-4)
+    total = (a - b).square().mean() + 1000 * laplace_loss(a, b) + 11 * perceptual_loss([a], [b])
+    assert total.item() == pytest.approx(golden["total"], rel=1e-4)
+
+
+def test_the_sharpness_loss_has_a_gradient_where_a_picture_is_flat():
+    flat = torch.zeros(1, 3, 8, 8, requires_grad=True)
+    laplace_loss(flat, torch.randn(1, 3, 8, 8)).backward()
+    assert torch.isfinite(flat.grad).all()
+
+
+def test_vgg_gives_four_maps_by_torchvision_names():
+    network = Vgg11Maps()
+    assert network.features[18].weight.shape == (512, 512, 3, 3)
+    assert [tuple(m.shape[1:]) for m in network.stages(torch.zeros(1, 3, 32, 32))[0]] == [
+        (64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 2, 2),
+    ]  # fmt: skip

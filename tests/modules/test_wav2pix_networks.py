@@ -1,0 +1,65 @@
+"""The generator and the discriminator give the published networks' figures, and the same every time in eval mode."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from modules.wav2pix import Discriminator, Generator, heard_steps, shift_and_tint
+from tests.modules.golden import assert_golden, filled, probe_input
+
+GOLDEN = json.loads((Path(__file__).parent / "golden_pictures.json").read_text())
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_the_networks_are_the_published_ones(size):
+    with torch.no_grad():
+        made = filled(Generator(size))(probe_input(2, 16_000))
+        scores, features = filled(Discriminator(size))(probe_input(2, 3, size, size), probe_input(2, 128, 1, 1))
+    golden = GOLDEN[f"generator_{size}"]
+    assert_golden(made.images, golden["image"])
+    assert_golden(made.code, golden["z"])
+    assert_golden(made.scores, golden["softmax_scores"])
+    golden = GOLDEN[f"discriminator_{size}"]
+    assert_golden(scores, golden["score"])
+    assert_golden(features, golden["features"])
+
+
+@torch.no_grad()
+def test_a_face_depends_on_its_own_voice_alone():
+    network = filled(Generator(64, classes=3))
+    wavs = probe_input(3, 16_000)
+    together = network(wavs).images
+    assert torch.equal(network(wavs).images, together), "eval mode changes nothing"
+    assert torch.allclose(network(wavs[1:2]).images[0], together[1], atol=1e-6)
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(0.7, 3), (1.0, 4), (2.0, 8), (4.0, 16)])
+def test_other_lengths_of_sound(seconds, steps):
+    assert heard_steps(int(seconds * 16_000)) == steps
+
+
+def test_too_short_a_sound_is_refused():
+    with pytest.raises(ValueError, match="5 samples are too few; give at least 4096"):
+        heard_steps(5)
+
+
+def test_spectral_norm_bounds_the_weight():
+    torch.manual_seed(0)
+    layer = Discriminator(64).netD_1[2].train()
+    for _ in range(200):
+        weight = layer.weight()
+    assert torch.linalg.matrix_norm(weight.flatten(1), 2).item() == pytest.approx(1, abs=2e-2)
+
+
+def test_augmentation_lets_gradients_through_and_follows_the_seed():
+    images = torch.zeros(4, 3, 64, 64, requires_grad=True)
+    torch.manual_seed(1)
+    first = shift_and_tint(images)
+    torch.manual_seed(1)
+    assert torch.equal(first, shift_and_tint(images))
+    first.sum().backward()
+    assert images.grad.abs().sum() > 0

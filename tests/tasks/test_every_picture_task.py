@@ -1,0 +1,160 @@
+"""The tasks that learn from faces: what `test_every_task` asks of the others, on drawn faces, a little recogniser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from data_gen import run as data_run
+from tasks import run
+from tasks.checkpoints import checkpoint_files, load_task, read_checkpoint
+from tests.made_faces import make_faces, make_recogniser, make_speakers
+from utils.errors import ConfigError
+from utils.face_crops import read_photo
+
+ROOT = Path(__file__).resolve().parents[2]
+ALWAYS = ["max_updates=4", "val_check_interval=2", "tb_log_interval=1", "num_ckpt_keep=5", "num_valid_plots=1"]
+RECIPES = {
+    "template_decoder": "egs/datasets/faces/template_decoder_small.yaml",
+    "wav2pix": "egs/datasets/speakers/wav2pix_small.yaml",
+}
+SMALL = {
+    "template_decoder": ["batch_size=2", "eval_max_samples=2", "control_samples=2"],
+    "wav2pix": ["batch_size=2", "epochs=0"],
+}
+DATA = {"template_decoder": "faces_made", "wav2pix": "pairs_made"}
+COVERS = tuple(SMALL)
+"""Tasks that this file tests; `test_every_task` counts them."""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """Make data and a place for runs; tests build on each other."""
+    folder = tmp_path_factory.mktemp("pictures")
+    make_faces(folder / "faces", people=3, photos=3)
+    make_recogniser(folder / "little.onnx")
+    given = ["--faces", folder / "faces", "--out", folder / "faces_made", "--recogniser", folder / "little.onnx"]
+    data_run.main(["templates", *map(str, given), "--aligned", "--val_identities", "1"])
+    make_speakers(folder / "speakers")
+    data_run.main(["wav2pix", "--pairs", str(folder / "speakers"), "--out", str(folder / "pairs_made")])
+    return folder
+
+
+def words(house: Path, name: str, exp: str = "", more: tuple[str, ...] = ()) -> list[str]:
+    settings = [*ALWAYS, *SMALL[name], f"binary_data_dir={house / DATA[name]}"]
+    if name == "template_decoder":
+        settings.append(f"infer_recogniser={house / 'little.onnx'}")
+    out = [f"--config={ROOT / RECIPES[name]}", f"--exp_name={house / 'runs' / (exp or name)}"]
+    for setting in (*settings, *more):
+        out += ["--set", setting]
+    return out
+
+
+@pytest.mark.parametrize("name", COVERS)
+@pytest.mark.xdist_group("every_picture_task")
+def test_a_task_trains_saves_loads_and_goes_on_exactly(house, name, monkeypatch):
+    import tasks.template_decoder as template_decoder
+
+    monkeypatch.setattr(template_decoder, "POWERS", (4,))
+    assert run.main(words(house, name)) == 0
+    whole = house / "runs" / name
+    assert list(checkpoint_files(whole)) == [2, 4]
+    task = load_task(whole)
+    assert not task.training
+    assert task.updates == 4
+    assert task.data_fingerprint
+    broken = house / "runs" / f"{name}_broken"
+    broken.mkdir()
+    shutil.copy(whole / "model_ckpt_steps_2.ckpt", broken)
+    assert run.main(words(house, name, broken.name)) == 0
+    first, second = (read_checkpoint(folder / "last.ckpt") for folder in (whole, broken))
+    for key, value in first["state_dict"].items():
+        assert torch.equal(value, second["state_dict"][key]), key
+
+
+@pytest.mark.parametrize("name", COVERS)
+@pytest.mark.xdist_group("every_picture_task")
+def test_a_task_draws_pictures(house, name):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(house / "runs" / name / "tb_logs"), size_guidance={"images": 0})
+    events.Reload()
+    assert events.Tags()["images"]
+    scalars = events.Tags()["scalars"]
+    assert any(tag.startswith("tr/") for tag in scalars)
+    assert any(tag.startswith("val/") for tag in scalars)
+
+
+@pytest.mark.parametrize("name", COVERS)
+@pytest.mark.xdist_group("every_picture_task")
+def test_validation_gives_the_same_figures_twice(house, name, capsys):
+    outputs = []
+    for _ in range(2):
+        assert run.main([*words(house, name), "--validate"]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+    assert np.isfinite([float(line.split()[-1]) for line in outputs[0].splitlines()]).all()
+
+
+@pytest.mark.xdist_group("every_picture_task")
+def test_checkpoints_at_powers_of_ten_load_too(house):
+    whole = house / "runs/template_decoder"
+    assert load_task(whole / "model_ckpt_samples_4.ckpt").updates == 2
+    assert (whole / "control_samples_4.png").is_file()
+    assert (whole / "control_last.png").is_file()
+
+
+@pytest.mark.xdist_group("every_picture_task")
+def test_photos_and_templates_become_faces_with_their_cosines(house, capsys):
+    task = load_task(house / "runs/template_decoder")
+    np.save(house / "some.npy", np.random.default_rng(0).normal(size=(2, 16)).astype(np.float32))
+    for source, count in ((house / "faces/person0", 3), (house / "some.npy", 2)):
+        out = house / f"out_{count}"
+        more = (f"infer_source={source}", f"infer_out_dir={out}", "infer_aligned=true")
+        assert run.main([*words(house, "template_decoder", more=more), "--infer"]) == 0
+        said = json.loads((out / "reconstruction.json").read_text())
+        assert said["recogniser"]["sha256"] == task.recogniser.sha256
+        files = sorted(path.name for path in out.glob("*.png"))
+        assert files == sorted(f"{name}_{cosine:.4f}.png" for name, cosine in said["cosines"].items())
+        assert len(files) == count
+
+
+@pytest.mark.xdist_group("every_picture_task")
+def test_templates_of_another_recogniser_are_refused(house):
+    other = make_recogniser(house / "other.onnx", seed=5)
+    more = (f"infer_source={house / 'faces/person0'}", f"infer_recogniser={other}", "infer_aligned=true")
+    with pytest.raises(ConfigError, match="Templates of one recogniser mean nothing to another"):
+        run.main([*words(house, "template_decoder", more=more), "--infer"])
+
+
+@pytest.mark.xdist_group("every_picture_task")
+def test_a_critic_takes_part_when_it_is_weighed(house):
+    more = ("weights.adv=0.01", "weights.laplace=1000", "max_updates=2", "precision=bf16")
+    assert run.main(words(house, "template_decoder", "adversarial", more)) == 0
+    state = read_checkpoint(house / "runs/adversarial/last.ckpt")["state_dict"]
+    assert "critic.conv1.weight" in state
+
+
+@pytest.mark.xdist_group("every_picture_task")
+def test_voices_become_faces_the_same_whatever_is_beside_them(house):
+    single, folder = house / "out_single", house / "out_folder"
+    sound = house / "speakers/speaker0/2.wav"
+    for source, out, door in ((sound, single, "--infer"), (house / "speakers", folder, "--inference=true")):
+        more = (f"infer_audio_source_name={source}", f"infer_out_dir={out}")
+        assert run.main([*words(house, "wav2pix", more=more), door]) == 0
+    (alone,) = single.glob("2_speaker*.png")
+    (among,) = (folder / "speaker0").glob("2_speaker*.png")
+    assert len(list(folder.rglob("*.png"))) == 12
+    assert np.abs(read_photo(alone).astype(int) - read_photo(among)).max() <= 1
+
+
+@pytest.mark.xdist_group("every_picture_task")
+def test_a_checkpoint_of_voices_needs_no_data(house):
+    task = load_task(house / "runs/wav2pix", settings={"binary_data_dir": "nowhere"})
+    assert task.speakers == ["speaker0", "speaker1"]
+    assert task.make(np.ones((1, 16_000), np.int16))[0].shape == (1, 64, 64, 3)

@@ -1,0 +1,132 @@
+"""The measuring of template decoders is exact, and its commands do what they say."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from data_gen import run as data_run
+from data_gen.templates.shards import TemplateShards
+from tasks import template_tools
+from tasks.template_data import TemplateDecoderConfig
+from tasks.template_decoder import TemplateDecoderTask
+from tasks.template_evaluation import evaluate, first_of_each, impostor_thresholds, statistics
+from tasks.template_infer import read_templates
+from tests.made_faces import make_faces, make_recogniser
+from utils.errors import ConfigError, DataError
+from utils.recogniser import RecogniserId
+
+
+def test_thresholds_let_through_what_they_say():
+    rng = np.random.default_rng(0)
+    templates = rng.normal(size=(300, 8)).astype(np.float32)
+    templates /= np.linalg.norm(templates, axis=1, keepdims=True)
+    who = np.arange(300) // 3
+    found, pairs = impostor_thresholds(templates, who)
+    assert pairs == 300 * 299 // 2 - 100 * 3
+    cosines = (templates @ templates.T)[np.triu_indices(300, 1)]
+    impostors = cosines[(who[:, None] != who[None])[np.triu_indices(300, 1)]]
+    for rate in (1e-2, 1e-3, 1e-4):
+        assert (impostors > found[rate]).mean() <= rate
+        assert (impostors > found[rate] - 2e-4).mean() >= 0.9 * rate - 1 / pairs
+    assert found[1e-5] is None
+    assert found[1e-6] is None
+
+
+def test_statistics_by_hand():
+    found = statistics(np.array([0.1, 0.2, 0.9], np.float32), {1e-2: 0.15, 1e-6: None})
+    assert found["median"] == pytest.approx(0.2)
+    assert found["pmr"] == {"0.01": pytest.approx(2 / 3), "1e-06": None}
+
+
+def test_one_photo_of_each():
+    assert first_of_each(np.array([5, 5, 2, 5, 2]), 1).tolist() == [0, 2]
+    assert first_of_each(np.array([5, 5, 2]), 0).tolist() == [0, 1, 2]
+
+
+def test_an_adapter_finds_a_linear_map():
+    rng = np.random.default_rng(0)
+    x, a, b = rng.normal(size=(50, 4)), rng.normal(size=(4, 3)), rng.normal(size=3)
+    weight, bias = template_tools.fit(x.astype(np.float32), (x @ a + b).astype(np.float32))
+    np.testing.assert_allclose(weight, a, atol=1e-4)
+    np.testing.assert_allclose(bias, b, atol=1e-4)
+
+
+def test_templates_are_read_from_numbers_and_never_from_pickles(tmp_path):
+    wanted = RecogniserId(name="little", sha256="a" * 64, width=3)
+    (tmp_path / "a.csv").write_text("anna,1,2,3\nben,4,5,6\n")
+    names, values = read_templates(tmp_path / "a.csv", wanted)
+    assert names == ["anna", "ben"]
+    assert values.tolist() == [[1, 2, 3], [4, 5, 6]]
+    (tmp_path / "a.b64").write_text("AACAPwAAAEAAAEBA")
+    assert read_templates(tmp_path / "a.b64", wanted)[1].tolist() == [[1, 2, 3]]
+    np.save(tmp_path / "wide.npy", np.ones((2, 4)))
+    with pytest.raises(DataError, match="little gives 3 numbers"):
+        read_templates(tmp_path / "wide.npy", wanted)
+    (tmp_path / "a.pkl").write_bytes(b"")
+    with pytest.raises(DataError, match="Pickles are not read"):
+        read_templates(tmp_path / "a.pkl", wanted)
+    (tmp_path / "a.csv.json").write_text(json.dumps({"recogniser": {"name": "b", "sha256": "b" * 64, "width": 3}}))
+    with pytest.raises(ConfigError, match="mean nothing to another"):
+        read_templates(tmp_path / "a.csv", wanted)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tools")
+    make_faces(folder / "faces", people=4, photos=3)
+    for name, seed, width in (("one", 0, 16), ("two", 1, 12)):
+        recogniser = make_recogniser(folder / f"{name}.onnx", width, seed)
+        given = ["--faces", folder / "faces", "--out", folder / name, "--recogniser", recogniser]
+        data_run.main(["templates", *map(str, given), "--aligned", "--val_identities", "1"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def task(made):
+    torch.manual_seed(0)
+    config = TemplateDecoderConfig(
+        task_cls="template_decoder", binary_data_dir=str(made / "one"), infer_recogniser=str(made / "one.onnx")
+    )
+    task = TemplateDecoderTask(config).eval()
+    task.recogniser = TemplateShards(made / "one").index.recogniser
+    return task
+
+
+def test_an_evaluation_writes_its_table(made, task, tmp_path, capsys):
+    figures = evaluate(task, str(made / "one"), tmp_path, second=str(made / "two.onnx"))
+    assert "STATISTICS ON 3 TEST SAMPLES FROM 'one' (1 people)" in capsys.readouterr().out
+    assert set(figures["under"]) == {"one", "two"}
+    own = figures["under"]["one"]
+    assert own["impostor_pairs"] == 12 * 11 // 2 - 4 * 3
+    templates = [TemplateShards(made / "one").templates(split)[0] for split in ("val", "train")]
+    val, train = (t / np.linalg.norm(t, axis=1, keepdims=True) for t in templates)
+    assert own["cosines"]["nearest training photo"]["mean"] == pytest.approx((val @ train.T).max(1).mean(), rel=1e-4)
+    assert json.loads((tmp_path / "one.json").read_text())["samples"] == 3
+    assert (tmp_path / "one.png").is_file()
+
+
+def test_another_recognisers_data_is_refused(made, task, tmp_path):
+    with pytest.raises(ConfigError, match="mean nothing to another"):
+        evaluate(task, str(made / "two"), tmp_path)
+
+
+def test_an_export_runs_elsewhere(task, tmp_path, monkeypatch):
+    monkeypatch.setattr(template_tools, "load", lambda *_: task)
+    template_tools.main(["export", "some/run", str(tmp_path / "decoder.onnx")])
+    session = onnxruntime.InferenceSession(tmp_path / "decoder.onnx", providers=["CPUExecutionProvider"])
+    assert session.run(None, {"input": np.ones((2, 16), np.float32)})[0].shape == (2, 3, 112, 112)
+
+
+def test_templates_are_brought_over(made, tmp_path, capsys):
+    adapter, source = tmp_path / "adapter.safetensors", tmp_path / "some.npy"
+    template_tools.main(["adapt", str(made / "one"), str(made / "two"), str(adapter)])
+    assert "on 3 of unseen people the cosine is" in capsys.readouterr().out
+    np.save(source, TemplateShards(made / "one").templates("val")[0])
+    template_tools.main(["apply", str(adapter), str(source), str(tmp_path / "over.npy")])
+    two = TemplateShards(made / "two").index.recogniser
+    assert read_templates(tmp_path / "over.npy", two)[1].shape == (3, 12)
