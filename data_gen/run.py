@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "video": ("data_gen.video.run", "turn a video of a talking person into a dataset"),
     "demo": ("data_gen.demo.run", "make a video of a presenter who does not exist"),
     "clips": ("data_gen.clips.run", "make a corpus of many speakers' clips"),
+    "face_voice": ("data_gen.face_voice.run", "make a set of persons with voices and faces"),
 }
 """Name -> module with `add_arguments(parser)` and `main(args)`, and what it does."""
 
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("usage: data_gen/run.py COMMAND ...\n")
         print(f"{__doc__}\n\ncommands:")
         for name, (_, what) in COMMANDS.items():
-            print(f"  {name:<8} {what}")
+            print(f"  {name:<10} {what}")
         print("\n`python data_gen/run.py COMMAND --help` tells a command's flags.")
         return 0
     name = given[0]
