@@ -16,6 +16,10 @@ TASKS: dict[str, tuple[str, str]] = {
     "postnet": ("tasks.postnet:PostnetTask", "landmarks of any speaker to the target person's"),
     "lm3d_nerf": ("tasks.lm3d_nerf:Lm3dNerfTask", "landmarks to the person's head"),
     "lm3d_nerf_torso": ("tasks.lm3d_nerf_torso:Lm3dNerfTorsoTask", "head and torso in one picture"),
+    "face_encoder": ("tasks.face_encoder:FaceEncoderTask", "whose face is this? gives the face feature"),
+    "face_decoder": ("tasks.face_decoder:FaceDecoderTask", "face feature to landmarks, texture and face"),
+    "ve_conv": ("tasks.ve_conv:VeConvTask", "voice to face feature, by convolutions"),
+    "ve_ast": ("tasks.ve_ast:VeAstTask", "voice to face feature, by a spectrogram transformer"),
 }
 """Task name -> ("module:Class", one line of help)."""
 

@@ -78,7 +78,7 @@ def test_a_missing_folder_names_its_command(tmp_path):
     with pytest.raises(DataError, match=r"No persons at .*python data_gen/run.py face_voice --out"):
         FaceVoiceDataset(tmp_path)
     (tmp_path / "index.json").write_text('{"persons": 3}')
-    with pytest.raises(DataError, match="persons: input should be a valid list"):
+    with pytest.raises(DataError, match="persons: input should be a valid array"):
         FaceVoiceDataset(tmp_path)
 
 
@@ -108,7 +108,7 @@ def raw(tmp_path, monkeypatch):
         (folder / name / "images").mkdir()
         write_tone(folder / name / "audios/1.WAV", made_voice(0.5, 1.0))
         cv2.imwrite(str(folder / name / "images/1.png"), picture * made_face(0.5)[0])
-    write_tone(folder / "cleo/audios/2.wav", np.zeros(16000))
+    write_tone(folder / "cleo/audios/0.wav", np.zeros(16000))
     return folder
 
 
@@ -117,7 +117,7 @@ def test_the_maker_lists_what_it_refuses_and_keeps_what_it_made(tmp_path, raw, c
     assert run.main(words) == 0
     said = capsys.readouterr().out
     assert f"skipped {raw}/bert/images/1.png: no face in it" in said
-    assert f"skipped {raw}/cleo/audios/2.wav: no speech in it (0.00 s of voice; 0.3 s are needed)" in said
+    assert f"skipped {raw}/cleo/audios/0.wav: no speech in it (0.00 s of voice; 0.3 s are needed)" in said
     assert "no usable face" in said
     dataset = FaceVoiceDataset(tmp_path / "out")
     assert [(p.id, p.clips, p.faces) for p in dataset.persons] == [
