@@ -23,7 +23,7 @@ class VeAstConfig(VoiceConfig):
     """What does the owner of this voice look like? A transformer trained on sounds, taught faces."""
 
     pretrained: str = "ast_audioset"
-    """Where the transformer's weights come from: an asset's name, a folder in transformers' layout, or empty for
+    """Where the transformer's weights come from: an asset's name, a folder in transformers' layout, or none for
     random ones."""
     audio_seconds: Positive = 10.26
     """Seconds heard at once."""
@@ -79,7 +79,7 @@ class VeAstTask(VoiceTask):
         if self.cfg.ema_decay and self.cfg.fine_tune:
             raise ConfigError("ema_decay averages the weights that learn from the start; set it to 0 with fine_tune.")
         super().prepare()
-        if self.updates == 0 and self.cfg.pretrained:
+        if self.updates == 0 and self.cfg.pretrained != "none":
             from utils.assets import ASSETS, asset_path
 
             known = self.cfg.pretrained in ASSETS

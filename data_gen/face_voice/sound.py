@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import functools
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,8 +97,17 @@ def spectrogram(wav: Floats, kind: SpectrogramKind) -> Tensor:
 def ast_features(wav: Floats, mean: float, std: float, rows: int = AST_ROWS) -> Tensor:
     """Return the audio spectrogram transformer's input, (rows, 128) float32: Kaldi filter banks, (x - mean) / 2 std."""
     import torch
+
+    found = _extractor(mean, std, rows)(np.asarray(wav, np.float32), sampling_rate=RATE, return_tensors="np")
+    return torch.from_numpy(np.ascontiguousarray(found["input_values"][0], np.float32))
+
+
+@functools.lru_cache(maxsize=4)
+def _extractor(mean: float, std: float, rows: int) -> Any:
+    import warnings
+
     from transformers import ASTFeatureExtractor
 
-    extractor = ASTFeatureExtractor(sampling_rate=RATE, mean=mean, std=std, max_length=rows)
-    found = extractor(np.asarray(wav, np.float32), sampling_rate=RATE, return_tensors="np")["input_values"][0]
-    return torch.from_numpy(np.ascontiguousarray(found, np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the lowest of the published 128 bands hear nothing
+        return ASTFeatureExtractor(sampling_rate=RATE, mean=mean, std=std, max_length=rows)
