@@ -34,7 +34,7 @@ class VoiceTransformer(nn.Module):
         config = ASTConfig(
             hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * hidden,
             max_length=rows, frequency_stride=stride, time_stride=stride, num_mel_bins=128,
-            hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, attn_implementation="sdpa",
+            hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
         )  # fmt: skip
         self.transformer = ASTModel(config)
         self.head = nn.Sequential(
@@ -63,7 +63,7 @@ class VoiceTransformer(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """List the transformer's blocks, first to last."""
         found = [m for m in self.transformer.modules() if isinstance(m, nn.ModuleList)]
-        return list(max(found, key=len))
+        return [block for blocks in found for block in blocks]
 
     def train_only(self, last: int | None) -> None:
         """Let the head learn, and the last so-many blocks with the norm after them; None lets everything learn."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -135,7 +135,7 @@ class FaceEncoderTask(Task):
         share = min(1.0, update / self.cfg.max_updates)
         return min(1.0, (update + 1) / (1 + 0.01 * self.cfg.max_updates)) * 0.5 * (1 + math.cos(math.pi * share))
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> Any:
         """Return AdamW with `schedule`."""
         optimizer = torch.optim.AdamW(self.parameters(), lr=self.cfg.lr, weight_decay=self.cfg.weight_decay)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)

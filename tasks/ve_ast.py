@@ -104,7 +104,7 @@ class VeAstTask(VoiceTask):
         """Return 1 in the first phase, and the second's share of the step size from then on."""
         return 1.0 if self.fine_tune_from < 0 else self.cfg.lr_fine_tune / self.cfg.lr
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """Return Adam over everything; what is frozen gets no gradient and is passed over."""
         optimizer = torch.optim.Adam(self.model.parameters(), lr=self.cfg.lr)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)

@@ -68,7 +68,7 @@ class VeConvTask(VoiceTask):
         """Fall by `lr_decay` every `lr_decay_updates`."""
         return self.cfg.lr_decay ** (update // self.cfg.lr_decay_updates)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """Return Adam as the paper sets it, with `schedule`."""
         optimizer = torch.optim.Adam(self.model.parameters(), lr=self.cfg.lr, betas=(0.5, 0.999), eps=1e-4)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)

@@ -29,8 +29,8 @@ SMALL = {
     "face_decoder": ["size=32", "width=0.03", "eval_max_faces=8", "save_images=true"],
     "ve_conv": [*VOICE, "width=0.05", "audio_seconds=2.8", "lr_decay_updates=3"],
     "ve_ast": [
-        *VOICE, "pretrained=none", "rows=64", "audio_seconds=0.64", "hidden=16", "layers=2", "heads=2", "head_updates=3",
-        "lr_fine_tune=1.0e-3",
+        *VOICE, "pretrained=none", "rows=64", "audio_seconds=0.64", "hidden=16", "layers=2", "heads=2",
+        "head_updates=3", "lr_fine_tune=1.0e-3",
     ],
 }  # fmt: skip
 ORDER = list(SMALL)
