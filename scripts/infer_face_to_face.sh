@@ -12,7 +12,7 @@ expect 3 2
 IMAGE="$(from_caller "$(argument 0 "")")"
 OUT="$(from_caller "$(argument 1 "")")"
 RUN="$(argument 2 "$(run_folder face_voice face_decoder ../demo/face_decoder)")"
-RUN="checkpoints/${RUN#checkpoints/}"
+[[ "$RUN" == /* ]] || RUN="checkpoints/${RUN#checkpoints/}"
 if [[ ! -f "$RUN/config.yaml" ]]; then
   echo "error: no trained face decoder in $RUN. Train one: docs/speech_to_face.md tells how." >&2
   exit 2

@@ -12,7 +12,7 @@ expect 3 2
 AUDIO="$(from_caller "$(argument 0 "")")"
 OUT="$(from_caller "$(argument 1 "")")"
 RUN="$(argument 2 "$(run_folder face_voice ve_conv ve_ast ../demo/ve_conv)")"
-RUN="checkpoints/${RUN#checkpoints/}"
+[[ "$RUN" == /* ]] || RUN="checkpoints/${RUN#checkpoints/}"
 if [[ ! -f "$RUN/config.yaml" ]]; then
   echo "error: no trained voice encoder in $RUN. Train one: docs/speech_to_face.md tells how." >&2
   exit 2
