@@ -18,6 +18,10 @@ TASKS: dict[str, tuple[str, str]] = {
     "lm3d_nerf_torso": ("tasks.lm3d_nerf_torso:Lm3dNerfTorsoTask", "head and torso in one picture"),
     "template_decoder": ("tasks.template_decoder:TemplateDecoderTask", "a face-recognition template to the face"),
     "wav2pix": ("tasks.wav2pix:Wav2PixTask", "a voice to the speaker's face, adversarial"),
+    "face_encoder": ("tasks.face_encoder:FaceEncoderTask", "whose face is this? gives the face feature"),
+    "face_decoder": ("tasks.face_decoder:FaceDecoderTask", "face feature to landmarks, texture and face"),
+    "ve_conv": ("tasks.ve_conv:VeConvTask", "voice to face feature, by convolutions"),
+    "ve_ast": ("tasks.ve_ast:VeAstTask", "voice to face feature, by a spectrogram transformer"),
 }
 """Task name -> ("module:Class", one line of help)."""
 

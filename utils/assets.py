@@ -162,6 +162,18 @@ ASSETS: dict[str, Asset] = {
             pytorch_model__bin="9cf43abec3f0410ad6854afa4d376c69ccb364b48ddddfd25c4c5aa16398eab0",
         ),
     ),
+    "ast_audioset": Asset(
+        names=("ast-finetuned-audioset-10-10-0.4593",),
+        purpose="voice to face: audio spectrogram transformer, 768 wide, trained on AudioSet",
+        licence="BSD-3",
+        folder=True,
+        parts=_hugging_face(
+            "MIT/ast-finetuned-audioset-10-10-0.4593",
+            config__json=None,
+            preprocessor_config__json=None,
+            model__safetensors=None,
+        ),
+    ),
 }
 
 

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import pytest
 import torch
+from torch import Tensor
 
 PRIME = 1_000_003
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 
-def pattern(order: int, count: int) -> torch.Tensor:
-    """Return the probe sequence of the golden files' rule."""
-    j = torch.arange(count, dtype=torch.int64) % PRIME
+def pattern(order: int, count: int) -> Tensor:
+    """Return the sequence of tensor number `order`, float32; it repeats after PRIME elements."""
+    j = torch.arange(min(count, PRIME), dtype=torch.int64)
     t = ((j * j % PRIME) * 7919 + j * 104729 + order * 1299709) % PRIME
-    return t.double() / 500001.5 - 1
+    period = (t.double() / 500001.5 - 1).float()
+    return period.repeat(-(-count // PRIME))[:count] if count > PRIME else period
 
 
-def probe_input(*shape: int) -> torch.Tensor:
-    return (0.5 * pattern(12345, torch.Size(shape).numel())).float().reshape(shape)
+def probe(*shape: int) -> Tensor:
+    """Return the input pattern."""
+    return 0.5 * pattern(12345, torch.Size(shape).numel()).reshape(shape)
 
 
-def filled(model: torch.nn.Module) -> Any:
-    """Give a network the rule's weights, in eval mode."""
+def ruled(shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
+    """Return the rule's tensors for a published state dict, given names and shapes in its order."""
     state = {}
-    for order, (name, value) in enumerate(model.state_dict().items()):
-        s = pattern(order, value.numel()).reshape(value.shape)
+    for order, (name, shape) in enumerate(shapes.items()):
+        s = pattern(order, shape.numel()).reshape(shape)
         if name.endswith("num_batches_tracked"):
-            s = torch.zeros_like(s)
+            s = torch.zeros(shape, dtype=torch.int64)
         elif name.endswith("running_var"):
             s = 1 + 0.2 * s * s
         elif name.endswith("running_mean"):
@@ -35,23 +40,28 @@ def filled(model: torch.nn.Module) -> Any:
         elif name.endswith("bias"):
             s = 0.01 * s
         elif name.endswith(("_u", "_v")):
-            s = s / value.numel() ** 0.5
-        elif value.dim() >= 2:
-            s = s * 2 / (value.numel() / value.shape[0]) ** 0.5
+            s = s / shape.numel() ** 0.5
+        elif len(shape) >= 2:
+            s = s * (2 / (shape.numel() / shape[0]) ** 0.5)
         else:
             s = 1 + 0.1 * s
-        state[name] = s.to(value.dtype)
-    model.load_state_dict(state)
+        state[name] = s
+    return state
+
+
+def filled(model: Network) -> Network:
+    """Give a network the rule's weights, in eval mode."""
+    model.load_state_dict(ruled({name: value.shape for name, value in model.state_dict().items()}))
     return model.eval()
 
 
-def assert_golden(values: torch.Tensor, golden: dict[str, Any]) -> None:
-    """Compare to 1e-4 of the values' size."""
+def assert_golden(values: Tensor, golden: Mapping[str, Any]) -> None:
+    """Compare an output with its recorded figures, to 1e-4 of the values' size."""
     flat = values.detach().flatten().double()
     near = 1e-4 * golden["absmax"]
+    assert flat.numel() == golden.get("numel", flat.numel())
     assert flat.abs().max().item() == pytest.approx(golden["absmax"], rel=1e-4)
     assert flat.std().item() == pytest.approx(golden["std"], rel=1e-4)
     assert flat.mean().item() == pytest.approx(golden["mean"], abs=near)
-    wanted = golden["first5"]
-    assert flat[: len(wanted)].tolist() == pytest.approx(wanted, abs=near)
+    assert flat[: len(golden["first5"])].tolist() == pytest.approx(golden["first5"], abs=near)
     assert flat[-2:].tolist() == pytest.approx(golden["last2"], abs=near)

@@ -18,7 +18,7 @@ from modules.template_decoder import (
     laplacian_norm,
     perceptual_loss,
 )
-from tests.modules.golden import assert_golden, filled, probe_input
+from tests.modules.golden import assert_golden, filled, probe
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_pictures.json").read_text())
 
@@ -26,7 +26,7 @@ GOLDEN = json.loads((Path(__file__).parent / "golden_pictures.json").read_text()
 @pytest.mark.parametrize("kind", ["naive", "large", "fr"])
 def test_a_decoder_is_the_published_one(kind):
     with torch.no_grad():
-        made = filled(TemplateDecoder(kind))(probe_input(2, 512))
+        made = filled(TemplateDecoder(kind))(probe(2, 512))
     assert made.shape == (2, 3, SIZES[kind], SIZES[kind])
     assert_golden(made, GOLDEN[f"decoder_{kind}"])
 
@@ -36,7 +36,7 @@ def test_a_decoder_takes_templates_of_any_width():
 
 
 def test_the_critic_is_the_published_one():
-    assert_golden(filled(FaceCritic())(probe_input(2, 3, 112, 112)), GOLDEN["critic"])
+    assert_golden(filled(FaceCritic())(probe(2, 3, 112, 112)), GOLDEN["critic"])
 
 
 def test_the_iresnet_gives_all_four_stages_and_the_feature_folded_too():
@@ -44,13 +44,13 @@ def test_the_iresnet_gives_all_four_stages_and_the_feature_folded_too():
     assert depth_of(set(network.state_dict())) == 50
     with torch.no_grad():
         for given in (network, network.fold()):
-            maps, feature = given.stages(probe_input(1, 3, 112, 112))
+            maps, feature = given.stages(probe(1, 3, 112, 112))
             for values, golden in zip([*maps, feature], GOLDEN["iresnet50"], strict=True):
                 assert_golden(values, golden)
 
 
 def test_the_losses_are_the_published_ones():
-    a = probe_input(2, 3, 16, 16)
+    a = probe(2, 3, 16, 16)
     b = a.flip(3) * 0.8
     golden = GOLDEN["losses"]
     assert laplacian_norm(a).flatten().tolist() == pytest.approx(golden["laplacian_norm"], rel=1e-4)

@@ -1,0 +1,269 @@
+"""Persons with their voices and faces on disk: safetensors shards and an index, read lazily.
+
+    data/binary/face_voice/
+      index.json                 every person: split, label, clips, faces, shard
+      persons-00000.safetensors  "<n>/faces" (K, 224, 224, 3) uint8, "<n>/landmarks_px" (K, 68, 2) float32,
+                                 "<n>/wav/<i>" (S,) int16 at 16 000/s and -23 dBFS
+      persons-00000.json         what that shard holds and what was refused, so that making it can be resumed
+
+Sound is kept as sound: 6 s are 190 kB, their spectrogram is 1.2 MB, and computing it costs a thousandth of a training
+step. So one dataset serves every kind of spectrogram and the transformer's filter banks. Face features belong to a face
+encoder and lie in a cache beside the data (see `tasks/face_features.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from data_gen.face_voice.splits import Split
+from utils.errors import DataError
+from utils.files import fingerprint, write_aside, write_json
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+Arrays = Mapping[str, NDArray[np.generic]]
+Pairing = Literal["one_to_one", "all_to_one", "all_to_all", "mean"]
+PERSONS_PER_SHARD = 50
+MAKE = "python data_gen/run.py face_voice --out {path} --persons <folder with one folder a person>"
+
+
+class PersonInfo(BaseModel):
+    """One person of the index; a person whose files are split stands once for each split."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    label: str = ""
+    split: Split
+    shard: str
+    key: str
+    """Prefix of the person's arrays in the shard."""
+    clips: list[str]
+    """Names of the sounds."""
+    faces: list[str]
+    """Names of the pictures."""
+
+
+class FaceVoiceIndex(BaseModel):
+    """What `index.json` says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["vizeme-face-voice"] = "vizeme-face-voice"
+    version: int = 1
+    licence: str = ""
+    persons: list[PersonInfo]
+    skipped: dict[str, str] = {}
+    fingerprint: str = ""
+
+
+class FaceVoiceDataset:
+    """Read a folder of persons.
+
+    Args:
+        path: Folder with `index.json`.
+
+    Raises:
+        DataError: It is not there, or its index cannot be read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.index = _read_index(self.path)
+        self.persons = self.index.persons
+        numbers: dict[str, int] = {}
+        self.numbers = [numbers.setdefault(person.id, len(numbers)) for person in self.persons]
+        """Number of each entry's person: the same for two entries of one person."""
+        self._open: dict[str, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": {}}
+
+    def entries(self, split: Split | Literal["all"], *, voices: bool = False) -> list[int]:
+        """List the entries of a split that have faces (and voices, when asked)."""
+        return [
+            number
+            for number, person in enumerate(self.persons)
+            if split in (person.split, "all") and person.faces and (person.clips or not voices)
+        ]
+
+    def wav(self, entry: int, clip: int) -> Floats:
+        """Read one sound, (S,) float32."""
+        return self._tensor(entry, f"wav/{clip}")[:].astype(np.float32) / 32767
+
+    def face(self, entry: int, face: int) -> Bytes:
+        """Read one picture, (224, 224, 3) uint8."""
+        return np.asarray(self._tensor(entry, "faces")[face])
+
+    def faces(self, entry: int) -> Bytes:
+        """Read all pictures of an entry, (K, 224, 224, 3) uint8."""
+        return np.asarray(self._tensor(entry, "faces")[:])
+
+    def landmarks_px(self, entry: int) -> Floats:
+        """Read the landmarks of all pictures of an entry, (K, 68, 2)."""
+        return np.asarray(self._tensor(entry, "landmarks_px")[:], np.float32)
+
+    def _tensor(self, entry: int, name: str) -> Any:
+        from safetensors import SafetensorError, safe_open
+
+        person = self.persons[entry]
+        try:
+            if person.shard not in self._open:
+                self._open[person.shard] = safe_open(self.path / person.shard, framework="np")
+            return self._open[person.shard].get_slice(f"{person.key}/{name}")
+        except (OSError, SafetensorError) as error:
+            raise DataError(f"{self.path / person.shard}: {person.id}, {name}: {error}. Make it again.") from None
+
+
+class Pair(NamedTuple):
+    """A voice and the face it goes with; `face` None is the mean of the person's face features."""
+
+    entry: int
+    clip: int
+    face: int | None
+
+
+class Pairs:
+    """Number the pairs of a split.
+
+    Args:
+        dataset: Whose.
+        split: Which persons.
+        pairing: `one_to_one` the first sound with the first picture and so on, `all_to_one` every sound with the first
+            picture (by name), `all_to_all` every sound with every picture, `mean` every sound with the person's mean.
+
+    Raises:
+        DataError: There is no pair.
+    """
+
+    def __init__(self, dataset: FaceVoiceDataset, split: Split | Literal["all"], pairing: Pairing) -> None:
+        self.dataset, self.pairing = dataset, pairing
+        self.entries = dataset.entries(split, voices=True)
+        self.ends = np.cumsum([self._count(dataset.persons[entry]) for entry in self.entries])
+        if not self.entries:
+            raise DataError(
+                f"{dataset.path}: no {split} person with a voice and a face. Give more persons, or another split."
+            )
+
+    def _count(self, person: PersonInfo) -> int:
+        clips, faces = len(person.clips), len(person.faces)
+        return {"one_to_one": min(clips, faces), "all_to_all": clips * faces}.get(self.pairing, clips)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, number: int) -> Pair:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        place = int(np.searchsorted(self.ends, number, side="right"))
+        entry = self.entries[place]
+        inside = number - (int(self.ends[place - 1]) if place else 0)
+        if self.pairing == "all_to_all":
+            clip, face = divmod(inside, len(self.dataset.persons[entry].faces))
+            return Pair(entry, clip, face)
+        return Pair(entry, inside, {"one_to_one": inside, "all_to_one": 0}.get(self.pairing))
+
+
+class FaceVoiceWriter:
+    """Write persons shard by shard; a shard that is already there, made of the same files, is kept.
+
+    Args:
+        path: Folder to fill.
+    """
+
+    def __init__(self, path: Path, *, licence: str = "") -> None:
+        self.path, self.licence = Path(path), licence
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def has(self, number: int, recipe: str) -> bool:
+        """Tell whether shard `number` was already made from `recipe` (a digest of its inputs and settings)."""
+        try:
+            kept = json.loads(self._notes(number).read_text())["recipe"] == recipe
+        except (OSError, ValueError, KeyError):
+            return False
+        return kept and self._shard(number).is_file()
+
+    def write(
+        self, number: int, persons: Iterable[MadePerson], *, recipe: str = "", skipped: Mapping[str, str] | None = None
+    ) -> None:
+        """Write shard `number`; `skipped` (file -> why) is read when `persons` is exhausted."""
+        from safetensors.numpy import save_file
+
+        arrays: dict[str, NDArray[np.generic]] = {}
+        infos = []
+        for order, person in enumerate(persons):
+            key = str(order)
+            if person.faces:
+                arrays[f"{key}/faces"] = np.stack([face for _, face, _ in person.faces])
+                arrays[f"{key}/landmarks_px"] = np.stack([points for _, _, points in person.faces]).astype(np.float32)
+            for clip, (_, wav) in enumerate(person.clips):
+                arrays[f"{key}/wav/{clip}"] = np.round(np.clip(wav, -1, 1) * 32767).astype(np.int16)
+            info = PersonInfo(
+                id=person.id, label=person.label, split=person.split, shard=self._shard(number).name, key=key,
+                clips=[name for name, _ in person.clips], faces=[name for name, _, _ in person.faces],
+            )  # fmt: skip
+            infos.append(info.model_dump())
+        with write_aside(self._shard(number)) as aside:
+            save_file(arrays, aside)
+        write_json(self._notes(number), {"recipe": recipe, "persons": infos, "skipped": dict(skipped or {})})
+
+    def finish(self, shards: int) -> FaceVoiceDataset:
+        """Join the shards' notes into the index and open the folder.
+
+        Raises:
+            DataError: Nobody could be used.
+        """
+        persons: list[PersonInfo] = []
+        skipped: dict[str, str] = {}
+        for number in range(shards):
+            notes = json.loads(self._notes(number).read_text())
+            persons += [PersonInfo.model_validate(entry) for entry in notes["persons"]]
+            skipped |= notes["skipped"]
+        if not persons:
+            reasons = "; ".join(f"{file}: {why}" for file, why in list(skipped.items())[:3])
+            raise DataError(f"{self.path}: nobody could be used. {reasons}")
+        index = FaceVoiceIndex(
+            licence=self.licence, persons=persons, skipped=skipped,
+            fingerprint=fingerprint([p.model_dump() for p in persons], [_size(self._shard(n)) for n in range(shards)]),
+        )  # fmt: skip
+        write_json(self.path / "index.json", index.model_dump(mode="json"))
+        return FaceVoiceDataset(self.path)
+
+    def _shard(self, number: int) -> Path:
+        return self.path / f"persons-{number:05d}.safetensors"
+
+    def _notes(self, number: int) -> Path:
+        return self.path / f"persons-{number:05d}.json"
+
+
+class MadePerson(NamedTuple):
+    """What the maker hands the writer: clips (name, wav), faces (name, picture, landmarks_px)."""
+
+    id: str
+    label: str
+    split: Split
+    clips: list[tuple[str, Floats]]
+    faces: list[tuple[str, Bytes, Floats]]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _read_index(path: Path) -> FaceVoiceIndex:
+    file = path / "index.json"
+    try:
+        return FaceVoiceIndex.model_validate_json(file.read_text())
+    except OSError:
+        raise DataError(f"No persons at {path}. Make them with: {MAKE.format(path=path)}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file}: {where}: {first['msg'].lower()}. Make it again.") from None

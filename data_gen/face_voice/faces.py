@@ -1,0 +1,96 @@
+"""Photographs to upright crops of one size, with 68 landmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.errors import DataError
+from utils.landmark_detector import LandmarkDetector
+from utils.landmarks import MEAN_FACE
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+FACE_SIZE = 224
+EYE_DISTANCE = 0.28
+"""Distance of the eyes' centres in a crop, relative to its side; hair and chin are inside."""
+EYE_HEIGHT = 0.42
+"""How far below the top the eyes lie, relative to the side."""
+
+
+class FaceCrop(NamedTuple):
+    """picture (S, S, 3) uint8 RGB, eyes level; landmarks_px (68, 2) float32 in it."""
+
+    picture: Bytes
+    landmarks_px: Floats
+
+
+def mean_shape(size: int = FACE_SIZE) -> Floats:
+    """Return where the mean face's landmarks lie in a crop, (68, 2) pixels."""
+    flat = MEAN_FACE[:, :2] * (1.0, -1.0) * EYE_DISTANCE + (0.5, EYE_HEIGHT)
+    return (size * flat).astype(np.float32)
+
+
+def align(picture: Bytes, landmarks_px: Floats, size: int = FACE_SIZE) -> FaceCrop:
+    """Turn, scale and move a face onto the mean face; what lies outside the photograph repeats its edge."""
+    import cv2
+
+    matrix = similarity(landmarks_px[17:], mean_shape(size)[17:])
+    scale = float(np.hypot(*matrix[0, :2]))
+    shift = matrix.copy()
+    shift[:, 2] += 0.5 * (matrix[:, :2] @ np.ones(2)) - 0.5  # OpenCV counts from pixel centres, we from the corner
+    if scale < 0.5:  # else fine detail of a large photograph turns into noise
+        blur = 0.5 / scale - 0.5
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.uint8)
+    crop = cv2.warpAffine(picture, shift, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = landmarks_px @ matrix[:, :2].T + matrix[:, 2]
+    return FaceCrop(np.asarray(crop, np.uint8), moved.astype(np.float32))
+
+
+def similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the (2, 3) turn, scale and shift that takes points (P, 2) nearest to `target`, least squares."""
+    p, t = points.astype(np.float64), target.astype(np.float64)
+    a, b = p - p.mean(0), t - t.mean(0)
+    square = float((a**2).sum())
+    c, s = float((a * b).sum()) / square, float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / square
+    turn = np.array([[c, -s], [s, c]])
+    return np.concatenate([turn, (t.mean(0) - turn @ p.mean(0))[:, None]], axis=1)
+
+
+def find_face(picture: Bytes, detector: LandmarkDetector, size: int = FACE_SIZE) -> FaceCrop:
+    """Crop the largest face of a picture.
+
+    Raises:
+        DataError: There is none.
+    """
+    import cv2
+
+    detector.forget()
+    height, width = picture.shape[:2]
+    scale = min(1.0, 1280 / max(height, width))
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+    faces = detector.detect(np.asarray(small, np.uint8))
+    if not faces:
+        raise DataError("no face in it")
+    ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
+    return align(picture, faces[0].points_px * ratio, size)
+
+
+def read_picture(path: str | Path) -> Bytes:
+    """Read a picture upright (its EXIF turn applied) as (H, W, 3) uint8 RGB.
+
+    Raises:
+        DataError: It is missing or no picture.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"), np.uint8)
+    except FileNotFoundError:
+        raise DataError(f"No picture at {path}.") from None
+    except (UnidentifiedImageError, OSError) as error:
+        raise DataError(f"{path} could not be read as a picture ({error}).") from None

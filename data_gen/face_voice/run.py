@@ -1,0 +1,192 @@
+"""Make a set of persons with voices and faces from folders of sounds, pictures or talking videos.
+
+    python data_gen/run.py face_voice --out data/binary/face_voice --persons data/raw/persons
+
+Every folder of `--persons` is a person; sounds, pictures and videos lie anywhere below it, for example in `audios/` and
+`images/`. Videos are used for what is not there as files. When the folders are called train, val and test, the persons
+lie in them and the split is theirs; otherwise whole persons are split, every label (`--labels`) in its share.
+`--made 250` makes persons who do not exist instead. A file that cannot be used is listed with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from data_gen.face_voice.dataset import PERSONS_PER_SHARD, FaceVoiceWriter, MadePerson
+from data_gen.face_voice.process import PICTURES, SOUNDS, VIDEOS, Limits, PersonFiles, Result, process_person
+from data_gen.face_voice.splits import Split, split_persons
+from utils.errors import DataError
+from utils.files import fingerprint
+from utils.landmark_detector import LandmarkDetector, make_detector
+from utils.progress import Progress
+
+log = logging.getLogger(__name__)
+VERSION = 1
+"""Raise it when process_person changes what it gives: old shards are then made again."""
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    parser.add_argument("--out", type=Path, required=True, help="folder to fill, for example data/binary/face_voice")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--persons", type=Path, help="folder of persons: <person>/{audios,images}/..., or videos")
+    source.add_argument("--made", type=int, help="make so many persons who do not exist")
+    parser.add_argument("--faces_only", action="store_true", help="pictures only, to train a face encoder with")
+    parser.add_argument("--labels", type=Path, help="CSV with the columns person,label, to spread labels over splits")
+    parser.add_argument("--split_by", choices=["person", "file"], default="person",
+                        help="file: every person is known in training, a tenth of the files is held out")  # fmt: skip
+    parser.add_argument("--val", type=float, default=0.1, help="share of the persons for validation")
+    parser.add_argument("--test", type=float, default=0.1, help="share of the persons for the last test")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the split, and of made persons")
+    parser.add_argument("--max_clips", type=int, default=200, help="sounds taken of a person")
+    parser.add_argument("--max_faces", type=int, default=50, help="pictures taken of a person")
+    parser.add_argument("--max_seconds", type=float, default=30.0, help="seconds taken of a sound")
+    parser.add_argument("--detector", default="auto", help="landmark detector: auto, mediapipe, face_alignment, dlib")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--per_shard", type=int, default=PERSONS_PER_SHARD, help="persons per file")
+    parser.add_argument("--licence", default="", help="licence and consent of the data, kept with it")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Process every person and write the index; return 0.
+
+    Raises:
+        DataError: Nobody was found, or nobody could be used.
+    """
+    limits = Limits(args.max_clips, args.max_faces, args.max_seconds, voices=not args.faces_only)
+    persons = made_persons(args) if args.made else find_persons(args)
+    shards = [persons[i : i + args.per_shard] for i in range(0, len(persons), args.per_shard)]
+    licence = args.licence or ("Made: NASA portrait (public domain), espeak-ng voices." if args.made else "")
+    writer = FaceVoiceWriter(args.out, licence=licence)
+    with Progress("persons", len(persons)) as bar:
+        for number, some in enumerate(shards):
+            told = [(p.id, p.split, p.label, p.made, p.stamps()) for p in some]
+            recipe = fingerprint(VERSION, told, asdict(limits), args.detector)
+            if writer.has(number, recipe):
+                bar.step(len(some))
+                continue
+            skipped: dict[str, str] = {}
+            writer.write(number, _usable(some, args, limits, skipped, bar), recipe=recipe, skipped=skipped)
+    dataset = writer.finish(len(shards))
+    for file, why in dataset.index.skipped.items():
+        print(f"skipped {file}: {why}")
+    for split in SPLITS:
+        some_infos = [p for p in dataset.persons if p.split == split]
+        clips, faces = sum(len(p.clips) for p in some_infos), sum(len(p.faces) for p in some_infos)
+        print(f"{args.out}: {split}: {len(some_infos)} person(s), {clips} sounds, {faces} faces")
+    return 0
+
+
+def find_persons(args: argparse.Namespace) -> list[PersonFiles]:
+    """List the persons of a folder with their files and splits.
+
+    Raises:
+        DataError: There is nobody, or the labels cannot be read.
+    """
+    root: Path = args.persons
+    folders = sorted(path for path in root.glob("*") if path.is_dir())
+    labels = read_labels(args.labels) if args.labels else {}
+    if folders and {folder.name for folder in folders} <= set(SPLITS):
+        found = [
+            _files(person, split, labels) for split in SPLITS for person in sorted((root / split).glob("*"))
+            if person.is_dir()
+        ]  # fmt: skip
+    elif args.split_by == "file":
+        found = [part for folder in folders for part in _split_files(_files(folder, "train", labels), args.val)]
+    else:
+        splits = split_persons([f.name for f in folders], labels, val=args.val, test=args.test, seed=args.seed)
+        found = [_files(folder, splits[folder.name], labels) for folder in folders]
+    found = [person for person in found if person.sounds or person.pictures or person.videos]
+    if not found:
+        raise DataError(f"Nobody under {root}. Put each person's files there: <person>/audios/*.wav, <person>/images/*")
+    return found
+
+
+def made_persons(args: argparse.Namespace) -> list[PersonFiles]:
+    """Name persons who do not exist."""
+    names = [f"made{number:05d}" for number in range(args.made)]
+    splits = split_persons(names, val=args.val, test=args.test, seed=args.seed)
+    first = 1 + 100_000 * args.seed
+    return [PersonFiles(name, splits[name], made=first + number) for number, name in enumerate(names)]
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """Read a CSV with the columns person and label.
+
+    Raises:
+        DataError: It is missing or has other columns.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    if not rows or not {"person", "label"} <= set(rows[0]):
+        raise DataError(f"{path} has no columns 'person' and 'label'.")
+    return {row["person"]: row["label"] for row in rows}
+
+
+def _files(folder: Path, split: Split, labels: dict[str, str]) -> PersonFiles:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+
+    def of(kinds: set[str]) -> tuple[Path, ...]:
+        return tuple(path for path in files if path.suffix.lower() in kinds)
+
+    return PersonFiles(folder.name, split, labels.get(folder.name, ""), of(SOUNDS), of(PICTURES), of(VIDEOS))
+
+
+def _split_files(person: PersonFiles, val: float) -> list[PersonFiles]:
+    """Hold out the last share of each kind of file of a person; at least one when there are two."""
+
+    def cut(files: tuple[Path, ...]) -> int:
+        return len(files) - max(1, round(val * len(files))) if len(files) > 1 else len(files)
+
+    s, p, v = cut(person.sounds), cut(person.pictures), cut(person.videos)
+    train = replace(person, sounds=person.sounds[:s], pictures=person.pictures[:p], videos=person.videos[:v])
+    held = replace(
+        person, split="val", sounds=person.sounds[s:], pictures=person.pictures[p:], videos=person.videos[v:]
+    )
+    return [train, held]
+
+
+def _usable(
+    persons: Sequence[PersonFiles], args: argparse.Namespace, limits: Limits, skipped: dict[str, str], bar: Progress
+) -> Iterator[MadePerson]:
+    """Yield the persons of whom something could be used, in order; note the rest in `skipped`."""
+    jobs = [(person, args.detector, limits) for person in persons]
+    if args.workers > 1:
+        with ProcessPoolExecutor(args.workers) as pool:
+            yield from _kept(persons, pool.map(_one, jobs), limits, skipped, bar)
+    else:
+        yield from _kept(persons, map(_one, jobs), limits, skipped, bar)
+
+
+def _kept(
+    persons: Sequence[PersonFiles], results: Iterator[Result], limits: Limits, skipped: dict[str, str], bar: Progress
+) -> Iterator[MadePerson]:
+    for files, result in zip(persons, results, strict=True):
+        skipped |= result.skipped
+        bar.step()
+        lacks = "face" if not result.person.faces else "voice" if limits.voices and not result.person.clips else ""
+        if lacks:
+            log.warning("left out %s: no usable %s", files.id, lacks)
+            skipped[f"{files.id} ({files.split})"] = f"no usable {lacks}"
+        else:
+            yield result.person
+
+
+_detectors: dict[str, LandmarkDetector] = {}
+
+
+def _one(job: tuple[PersonFiles, str, Limits]) -> Result:
+    files, name, limits = job
+    if files.made is None and name not in _detectors:
+        _detectors[name] = make_detector(name)
+    return process_person(files, _detectors.get(name), limits)

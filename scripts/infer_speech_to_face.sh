@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# A voice to the face that belongs to it: any sound of any length.
+#
+#   bash scripts/infer_speech_to_face.sh AUDIO OUT.png [RUN] [flags of tasks/run.py]
+#
+# RUN is a trained ve_conv or ve_ast, for example checkpoints/demo/ve_conv; without it, the first of
+# checkpoints/face_voice/{ve_conv,ve_ast} and checkpoints/demo/ve_conv that is there.
+# For example: bash scripts/infer_speech_to_face.sh voice.wav face.png demo/ve_conv --infer_max_windows=5
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+begin "$@"
+expect 3 2
+AUDIO="$(from_caller "$(argument 0 "")")"
+OUT="$(from_caller "$(argument 1 "")")"
+RUN="$(argument 2 "$(run_folder face_voice ve_conv ve_ast ../demo/ve_conv)")"
+[[ "$RUN" == /* ]] || RUN="checkpoints/${RUN#checkpoints/}"
+if [[ ! -f "$RUN/config.yaml" ]]; then
+  echo "error: no trained voice encoder in $RUN. Train one: docs/speech_to_face.md tells how." >&2
+  exit 2
+fi
+exec "$PYTHON" tasks/run.py --config="$RUN/config.yaml" --exp_name="$RUN" \
+  --hparams="infer_audio=$(quoted "$AUDIO"),infer_out=$(quoted "$OUT")" --infer ${FLAGS[@]+"${FLAGS[@]}"}

@@ -1,0 +1,165 @@
+"""Every task of speech to face, on persons drawn in a moment: trains, saves, loads, goes on exactly, draws, infers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from data_gen.face_voice.faces import mean_shape
+from tasks import run
+from tasks.checkpoints import checkpoint_files, load_task, read_checkpoint
+from tests.made import write_tone
+from tests.made_persons import made_face, made_voice, make_persons
+from utils.errors import DataError
+from utils.landmark_detector import Face, LandmarkDetector
+
+ROOT = Path(__file__).resolve().parents[2]
+ALWAYS = [
+    "max_updates=4", "val_check_interval=2", "tb_log_interval=1", "num_ckpt_keep=5", "num_valid_plots=1",
+    "feature_dim=16", "batch_size=4",
+]  # fmt: skip
+VOICE = ["eval_max_pairs=8", "weights={direction: 1.0, distil: 0.1, decoder: 1.0, contrastive: 0.1}"]
+SMALL = {
+    "face_encoder": ["size=32", "width=0.05", "eval_max_faces=8"],
+    "face_decoder": ["size=32", "width=0.03", "eval_max_faces=8", "save_images=true"],
+    "ve_conv": [*VOICE, "width=0.05", "audio_seconds=2.8", "lr_decay_updates=3"],
+    "ve_ast": [
+        *VOICE, "pretrained=none", "rows=64", "audio_seconds=0.64", "hidden=16", "layers=2", "heads=2",
+        "head_updates=3", "lr_fine_tune=1.0e-3",
+    ],
+}  # fmt: skip
+ORDER = list(SMALL)
+COVERS = ORDER
+"""Which tasks this file tests; test_every_task.py reads it."""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """Make persons and a place for runs; the tests of this file run in the tasks' order and build on each other."""
+    folder = tmp_path_factory.mktemp("speech2face")
+    make_persons(folder / "persons", 8, seconds=2.9)
+    return folder
+
+
+def words(house: Path, name: str, exp: str = "") -> list[str]:
+    recipe = ROOT / f"egs/datasets/face_voice/{name}.yaml"
+    out = [f"--config={recipe}", f"--exp_name={house / 'runs' / (exp or name)}"]
+    settings = [*ALWAYS, *SMALL[name], f"binary_data_dir={house / 'persons'}"]
+    if name != "face_encoder":
+        settings.append(f"face_encoder={house / 'runs/face_encoder'}")
+    if name.startswith("ve_"):
+        settings.append(f"face_decoder_work_dir={house / 'runs/face_decoder'}")
+    for setting in settings:
+        out += ["--set", setting]
+    return out
+
+
+@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.xdist_group("every_speech2face_task")
+def test_a_task_trains_saves_loads_and_goes_on_exactly(house, name):
+    assert run.main(words(house, name)) == 0
+    whole = house / "runs" / name
+    assert list(checkpoint_files(whole)) == [2, 4]
+    task = load_task(whole)
+    assert not task.training
+    assert task.updates == 4
+    assert task.data_fingerprint
+
+    broken = house / "runs" / f"{name}_broken"
+    broken.mkdir()
+    shutil.copy(whole / "model_ckpt_steps_2.ckpt", broken)
+    assert run.main(words(house, name, broken.name)) == 0
+    first, second = (read_checkpoint(folder / "last.ckpt") for folder in (whole, broken))
+    for key, value in first["state_dict"].items():
+        assert torch.equal(value, second["state_dict"][key]), key
+    assert first["vizeme"]["extra"] == second["vizeme"]["extra"]
+
+
+@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.xdist_group("every_speech2face_task")
+def test_a_task_draws_pictures(house, name):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(house / "runs" / name / "tb_logs"), size_guidance={"images": 0})
+    events.Reload()
+    assert events.Tags()["images"], "a task shows pictures, not only curves"
+    scalars = events.Tags()["scalars"]
+    assert any(tag.startswith("tr/") for tag in scalars)
+    assert any(tag.startswith("val/") for tag in scalars)
+    if name == "face_decoder":
+        assert len(list((house / "runs" / name / "images").glob("*.png"))) == 4
+
+
+@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.xdist_group("every_speech2face_task")
+def test_validation_gives_the_same_figures_twice(house, name, capsys):
+    outputs = []
+    for _ in range(2):
+        assert run.main([*words(house, name), "--validate"]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+    assert "val/" in outputs[0]
+    assert np.isfinite([float(line.split()[-1]) for line in outputs[0].splitlines()]).any()
+    if name != "face_encoder":
+        told = json.loads((house / "runs" / name / "evaluation.json").read_text())
+        figures = told["figures"]
+        main = "face-to-face cosine" if name == "face_decoder" else "feature cosine"
+        assert figures[main]["low"] <= figures[main]["mean"] <= figures[main]["high"]
+        assert (house / "runs" / name / "evaluation.png").stat().st_size > 1000
+        assert "95 % interval" in (house / "runs" / name / "evaluation.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["ve_conv", "ve_ast"])
+@pytest.mark.xdist_group("every_speech2face_task")
+def test_a_voice_becomes_a_picture(house, name, tmp_path):
+    from PIL import Image
+
+    task = load_task(house / "runs" / name)
+    long = made_voice(0.4, 7.0)
+    feature = task.listen(long)
+    assert feature.shape == (16,)
+    torch.testing.assert_close(task.listen(0.1 * long), feature, atol=2e-3, rtol=1e-2)
+    voice = write_tone(tmp_path / "voice.wav", long)
+    out = tmp_path / "there" / "face.png"
+    more = ["--infer", f"--infer_audio={voice}", f"--infer_out={out}"]
+    assert run.main([*words(house, name), *more]) == 0
+    assert Image.open(out).size == (32, 32)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["there", "voice.wav"], "nothing lies beside the voice"
+    write_tone(tmp_path / "voice.wav", np.zeros(32000))
+    with pytest.raises(DataError, match=r"voice\.wav: no speech in it"):
+        run.main([*words(house, name), *more])
+
+
+class Fixed(LandmarkDetector):
+    """Find the made face where it was drawn, in pictures that are not black."""
+
+    name = "fixed"
+    smoothing_frames = 0.0
+
+    def detect(self, frame):
+        return [Face(mean_shape(), (0, 0, 1, 1))] if frame.any() else []
+
+
+@pytest.mark.xdist_group("every_speech2face_task")
+def test_photographs_become_frontal_faces(house, tmp_path, monkeypatch, capsys):
+    from PIL import Image
+
+    monkeypatch.setattr("utils.landmark_detector.make_detector", lambda name: Fixed())
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(2):
+        Image.fromarray(made_face(number)[0]).save(photos / f"{number}.JPG")
+    Image.fromarray(np.zeros((50, 50, 3), np.uint8)).save(photos / "black.png")
+    base = [*words(house, "face_decoder"), "--infer"]
+    assert run.main([*base, f"--infer_image={photos}", f"--infer_out={tmp_path / 'out'}"]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
+    assert f"skipped {photos / 'black.png'}: no face in it" in capsys.readouterr().out
+    assert run.main([*base, f"--infer_image={photos / '0.JPG'}", f"--infer_out={tmp_path / 'one.png'}"]) == 0
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "out/0.png").read_bytes()
+    with pytest.raises(DataError, match="no face in it"):
+        run.main([*base, f"--infer_image={photos / 'black.png'}", f"--infer_out={tmp_path / 'two.png'}"])
