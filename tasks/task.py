@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pydantic import BeforeValidator
 from torch import Tensor
 
 from tasks.board import Board
@@ -30,7 +31,7 @@ class TaskConfig(Config):
     """Scale gradients down to this norm; 0 leaves them alone."""
     accumulate_grad_batches: Count = 1
     """Batches per optimiser step."""
-    precision: Literal["32", "bf16"] = "32"
+    precision: Annotated[Literal["32", "bf16"], BeforeValidator(lambda v: str(v) if v == 32 else v)] = "32"
     """Arithmetic of training: 32-bit, or bfloat16 autocast."""
     val_check_interval: Count = 1000
     """Validate and save a checkpoint every so many updates."""

@@ -150,6 +150,12 @@ def test_a_process_that_does_not_move_the_old_run_begins_anew_too(toy, tmp_path,
     assert seen == [0]
 
 
+def test_precision_may_be_written_as_a_number(toy, tmp_path):
+    words = [f"--config={recipe(tmp_path)}", f"--exp_name={tmp_path / 'exp'}", "--set", "precision=32"]
+    assert run.main([*words, "--max_updates=2"]) == 0
+    assert load_task(tmp_path / "exp").cfg.precision == "32"
+
+
 def test_debug_saves_nothing_and_overfit_repeats_one_batch(toy, tmp_path):
     assert run.main([f"--config={recipe(tmp_path)}", f"--exp_name={tmp_path / 'exp'}", "--debug"]) == 0
     assert not (tmp_path / "exp").exists()
