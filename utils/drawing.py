@@ -254,6 +254,13 @@ def animate_landmarks(
     return np.stack(frames) if frames else np.zeros((0, size, size, 3), np.uint8)
 
 
+def overlay_landmarks(
+    frame: Image, landmarks_px: np.ndarray, colour: Colour | None = (60, 255, 90), *, numbered: bool = False
+) -> Image:
+    """Draw landmarks_px (68, 2) over a copy of an RGB frame."""
+    return draw_landmarks(landmarks_px, colour=colour, numbered=numbered, canvas=frame)
+
+
 def plot_curves(
     curves: Mapping[str, np.ndarray],
     title: str = "",
