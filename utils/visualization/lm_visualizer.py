@@ -53,7 +53,7 @@ def read_landmarks(path: str | Path) -> np.ndarray:
     from utils.drawing import as_landmarks
 
     if not Path(path).is_file():
-        raise DataError(f"No landmarks at {path}. Make them with: bash scripts/infer_postnet.sh May speech.wav {path}")
+        raise DataError(f"No landmarks at {path}. Make them with: bash scripts/infer_postnet.sh VIDEO_ID AUDIO {path}")
     try:
         values = np.load(path, allow_pickle=False)
         landmarks = as_landmarks(values)
