@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from data_gen import run as data_run
 from tasks import run
-from tasks.checkpoints import checkpoint_files, load_task, read_checkpoint
+from tasks.checkpoints import load_task, read_checkpoint
 from tests.made_faces import make_faces, make_recogniser, make_speakers
+from tests.tasks import promises
 from utils.errors import ConfigError
 from utils.face_crops import read_photo
 
@@ -56,52 +55,23 @@ def words(house: Path, name: str, exp: str = "", more: tuple[str, ...] = ()) -> 
 
 
 @pytest.mark.parametrize("name", COVERS)
-@pytest.mark.xdist_group("every_picture_task")
 def test_a_task_trains_saves_loads_and_goes_on_exactly(house, name, monkeypatch):
     import tasks.template_decoder as template_decoder
 
     monkeypatch.setattr(template_decoder, "POWERS", (4,))
-    assert run.main(words(house, name)) == 0
-    whole = house / "runs" / name
-    assert list(checkpoint_files(whole)) == [2, 4]
-    task = load_task(whole)
-    assert not task.training
-    assert task.updates == 4
-    assert task.data_fingerprint
-    broken = house / "runs" / f"{name}_broken"
-    broken.mkdir()
-    shutil.copy(whole / "model_ckpt_steps_2.ckpt", broken)
-    assert run.main(words(house, name, broken.name)) == 0
-    first, second = (read_checkpoint(folder / "last.ckpt") for folder in (whole, broken))
-    for key, value in first["state_dict"].items():
-        assert torch.equal(value, second["state_dict"][key]), key
+    promises.trains_saves_loads_and_goes_on_exactly(lambda exp: words(house, name, exp), house / "runs" / name)
 
 
 @pytest.mark.parametrize("name", COVERS)
-@pytest.mark.xdist_group("every_picture_task")
 def test_a_task_draws_pictures(house, name):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(house / "runs" / name / "tb_logs"), size_guidance={"images": 0})
-    events.Reload()
-    assert events.Tags()["images"]
-    scalars = events.Tags()["scalars"]
-    assert any(tag.startswith("tr/") for tag in scalars)
-    assert any(tag.startswith("val/") for tag in scalars)
+    promises.draws_pictures_and_curves(house / "runs" / name)
 
 
 @pytest.mark.parametrize("name", COVERS)
-@pytest.mark.xdist_group("every_picture_task")
 def test_validation_gives_the_same_figures_twice(house, name, capsys):
-    outputs = []
-    for _ in range(2):
-        assert run.main([*words(house, name), "--validate"]) == 0
-        outputs.append(capsys.readouterr().out)
-    assert outputs[0] == outputs[1]
-    assert np.isfinite([float(line.split()[-1]) for line in outputs[0].splitlines()]).all()
+    promises.validates_twice_alike(words(house, name), capsys, every=True)
 
 
-@pytest.mark.xdist_group("every_picture_task")
 def test_checkpoints_at_powers_of_ten_load_too(house):
     whole = house / "runs/template_decoder"
     assert load_task(whole / "model_ckpt_samples_4.ckpt").updates == 2
@@ -109,7 +79,6 @@ def test_checkpoints_at_powers_of_ten_load_too(house):
     assert (whole / "control_last.png").is_file()
 
 
-@pytest.mark.xdist_group("every_picture_task")
 def test_photos_and_templates_become_faces_with_their_cosines(house, capsys):
     task = load_task(house / "runs/template_decoder")
     np.save(house / "some.npy", np.random.default_rng(0).normal(size=(2, 16)).astype(np.float32))
@@ -124,7 +93,6 @@ def test_photos_and_templates_become_faces_with_their_cosines(house, capsys):
         assert len(files) == count
 
 
-@pytest.mark.xdist_group("every_picture_task")
 def test_templates_of_another_recogniser_are_refused(house):
     other = make_recogniser(house / "other.onnx", seed=5)
     more = (f"infer_source={house / 'faces/person0'}", f"infer_recogniser={other}", "infer_aligned=true")
@@ -132,7 +100,6 @@ def test_templates_of_another_recogniser_are_refused(house):
         run.main([*words(house, "template_decoder", more=more), "--infer"])
 
 
-@pytest.mark.xdist_group("every_picture_task")
 def test_a_critic_takes_part_when_it_is_weighed(house):
     more = ("weights.adv=0.01", "weights.laplace=1000", "max_updates=2", "precision=bf16")
     assert run.main(words(house, "template_decoder", "adversarial", more)) == 0
@@ -140,7 +107,6 @@ def test_a_critic_takes_part_when_it_is_weighed(house):
     assert "critic.conv1.weight" in state
 
 
-@pytest.mark.xdist_group("every_picture_task")
 def test_voices_become_faces_the_same_whatever_is_beside_them(house):
     single, folder = house / "out_single", house / "out_folder"
     sound = house / "speakers/speaker0/2.wav"
@@ -153,7 +119,6 @@ def test_voices_become_faces_the_same_whatever_is_beside_them(house):
     assert np.abs(read_photo(alone).astype(int) - read_photo(among)).max() <= 1
 
 
-@pytest.mark.xdist_group("every_picture_task")
 def test_a_checkpoint_of_voices_needs_no_data(house):
     task = load_task(house / "runs/wav2pix", settings={"binary_data_dir": "nowhere"})
     assert task.speakers == ["speaker0", "speaker1"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,10 @@ import torch
 
 from data_gen.face_voice.faces import mean_shape
 from tasks import run
-from tasks.checkpoints import checkpoint_files, load_task, read_checkpoint
+from tasks.checkpoints import load_task
 from tests.made import write_tone
 from tests.made_persons import made_face, made_voice, make_persons
+from tests.tasks import promises
 from utils.errors import DataError
 from utils.landmark_detector import Face, LandmarkDetector
 
@@ -60,51 +60,20 @@ def words(house: Path, name: str, exp: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("name", ORDER)
-@pytest.mark.xdist_group("every_speech2face_task")
 def test_a_task_trains_saves_loads_and_goes_on_exactly(house, name):
-    assert run.main(words(house, name)) == 0
-    whole = house / "runs" / name
-    assert list(checkpoint_files(whole)) == [2, 4]
-    task = load_task(whole)
-    assert not task.training
-    assert task.updates == 4
-    assert task.data_fingerprint
-
-    broken = house / "runs" / f"{name}_broken"
-    broken.mkdir()
-    shutil.copy(whole / "model_ckpt_steps_2.ckpt", broken)
-    assert run.main(words(house, name, broken.name)) == 0
-    first, second = (read_checkpoint(folder / "last.ckpt") for folder in (whole, broken))
-    for key, value in first["state_dict"].items():
-        assert torch.equal(value, second["state_dict"][key]), key
-    assert first["vizeme"]["extra"] == second["vizeme"]["extra"]
+    promises.trains_saves_loads_and_goes_on_exactly(lambda exp: words(house, name, exp), house / "runs" / name)
 
 
 @pytest.mark.parametrize("name", ORDER)
-@pytest.mark.xdist_group("every_speech2face_task")
 def test_a_task_draws_pictures(house, name):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(house / "runs" / name / "tb_logs"), size_guidance={"images": 0})
-    events.Reload()
-    assert events.Tags()["images"], "a task shows pictures, not only curves"
-    scalars = events.Tags()["scalars"]
-    assert any(tag.startswith("tr/") for tag in scalars)
-    assert any(tag.startswith("val/") for tag in scalars)
+    promises.draws_pictures_and_curves(house / "runs" / name)
     if name == "face_decoder":
         assert len(list((house / "runs" / name / "images").glob("*.png"))) == 4
 
 
 @pytest.mark.parametrize("name", ORDER)
-@pytest.mark.xdist_group("every_speech2face_task")
 def test_validation_gives_the_same_figures_twice(house, name, capsys):
-    outputs = []
-    for _ in range(2):
-        assert run.main([*words(house, name), "--validate"]) == 0
-        outputs.append(capsys.readouterr().out)
-    assert outputs[0] == outputs[1]
-    assert "val/" in outputs[0]
-    assert np.isfinite([float(line.split()[-1]) for line in outputs[0].splitlines()]).any()
+    promises.validates_twice_alike(words(house, name), capsys)
     if name != "face_encoder":
         told = json.loads((house / "runs" / name / "evaluation.json").read_text())
         figures = told["figures"]
@@ -115,7 +84,6 @@ def test_validation_gives_the_same_figures_twice(house, name, capsys):
 
 
 @pytest.mark.parametrize("name", ["ve_conv", "ve_ast"])
-@pytest.mark.xdist_group("every_speech2face_task")
 def test_a_voice_becomes_a_picture(house, name, tmp_path):
     from PIL import Image
 
@@ -145,7 +113,6 @@ class Fixed(LandmarkDetector):
         return [Face(mean_shape(), (0, 0, 1, 1))] if frame.any() else []
 
 
-@pytest.mark.xdist_group("every_speech2face_task")
 def test_photographs_become_frontal_faces(house, tmp_path, monkeypatch, capsys):
     from PIL import Image
 

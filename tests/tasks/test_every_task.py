@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from tasks import run
-from tasks.checkpoints import checkpoint_files, load_task, read_checkpoint
 from tasks.registry import TASKS
 from tests.made import make_video_dataset
+from tests.tasks import promises
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = ["max_updates=4", "val_check_interval=2", "tb_log_interval=1", "num_ckpt_keep=5", "num_valid_plots=1"]
@@ -64,41 +60,14 @@ def test_every_task_is_tested_here_or_in_a_sibling():
 
 @pytest.mark.parametrize("name", ORDER)
 def test_a_task_trains_saves_loads_and_goes_on_exactly(house, name):
-    assert run.main(words(house, name)) == 0
-    whole = house / "runs" / name
-    assert list(checkpoint_files(whole)) == [2, 4]
-    task = load_task(whole)
-    assert not task.training
-    assert task.updates == 4
-    assert task.data_fingerprint
-
-    broken = house / "runs" / f"{name}_broken"
-    broken.mkdir()
-    shutil.copy(whole / "model_ckpt_steps_2.ckpt", broken)
-    assert run.main(words(house, name, broken.name)) == 0
-    first, second = (read_checkpoint(folder / "last.ckpt") for folder in (whole, broken))
-    for key, value in first["state_dict"].items():
-        assert torch.equal(value, second["state_dict"][key]), key
+    promises.trains_saves_loads_and_goes_on_exactly(lambda exp: words(house, name, exp), house / "runs" / name)
 
 
 @pytest.mark.parametrize("name", ORDER)
 def test_a_task_draws_pictures(house, name):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(house / "runs" / name / "tb_logs"), size_guidance={"images": 0})
-    events.Reload()
-    assert events.Tags()["images"], "a task shows pictures, not only curves"
-    scalars = events.Tags()["scalars"]
-    assert any(tag.startswith("tr/") for tag in scalars)
-    assert any(tag.startswith("val/") for tag in scalars)
+    promises.draws_pictures_and_curves(house / "runs" / name)
 
 
 @pytest.mark.parametrize("name", ORDER)
 def test_validation_gives_the_same_figures_twice(house, name, capsys):
-    outputs = []
-    for _ in range(2):
-        assert run.main([*words(house, name), "--validate"]) == 0
-        outputs.append(capsys.readouterr().out)
-    assert outputs[0] == outputs[1]
-    assert "val/" in outputs[0]
-    assert np.isfinite([float(line.split()[-1]) for line in outputs[0].splitlines()]).any()
+    promises.validates_twice_alike(words(house, name), capsys)
