@@ -10,11 +10,16 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from utils.errors import DataError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+ModelT = TypeVar("ModelT", bound="BaseModel")
 
 
 @contextmanager
@@ -89,6 +94,28 @@ def read_json(path: str | Path) -> Any:
         raise DataError(f"{path} does not exist.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not valid JSON ({error}). Delete it and run the command again.") from error
+
+
+def read_checked(file: Path, schema: type[ModelT], *, missing: str, again: str) -> ModelT:
+    """Read a JSON file into a pydantic model.
+
+    Args:
+        missing: What to say when the file cannot be opened.
+        again: What to do when its content is wrong, a sentence.
+
+    Raises:
+        DataError: With `missing`; or the file, the first wrong field, what is wrong with it, and `again`.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return schema.model_validate_json(file.read_text())
+    except OSError:
+        raise DataError(missing) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise DataError(f"{file}: {where}: {first['msg'].lower()}. {again}") from None
 
 
 def write_json(path: str | Path, data: Any) -> None:

@@ -17,10 +17,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from utils.errors import DataError
-from utils.files import fingerprint, make_folder, write_aside, write_json
+from utils.files import fingerprint, make_folder, read_checked, write_aside, write_json
 
 Floats = NDArray[np.float32]
 CLIPS_PER_SHARD = 500
@@ -194,13 +194,7 @@ class ClipShardWriter:
 
 def _read_index(path: Path) -> ClipIndex:
     file = path / "index.json"
-    try:
-        return ClipIndex.model_validate_json(file.read_text())
-    except OSError:
-        raise DataError(
-            f"No clips at {path}. Make them with: python data_gen/run.py clips --out {path} --videos <folder of videos>"
-        ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"{file}: {where}: {first['msg'].lower()}. Make the clips again.") from None
+    missing = (
+        f"No clips at {path}. Make them with: python data_gen/run.py clips --out {path} --videos <folder of videos>"
+    )
+    return read_checked(file, ClipIndex, missing=missing, again="Make the clips again.")

@@ -20,11 +20,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from data_gen.face_voice.splits import Split
 from utils.errors import DataError
-from utils.files import fingerprint, write_aside, write_json
+from utils.files import fingerprint, read_checked, write_aside, write_json
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -259,11 +259,5 @@ def _size(path: Path) -> int:
 
 def _read_index(path: Path) -> FaceVoiceIndex:
     file = path / "index.json"
-    try:
-        return FaceVoiceIndex.model_validate_json(file.read_text())
-    except OSError:
-        raise DataError(f"No persons at {path}. Make them with: {MAKE.format(path=path)}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"{file}: {where}: {first['msg'].lower()}. Make it again.") from None
+    missing = f"No persons at {path}. Make them with: {MAKE.format(path=path)}"
+    return read_checked(file, FaceVoiceIndex, missing=missing, again="Make it again.")

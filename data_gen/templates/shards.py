@@ -19,10 +19,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from utils.errors import DataError
-from utils.files import fingerprint, save_arrays, write_json
+from utils.files import fingerprint, read_checked, save_arrays, write_json
 from utils.recogniser import RecogniserId
 
 Split = Literal["train", "val"]
@@ -240,13 +240,5 @@ class TemplateShardWriter:
 
 def _read_index(path: Path) -> TemplateIndex:
     file = path / "index.json"
-    try:
-        return TemplateIndex.model_validate_json(file.read_text())
-    except OSError:
-        raise DataError(
-            f"No templates at {path}. Make them with: python data_gen/run.py templates --faces <folder> --out {path}"
-        ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"{file}: {where}: {first['msg'].lower()}. Make the templates again.") from None
+    missing = f"No templates at {path}. Make them with: python data_gen/run.py templates --faces <folder> --out {path}"
+    return read_checked(file, TemplateIndex, missing=missing, again="Make the templates again.")

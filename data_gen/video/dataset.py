@@ -18,10 +18,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from utils.errors import DataError
-from utils.files import make_folder, remove, sha256
+from utils.files import make_folder, read_checked, remove, sha256
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
 Split = Literal["train", "val", "all"]
@@ -81,11 +81,6 @@ class VideoDataset:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "meta": self.meta}  # a worker opens the files anew; mapped frames do not travel
-
-    @property
-    def frames_count(self) -> int:
-        """Count the video frames, T."""
-        return self.meta.frames
 
     @cached_property
     def _motion(self) -> Mapping[str, NDArray[np.generic]]:
@@ -313,14 +308,8 @@ def fingerprint(path: Path) -> str:
 
 def _read_meta(path: Path) -> VideoMeta:
     file = path / "meta.json"
-    try:
-        return VideoMeta.model_validate_json(file.read_text())
-    except OSError:
-        raise DataError(f"No dataset at {path}: meta.json is missing.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"{file}: {where}: {first['msg'].lower()}. Process the video again.") from None
+    missing = f"No dataset at {path}: meta.json is missing."
+    return read_checked(file, VideoMeta, missing=missing, again="Process the video again.")
 
 
 def _read_tensors(path: Path) -> Mapping[str, NDArray[np.generic]]:

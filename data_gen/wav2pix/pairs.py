@@ -14,10 +14,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from utils.errors import DataError
-from utils.files import fingerprint, write_aside
+from utils.files import fingerprint, read_checked, write_aside
 
 Split = Literal["train", "val"]
 RATE = 16_000
@@ -159,13 +159,5 @@ def middle(wav: NDArray[np.floating[Any]], samples: int) -> NDArray[np.int16]:
 
 def _read_meta(path: Path) -> PairsMeta:
     file = path / "meta.json"
-    try:
-        return PairsMeta.model_validate_json(file.read_text())
-    except OSError:
-        raise DataError(
-            f"No pairs at {path}. Make them with: python data_gen/run.py wav2pix --pairs <folder> --out {path}"
-        ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"{file}: {where}: {first['msg'].lower()}. Make the pairs again.") from None
+    missing = f"No pairs at {path}. Make them with: python data_gen/run.py wav2pix --pairs <folder> --out {path}"
+    return read_checked(file, PairsMeta, missing=missing, again="Make the pairs again.")

@@ -70,3 +70,23 @@ def test_digests(tmp_path):
     (tmp_path / "empty").write_bytes(b"")
     assert sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1, "b": 3})
+
+
+def test_a_checked_file_says_what_is_missing_or_wrong(tmp_path):
+    from pydantic import BaseModel
+
+    from utils.files import read_checked
+
+    class Notes(BaseModel):
+        count: int
+
+    file = tmp_path / "notes.json"
+    with pytest.raises(DataError, match=r"^No notes here\.$"):
+        read_checked(file, Notes, missing="No notes here.", again="Make them again.")
+    file.write_text('{"count": "many"}')
+    with pytest.raises(DataError) as error:
+        read_checked(file, Notes, missing="No notes here.", again="Make them again.")
+    assert str(error.value).startswith(f"{file}: count: input should be a valid integer")
+    assert str(error.value).endswith(". Make them again.")
+    file.write_text('{"count": 3}')
+    assert read_checked(file, Notes, missing="", again="").count == 3
