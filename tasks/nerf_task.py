@@ -211,17 +211,15 @@ class NerfTask(Task):
     def _field_losses(self, patch: Patch, mask: Tensor) -> dict[str, Tensor]:
         head = self.model.head
         assert isinstance(head, BlendPlaneHead)
-        count = len(patch.marches)
+        hit = len(patch.march.hits) > 0
+        nothing = mask.new_zeros(())
         found = {
-            "distortion": sum((terms.distortion_loss(m) for m in patch.marches if len(m.hits)), mask.new_zeros(()))
-            / count,
+            "distortion": terms.distortion_loss(patch.march) if hit else nothing,
             "roughness": plane_roughness(head.planes, self.cfg.plane_size, self.updates % 3),
-            "bases": patch.weights.square().mean() if self.cfg.n_bases else mask.new_zeros(()),
+            "bases": patch.weights.square().mean() if self.cfg.n_bases else nothing,
         }
         if head.fine_samples:
-            found["interlevel"] = (
-                sum((terms.interlevel_loss(m) for m in patch.marches if len(m.hits)), mask.new_zeros(())) / count
-            )
+            found["interlevel"] = terms.interlevel_loss(patch.march) if hit else nothing
             found["empty"] = terms.coarse_mask_loss(patch.low_coarse[:, 3:], mask)
         return found
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from modules.renderer.decoder import ConvDecoder, PlainDecoder
-from modules.renderer.field import BlendPlaneHead, HeadFrame, Marched
+from modules.renderer.field import BlendPlaneHead, Marched
 from modules.renderer.landmark_code import POINT_GROUPS, add_noise, landmark_maps
 from modules.renderer.scene import Scene
 from modules.renderer.torso import TorsoLayer
-from modules.renderer.vanilla import VanillaFrame, VanillaHead
+from modules.renderer.vanilla import VanillaHead
 
 
 class FeatureMap(NamedTuple):
@@ -27,15 +26,15 @@ class Patch(NamedTuple):
     """What a patch of rays renders to.
 
     colour: (B, 3, H, W), premultiplied. alpha: (B, 1, H, W). low: the head's rays, which the decoder was given.
-    low_coarse: (B, 4, h, w) colour and alpha of the coarse steps (a grid has no colour). marches: one per
-    frame, and `weights` (B, K) of the bases. torso: colour (B, 3, H, W), premultiplied, and alpha of the torso alone.
+    low_coarse: (B, 4, h, w) colour and alpha of the coarse steps (a grid has no colour). march: of the rays
+    of all frames. weights: (B, K) of the bases. torso: colour (B, 3, H, W), premultiplied, and alpha of the torso alone.
     """
 
     colour: Tensor
     alpha: Tensor
     low: FeatureMap
     low_coarse: Tensor
-    marches: list[Marched]
+    march: Marched
     weights: Tensor
     torso: FeatureMap | None = None
 
@@ -110,32 +109,24 @@ class Renderer(nn.Module):
         normal = add_noise(self.scene.normalise(landmarks), noise)
         code = self.head.encode(normal)
         middle = normal[:, landmarks.shape[1] // 2] * self.scene.landmarks_std + self.scene.landmarks_mean
-        maps, marches, coarse = [], [], []
-        frames: Sequence[HeadFrame | VanillaFrame] = self.head.frames(code)
-        for index, frame in enumerate(frames):
-            features, march, bins = self._cast_rays(frame, world_from_camera[index], uv[index], jitter)
-            maps.append(features)
-            marches.append(march)
-            coarse.append(bins)
-        low = FeatureMap(torch.cat([m.features for m in maps]), torch.cat([m.alpha for m in maps]))
-        extra = self.decoder_extra(middle, world_from_camera, uv) if self.upsample > 1 else None
-        colour, alpha = self.decoder(low.features, low.alpha, extra)
-        return Patch(colour, alpha, low, torch.cat(coarse), marches, code.weights)
-
-    def _cast_rays(
-        self, frame: HeadFrame | VanillaFrame, camera: Tensor, uv: Tensor, jitter: bool
-    ) -> tuple[FeatureMap, Marched, Tensor]:
-        height, width = uv.shape[:2]
-        rays, inside = self.scene.rays(uv.reshape(-1, 2), camera)
-        march = self.head.march(frame, rays, jitter)  # type: ignore[arg-type]
-        whole = march.features.new_zeros(height * width, self.head.feature_dim + 1)
+        height, width = uv.shape[1:3]
+        cast = [self.scene.rays(some.reshape(-1, 2), camera) for some, camera in zip(uv, world_from_camera, strict=True)]
+        march = self.head.march_frames(self.head.frames(code), [rays for rays, _ in cast], jitter)  # type: ignore[arg-type]
+        inside = torch.cat([index + frame * height * width for frame, (_, index) in enumerate(cast)])
         summed = torch.cat([march.features, march.alpha[:, None]], dim=1)
-        image = whole.index_copy(0, inside[march.hits], summed).view(1, height, width, -1).permute(0, 3, 1, 2)
         pixels = march.coarse_pixels
         if pixels is None:
             pixels = torch.nn.functional.pad(march.coarse_alpha[:, None], (3, 0))
-        coarse = whole.new_zeros(height * width, 4).index_copy(0, inside, pixels)
-        return FeatureMap(image[:, :-1], image[:, -1:]), march, coarse.view(1, height, width, 4).permute(0, 3, 1, 2)
+
+        def image(places: Tensor, values: Tensor) -> Tensor:
+            whole = values.new_zeros(len(uv) * height * width, values.shape[1])
+            return whole.index_copy(0, places, values).view(len(uv), height, width, -1).permute(0, 3, 1, 2)
+
+        rays = image(inside[march.hits], summed)
+        low = FeatureMap(rays[:, :-1], rays[:, -1:])
+        extra = self.decoder_extra(middle, world_from_camera, uv) if self.upsample > 1 else None
+        colour, alpha = self.decoder(low.features, low.alpha, extra)
+        return Patch(colour, alpha, low, image(inside, pixels), march, code.weights)
 
     def pixels(self, uv: Tensor) -> Tensor:
         """Return where the pixels of ray patches (B, h, w, 2) lie: (B, H, W, 2), [-1, 1] across the frame."""

@@ -66,7 +66,7 @@ def test_a_patch_has_so_many_pixels_per_ray_and_gradients(upsample, torso):
     patch = renderer(*look(renderer, 2), noise=0.01, jitter=True)
     assert patch.colour.shape == (2, 3, 32, 32)
     assert patch.alpha.shape == (2, 1, 32, 32)
-    (patch.colour.mean() + patch.alpha.mean() + interlevel_loss(patch.marches[0])).backward()
+    (patch.colour.mean() + patch.alpha.mean() + interlevel_loss(patch.march)).backward()
     for name in ("planes", "bases", "grid", "grid_bases"):
         assert renderer.head.get_parameter(name).grad.abs().sum() > 0, name
     assert renderer.head.code.blend.weight.grad.abs().sum() > 0
@@ -155,7 +155,7 @@ def test_an_empty_grid_shows_the_backdrop():
     assert torch.equal(frames(frames.encode(landmarks), 0, landmarks[0, 2], cameras[0], backdrop), backdrop)
     renderer.train()
     patch = renderer(*look(renderer), jitter=True)
-    (patch.colour.sum() + distortion_loss(patch.marches[0]).nan_to_num()).backward()
+    (patch.colour.sum() + distortion_loss(patch.march).nan_to_num()).backward()
 
 
 def test_a_camera_that_looks_away_shows_the_backdrop():
