@@ -29,7 +29,7 @@ from tasks.task import Task
 from utils.assets import find_asset
 from utils.errors import ConfigError
 from utils.landmarks import MEAN_FACE
-from utils.metrics import crop, make_lpips, psnr, ssim
+from utils.metrics import Box, crop, make_lpips, psnr, ssim
 
 log = logging.getLogger(__name__)
 Bytes = NDArray[np.uint8]
@@ -279,12 +279,17 @@ class NerfTask(Task):
         boxes = self.footage.boxes(frame)
         found = {f"{name}_psnr": psnr(picture, truth, box) for name, box in boxes.items()}
         found["face_ssim"] = ssim(picture, truth, boxes["face"])
-        if (net := self._perceptual_net()) is not None:
-            pair = [crop(p, boxes["face"]).transpose(2, 0, 1)[None] for p in (picture, truth)]
-            tensors = [torch.from_numpy(np.ascontiguousarray(p)).float().to(self.device) / 255 for p in pair]
-            with torch.no_grad():
-                found["face_lpips"] = float(perceptual_loss(net, *tensors))
+        if (distance := self.lpips(picture, truth, boxes["face"])) is not None:
+            found["face_lpips"] = distance
         return found
+
+    @torch.no_grad()
+    def lpips(self, picture: Bytes, truth: Bytes, box: Box | None) -> float | None:
+        """Return the LPIPS of two pictures (H, W, 3) in a box; None where its weights are not here."""
+        if (net := self._perceptual_net()) is None:
+            return None
+        pair = [np.ascontiguousarray(crop(p, box).transpose(2, 0, 1)[None]) for p in (picture, truth)]
+        return float(perceptual_loss(net, *(torch.from_numpy(p).float().to(self.device) / 255 for p in pair)))
 
     def draw(self, board: Board) -> None:
         """Show rendered beside real frames."""
