@@ -33,7 +33,11 @@ class KeepCheckpoints(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
         """Give optimisers and schedulers their saved state, and the loop its place."""
         checkpoint = getattr(trainer, "resumed", None)
-        if checkpoint is not None:
+        if checkpoint is not None and "optimizer_states" not in checkpoint:  # imported: only weights
+            for config in trainer.lr_scheduler_configs:
+                config.scheduler.last_epoch = task.updates - 1
+                config.scheduler.step()
+        elif checkpoint is not None:
             states = checkpoint["optimizer_states"]
             for optimizer, state in zip(trainer.optimizers, states, strict=True):
                 rates = [(g["lr"], g.get("initial_lr")) for g in optimizer.param_groups]
@@ -53,6 +57,7 @@ class KeepCheckpoints(pl.Callback):
                             config.scheduler.optimizer.param_groups, base, factors, strict=True
                         ):
                             group["lr"] = lr * factor
+        if checkpoint is not None:
             trainer.resumed = None  # type: ignore[attr-defined]
         loop = trainer.fit_loop.epoch_loop
         loop._batches_that_stepped = task.updates

@@ -31,8 +31,11 @@ class Converted:
         left_out: Name in the file (or a group of them) -> why it is not used.
         preprocessing: How inputs must be made and outputs read, plain data; it is kept in the checkpoint.
         updates: How many updates the weights have seen, when the file says so.
-        companions: Further runs that lie in the same file: name of the run's folder beside this one -> run.
+        companions: Earlier stages that lie in the same file: name -> run. One called `audio2motion` is written into a
+            folder of that name inside the run's, and the setting `audio2motion_work_dir` is made to say so.
         extra: What the task's `on_load_extra` wants.
+        shapes: What the network wants, where a task builds it after its data or the weights are changed on the way;
+            empty: what the recipe's task has.
     """
 
     recipe: dict[str, Any]
@@ -43,6 +46,7 @@ class Converted:
     updates: int = 0
     companions: dict[str, Converted] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,30 +115,30 @@ class Tally:
 
 
 def verify(converted: Converted, path: Path, unknown: list[str]) -> None:
-    """Compare what was converted with the network that its recipe makes, and the file with what was used of it.
+    """Compare what was converted with the networks that its recipes make, and the file with what was used of it.
 
     Raises:
         DataError: With every missing, misshapen and unknown tensor, by its name in the file where it has one.
     """
-    want = expected_shapes(converted)
-    have = converted.state_dict
-    lines = []
-    missing = [name for name in want if name not in have]
-    lines += _listed("missing", [f"{name} {_shape(want[name])}" for name in missing])
-    sizes = [name for name in want if name in have and tuple(have[name].shape) != want[name]]
-    lines += _listed(
-        "of the wrong size",
-        [f"{converted.names.get(n, n)} is {_shape(tuple(have[n].shape))}, not {_shape(want[n])}" for n in sizes],
-    )
-    made = [converted.names.get(name, name) for name in have if name not in want]
-    lines += _listed("not part of this network", [*made, *unknown])
-    broken = [converted.names.get(n, n) for n, v in have.items() if v.is_floating_point() and not _finite(v)]
-    lines += _listed("not finite", broken)
+    missing, sizes, extra, broken = [], [], [*unknown], []
+    for part in (converted, *converted.companions.values()):
+        want, have = part.shapes or expected_shapes(part), part.state_dict
+        old = {name: part.names.get(name, name) for name in have}
+        missing += [f"{name} {_shape(shape)}" for name, shape in want.items() if name not in have]
+        for name, value in have.items():
+            shape = tuple(value.shape)
+            if name not in want:
+                extra.append(old[name])
+            elif shape != want[name]:
+                sizes.append(f"{old[name]} is {_shape(shape)}, not {_shape(want[name])}")
+            elif value.is_floating_point() and not bool(value.isfinite().all()):
+                broken.append(old[name])
+    lines = _listed("missing", missing) + _listed("of the wrong size", sizes)
+    lines += _listed("not part of this network", extra) + _listed("not finite", broken)
     if lines:
         body = "\n".join(f"  {line}" for line in lines)
-        raise DataError(
-            f"{path} looks like {converted.recipe['task_cls']} but does not fit; nothing was written.\n{body}"
-        )
+        task = converted.recipe["task_cls"]
+        raise DataError(f"{path} looks like {task} but does not fit; nothing was written.\n{body}")
 
 
 def expected_shapes(converted: Converted) -> dict[str, tuple[int, ...]]:
@@ -149,12 +153,6 @@ def expected_shapes(converted: Converted) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         task = kind(config)
     return {name: tuple(value.shape) for name, value in task.state_dict().items()}
-
-
-def _finite(value: Tensor) -> bool:
-    import torch
-
-    return bool(torch.isfinite(value).all())
 
 
 def _shape(shape: tuple[int, ...]) -> str:

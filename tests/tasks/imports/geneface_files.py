@@ -1,0 +1,163 @@
+"""Files as GeneFace writes them, with the probe rule's weights: names and sizes as its classes have them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tests.modules.golden import ruled
+
+Names = dict[str, torch.Size]
+
+
+def named(pairs: Iterator[tuple[str, tuple[int, ...]]]) -> Names:
+    return {name: torch.Size(shape) for name, shape in pairs}
+
+
+def affine(name: str, *weight: int, bias: int | None = None) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield f"{name}.weight", weight
+    yield f"{name}.bias", (weight[0] if bias is None else bias,)
+
+
+def norm(name: str, width: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for part in ("weight", "bias", "running_mean", "running_var"):
+        yield f"{name}.{part}", (width,)
+    yield f"{name}.num_batches_tracked", ()
+
+
+def conv_block(name: str, before: int, after: int, kernel: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield from affine(f"{name}.conv_block.0", after, before, kernel)
+    yield from norm(f"{name}.conv_block.1", after)
+
+
+def syncnet() -> Names:
+    def make() -> Iterator[tuple[str, tuple[int, ...]]]:
+        for encoder, widths in (
+            ("hubert", [1024, 128, 128, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]),
+            ("mouth", [60, 96, 128, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]),
+        ):
+            for i in range(13):
+                kernel = 1 if i == 12 else 3
+                yield from conv_block(f"{encoder}_encoder.{i}", widths[i], widths[i + 1], kernel)
+
+    return named(make())
+
+
+def normed(name: str, out: int, inside: int, kernel: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield f"{name}.bias", (out,)
+    yield f"{name}.weight_g", (out, 1, 1)
+    yield f"{name}.weight_v", (out, inside, kernel)
+
+
+def wavenet(name: str, width: int, kernel: int, layers: int, cond: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for i in range(layers):
+        yield from normed(f"{name}.in_layers.{i}", 2 * width, width, kernel)
+    for i in range(layers):
+        yield from normed(f"{name}.res_skip_layers.{i}", (1 if i == layers - 1 else 2) * width, width, 1)
+    yield from normed(f"{name}.cond_layer", 2 * width * layers, cond, 1)
+
+
+def speech(pitch: bool = False) -> Names:
+    def condition(name: str, before: int, after: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+        yield f"{name}.0.weight", (64, before, 3)
+        yield from norm(f"{name}.1", 64)
+        yield f"{name}.3.weight", (after, 64, 3)
+
+    def make() -> Iterator[tuple[str, tuple[int, ...]]]:
+        yield from condition("mel_encoder", 1024, 64)
+        if pitch:
+            yield "pitch_embed.weight", (300, 64)
+            yield from condition("pitch_encoder", 64, 32)
+        cond = 96 if pitch else 64
+        yield from affine("vae.g_pre_net.0", cond, cond, 8)
+        yield from affine("vae.encoder.pre_net.0", 256, 204, 8)
+        yield from wavenet("vae.encoder.wn", 256, 5, 8, cond)
+        yield from affine("vae.encoder.out_proj", 32, 256, 1)
+        for i in (0, 2, 4, 6):
+            yield from affine(f"vae.prior_flow.flows.{i}.pre", 64, 8, 1)
+            yield from wavenet(f"vae.prior_flow.flows.{i}.enc", 64, 3, 4, cond)
+            yield from affine(f"vae.prior_flow.flows.{i}.post", 8, 64, 1)
+        yield from affine("vae.decoder.pre_net.0", 16, 256, 4, bias=256)
+        yield from wavenet("vae.decoder.wn", 256, 5, 4, cond)
+        yield from affine("vae.decoder.out_proj", 204, 256, 1)
+
+    return named(make())
+
+
+def postnet(pitch: bool = False) -> Names:
+    def make() -> Iterator[tuple[str, tuple[int, ...]]]:
+        for block, before, after in (("block1", 268 if pitch else 204, 128), ("block2", 128, 256)):
+            for i in range(3):
+                yield from conv_block(f"{block}.{i}", before if i == 0 else after, after, 3)
+        yield from conv_block("block3.0", 256, 128, 3)
+        yield from affine("block3.1", 204, 128, 1)
+
+    return named(make())
+
+
+def critic() -> Names:
+    def make() -> Iterator[tuple[str, tuple[int, ...]]]:
+        widths = [204, 128, 256, 256, 128]
+        for i in range(4):
+            yield from affine(f"backbone.{3 * i}", widths[i + 1], widths[i])
+        yield "backbone.12.weight", (1, 128)
+
+    return named(make())
+
+
+def probe_weights(names: Names) -> dict[str, Tensor]:
+    """Give the rule's tensors to names; the rule knows weight norm's two tensors by other names."""
+    state = ruled(names)
+    for order, (name, shape) in enumerate(names.items()):
+        if name.endswith(("weight_g", "weight_v")):
+            as_weight = dict.fromkeys((f"{i}.weight" for i in range(order)), torch.Size([0]))
+            last = torch.Size([shape.numel()]) if name.endswith("weight_g") else shape
+            state[name] = ruled({**as_weight, f"{order}.weight": last})[f"{order}.weight"].reshape(shape)
+    return state
+
+
+def prefixed(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {prefix + name: value for name, value in state.items()}
+
+
+def checkpoint(step: int, **children: dict[str, Tensor]) -> dict[str, Any]:
+    """Lay children into what GeneFace's trainer saves, optimiser and all."""
+    memory = {"state": {0: {"step": 3, "exp_avg": torch.zeros(2)}}, "param_groups": [{"lr": 5e-4, "params": [0]}]}
+    return {
+        "epoch": 0, "global_step": step, "checkpoint_callback_best": 0.25, "optimizer_states": [memory],
+        "state_dict": {name: OrderedDict(state) for name, state in children.items()},
+    }  # fmt: skip
+
+
+def save(path: Path, content: Any) -> Path:
+    """Write in the older layout of torch files, as GeneFace does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    return path
+
+
+def save_syncnet(path: Path, step: int = 40000) -> Path:
+    return save(path, checkpoint(step, model=probe_weights(syncnet())))
+
+
+def save_speech(path: Path, pitch: bool = False, step: int = 40000) -> Path:
+    inner = prefixed("model.", probe_weights(syncnet()))
+    return save(path, checkpoint(step, syncnet_task=inner, model=probe_weights(speech(pitch))))
+
+
+def save_postnet(path: Path, pitch: bool = False, step: int = 4000) -> Path:
+    inner, voice = prefixed("model.", probe_weights(syncnet())), probe_weights(speech(pitch))
+    children = {
+        "audio2motion_task": {**prefixed("syncnet_task.", inner), **prefixed("model.", voice)},
+        "syncnet_task": inner,
+        "disc_model": probe_weights(critic()),
+        "model": probe_weights(postnet(pitch)),
+    }
+    if pitch:
+        children["pitch_embed"] = {"weight": voice["pitch_embed.weight"]}
+    return save(path, checkpoint(step, **children))
