@@ -36,7 +36,7 @@ class KeepCheckpoints(pl.Callback):
         if checkpoint is not None and "optimizer_states" not in checkpoint:  # imported: only weights
             for config in trainer.lr_scheduler_configs:
                 config.scheduler.last_epoch = task.updates - 1
-                config.scheduler.step()
+                config.scheduler.step()  # type: ignore[call-arg]
         elif checkpoint is not None:
             states = checkpoint["optimizer_states"]
             for optimizer, state in zip(trainer.optimizers, states, strict=True):

@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def import_file(path: Path, options: Options = Options(), default: str = "") -> Path:
-    """Import one file and return the run's folder.
+    """Import one file and return the run's folder; of a person's dataset, the scene that was made of it.
 
     Args:
         path: The file.
@@ -94,10 +94,15 @@ def import_file(path: Path, options: Options = Options(), default: str = "") -> 
         DataError: It cannot be read, is nothing known, does not fit, or another run would be overwritten.
     """
     from tasks.checkpoints import work_dir_of
+    from tasks.imports.geneface_dataset import MAGIC, import_dataset
     from tasks.imports.read import read_file
     from tasks.imports.write import set_aside, write_run
     from utils.files import sha256
 
+    if path.open("rb").read(len(MAGIC)) == MAGIC:
+        scene = import_dataset(path)
+        log.info("%s is GeneFace's dataset of a person; its renderers need %s", path, show_path(scene))
+        return scene
     file = read_file(path)
     if any(name.startswith("vizeme.") for name in file.extras):
         raise AlreadyOurs(f"{path} is a checkpoint of this project already.")

@@ -56,6 +56,13 @@ def updates_of(extras: Mapping[str, Any], path: Path) -> int:
     return int(digits) if digits.isdigit() else 1
 
 
+def person_of(path: Path) -> str:
+    """Return whose run a file is, where it lies as GeneFace has it: <person>/<stage>/<file>; empty elsewhere."""
+    folder = path.resolve().parent
+    folder = folder.parent if folder.name == "original" else folder
+    return folder.parent.name if folder.name.startswith(("lm3d_", "postnet", "adnerf", "radnerf")) else ""
+
+
 def finish(converted: Converted, tally: Tally, path: Path) -> Converted:
     """Leave out what every GeneFace checkpoint has besides weights, and check the rest."""
     tally.leave("optimizer_states.", "the optimiser's memory, which follows the original's order of parameters")
@@ -147,9 +154,8 @@ def postnet(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path
         tally.leave(embed, "the same table as in the speech network")
     tally.leave(child(tensors, "audio2motion_task") + "syncnet_task.", DRIFTED)
     tally.leave(child(tensors, "syncnet_task"), DRIFTED)
-    video_id = path.resolve().parent.parent.name
     recipe = recipe_of("egs/datasets/videos/May/lm3d_postnet_sync.yaml", pitch=pitch, start_at_identity=False)
-    recipe["video_id"] = video_id
+    recipe["video_id"] = person_of(path)
     converted = Converted(recipe, state, preprocessing=SPEECH, updates=updates_of(extras, path))
     converted.companions["audio2motion"] = speech_part
     return finish(converted, tally, path)

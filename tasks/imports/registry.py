@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tasks.imports.source import Source
 
-MODULES: tuple[str, ...] = ("geneface", "speech2face", "rbh24", "wav2pix")
+MODULES: tuple[str, ...] = ("geneface", "geneface_renderers", "speech2face", "rbh24", "wav2pix")
 """Modules of this package that list their sources in `SOURCES`."""
 
 

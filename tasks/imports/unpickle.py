@@ -295,7 +295,11 @@ def _tensor(held: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ..
     return torch.empty(0, dtype=dtype).set_(storage, offset, tuple(size), tuple(stride))
 
 
-def _array(shape: tuple[int, ...], kind: Any, fortran: bool, raw: bytes | str) -> np.ndarray:
+def _array(shape: tuple[int, ...], kind: Any, fortran: bool, raw: bytes | str | list[Any]) -> np.ndarray:
+    if isinstance(raw, list):  # numpy's way of saving containers: what is in the list was read by this machine
+        held = np.empty(len(raw), object)
+        held[:] = [finished(value) for value in raw]
+        return held.reshape(shape, order="F" if fortran else "C")
     data = raw.encode("latin-1") if isinstance(raw, str) else raw
     return np.frombuffer(data, kind.make()).reshape(shape, order="F" if fortran else "C").copy()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -161,3 +162,63 @@ def save_postnet(path: Path, pitch: bool = False, step: int = 4000) -> Path:
     if pitch:
         children["pitch_embed"] = {"weight": voice["pitch_embed.weight"]}
     return save(path, checkpoint(step, **children))
+
+
+def condition(encoder: str, attention: str, channels: int, smooth: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    widths = (channels, 32, 32, 64, 64)
+    for i in range(4):
+        yield from affine(f"{encoder}.encoder_conv.{2 * i}", widths[i + 1], widths[i], 3)
+    for i in (0, 2):
+        yield from affine(f"{encoder}.encoder_fc1.{i}", 64, 64)
+    widths = (64, 16, 8, 4, 2, 1)
+    for i in range(5):
+        yield from affine(f"{attention}.attentionConvNet.{2 * i}", widths[i + 1], widths[i], 3)
+    yield from affine(f"{attention}.attentionNet.0", smooth, smooth)
+
+
+def nerf(speech: bool = False, cond: int = 64, color: bool = False) -> Names:
+    def make() -> Iterator[tuple[str, tuple[int, ...]]]:
+        if color:
+            for i, (before, after) in enumerate(((3, 16), (16, 32), (32, 16))):
+                yield from affine(f"color_encoder.{2 * i}", after, before)
+        for net in ("model_coarse", "model_fine"):
+            for i in range(8):
+                inside = 63 + cond if i == 0 else 319 + cond if i == 5 else 256
+                yield from affine(f"{net}.density_linears.{i}", 256, inside)
+            yield from affine(f"{net}.density_out_linear", 1, 256)
+            for i in range(3):
+                yield from affine(f"{net}.color_linears.{i}", 128, 128 if i else 283)
+            yield from affine(f"{net}.color_out_linear", 3, 128)
+        if speech:
+            yield from condition("aud_net", "audatt_net", 29, 8)
+        else:
+            yield from condition("lm_encoder", "lmatt_encoder", 204, 5)
+
+    return named(make())
+
+
+def save_nerf(path: Path, step: int = 400_000, *, torso: bool = False, speech: bool = False) -> Path:
+    if not torso:
+        return save(path, checkpoint(step, model=probe_weights(nerf(speech))))
+    body = nerf(speech=True, cond=142 if speech else 158, color=not speech)
+    return save(path, checkpoint(step, head_model=probe_weights(nerf(speech)), model=probe_weights(body)))
+
+
+def save_dataset(path: Path, size: int = 12, frames: int = 6) -> Path:
+    """Write `trainval_dataset.npy`: a camera that goes round a little, 0.7 in front of the origin."""
+    samples = []
+    for i in range(frames):
+        angle = 0.05 * i
+        c2w = np.eye(4, dtype=np.float32)
+        c2w[:3, :3] = [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+        c2w[:3, 3] = 0.7 * c2w[:3, 2]
+        samples.append({"idx": i, "c2w": c2w, "euler": np.zeros(3), "face_rect": [1, 2, 3, 4], "gt_img_fname": "x.jpg"})
+    background = np.arange(size * size * 3, dtype=np.uint8).reshape(size, size, 3)
+    whole = {
+        "idexp_lm3d_mean": np.full((1, 68, 3), 0.1, np.float32), "idexp_lm3d_std": np.full((1, 68, 3), 0.5, np.float32),
+        "bg_img": background, "H": size, "W": size, "focal": np.float32(2.3 * size), "cx": size / 2, "cy": size / 2,
+        "hubert": np.zeros((4, 8), np.float32), "train_samples": samples[:-1], "val_samples": samples[-1:],
+    }  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, whole, allow_pickle=True)
+    return path

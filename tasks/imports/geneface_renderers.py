@@ -1,0 +1,88 @@
+"""GeneFace's renderers: the vanilla NeRF and RAD-NeRF, heads and torsos. They become tasks that only render."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from tasks.imports.geneface import child, finish, has, person_of, updates_of
+from tasks.imports.source import Converted, Source, Tally
+from utils.config import read_yaml
+from utils.errors import UserError
+
+PICTURE = {
+    "landmarks": "normalised by the mean and deviation in GeneFace's trainval_dataset.npy: import that too",
+    "camera": "GeneFace's world and poses, from the same file",
+    "colour": "RGB in [0, 1]",
+}
+
+
+def original_settings(path: Path) -> dict[str, Any]:
+    """Read the `config.yaml` that lies beside a checkpoint; empty when there is none."""
+    try:
+        found = read_yaml((path.parent / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
+    except (OSError, UnicodeDecodeError, UserError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def known(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Pick numbers and switches that both projects call by the same name."""
+    return {name: settings[name] for name in names if isinstance(settings.get(name), int | float | bool)}
+
+
+def rows_of(tensors: Mapping[str, Tensor], name: str, default: int) -> int:
+    """Return the number of rows of a tensor, where it is there."""
+    return int(tensors[name].shape[0]) if name in tensors and tensors[name].dim() else default
+
+
+def nerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -> Converted:
+    """Convert a vanilla NeRF: a head alone, or a torso with the head inside."""
+    tally, settings, updates = Tally(tensors), original_settings(path), updates_of(extras, path)
+    torso = any(name.startswith(child(tensors, "head_model")) for name in tensors)
+    head = child(tensors, "head_model" if torso else "model")
+    speech = any(name.startswith(f"{head}aud_net.") for name in tensors)
+    color = any(name.startswith(child(tensors, "model") + "color_encoder.") for name in tensors)
+    attention = f"{head}{'audatt_net' if speech else 'lmatt_encoder'}.attentionNet.0.weight"
+    start = settings.get("no_smo_iterations")
+    start = start if isinstance(start, int) and not torso else 0 if torso else 200_000
+    recipe = {
+        "task_cls": "geneface_nerf",
+        "video_id": person_of(path),
+        "cond_type": "deepspeech" if speech else "landmarks",
+        "torso": torso,
+        "use_color": color,
+        "smo_win_size": rows_of(tensors, attention, 8 if speech else 5),
+        "with_att": updates >= start,
+        "infer_lm3d_clamp_std": 3.0,
+        **known(settings, "near", "far", "n_samples_per_ray", "n_samples_per_ray_fine"),
+    }
+    state = tally.move(child(tensors, "model"), "model.") | tally.move(child(tensors, "head_model"), "head_model.")
+    preprocessing = dict(PICTURE)
+    if speech or torso:
+        preprocessing["speech"] = "DeepSpeech 0.1.0 logits, windows of 16 of 29, 25 a second, made with GeneFace"
+    return finish(Converted(recipe, state, preprocessing=preprocessing, updates=updates), tally, path)
+
+
+SOURCES = [
+    Source(
+        "geneface/lm3d_nerf", "geneface_nerf", "landmarks to a head, vanilla NeRF",
+        has("model.model_fine.", "model.lm_encoder.", without=("head_model.",)), nerf, "lm3d_nerf",
+    ),
+    Source(
+        "geneface/adnerf", "geneface_nerf", "speech to a head, vanilla NeRF (AD-NeRF)",
+        has("model.model_fine.", "model.aud_net.", without=("head_model.",)), nerf, "adnerf",
+    ),
+    Source(
+        "geneface/lm3d_nerf_torso", "geneface_nerf", "landmarks to a head with a torso, two vanilla NeRFs",
+        has("model.model_fine.", "head_model.lm_encoder."), nerf, "lm3d_nerf_torso",
+    ),
+    Source(
+        "geneface/adnerf_torso", "geneface_nerf", "speech to a head with a torso, two vanilla NeRFs (AD-NeRF)",
+        has("model.model_fine.", "head_model.aud_net."), nerf, "adnerf_torso",
+    ),
+]  # fmt: skip
+"""What is recognised, by the beginnings of its names."""
