@@ -87,14 +87,18 @@ class VggFace(nn.Module):
             weight = ours[f"{name}.weight"]
             ours[f"{name}.weight"] = weight.flatten(1) if weight.dim() == 4 else weight
         if fc6_rows == "hwc":
-            grid = self.size // 32
-            weight = ours["fc6.weight"]
-            rows = weight.unflatten(1, (grid, grid, weight.shape[1] // grid**2))
-            ours["fc6.weight"] = rows.permute(0, 3, 1, 2).flatten(1)
+            ours["fc6.weight"] = with_rows_mended(ours["fc6.weight"], self.size)
         try:
             self.load_state_dict(ours)
         except RuntimeError as error:
             raise ValueError(" ".join(str(error).split())[:400]) from None
+
+
+def with_rows_mended(weight: Tensor, size: int) -> Tensor:
+    """Reorder fc6 (out, in), which read the last map of a picture of so many pixels row by row, to read by channels."""
+    grid = size // 32
+    rows = weight.unflatten(1, (grid, grid, weight.shape[1] // grid**2))
+    return rows.permute(0, 3, 1, 2).flatten(1)
 
 
 def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

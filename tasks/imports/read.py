@@ -117,13 +117,16 @@ def _read_torch(path: Path, *, zipped: bool) -> ForeignFile:
     """Let torch read what it takes for safe, and read the rest (whole networks, old numpy) as data."""
     import torch
 
-    from tasks.imports.torch_file import read_as_data
+    from tasks.imports.torch_file import by_python2, read_as_data
 
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped or None)
     except Exception:  # it refuses and fails in many ways; the reader below says which in plain words
         content = read_as_data(path, zipped=zipped)
-    return _found(path, content)
+    found = _found(path, content)
+    if not zipped and by_python2(path):
+        found.extras["python2"] = True
+    return found
 
 
 def _found(path: Path, content: Any) -> ForeignFile:

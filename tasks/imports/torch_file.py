@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickletools
 import zipfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -104,6 +105,15 @@ def _read_legacy(path: Path) -> Any:
         for key in map(str, keys):
             _fill(storages[key], sizes[key], file)
     return content
+
+
+def by_python2(path: Path) -> bool:
+    """Say whether an older file was saved by Python 2, whose texts are bytes: it divided whole numbers otherwise."""
+    with path.open("rb") as file:
+        for _ in range(4):
+            if any(code.name in ("SHORT_BINSTRING", "BINSTRING") for code, _, _ in pickletools.genops(file)):
+                return True
+    return False
 
 
 def _fill(storage: torch.UntypedStorage, itemsize: int, file: IO[bytes]) -> None:
