@@ -8,10 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
+from modules.renderer.tiled_grid import table_offsets
 from tasks.imports.geneface import child, finish, has, person_of, updates_of
 from tasks.imports.source import Converted, Source, Tally
 from utils.config import read_yaml
-from utils.errors import UserError
+from utils.errors import DataError, UserError
 
 PICTURE = {
     "landmarks": "normalised by the mean and deviation in GeneFace's trainval_dataset.npy: import that too",
@@ -67,7 +68,66 @@ def nerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -
     return finish(Converted(recipe, state, preprocessing=preprocessing, updates=updates), tally, path)
 
 
+UNUSED = {
+    "aabb_train": "the box of training",
+    "density_grid": "what the occupied cells were decided from, while training",
+    "step_counter": "counters of training",
+}
+"""Tensors of RAD-NeRF that rendering has no use for."""
+
+
+def radnerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -> Converted:
+    """Convert a RAD-NeRF, with or without torso.
+
+    Raises:
+        DataError: Something does not fit, or its grids have another layout.
+    """
+    tally, settings = Tally(tensors), original_settings(path)
+    prefix = child(tensors, "model")
+    for name, reason in UNUSED.items():
+        if prefix + name in tensors:
+            tally.leave(prefix + name, reason, exact=True)
+    tally.leave(child(tensors, "criterion_lpips"), "the perceptual loss of training")
+    torso = any(name.startswith(f"{prefix}torso_") for name in tensors)
+    first = f"{prefix}cond_prenet.encoder_conv.0.weight"
+    channels = int(tensors[first].shape[1]) if first in tensors and tensors[first].dim() == 3 else 204
+    recipe = {
+        "task_cls": "geneface_radnerf",
+        "video_id": person_of(path),
+        "cond_type": {44: "esperanto", 29: "deepspeech"}.get(channels, "landmarks"),
+        "torso": torso,
+        "torso_head_aware": any(name.startswith(f"{prefix}head_color_weights_encoder.") for name in tensors),
+        "smo_win_size": rows_of(tensors, f"{prefix}cond_att_net.attentionNet.0.weight", 5),
+        "individual_embedding_num": rows_of(tensors, f"{prefix}individual_embeddings", 13_000),
+        **known(settings, "camera_scale", "torso_shrink", "with_att"),
+    }
+    for name, values in (
+        ("grid_type", ("tiledgrid", "hashgrid")),
+        ("grid_interpolation_type", ("linear", "smoothstep")),
+    ):
+        if settings.get(name) in values:
+            recipe[name] = settings[name]
+    state = tally.move(prefix, "model.")
+    for name in [name for name in state if name.endswith("_embedder.offsets")]:
+        layout = table_offsets(3 if "position" in name else 2)
+        if state[name].tolist() != layout:
+            raise DataError(f"{path}: {name} is not the layout of a grid of 16 levels from 16 to 2048 with 2^16 rows.")
+    told = (
+        "config.yaml beside it" if settings else "no config.yaml beside it: GeneFace's defaults (tiled grids, scale 4)"
+    )
+    preprocessing = {**PICTURE, "settings": told}
+    return finish(Converted(recipe, state, preprocessing=preprocessing, updates=updates_of(extras, path)), tally, path)
+
+
 SOURCES = [
+    Source(
+        "geneface/lm3d_radnerf", "geneface_radnerf", "landmarks (or speech: radnerf) to a head, RAD-NeRF",
+        has("model.position_embedder.", without=("model.torso_",)), radnerf, "lm3d_radnerf",
+    ),
+    Source(
+        "geneface/lm3d_radnerf_torso", "geneface_radnerf", "landmarks to a head with a torso, RAD-NeRF",
+        has("model.position_embedder.", "model.torso_"), radnerf, "lm3d_radnerf_torso",
+    ),
     Source(
         "geneface/lm3d_nerf", "geneface_nerf", "landmarks to a head, vanilla NeRF",
         has("model.model_fine.", "model.lm_encoder.", without=("head_model.",)), nerf, "lm3d_nerf",

@@ -102,9 +102,10 @@ class Tally:
         self.names[new] = old
         return value
 
-    def leave(self, prefix: str, reason: str) -> None:
-        """Leave out, for `reason`, every tensor under `prefix` that is not used."""
-        left = [name for name in self.under(prefix) if name not in self._done]
+    def leave(self, prefix: str, reason: str, *, exact: bool = False) -> None:
+        """Leave out, for `reason`, every tensor under `prefix` that is not used; with `exact` the one of that name."""
+        names = [prefix] if exact and prefix in self.tensors else [] if exact else self.under(prefix)
+        left = [name for name in names if name not in self._done]
         self._done.update(left)
         if left:
             self.left_out[left[0] if len(left) == 1 else f"{prefix}* ({len(left)} tensors)"] = reason

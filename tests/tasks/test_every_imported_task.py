@@ -7,7 +7,7 @@ import pytest
 from tasks.registry import task_class
 from utils.errors import ConfigError
 
-COVERS = ("geneface_nerf",)
+COVERS = ("geneface_nerf", "geneface_radnerf")
 
 
 @pytest.mark.parametrize("name", COVERS)

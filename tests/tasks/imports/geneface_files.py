@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -222,3 +223,76 @@ def save_dataset(path: Path, size: int = 12, frames: int = 6) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, whole, allow_pickle=True)
     return path
+
+
+def radnerf(torso: bool = False, head_aware: bool = False, channels: int = 204, smooth: int = 5) -> Names:
+    def mlp(name: str, *widths: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+        for i in range(len(widths) - 1):
+            yield f"{name}.net.{i}.weight", (widths[i + 1], widths[i])
+
+    def grid(name: str, rows: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+        yield f"{name}.embeddings", (rows, 2)
+        yield f"{name}.offsets", (17,)
+
+    def make() -> Iterator[tuple[str, tuple[int, ...]]]:
+        yield "individual_embeddings", (13000, 4)
+        if torso:
+            yield "torso_individual_codes", (13000, 8)
+        yield "aabb_train", (6,)
+        yield "aabb_infer", (6,)
+        yield "density_grid", (1, 2097152)
+        yield "density_bitfield", (262144,)
+        yield "step_counter", (16, 2)
+        if torso:
+            yield "density_grid_torso", (16384,)
+        yield from condition("cond_prenet", "cond_att_net", channels, smooth)
+        yield from grid("position_embedder", 903480)
+        yield from mlp("ambient_net", 96, 128, 128, 2)
+        yield from grid("ambient_embedder", 555520)
+        yield from mlp("sigma_net", 64, 128, 128, 129)
+        yield from mlp("color_net", 148, 128, 3)
+        if torso:
+            known = 120 if head_aware else 104
+            yield from grid("torso_embedder", 555520)
+            yield from mlp("torso_deform_net", known, 64, 64, 2)
+            yield from mlp("torso_canonicial_net", known + 32, 32, 32, 4)
+        if head_aware:
+            for i, (before, after) in enumerate(((4, 16), (16, 32), (32, 16))):
+                yield from affine(f"head_color_weights_encoder.{2 * i}", after, before)
+
+    return named(make())
+
+
+def grid_offsets(dims: int) -> Tensor:
+    """Return what the original keeps of its tables: rows of a level are at most 2^16, and a multiple of 8."""
+    rows = [min(2**16, (math.ceil(16 * 128 ** (level / 15) - 1e-9) + 1) ** dims) for level in range(16)]
+    return torch.tensor([0, *np.cumsum([math.ceil(n / 8) * 8 for n in rows])], dtype=torch.int32)
+
+
+def radnerf_weights(names: Names, radius: float = 0.3) -> dict[str, Tensor]:
+    """Give the rule's weights; the head fills the cells within a radius of the origin, the torso's plane its lower half."""
+    state = probe_weights(names)
+    axis = (np.arange(128) + 0.5) / 64 - 1
+    x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
+    order = np.zeros((128, 128, 128), np.int64)
+    for bit in range(7):
+        for place, cell in enumerate(np.meshgrid(*[np.arange(128)] * 3, indexing="ij")):
+            order |= (cell >> bit & 1) << (3 * bit + place)
+    full = np.zeros(128**3, np.uint8)
+    full[order[x**2 + y**2 + z**2 < radius**2]] = 1
+    state["density_bitfield"] = torch.from_numpy(np.packbits(full, bitorder="little"))
+    state["aabb_train"] = state["aabb_infer"] = torch.tensor([-1, -0.5, -1, 1, 0.5, 1])
+    state["step_counter"] = torch.zeros(16, 2, dtype=torch.int32)
+    for name in names:
+        if name.endswith(".offsets"):
+            state[name] = grid_offsets(3 if name.startswith("position") else 2)
+    if "density_grid_torso" in names:
+        rows = torch.zeros(128, 128)
+        rows[:, 64:] = 1  # its columns are the picture's rows
+        state["density_grid_torso"] = rows.flatten()
+    return state
+
+
+def save_radnerf(path: Path, step: int = 250_000, *, torso: bool = False, **more: Any) -> Path:
+    state = radnerf_weights(radnerf(torso, **more))
+    return save(path, checkpoint(step, criterion_lpips={"lin0.model.1.weight": torch.zeros(1, 64, 1, 1)}, model=state))
