@@ -6,9 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from modules.onnx_export import GraphBuilder
+from modules.onnx_format import Graph
 
 CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 POOLED = (2, 4, 7, 10, 13)
@@ -70,6 +74,18 @@ class VggFace(nn.Module):
     def last_layer(self, feature: Float[Tensor, "B feature"]) -> Float[Tensor, "B classes"]:
         """Return the logits over persons of a face feature, which need not come from a picture."""
         return self.fc8(feature)
+
+    def onnx_graph(self) -> Graph:
+        """Return the network up to the face feature as an ONNX graph: `images` (batch, 3, size, size) -> `feature`."""
+        builder, x = GraphBuilder(), "images"
+        if self.inputs == "bgr_mean":
+            x = builder.add("Gather", [x, builder.constant([2, 1, 0], dtype=np.int64)], axis=1)
+            x = builder.add("Mul", [x, builder.constant(255.0)])
+            x = builder.add("Sub", [x, builder.constant(np.array(BGR_MEAN)[:, None, None])])
+        for layer in (self.convolutions, nn.Flatten(), self.fc6, nn.ReLU(), self.fc7, nn.ReLU()):
+            x = builder.layer(layer, x)
+        shape = ("batch", 3, self.size, self.size)
+        return builder.graph({"images": shape}, {"feature": (x, ("batch", self.feature_dim))})
 
     def load_published(self, state: Mapping[str, Tensor], *, fc6_rows: RowOrder = "chw") -> None:
         """Take weights in either published PyTorch layout: `layerN.M.weight` with linear or with 7 x 7 layers.

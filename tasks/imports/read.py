@@ -30,7 +30,8 @@ class ForeignFile:
 
     Attributes:
         path: The file.
-        kind: `torch`, `module` (a whole network was pickled), `safetensors`, `keras` or `onnx`.
+        kind: `torch`, `module` (a whole network was pickled), `safetensors`, `vizeme` (safetensors that this project
+            exported), `keras` or `onnx`.
         tensors: By name, on the CPU, in the file's order. Do not write into them: they may lie in the file.
         extras: What else it says, by name: numbers, texts, names of classes; the `graph` of an ONNX file.
     """
@@ -189,7 +190,8 @@ def _read_safetensors(path: Path) -> ForeignFile:
     try:
         with safe_open(path, framework="pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  # not a mapping
-            return ForeignFile(path, "safetensors", tensors, dict(opened.metadata() or {}))
+            extras = dict(opened.metadata() or {})
+            return ForeignFile(path, "vizeme" if "vizeme" in extras else "safetensors", tensors, extras)
     except SafetensorError as error:
         raise ValueError(f"it is damaged ({error})") from None
 

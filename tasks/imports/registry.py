@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tasks.imports.source import Source
 
-MODULES: tuple[str, ...] = ("geneface", "geneface_renderers", "speech2face", "rbh24", "wav2pix")
+MODULES: tuple[str, ...] = ("exported", "geneface", "geneface_renderers", "speech2face", "rbh24", "wav2pix")
 """Modules of this package that list their sources in `SOURCES`."""
 
 
@@ -20,4 +20,5 @@ def sources() -> list[Source]:
 
 def recognised(tensors: Mapping[str, Tensor], kind: str) -> list[Source]:
     """Return the sources that take these tensors for theirs; `kind` is the kind of file they lay in."""
-    return [source for source in sources() if source.recognise(tensors, kind)]
+    known = [source for source in sources() if (source.name == "vizeme/export") == (kind == "vizeme")]
+    return [source for source in known if source.recognise(tensors, kind)]

@@ -34,6 +34,7 @@ class Converted:
         companions: Earlier stages that lie in the same file: name -> run. One called `audio2motion` is written into a
             folder of that name inside the run's, and the setting `audio2motion_work_dir` is made to say so.
         extra: What the task's `on_load_extra` wants.
+        data_fingerprint: Of the data it was trained on, when the file says so.
         shapes: What the network wants, where a task builds it after its data or the weights are changed on the way;
             empty: what the recipe's task has.
     """
@@ -46,6 +47,7 @@ class Converted:
     updates: int = 0
     companions: dict[str, Converted] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    data_fingerprint: str = ""
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 

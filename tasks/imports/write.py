@@ -44,7 +44,7 @@ def write_run(work_dir: Path, converted: Converted, origin: dict[str, Any]) -> P
         "vizeme": {
             "updates": updates,
             "recipe": recipe,
-            "data_fingerprint": "",
+            "data_fingerprint": converted.data_fingerprint,
             "frozen": {},
             "extra": converted.extra,
             "imported": {**origin, "preprocessing": converted.preprocessing, "left_out": converted.left_out},

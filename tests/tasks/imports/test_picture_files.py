@@ -49,7 +49,7 @@ def test_a_decoder_that_was_pickled_whole(tmp_path, kind, zipped):
 
 def exported(network: TemplateDecoder, *, fused: bool = False) -> bytes:
     """Return ONNX as torch's exporter writes it: its names, a computed shape; `fused`: batch norms in convolutions."""
-    graph = network.onnx_graph(512)
+    graph = network.onnx_graph()
     names = {f"layer{order}": name for order, name in enumerate(NAMES)}
 
     def renamed(name: str) -> str:
@@ -61,11 +61,12 @@ def exported(network: TemplateDecoder, *, fused: bool = False) -> bytes:
     nodes = [dataclasses.replace(n, inputs=tuple(map(renamed, n.inputs))) for n in graph.nodes[1:]]
     if fused:
         nodes = _fused(nodes, constants)
+    first = graph.nodes[0].outputs[0]
     constants |= {"zero": np.array(0), "rest": np.array([-1]), "one": np.array([1])}
     shape = [
         node("Shape", ["input"], "size"), node("Gather", ["size", "zero"], "batch", axis=0),
-        node("Unsqueeze", ["batch"], "first", axes=[0]),
-        node("Concat", ["first", "rest", "one", "one"], "shape", axis=0), node("Reshape", ["input", "shape"], "x0"),
+        node("Unsqueeze", ["batch"], "many", axes=[0]),
+        node("Concat", ["many", "rest", "one", "one"], "shape", axis=0), node("Reshape", ["input", "shape"], first),
     ]  # fmt: skip
     return write_onnx(dataclasses.replace(graph, nodes=(*shape, *nodes), constants=constants), opset=11)
 
@@ -74,7 +75,7 @@ def _fused(nodes: list[Node], constants: dict[str, np.ndarray]) -> list[Node]:
     kept: list[Node] = []
     for n in nodes:
         if n.op != "BatchNormalization":
-            kept.append(dataclasses.replace(n, inputs=(kept[-1].outputs[0] if kept else "x0", *n.inputs[1:])))
+            kept.append(dataclasses.replace(n, inputs=(kept[-1].outputs[0] if kept else n.inputs[0], *n.inputs[1:])))
             continue
         weight, bias, mean, var = (constants.pop(name) for name in n.inputs[1:])
         factor = weight / np.sqrt(var + 1e-5)
@@ -102,7 +103,7 @@ def test_an_onnx_file_that_only_looks_like_a_decoder_is_refused(tmp_path):
     (tmp_path / "x.onnx").write_bytes(exported(network))
     with pytest.raises(DataError, match="computes something else"):
         converted(tmp_path / "x.onnx")
-    graph = network.onnx_graph(512)
+    graph = network.onnx_graph()
     (tmp_path / "x.onnx").write_bytes(write_onnx(dataclasses.replace(graph, nodes=(*graph.nodes, graph.nodes[1]))))
     with pytest.raises(DataError, match="goes on with a ConvTranspose after its last layer"):
         converted(tmp_path / "x.onnx")
