@@ -52,7 +52,8 @@ def sphere_harmonics(direction: Tensor) -> Tensor:
         torch.full_like(x, 0.28209479177387814), -d * y, d * z, -d * x,
         a * x * y, -a * y * z, 0.9461746957575601 * zz - 0.31539156525252005, -a * x * z, a / 2 * (xx - yy),
         b * y * (yy - 3 * xx), 2.890611442640554 * x * y * z, c * y * (1 - 5 * zz),
-        0.3731763325901154 * z * (5 * zz - 3), c * x * (1 - 5 * zz), 1.445305721320277 * z * (xx - yy), b * x * (3 * yy - xx),
+        0.3731763325901154 * z * (5 * zz - 3), c * x * (1 - 5 * zz),
+        1.445305721320277 * z * (xx - yy), b * x * (3 * yy - xx),
     ], dim=-1)  # fmt: skip
 
 

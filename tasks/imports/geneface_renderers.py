@@ -11,8 +11,7 @@ from torch import Tensor
 from modules.renderer.tiled_grid import table_offsets
 from tasks.imports.geneface import child, finish, has, person_of, updates_of
 from tasks.imports.source import Converted, Source, Tally
-from utils.config import read_yaml
-from utils.errors import DataError, UserError
+from utils.errors import DataError
 
 PICTURE = {
     "landmarks": "normalised by the mean and deviation in GeneFace's trainval_dataset.npy: import that too",
@@ -21,13 +20,19 @@ PICTURE = {
 }
 
 
-def original_settings(path: Path) -> dict[str, Any]:
-    """Read the `config.yaml` that lies beside a checkpoint; empty when there is none."""
+def original_settings(path: Path) -> tuple[dict[str, Any], str]:
+    """Read the `config.yaml` that lies beside a checkpoint; also say whether there was one."""
+    import yaml
+
     try:
-        found = read_yaml((path.parent / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
-    except (OSError, UnicodeDecodeError, UserError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        found = yaml.safe_load((path.parent / "config.yaml").read_text(encoding="utf-8"))
+    except OSError:
+        return {}, "no config.yaml beside the file: GeneFace's defaults"
+    except (UnicodeDecodeError, yaml.YAMLError):
+        found = None
+    if not isinstance(found, dict):
+        return {}, "the config.yaml beside the file cannot be read: GeneFace's defaults"
+    return found, "from the config.yaml beside the file"
 
 
 def known(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -42,7 +47,8 @@ def rows_of(tensors: Mapping[str, Tensor], name: str, default: int) -> int:
 
 def nerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -> Converted:
     """Convert a vanilla NeRF: a head alone, or a torso with the head inside."""
-    tally, settings, updates = Tally(tensors), original_settings(path), updates_of(extras, path)
+    tally, updates = Tally(tensors), updates_of(extras, path)
+    settings, told = original_settings(path)
     torso = any(name.startswith(child(tensors, "head_model")) for name in tensors)
     head = child(tensors, "head_model" if torso else "model")
     speech = any(name.startswith(f"{head}aud_net.") for name in tensors)
@@ -62,7 +68,7 @@ def nerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -
         **known(settings, "near", "far", "n_samples_per_ray", "n_samples_per_ray_fine"),
     }
     state = tally.move(child(tensors, "model"), "model.") | tally.move(child(tensors, "head_model"), "head_model.")
-    preprocessing = dict(PICTURE)
+    preprocessing = {**PICTURE, "settings": told}
     if speech or torso:
         preprocessing["speech"] = "DeepSpeech 0.1.0 logits, windows of 16 of 29, 25 a second, made with GeneFace"
     return finish(Converted(recipe, state, preprocessing=preprocessing, updates=updates), tally, path)
@@ -82,7 +88,7 @@ def radnerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path
     Raises:
         DataError: Something does not fit, or its grids have another layout.
     """
-    tally, settings = Tally(tensors), original_settings(path)
+    tally, (settings, told) = Tally(tensors), original_settings(path)
     prefix = child(tensors, "model")
     for name, reason in UNUSED.items():
         if prefix + name in tensors:
@@ -112,9 +118,6 @@ def radnerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path
         layout = table_offsets(3 if "position" in name else 2)
         if state[name].tolist() != layout:
             raise DataError(f"{path}: {name} is not the layout of a grid of 16 levels from 16 to 2048 with 2^16 rows.")
-    told = (
-        "config.yaml beside it" if settings else "no config.yaml beside it: GeneFace's defaults (tiled grids, scale 4)"
-    )
     preprocessing = {**PICTURE, "settings": told}
     return finish(Converted(recipe, state, preprocessing=preprocessing, updates=updates_of(extras, path)), tally, path)
 

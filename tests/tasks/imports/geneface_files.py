@@ -270,7 +270,7 @@ def grid_offsets(dims: int) -> Tensor:
 
 
 def radnerf_weights(names: Names, radius: float = 0.3) -> dict[str, Tensor]:
-    """Give the rule's weights; the head fills the cells within a radius of the origin, the torso's plane its lower half."""
+    """Give the rule's weights; the head fills a ball of cells about the origin, the torso the picture's lower half."""
     state = probe_weights(names)
     axis = (np.arange(128) + 0.5) / 64 - 1
     x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")

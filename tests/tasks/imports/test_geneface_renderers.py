@@ -85,6 +85,14 @@ def test_features_become_landmarks_become_a_video(house, monkeypatch, capsys):
     assert (moved != frames[0]).any(), "the picture follows the landmarks"
 
 
+def test_the_door_for_own_videos_says_which_one_is_for_imported_heads(house, monkeypatch):
+    from tasks.talking_head import TalkingHead
+
+    monkeypatch.chdir(house)
+    with pytest.raises(ConfigError, match=r"is imported and renders .*: bash scripts/infer_postnet.sh May SOUND, then"):
+        TalkingHead.load("May")
+
+
 def test_the_scene_is_that_of_the_dataset_in_our_units(house):
     scene = open_scene(house / "data/binary/videos/May" / FILE)
     assert scene.cameras.shape == (6, 4, 4)
