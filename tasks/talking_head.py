@@ -92,6 +92,11 @@ class TalkingHead:
             )
         postnet: Any = load_task(find_run(person, POSTNETS), steps, device)  # type: ignore[arg-type]
         draw: Any = load_task(run, steps, device, settings=chosen)  # type: ignore[arg-type]
+        if draw.cfg.task_cls not in RENDERERS:
+            raise ConfigError(
+                f"{run} is imported and renders in the footage of its own project: "
+                f"bash scripts/infer_postnet.sh {person} SOUND, then bash scripts/infer_lm3d_nerf.sh {person} SOUND"
+            )
         unknown = sorted(set(chosen) - set(type(draw).schema.model_fields))
         defaults = {k: v for k, v in draw.cfg.model_dump().items() if k in InferSettings.model_fields}
         wrong = dict.fromkeys(unknown)
