@@ -160,11 +160,11 @@ def _loudness(wav: np.ndarray, block: int = 1 << 20) -> tuple[np.float32, np.flo
     return np.float32(mean), np.float32(np.sqrt(max(0.0, square / len(wav) - mean * mean) + 1e-7))
 
 
-def _rows(model: torch.nn.Module, given: torch.Tensor, feature: ContentFeature) -> np.ndarray:
+def _rows(model: Any, given: torch.Tensor, feature: ContentFeature) -> np.ndarray:
     """Run the encoder on one window: its output, or the mean of what its layers `feature.layers` say; (rows, C)."""
     import torch
 
-    layers: Any = model.layers if feature.kind == "whisper" else model.encoder.layers
+    layers = model.layers if feature.kind == "whisper" else model.encoder.layers
     heard: list[torch.Tensor] = []
     hooks = []
     if feature.layers is not None:
