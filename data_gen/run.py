@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "clips": ("data_gen.clips.run", "make a corpus of many speakers' clips"),
     "templates": ("data_gen.templates.run", "cut out faces and compute their recognition templates"),
     "wav2pix": ("data_gen.wav2pix.run", "pair faces with the voices they belong to"),
+    "check": ("tasks.chain_check", "say of every stage of a person's talking head whether it is sound"),
     "face_voice": ("data_gen.face_voice.run", "make a set of persons with voices and faces"),
 }
 """Name -> module with `add_arguments(parser)` and `main(args)`, and what it does."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
+from pydantic import AfterValidator
 from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch, MotionCorpus, Split
 from modules.audio_condition import FeatureNorm
 from tasks.task import TaskConfig
-from utils.audio import FEATURE_WIDTHS
+from utils.audio import feature_width
 from utils.config import Config, Count, Fraction, Weight
 from utils.errors import ConfigError, DataError
 
@@ -34,6 +35,17 @@ class AugmentConfig(Config):
     """Hide one random stretch of up to this share of the window."""
 
 
+def _known_feature(name: str) -> str:
+    try:
+        feature_width(name.split("@")[0])  # the model itself is looked for when it is needed
+    except DataError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+AudioFeature = Annotated[str, AfterValidator(_known_feature)]
+
+
 class MotionConfig(TaskConfig):
     """Settings that syncnet, lm3d_vae_sync and postnet have in common."""
 
@@ -43,8 +55,9 @@ class MotionConfig(TaskConfig):
     """Where the processed videos lie."""
     video_id: str = ""
     """Train on this person's processed video (besides binary_data_dir, when that is set too)."""
-    audio_feature: Literal["hubert", "whisper", "mel", "mfcc"] = "hubert"
-    """Speech feature to listen to; the data must have it."""
+    audio_feature: AudioFeature = "hubert"
+    """Speech feature to listen to, which the data must have: mel, mfcc, whisper, hubert; whisper:3-6 is the mean of
+    those layers, whisper@folder another model."""
     batch_size: Count = 32
     """Windows in a batch."""
     window_frames: Count = 100
@@ -57,7 +70,7 @@ class MotionConfig(TaskConfig):
     @property
     def audio_dim(self) -> int:
         """Return the width of the speech feature."""
-        return FEATURE_WIDTHS[self.audio_feature]
+        return feature_width(self.audio_feature)
 
     def corpus_paths(self) -> list[Path]:
         """List the folders to read.

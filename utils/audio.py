@@ -10,35 +10,42 @@ from __future__ import annotations
 import functools
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from utils.errors import AssetError, DataError
+from utils.content_features import WIDTHS, content_blocks, content_width, parse_content_feature
+from utils.errors import DataError
 from utils.ffmpeg import Stream, existing_file, input_arguments
 from utils.files import write_aside
-
-if TYPE_CHECKING:
-    import torch
 
 RATE = 16_000
 HOP = 320
 WINDOW = 512
 MEL_BANDS = 80
-FEATURE_WIDTHS = {"mel": 80, "mfcc": 39, "whisper": 512, "hubert": 1024}
+SPECTRUM_WIDTHS = {"mel": MEL_BANDS, "mfcc": 39}
 _BLOCK_ROWS = 4096
 
 
-def read_wav(path: str | Path, rate: int = RATE) -> np.ndarray:
+def read_wav(path: str | Path, rate: int = RATE, *, start_s: float = 0.0, seconds: float | None = None) -> np.ndarray:
     """Read the sound of any file that ffmpeg reads as (S,) float32 mono at `rate`, from time 0 of the file.
+
+    Args:
+        path: A sound or a video.
+        rate: Samples a second.
+        start_s: Begin there; what comes before is jumped over, not decoded.
+        seconds: Give exactly so much, lengthened by silence where the file ends; None gives the rest.
 
     Raises:
         DataError: the file is missing, empty, or holds no sound.
     """
     file = existing_file(path)
-    arguments = [*input_arguments(file), "-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1"]
+    skipped_s = max(0, int(start_s) - 1)  # a decoder needs a moment before its sound is right
+    first = round((start_s - skipped_s) * rate)
+    count = None if seconds is None else round(seconds * rate)
+    arguments = [*input_arguments(file, skipped_s), "-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1"]
+    if count is not None:
+        arguments += ["-t", f"{(first + count) / rate + 0.1:.6f}"]
     arguments += ["-af", f"aresample={rate}:async=1:first_pts=0", "-f", "f32le", "pipe:1"]
     blocks = []
     with Stream(arguments) as stream:
@@ -52,10 +59,12 @@ def read_wav(path: str | Path, rate: int = RATE) -> np.ndarray:
             if "matches no streams" in stream.messages():
                 raise DataError(f"{path} has no sound.")
             raise DataError(f"{path} could not be read as sound: {stream.last_message()}")
-    wav = np.concatenate(blocks)
+    wav = np.concatenate(blocks)[first:]
     if not len(wav):
-        raise DataError(f"{path} holds no sound (0 samples).")
-    return np.nan_to_num(wav, copy=False).clip(-1, 1)
+        where = f" after {start_s:g} s" if start_s else ""
+        raise DataError(f"{path} holds no sound{where} (0 samples).")
+    wav = np.nan_to_num(wav, copy=False).clip(-1, 1)
+    return wav if count is None else fit_length(wav, count)
 
 
 def write_wav(path: str | Path, wav: np.ndarray, rate: int = RATE) -> None:
@@ -67,6 +76,20 @@ def write_wav(path: str | Path, wav: np.ndarray, rate: int = RATE) -> None:
         for start in range(0, len(wav), 1 << 20):
             block = np.clip(wav[start : start + (1 << 20)], -1, 1)
             file.writeframes(np.round(block * 32767).astype("<i2").tobytes())
+
+
+def feature_width(name: str) -> int:
+    """Return how wide an audio feature is: mel, mfcc, or one of `utils.content_features`.
+
+    Raises:
+        DataError: No feature is called so.
+    """
+    content = parse_content_feature(name)
+    if content is not None:
+        return content_width(content)
+    if name not in SPECTRUM_WIDTHS:
+        raise DataError(f"No speech feature is called '{name}'. Known: {', '.join([*SPECTRUM_WIDTHS, *WIDTHS])}.")
+    return SPECTRUM_WIDTHS[name]
 
 
 def rows_of(samples: int) -> int:
@@ -144,77 +167,30 @@ def pitch_hz(wav: np.ndarray, *, floor_hz: float = 75.0, ceiling_hz: float = 600
     return best_path(np.concatenate([f for f, _ in found]), np.concatenate([s for _, s in found]))
 
 
-def whisper(wav: np.ndarray, folder: str | Path | None = None) -> np.ndarray:
-    """Return (T50, 512): the last layer of the Whisper-base encoder.
-
-    Windows of 30 s overlap by 10 s and give their middle, so memory does not grow with the window count.
-
-    Args:
-        folder: Where the model lies (config.json, model.safetensors); None asks `utils.assets`.
-    """
-    import torch
-
-    model, features = _whisper_model(_model_folder(folder, "whisper_base_encoder"))
-    window = 1500
-    parts = []
-    for start, first, stop in _windows(rows_of(len(wav)), window, 250):
-        # The encoder centres row k on 20 k ms; half a row later is where ours is.
-        begin = start * HOP + HOP // 2
-        sound = fit_length(wav[begin : begin + window * HOP], window * HOP)
-        spectrum = features(sound, sampling_rate=RATE, return_tensors="pt").input_features
-        with torch.inference_mode():
-            hidden = model(spectrum.to(next(model.parameters()).dtype)).last_hidden_state[0]
-        parts.append(hidden[first - start : stop - start].float().numpy())
-    return np.concatenate(parts)
-
-
-def hubert(wav: np.ndarray, folder: str | Path | None = None) -> np.ndarray:
-    """Return (T50, 1024): the last hidden state of HuBERT-large, in windows of 20 s that overlap by 5 s.
-
-    Args:
-        folder: Where the model lies in transformers' layout; None asks `utils.assets`.
-    """
-    import torch
-
-    model = _hubert_model(_model_folder(folder, "hubert_large"))
-    rows = rows_of(len(wav))
-    loud = (wav - wav.mean()) / np.sqrt(wav.var() + 1e-7)
-    # The convolutions see 400 samples each 320: 40 more on either side centre a row on its own 20 ms.
-    padded = np.pad(loud, (40, 40 + rows * HOP - len(loud))).astype(np.float32)
-    window = 1000
-    parts = []
-    for start, first, stop in _windows(rows, window, 125):
-        end = min(start + window, rows)
-        with torch.inference_mode():
-            sound = torch.from_numpy(padded[start * HOP : end * HOP + 80])[None]
-            hidden = model(sound).last_hidden_state[0]
-        parts.append(hidden[first - start : stop - start].float().numpy())
-    return np.concatenate(parts)
-
-
 def audio_features(wav: np.ndarray, name: str, frames: int | None = None) -> np.ndarray:
     """Return a feature by name, exactly two rows a video frame: (2T, C), or (2T,) for `pitch_hz` and `rms`.
 
     Args:
         wav: (S,) float32 at 16 kHz.
-        name: mel, mfcc, whisper, hubert, pitch_hz or rms.
+        name: mel, mfcc, pitch_hz, rms, whisper or hubert; the last two may name layers and a model, see
+            `utils.content_features`.
         frames: T, the number of video frames; None takes as many as the sound fills. The sound is cut or
             lengthened by silence to them.
     """
     makers: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "mel": mel,
         "mfcc": mfcc,
-        "whisper": whisper,
-        "hubert": hubert,
         "pitch_hz": pitch_hz,
         "rms": rms,
     }
-    if name not in makers:
-        raise DataError(f"No audio feature is called '{name}'. Known: {', '.join(makers)}.")
+    content = parse_content_feature(name)
+    if content is None and name not in makers:
+        raise DataError(f"No audio feature is called '{name}'. Known: {', '.join([*makers, *WIDTHS])}.")
     count = -(-len(wav) // (2 * HOP)) if frames is None else frames
     if count < 1:
         raise DataError("The sound holds no video frame (0 samples).")
-    return makers[name](fit_length(wav, count * 2 * HOP))
+    wav = fit_length(wav, count * 2 * HOP)
+    return makers[name](wav) if content is None else np.concatenate(list(content_blocks(wav, content)))
 
 
 def _framed(wav: np.ndarray, length: int = WINDOW) -> Iterator[np.ndarray]:
@@ -226,57 +202,3 @@ def _framed(wav: np.ndarray, length: int = WINDOW) -> Iterator[np.ndarray]:
         stop = min(start + _BLOCK_ROWS, rows)
         piece = padded[start * HOP : (stop - 1) * HOP + length]
         yield np.lib.stride_tricks.sliding_window_view(piece, length)[::HOP]
-
-
-def _windows(rows: int, window: int, margin: int) -> Iterator[tuple[int, int, int]]:
-    """Yield (start of the window, first row kept, row after the last kept) so that all rows are kept once."""
-    first = 0
-    while first < rows:
-        start = max(0, first - margin)
-        stop = rows if start + window >= rows else start + window - margin
-        yield start, first, stop
-        first = stop
-
-
-def _model_folder(folder: str | Path | None, name: str) -> str:
-    from utils.assets import asset_path
-
-    return str(Path(folder).resolve() if folder is not None else asset_path(name))
-
-
-@functools.lru_cache(maxsize=1)
-def _whisper_model(folder: str) -> tuple[torch.nn.Module, Callable[..., Any]]:
-    from safetensors.torch import load_file
-    from transformers import WhisperConfig, WhisperFeatureExtractor
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-    with _complete(folder, "whisper_base_encoder"):
-        config = WhisperConfig.from_json_file(f"{folder}/config.json")
-        model = WhisperEncoder(config).eval()
-        weights = load_file(f"{folder}/model.safetensors")
-        found = {name.split("encoder.", 1)[1]: value.float() for name, value in weights.items() if "encoder." in name}
-        model.load_state_dict({name: value for name, value in found.items() if name in model.state_dict()})
-        return model, WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
-
-
-@functools.lru_cache(maxsize=1)
-def _hubert_model(folder: str) -> torch.nn.Module:
-    from transformers import HubertModel
-
-    with _complete(folder, "hubert_large"):
-        return HubertModel.from_pretrained(folder, local_files_only=True).eval()
-
-
-@contextmanager
-def _complete(folder: str, name: str) -> Iterator[None]:
-    """Turn what goes wrong while a model is read into one line that names its folder."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise AssetError(
-            f"{folder} does not hold the whole model ({reason}). "
-            f"Delete it, then: python -m utils.assets download {name}"
-        ) from None

@@ -42,9 +42,10 @@ def existing_file(path: str | Path) -> Path:
     return file
 
 
-def input_arguments(file: Path) -> list[str]:
-    """Return the arguments that open a local file, whatever its name looks like, and nothing else."""
-    return ["-protocol_whitelist", "file,pipe", "-i", f"file:{file.absolute()}"]
+def input_arguments(file: Path, skipped_s: float = 0) -> list[str]:
+    """Return the arguments that open a local file `skipped_s` from its start, whatever its name, and nothing else."""
+    seek = ["-ss", f"{skipped_s}"] if skipped_s else []
+    return [*seek, "-protocol_whitelist", "file,pipe", "-i", f"file:{file.absolute()}"]
 
 
 def describe(file: Path, timeout_s: float = STALL_S) -> str:

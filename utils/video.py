@@ -79,6 +79,7 @@ def read_frames(
     size: tuple[int, int] | None = None,
     start: int = 0,
     count: int | None = None,
+    seek: bool = False,
 ) -> Iterator[np.ndarray]:
     """Yield the frames of a video as (H, W, 3) RGB uint8, turned upright; one frame is in memory at a time.
 
@@ -88,10 +89,14 @@ def read_frames(
         crop: x0, y0, x1, y1 in pixels; may reach beyond the picture, where the edge is repeated.
         size: (height, width) to scale to, after the crop.
         start, count: First frame and number of frames to give, in frames after `fps`.
+        seek: Jump to a second before `start` instead of decoding all that comes before; needs `fps`.
     """
     file = existing_file(path)
     info = probe(file)
     filters = [f"fps={fps}:start_time=0"] if fps is not None else []
+    skipped_s = max(0, int(start / fps) - 1) if seek and fps is not None else 0
+    if skipped_s:
+        start -= round(skipped_s * float(fps or 0))
     if start or count is not None:
         end = f":end_frame={start + count}" if count is not None else ""
         filters.append(f"trim=start_frame={start}{end}")
@@ -106,7 +111,7 @@ def read_frames(
         filters.append(f"scale={size[1]}:{size[0]}:flags={method}+accurate_rnd+full_chroma_int")
         height, width = size
     filters.append("format=rgb24")
-    arguments = [*input_arguments(file), "-map", "0:V:0", "-an", "-sn", "-dn", "-vf", ",".join(filters)]
+    arguments = [*input_arguments(file, skipped_s), "-map", "0:V:0", "-an", "-sn", "-dn", "-vf", ",".join(filters)]
     arguments += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
     given = 0
     # The frames before `start` are decoded too, so the first one that is given may be long in coming.
@@ -120,7 +125,7 @@ def read_frames(
             yield frame
         if stream.finish() != 0 or filled:
             raise DataError(f"{path}: reading stopped after {given} frames: {stream.last_message()}")
-    if not given and start == 0 and count != 0:
+    if not given and start == 0 and not skipped_s and count != 0:
         raise DataError(f"{path} holds no frame that can be decoded.")
 
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from data_gen.clips.plan import MIN_FRAMES
 from data_gen.clips.shards import ClipShards
 from data_gen.video.dataset import VideoDataset
 from utils.errors import DataError
@@ -18,8 +19,6 @@ from utils.files import fingerprint
 
 Floats = NDArray[np.float32]
 Split = Literal["train", "val", "all"]
-MIN_FRAMES = 12
-"""Shorter runs hold no clip and another one to compare it with; they are left out."""
 
 
 class MotionBatch(NamedTuple):

@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.clips.corpus import MIN_FRAMES
-from utils.errors import DataError
-from utils.landmark_detector import LandmarkDetector
+from data_gen.clips.plan import MIN_FRAMES, ClipJob, reason_without
+from utils.errors import AssetError, ConfigError, DataError, UserError
+from utils.files import fingerprint
+from utils.landmark_detector import LandmarkDetector, make_detector
 
 Arrays = dict[str, NDArray[np.float32]]
+VERSION = 3
+"""Raise it when process_clip changes what it returns: all clips are then made again."""
 MAX_OFFSET = 1.0
-"""A clip whose sound is clearly further off than this many frames teaches the wrong thing."""
+"""A clip whose sound is certainly further off than this many frames teaches the wrong thing."""
 JUDGE_FRAMES = 200
 """In shorter clips a sound that is out of step cannot be told from chance."""
 
 
-def process_clip(
-    video: Path, detector: LandmarkDetector, features: Sequence[str], *, max_seconds: float = 60.0
-) -> Arrays:
+class ClipRecipe(NamedTuple):
+    """What decides how a clip is made, besides its video."""
+
+    detector: str
+    features: tuple[str, ...]
+
+    def digest(self, job: ClipJob) -> str:
+        """Return a digest of everything that the clip's arrays depend on; the file counts by size and time."""
+        status = Path(job.video).stat()
+        return fingerprint(VERSION, self, job._replace(video=""), status.st_size, status.st_mtime_ns)[:32]
+
+
+_detectors: dict[str, LandmarkDetector] = {}
+
+
+def make_clip(job: ClipJob, recipe: ClipRecipe) -> Arrays | str:
+    """Make one clip; return why not when its video cannot be used. Any process on any machine may call this."""
+    if recipe.detector not in _detectors:
+        _detectors[recipe.detector] = make_detector(recipe.detector)
+    try:
+        return process_clip(job, _detectors[recipe.detector], recipe.features)
+    except (AssetError, ConfigError):
+        raise
+    except UserError as error:
+        return reason_without(str(error), job.video)
+
+
+def process_clip(job: ClipJob, detector: LandmarkDetector, features: tuple[str, ...]) -> Arrays:
     """Read a video at 25 frames a second and return landmarks (T, 68, 3), speech features and pitch (2T rows).
 
     Raises:
@@ -31,27 +60,29 @@ def process_clip(
     from data_gen.video.landmarks import track_landmarks
     from data_gen.video.sync_offset import measure_offset
     from data_gen.video.tracking import fit_camera
-    from utils.audio import audio_features, read_wav
+    from utils.audio import audio_features, mel, read_wav
     from utils.video import FPS, probe, read_frames
 
+    video, start_s = job.video, job.first / FPS
+
     def frames() -> Iterator[NDArray[np.uint8]]:
-        return read_frames(video, fps=FPS, count=int(max_seconds * FPS))
+        return read_frames(video, fps=FPS, start=job.first, count=job.frames, seek=True)
 
     changes = frame_changes(frames())  # read twice, so that no video is held in memory
     count = len(changes)
     if count < MIN_FRAMES:
         raise DataError(f"{video}: {count} frames; at least {MIN_FRAMES} are needed")
     if cuts := find_cuts(changes):
-        raise DataError(f"{video}: a cut at {cuts[0] / FPS:.2f} s; split it there")
-    wav = read_wav(video)
-    track = track_landmarks(frames(), detector, video=str(video))
+        raise DataError(f"{video}: a cut at {start_s + cuts[0] / FPS:.2f} s; split it there")
+    wav = read_wav(video, start_s=start_s, seconds=count / FPS)
+    track = track_landmarks(frames(), detector, video=video, start_s=start_s)
+    if count >= JUDGE_FRAMES:
+        offset = measure_offset(track.points_px, mel(wav))
+        if offset.measurable and abs(offset.frames) - offset.uncertainty > MAX_OFFSET:
+            raise DataError(f"{video}: the sound is {offset.frames:+.1f} frames off; move it and try again")
     info = probe(video)
     fit = fit_camera(track.points_px, track.found, info.height, info.width)
     arrays: Arrays = {"landmarks": fit.landmarks.astype(np.float32)}
     for name in dict.fromkeys([*features, "pitch_hz"]):
         arrays[name] = np.asarray(audio_features(wav, name, frames=count), np.float32)
-    if "mel" in arrays and count >= JUDGE_FRAMES:
-        offset = measure_offset(track.points_px, arrays["mel"])
-        if offset.measurable and abs(offset.frames) > MAX_OFFSET:
-            raise DataError(f"{video}: the sound is {offset.frames:+.1f} frames off; move it and try again")
     return arrays

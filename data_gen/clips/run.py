@@ -1,152 +1,182 @@
-"""Make a folder of clips from a folder of short videos, one speaker each.
+"""Make a corpus of clips of many speakers from a folder of videos, or from a CSV that lists them.
 
-    python data_gen/run.py clips --out data/binary/lrs3 --videos data/raw/lrs3
+    python data_gen/run.py clips --out data/binary/lrs3 --videos data/raw/lrs3 --workers 8
 
-The speaker is the folder a video lies in (`<videos>/<speaker>/<clip>.mp4`); videos that lie directly in `--videos` are
-a speaker each. A clip that cannot be used is listed with the reason and left out. What was made is kept: the command
-may be stopped and run again.
+In a folder the speaker is the folder a video lies in (`<videos>/<speaker>/<clip>.mp4`); videos that lie directly in
+`--videos` are a speaker each. A CSV has a column `video` and, if wanted, `speaker`, `start_s`, `stop_s`. A clip that
+cannot be used is listed with the reason and left out. The command may be stopped or killed and given again: finished
+clips are kept, and the corpus is the same to the byte, however often it was stopped and whatever --workers is.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import logging
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from data_gen.clips.process import Arrays, process_clip
-from data_gen.clips.shards import CLIPS_PER_SHARD, ClipShardWriter
-from utils.errors import AssetError, ConfigError, DataError, UserError
-from utils.landmark_detector import LandmarkDetector, detector_name, make_detector
+from data_gen.clips.plan import ClipJob, find_videos, plan_clips
+from data_gen.clips.process import ClipRecipe, make_clip
+from data_gen.clips.shards import CLIPS_PER_SHARD, ClipShards, ClipShardWriter
+from data_gen.clips.workers import Made, Work, make_here, make_on_ray
+from utils.errors import ConfigError, DataError
+from utils.files import fingerprint, make_folder
+from utils.landmark_detector import detector_name
+from utils.progress import Progress, duration
 
 log = logging.getLogger(__name__)
-SUFFIXES = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
-VERSION = 1
-"""Raise it when process_clip changes what it writes: old shards are then made again."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
-    parser.add_argument("--videos", type=Path, required=True, help="folder of videos: <speaker>/<clip>.mp4")
-    parser.add_argument("--out", type=Path, required=True, help="folder to fill, for example data/binary/lrs3")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--videos", type=Path, required=True, help="folder of videos, <speaker>/<clip>.mp4, or a CSV that lists them")
+    add("--out", type=Path, required=True, help="folder to fill, for example data/binary/lrs3")
+    add(
         "--audio_features", default="mel,mfcc",
         help="comma-separated speech features: mel, mfcc, whisper, hubert (the last two need their weights)",
     )  # fmt: skip
-    parser.add_argument("--detector", default="auto", help="landmark detector: auto, mediapipe, face_alignment, dlib")
-    parser.add_argument("--workers", type=int, default=1, help="processes")
-    parser.add_argument("--per_shard", type=int, default=CLIPS_PER_SHARD, help="clips per file")
-    parser.add_argument("--licence", default="", help="licence and consent of the videos, kept with the data")
+    add("--cut_seconds", type=float, default=60.0, help="cut longer videos into clips of this length (60)")
+    add("--detector", default="auto", help="landmark detector: auto, mediapipe, face_alignment, dlib")
+    add("--workers", type=int, default=0, help="processes (0: one a processor)")
+    add("--ray_address", default="", help="make the clips on this Ray cluster instead: <head>:6379, or auto")
+    add("--per_shard", type=int, default=CLIPS_PER_SHARD, help=f"clips per file ({CLIPS_PER_SHARD})")
+    add("--licence", default="", help="licence and consent of the videos, kept with the data")
 
 
-def main(args: argparse.Namespace) -> int:
-    """Process every video and write the index; return 0.
+def main(args: argparse.Namespace, work: Work = make_clip) -> int:
+    """Make every clip and write the index; return 0.
 
     Raises:
-        DataError: No video was found, or none could be used.
+        DataError: No video was found, none could be used, or another process fills the folder.
+        ConfigError: A flag makes no sense.
     """
-    from utils.audio import FEATURE_WIDTHS
-    from utils.files import fingerprint
+    from utils.audio import feature_width
 
     features = [name.strip() for name in args.audio_features.split(",") if name.strip()]
-    if unknown := [name for name in features if name not in FEATURE_WIDTHS]:
-        raise DataError(f"No speech feature is called '{unknown[0]}'. Known: {', '.join(FEATURE_WIDTHS)}.")
     if not features:
-        raise ConfigError(f"--audio_features names none. Known: {', '.join(FEATURE_WIDTHS)}.")
-    if args.per_shard < 1:
-        raise ConfigError(f"--per_shard {args.per_shard}: must be at least 1")
-    detector = detector_name(args.detector)
-    videos = find_videos(args.videos)
-    shards = [videos[i : i + args.per_shard] for i in range(0, len(videos), args.per_shard)]
-    writer = ClipShardWriter(
-        args.out, {name: FEATURE_WIDTHS[name] for name in features}, landmark_source=detector, licence=args.licence
+        raise ConfigError("--audio_features names none. Known: mel, mfcc, whisper, hubert.")
+    widths = {name: feature_width(name) for name in features}
+    for flag, least in (("per_shard", 1), ("workers", 0), ("cut_seconds", 1)):
+        if not getattr(args, flag) >= least:
+            raise ConfigError(f"--{flag} {getattr(args, flag)}: must be at least {least}")
+    workers = (
+        args.workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) or 1
     )
-    first = 0
-    for number, some in enumerate(shards):
-        stamps = [(str(p.relative_to(args.videos)), p.stat().st_size, p.stat().st_mtime_ns) for p in some]
-        recipe = fingerprint(VERSION, stamps, features, detector)
-        if writer.has(number, recipe):
-            log.info("shard %d of %d: kept", number + 1, len(shards))
-        else:
-            skipped: dict[str, str] = {}
-            made = _process(some, detector, features, args.workers, skipped)
-            clips = ((clip_id(p, args.videos), speaker_of(p, args.videos), arrays) for p, arrays in made)
-            writer.write(number, clips, recipe=recipe, skipped=skipped, first=first)
-            used = len(some) - len(skipped)
-            log.info("shard %d of %d: %d clips, %d skipped", number + 1, len(shards), used, len(skipped))
-        first += len(some)
-    index = writer.finish(len(shards)).index
-    speakers = len({clip.speaker for clip in index.clips})
-    minutes = sum(clip.frames for clip in index.clips) / 1500
-    for file, why in index.skipped.items():
-        print(f"skipped {file}: {why}")
-    print(f"{args.out}: {len(index.clips)} clips of {speakers} speaker(s), {minutes:.1f} minutes")
+    began = time.monotonic()
+    jobs, refused = plan_clips(find_videos(args.videos), args.cut_seconds, threads=2 * workers)
+    if not jobs:
+        name, why = next(iter(refused.items()))
+        raise DataError(f"Not one of {len(refused)} video(s) under {args.videos} can be opened. {name}: {why}")
+    recipe = ClipRecipe(detector_name(args.detector), tuple(features))
+    writer = ClipShardWriter(args.out, widths, landmark_source=recipe.detector, licence=args.licence)
+
+    nodes = Counter[str]()
+
+    def make(todo: Sequence[ClipJob]) -> Iterator[Made]:
+        if args.ray_address:
+            return make_on_ray(work, todo, recipe, args.ray_address, nodes)
+        return make_here(work, todo, recipe, min(workers, len(todo)))
+
+    with _alone_in(args.out):
+        made = Build(writer, jobs, recipe, args.per_shard).run(make)
+        corpus = writer.finish(-(-len(jobs) // args.per_shard), refused)
+    _report(args.out, corpus, made, time.monotonic() - began)
+    for node, count in sorted(nodes.items()):
+        print(f"  Ray node {node}: {count} clips")
     return 0
 
 
-def find_videos(folder: Path) -> list[Path]:
-    """List the videos under a folder, sorted by path.
+class Build:
+    """Make what is missing of a corpus: clip by clip, then shard by shard.
+
+    Args:
+        writer: Where clips and shards go.
+        jobs: All clips of the corpus, in order.
+        recipe: How each is made.
+        per_shard: Clips per shard.
+    """
+
+    def __init__(self, writer: ClipShardWriter, jobs: Sequence[ClipJob], recipe: ClipRecipe, per_shard: int) -> None:
+        self.writer, self.per_shard = writer, per_shard
+        self.clips = [(job, recipe.digest(job)) for job in jobs]
+        self.shards = [self.clips[i : i + per_shard] for i in range(0, len(self.clips), per_shard)]
+        self.recipes = [
+            fingerprint([(job.id, job.speaker, digest) for job, digest in shard], i * per_shard, writer.audio_features)
+            for i, shard in enumerate(self.shards)
+        ]
+
+    def run(self, make: Callable[[Sequence[ClipJob]], Iterable[Made]]) -> int:
+        """Make what is missing with `make(jobs)`, which yields (job, result) in any order; return how many were."""
+        kept = {number for number, recipe in enumerate(self.recipes) if self.writer.has(number, recipe)}
+        open_shards = {number: shard for number, shard in enumerate(self.shards) if number not in kept}
+        self.writer.salvage({digest for shard in open_shards.values() for _, digest in shard}, kept)
+        todo = {job: (number, digest) for number, shard in open_shards.items() for job, digest in shard
+                if not self.writer.has_part(digest)}  # fmt: skip
+        missing = Counter(number for number, _ in todo.values())
+        if done := len(self.clips) - len(todo):
+            log.info("%d of %d clips were made before and are kept", done, len(self.clips))
+        for number in open_shards:
+            if not missing[number]:
+                self._pack(number)
+        skipped = 0
+        with Progress("clips", len(self.clips), start=done) as progress:
+            for job, result in make(list(todo)) if todo else ():
+                number, digest = todo[job]
+                self.writer.write_part(digest, result)
+                if isinstance(result, str):
+                    skipped += 1
+                    log.warning("skipped %s: %s", job.id, result)
+                missing[number] -= 1
+                if not missing[number]:
+                    self._pack(number)
+                progress.done += 1
+                if progress.due():
+                    progress.at(progress.done, f"{skipped} skipped" if skipped else "")
+        return len(todo)
+
+    def _pack(self, number: int) -> None:
+        clips = [(job.id, job.speaker, digest) for job, digest in self.shards[number]]
+        self.writer.write(number, clips, recipe=self.recipes[number], first=number * self.per_shard)
+
+
+def _report(out: Path, corpus: ClipShards, made: int, seconds: float) -> None:
+    """Print what was refused and why, then the counts."""
+    index = corpus.index
+    for name, why in index.skipped.items():
+        print(f"skipped {name}: {why}")
+    kinds = Counter(re.sub(r"[-+]?\d[\d.]*", "N", why) for why in index.skipped.values())
+    if len(index.skipped) > len(kinds):
+        for why, count in kinds.most_common():
+            print(f"{count:6} x {why}")
+    speakers = len({clip.speaker for clip in index.clips})
+    minutes = sum(clip.frames for clip in index.clips) / 1500
+    kept = f"{out}: {len(index.clips)} clips of {speakers} speaker(s), {minutes:.1f} minutes"
+    print(f"{kept}; {len(index.skipped)} skipped; {made} made now in {duration(seconds)}")
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder while it is filled; the lock ends with the process, however that ends.
 
     Raises:
-        DataError: There is none.
+        DataError: Another process fills it.
     """
-    found = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
-        kinds = ", ".join(sorted(SUFFIXES))
-        raise DataError(f"No video under {folder}. Put clips there as <speaker>/<clip>.mp4 ({kinds}).")
-    return found
-
-
-def speaker_of(video: Path, folder: Path) -> str:
-    """Return the speaker's name: the folder the video lies in, else the video itself."""
-    parts = video.relative_to(folder).parts
-    return parts[-2] if len(parts) > 1 else video.stem
-
-
-def clip_id(video: Path, folder: Path) -> str:
-    """Return a name for the clip, unlike any other's: its path without the suffix."""
-    return str(video.relative_to(folder).with_suffix(""))
-
-
-def _process(
-    videos: Sequence[Path], detector: str, features: list[str], workers: int, skipped: dict[str, str]
-) -> Iterator[tuple[Path, Arrays]]:
-    """Yield the clips that can be used, in order; note the others in `skipped`."""
-    jobs = [(video, detector, tuple(features)) for video in videos]
-    if workers > 1:
-        try:
-            with ProcessPoolExecutor(workers) as pool:
-                yield from _usable(videos, pool.map(_one, jobs), skipped)
-        except BrokenProcessPool:
-            raise DataError("A worker was killed, most likely for want of memory. Give fewer --workers.") from None
-    else:
-        yield from _usable(videos, map(_one, jobs), skipped)
-
-
-def _usable(
-    videos: Sequence[Path], results: Iterator[Arrays | str], skipped: dict[str, str]
-) -> Iterator[tuple[Path, Arrays]]:
-    for video, result in zip(videos, results, strict=True):
-        if isinstance(result, str):
-            log.warning("skipped %s: %s", video, result)
-            skipped[str(video)] = result
-        else:
-            yield video, result
-
-
-_detectors: dict[str, LandmarkDetector] = {}
-
-
-def _one(job: tuple[Path, str, tuple[str, ...]]) -> Arrays | str:
-    """Process one video; return why not when it cannot be used."""
-    video, name, features = job
-    if name not in _detectors:
-        _detectors[name] = make_detector(name)
+    make_folder(folder)
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        return process_clip(video, _detectors[name], features)
-    except (AssetError, ConfigError):
-        raise
-    except UserError as error:
-        return " ".join(str(error).split())
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(
+                f"{folder} is being filled by another process. Wait for it, or choose another --out."
+            ) from None
+        yield
+    finally:
+        os.close(handle)

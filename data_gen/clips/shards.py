@@ -4,6 +4,7 @@
       index.json                 every clip: id, speaker, shard, frames, split
       clips-00000.safetensors    "<n>/landmarks" (T, 68, 3), "<n>/mel" (2T, 80), "<n>/pitch_hz" (2T,), ...
       clips-00000.json           what that shard holds and what was refused, so that making it can be resumed
+      parts/                     clips that are made but not yet in a shard; gone when the corpus is whole
 
 Opening a folder reads the index alone; a window of a clip reads only its own rows from the mapped shard.
 """
@@ -11,7 +12,8 @@ Opening a folder reads the index alone; a window of a clip reads only its own ro
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +22,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from utils.errors import DataError
-from utils.files import fingerprint, make_folder, read_checked, write_aside, write_json
+from utils.files import (
+    fingerprint,
+    load_arrays,
+    make_folder,
+    read_checked,
+    read_json,
+    remove,
+    save_arrays,
+    write_aside,
+    write_json,
+)
 
 Floats = NDArray[np.float32]
 CLIPS_PER_SHARD = 500
@@ -93,7 +105,7 @@ class ClipShards:
 
 
 class ClipShardWriter:
-    """Write clips shard by shard; a shard that is already there, made of the same files, is kept.
+    """Write clips one by one, then shard by shard; what is already there, made of the same files, is kept.
 
     Args:
         path: Folder to fill.
@@ -110,62 +122,88 @@ class ClipShardWriter:
 
     def has(self, number: int, recipe: str) -> bool:
         """Tell whether shard `number` was already made from `recipe` (a digest of its inputs and settings)."""
-        notes = self._notes(number)
-        if not notes.is_file() or not self._shard(number).is_file():
-            return False
-        try:
-            return json.loads(notes.read_text())["recipe"] == recipe
-        except (OSError, ValueError, KeyError):
-            return False
+        return self._shard(number).is_file() and self._read_notes(number).get("recipe") == recipe
 
-    def write(
-        self,
-        number: int,
-        clips: Iterable[tuple[str, str, Mapping[str, NDArray[np.generic]]]],
-        *,
-        recipe: str = "",
-        skipped: Mapping[str, str] | None = None,
-        first: int = 0,
-    ) -> None:
-        """Write shard `number` from (id, speaker, arrays) triples.
+    def has_part(self, digest: str) -> bool:
+        """Tell whether the clip with this digest is made, or refused, and waits for its shard."""
+        return any(self._part(digest, suffix).is_file() for suffix in (".safetensors", ".json"))
+
+    def write_part(self, digest: str, result: Mapping[str, NDArray[np.generic]] | str) -> None:
+        """Keep a finished clip, or the reason why it was refused, until its shard is written."""
+        if isinstance(result, str):
+            write_json(self._part(digest, ".json"), {"skipped": result})
+            return
+        frames = len(result["landmarks"])
+        for feature in [*self.audio_features, "pitch_hz"]:
+            if feature not in result or len(result[feature]) != 2 * frames:
+                raise DataError(f"clip {digest}: {feature} wants {2 * frames} rows for {frames} frames")
+        wanted = ["landmarks", *self.audio_features, "pitch_hz"]
+        save_arrays(self._part(digest, ".safetensors"), {key: result[key] for key in wanted})
+
+    def salvage(self, wanted: set[str], kept: set[int]) -> None:
+        """Take what is `wanted` (digests) out of shards that no longer fit (all but `kept`), so it is not made again.
+
+        A corpus of which some videos were added, changed or removed is divided into shards anew.
+        """
+        from safetensors.numpy import load_file
+
+        for file in sorted(self.path.glob("clips-*.json")):
+            number = int(file.stem.split("-")[1])
+            notes = self._read_notes(number)
+            missing = {name: d for name, d in notes.get("digests", {}).items() if d in wanted and not self.has_part(d)}
+            if number in kept or not missing or not self._shard(number).is_file():
+                continue
+            arrays = load_file(self._shard(number))
+            keys = {entry["id"]: entry["key"] for entry in notes["clips"]}
+            for name, digest in missing.items():
+                prefix = f"{keys[name]}/" if name in keys else ""
+                part = {key.removeprefix(prefix): a for key, a in arrays.items() if prefix and key.startswith(prefix)}
+                self.write_part(digest, part or notes["skipped"][name])
+
+    def write(self, number: int, clips: Sequence[tuple[str, str, str]], *, recipe: str, first: int = 0) -> None:
+        """Write shard `number` from the parts of `clips` and delete these; one clip is in memory at a time.
 
         Args:
-            clips: `arrays` holds `landmarks` (T, 68, 3), every audio feature (2T, C) and `pitch_hz` (2T,).
+            clips: (id, speaker, digest) of every clip of the shard, also of those that were refused.
             recipe: Digest that `has` will compare.
-            skipped: Files refused while making this shard -> why; read after `clips` is exhausted.
             first: Number of the shard's first clip in the whole corpus; every hundredth clip is for validation.
-
-        Raises:
-            DataError: Lengths disagree, or an array is missing.
         """
-        from safetensors.numpy import save_file
-
-        arrays: dict[str, NDArray[np.generic]] = {}
         infos: list[dict[str, Any]] = []
-        for order, (name, speaker, values) in enumerate(clips):
-            frames = len(values["landmarks"])
-            for feature in [*self.audio_features, "pitch_hz"]:
-                if feature not in values or len(values[feature]) != 2 * frames:
-                    raise DataError(f"clip {name}: {feature} wants {2 * frames} rows for {frames} frames")
-            wanted = ["landmarks", *self.audio_features, "pitch_hz"]
-            arrays |= {f"{order}/{key}": np.ascontiguousarray(values[key]) for key in wanted}
+        skipped: dict[str, str] = {}
+        used: list[str] = []
+        for order, (name, speaker, digest) in enumerate(clips):
+            refused = self._part(digest, ".json")
+            if refused.is_file():
+                skipped[name] = read_json(refused)["skipped"]
+                continue
+            frames = shape_of(self._part(digest, ".safetensors"), "landmarks")[0]
             split: Literal["train", "val"] = "val" if (first + order) % VAL_EVERY == VAL_EVERY - 1 else "train"
-            info = ClipInfo(
-                id=name, speaker=speaker, shard=self._shard(number).name, key=str(order), frames=frames, split=split
-            )
+            key, shard = str(len(used)), self._shard(number).name
+            info = ClipInfo(id=name, speaker=speaker, shard=shard, key=key, frames=frames, split=split)
             infos.append(info.model_dump())
+            used.append(digest)
         self._notes(number).unlink(missing_ok=True)  # a run killed between the two files must not be believed
         with write_aside(self._shard(number)) as aside:
-            save_file(arrays, aside)
-        write_json(self._notes(number), {"recipe": recipe, "clips": infos, "skipped": dict(skipped or {})})
+            arrays = (
+                (f"{order}/{name}", array)
+                for order, digest in enumerate(used)
+                for name, array in load_arrays(self._part(digest, ".safetensors")).items()
+            )
+            write_arrays_in_turn(aside, arrays)
+        digests = {name: digest for name, _, digest in clips}
+        notes = {"recipe": recipe, "clips": infos, "skipped": skipped, "digests": digests}
+        write_json(self._notes(number), notes)
+        for digest in digests.values():
+            for suffix in (".safetensors", ".json"):
+                self._part(digest, suffix).unlink(missing_ok=True)
 
-    def finish(self, shards: int) -> ClipShards:
-        """Join the shards' notes into the index and open the folder.
+    def finish(self, shards: int, refused: Mapping[str, str] | None = None) -> ClipShards:
+        """Join the shards' notes into the index and open the folder; `refused`: videos not even opened -> why.
 
         With fewer than a hundred clips, the last tenth of them (at least one, when there are two) is for validation.
         """
         clips: list[ClipInfo] = []
-        skipped: dict[str, str] = {}
+        skipped: dict[str, str] = dict(refused or {})
         recipes: list[str] = []
         for number in range(shards):
             notes = json.loads(self._notes(number).read_text())
@@ -183,13 +221,64 @@ class ClipShardWriter:
             clips=clips, skipped=skipped, fingerprint=fingerprint([clip.model_dump() for clip in clips], recipes),
         )  # fmt: skip
         write_json(self.path / "index.json", index.model_dump(mode="json"))
+        self._remove_all_but(shards)
         return ClipShards(self.path)
+
+    def _remove_all_but(self, shards: int) -> None:
+        """Delete shards of a longer corpus that was here, what waited for a shard, and what killed runs left."""
+        keep = {path(number).name for number in range(shards) for path in (self._shard, self._notes)}
+        for file in (*self.path.glob("clips-*"), *self.path.glob(".*.part*")):
+            if file.name not in keep:
+                remove(file)
+        remove(self.path / "parts")
 
     def _shard(self, number: int) -> Path:
         return self.path / f"clips-{number:05d}.safetensors"
 
     def _notes(self, number: int) -> Path:
         return self.path / f"clips-{number:05d}.json"
+
+    def _part(self, digest: str, suffix: str) -> Path:
+        return self.path / "parts" / f"{digest}{suffix}"
+
+    def _read_notes(self, number: int) -> dict[str, Any]:
+        try:
+            notes = json.loads(self._notes(number).read_text())
+        except (OSError, ValueError):
+            return {}
+        return notes if isinstance(notes, dict) else {}
+
+
+def shape_of(file: Path, name: str) -> list[int]:
+    """Return the shape of one array of a safetensors file without reading it."""
+    from safetensors import safe_open
+
+    with safe_open(file, framework="np") as opened:
+        return list(opened.get_slice(name).get_shape())
+
+
+def write_arrays_in_turn(file: Path, arrays: Iterable[tuple[str, NDArray[np.generic]]]) -> None:
+    """Write named float32 arrays as safetensors while they come, so that only one is in memory.
+
+    The format is eight bytes of header length, the header (JSON: type, shape and place of each array), the numbers.
+    """
+    header: dict[str, Any] = {}
+    place = 0
+    body = file.with_name(file.name + ".body")
+    try:
+        with body.open("wb") as out:
+            for name, array in arrays:
+                data = np.ascontiguousarray(array, dtype="<f4")
+                header[name] = {"dtype": "F32", "shape": data.shape, "data_offsets": [place, place + data.nbytes]}
+                out.write(data.tobytes())
+                place += data.nbytes
+        text = json.dumps(header, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 8)
+        with file.open("wb") as out, body.open("rb") as numbers:
+            out.write(len(text).to_bytes(8, "little") + text)
+            shutil.copyfileobj(numbers, out, 1 << 20)
+    finally:
+        body.unlink(missing_ok=True)
 
 
 def _read_index(path: Path) -> ClipIndex:

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
 from utils import audio
 from utils.audio import audio_features, mel, mfcc, pitch_hz, read_wav, rms, write_wav
-from utils.errors import AssetError, DataError
+from utils.errors import DataError
 
 
 def tone(seconds: float, hz: float = 200.0) -> np.ndarray:
@@ -68,46 +66,13 @@ def test_an_unknown_feature_is_named():
         audio_features(tone(0.1), "mell")
 
 
-def test_windows_keep_every_row_once():
-    for rows in (1, 999, 1000, 1001, 3777):
-        kept = [row for _, first, stop in audio._windows(rows, 1000, 125) for row in range(first, stop)]
-        assert kept == list(range(rows))
-        assert all(stop - start <= 1000 for start, _, stop in audio._windows(rows, 1000, 125))
-
-
-def test_hubert_is_centred_and_has_every_row(tmp_path):
-    from transformers import HubertConfig, HubertModel
-
-    config = HubertConfig(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, conv_dim=(8,) * 7,
-        num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2,
-    )  # fmt: skip
-    HubertModel(config).save_pretrained(tmp_path / "hubert")
-    assert audio.hubert(tone(21.37), tmp_path / "hubert").shape == (1069, 16)
-
-
-@pytest.mark.parametrize("feature", [audio.whisper, audio.hubert])
-def test_half_a_model_is_named(feature, tmp_path):
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(AssetError, match="does not hold the whole model") as error:
-        feature(tone(0.5), tmp_path)
-    assert "\n" not in str(error.value)
-
-
-def test_whisper_has_every_row(tmp_path):
-    import torch
-    from safetensors.torch import save_file
-    from transformers import WhisperConfig, WhisperFeatureExtractor
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-    config = WhisperConfig(d_model=16, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=16)
-    folder = tmp_path / "whisper"
-    folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(config.to_dict()))
-    WhisperFeatureExtractor().save_pretrained(folder)
-    torch.manual_seed(0)
-    weights = {f"model.encoder.{name}": value for name, value in WhisperEncoder(config).state_dict().items()}
-    save_file({name: value.contiguous() for name, value in weights.items()}, folder / "model.safetensors")
-    rows = audio.whisper(tone(33.03), folder)
-    assert rows.shape == (1652, 16)
-    assert np.isfinite(rows).all()
+def test_a_part_of_a_file_is_that_part_of_the_whole(tmp_path):
+    wav = np.random.default_rng(0).normal(0, 0.1, 5 * 16_000).astype(np.float32)
+    write_wav(tmp_path / "a.wav", wav)
+    part = read_wav(tmp_path / "a.wav", start_s=3.2, seconds=1.0)
+    np.testing.assert_allclose(part, wav[51_200:67_200], atol=1e-4)
+    late = read_wav(tmp_path / "a.wav", start_s=4.5, seconds=1.0)
+    np.testing.assert_allclose(late[:8000], wav[72_000:], atol=1e-4)
+    assert not late[8000:].any()
+    with pytest.raises(DataError, match=r"holds no sound after 7 s"):
+        read_wav(tmp_path / "a.wav", start_s=7.0, seconds=1.0)

@@ -1,89 +1,83 @@
-"""The clips command lists what it refuses, keeps what it made, and makes again what changed."""
+"""The clips command finds its videos, cuts them, tracks a clip, and names slips."""
 
 from __future__ import annotations
-
-import os
-import signal
 
 import numpy as np
 import pytest
 
 from data_gen import run
-from data_gen.clips import run as clips_run
-from data_gen.clips.shards import ClipShards
+from data_gen.clips.plan import ClipJob, Video, find_videos, plan_clips
+from data_gen.clips.process import ClipRecipe
+from tests.data_gen.clips.toy import make_videos
 from utils.errors import ConfigError, DataError
 
 
-@pytest.fixture
-def processed(monkeypatch):
-    """Replace the tracking of a clip by its file's size; an empty file has no face."""
-    asked = []
-
-    def process(video, detector, features):
-        asked.append(video.name)
-        size = video.stat().st_size
-        if size == 0:
-            raise DataError(f"{video}: no face in any of 25 frames.")
-        return {
-            "landmarks": np.full((size, 68, 3), size, np.float32),
-            "pitch_hz": np.zeros(2 * size, np.float32),
-            **{name: np.zeros((2 * size, 80), np.float32) for name in features},
-        }
-
-    class NoDetector(clips_run.LandmarkDetector):
-        def detect(self, frame):
-            return []
-
-    monkeypatch.setattr(clips_run, "process_clip", process)
-    monkeypatch.setattr(clips_run, "make_detector", lambda name: NoDetector())
-    monkeypatch.setattr(clips_run, "_detectors", {})
-    return asked
+def test_speakers_are_folders(tmp_path):
+    for name in ("anna/1.mp4", "anna/2.MPG", "anna/2.avi", "bert/1.mov", "solo.mp4", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    named = [(video.speaker, video.name) for video in find_videos(tmp_path)]
+    assert named == [
+        ("anna", "anna/1"), ("anna", "anna/2.MPG"), ("anna", "anna/2.avi"), ("bert", "bert/1"), ("solo", "solo"),
+    ]  # fmt: skip
+    with pytest.raises(DataError, match="No video under"):
+        find_videos(tmp_path / "anna" / "none")
 
 
-def test_clips_are_made_kept_and_made_again(tmp_path, processed, capsys):
-    videos = tmp_path / "raw"
-    for name, size in (("anna/1.mp4", 20), ("anna/2.mp4", 0), ("bert/1.mp4", 30)):
-        (videos / name).parent.mkdir(parents=True, exist_ok=True)
-        (videos / name).write_bytes(b"x" * size)
-    words = ["clips", "--videos", str(videos), "--out", str(tmp_path / "out"), "--audio_features", "mel"]
-    words += ["--per_shard", "2"]
-    assert run.main(words) == 0
-    assert capsys.readouterr().out == (
-        f"skipped {videos}/anna/2.mp4: {videos}/anna/2.mp4: no face in any of 25 frames.\n"
-        f"{tmp_path / 'out'}: 2 clips of 2 speaker(s), 0.0 minutes\n"
-    )
-    index = ClipShards(tmp_path / "out").index
-    assert [(c.id, c.speaker, c.frames, c.split) for c in index.clips] == [
-        ("anna/1", "anna", 20, "train"),
-        ("bert/1", "bert", 30, "val"),
+def test_a_csv_lists_videos(tmp_path):
+    (tmp_path / "list.csv").write_text("video,speaker,start_s,stop_s,note\na/x.mp4,,,,hi\nb/y.mp4,bert,2,5.5,\n")
+    assert find_videos(tmp_path / "list.csv") == [
+        Video(tmp_path / "a/x.mp4", "a/x", "a"),
+        Video(tmp_path / "b/y.mp4", "b/y@2s", "bert", 2.0, 5.5),
     ]
-    processed.clear()
-    assert run.main(words) == 0
-    assert processed == []
-    (videos / "bert/1.mp4").write_bytes(b"x" * 31)
-    assert run.main(words) == 0
-    assert processed == ["1.mp4"]
-    assert ClipShards(tmp_path / "out").index.clips[1].frames == 31
+    for text, message in (
+        ("file\na.mp4\n", "has no column 'video'"),
+        ("video\n", "lists no video"),
+        ("video,start_s\na.mp4,soon\n", r"line 2: start_s = 'soon': wants seconds"),
+        ("video,start_s,stop_s\na.mp4,3,2\n", r"line 2: wants a video, and a stop_s after its start_s"),
+    ):
+        (tmp_path / "list.csv").write_text(text)
+        with pytest.raises(DataError, match=message):
+            find_videos(tmp_path / "list.csv")
 
 
-def test_another_detector_makes_other_data(tmp_path, processed, monkeypatch):
-    (tmp_path / "raw/anna").mkdir(parents=True)
-    (tmp_path / "raw/anna/1.mp4").write_bytes(b"x" * 20)
-    words = ["clips", "--videos", str(tmp_path / "raw"), "--out", str(tmp_path / "out"), "--audio_features", "mel"]
-    made = []
-    for here in (False, True, True):
-        monkeypatch.setattr("utils.landmark_detector.mediapipe_is_here", lambda here=here: here)
-        assert run.main(words) == 0
-        index = ClipShards(tmp_path / "out").index
-        made.append((index.landmark_source, index.fingerprint))
-    assert processed == ["1.mp4"] * 2
-    assert [source for source, _ in made] == ["dlib", "mediapipe", "mediapipe"]
-    assert made[0][1] != made[1][1] == made[2][1]
+def test_long_videos_are_cut_and_no_frame_is_lost(tmp_path):
+    make_videos(tmp_path, ["a.mp4"], seconds=5.2)
+    video = find_videos(tmp_path)[0]
+
+    def cuts(seconds, **more):
+        jobs, refused = plan_clips([video._replace(**more)], seconds)
+        assert not refused
+        return [(job.id, job.first, job.frames) for job in jobs]
+
+    assert cuts(60) == [("a", 0, None)]
+    assert cuts(4) == [("a", 0, None)]
+    assert cuts(2) == [("a@0s", 0, 50), ("a@2s", 50, 50), ("a@4s", 100, 30)]
+    assert cuts(2.5) == [("a@0s", 0, 62), ("a@2.48s", 62, 68)]
+    assert cuts(2, start_s=1.0, stop_s=4.0) == [("a@1s", 25, 50), ("a@3s", 75, 25)]
+    assert cuts(2, start_s=1.0, stop_s=3.0) == [("a", 25, 50)]
 
 
-def test_a_video_is_read_as_a_stream_and_its_frames_are_counted(tmp_path, monkeypatch):
-    from data_gen.clips.process import process_clip
-    from utils.landmark_detector import Face
+def test_a_digest_tells_what_changed(tmp_path):
+    make_videos(tmp_path, ["a.mp4"])
+    job = plan_clips(find_videos(tmp_path), 60)[0][0]
+    recipe = ClipRecipe("dlib", ("mel",))
+    moved = tmp_path / "elsewhere.mp4"
+    (tmp_path / "a.mp4").rename(moved)
+    job = job._replace(video=str(moved))
+    digests = {
+        recipe.digest(job),
+        recipe._replace(detector="mediapipe").digest(job),
+        recipe._replace(features=("mel", "mfcc")).digest(job),
+        recipe.digest(job._replace(first=5)),
+    }
+    moved.write_bytes(moved.read_bytes() + b" ")
+    assert len(digests | {recipe.digest(job)}) == 5
+
+
+def test_a_video_is_read_as_a_stream_and_its_frames_are_counted(tmp_path):
+    from data_gen.clips.process import ClipRecipe, make_clip, process_clip
+    from utils.landmark_detector import Face, LandmarkDetector
     from utils.landmarks import MEAN_FACE
     from utils.video import VideoWriter
 
@@ -93,7 +87,7 @@ def test_a_video_is_read_as_a_stream_and_its_frames_are_counted(tmp_path, monkey
         for index in range(40):
             out.write(np.full((64, 96, 3), 80 + index, np.uint8))
 
-    class Still(clips_run.LandmarkDetector):
+    class Still(LandmarkDetector):
         name, smoothing_frames = "still", 0.0
 
         def detect(self, frame):
@@ -101,29 +95,20 @@ def test_a_video_is_read_as_a_stream_and_its_frames_are_counted(tmp_path, monkey
             points = (MEAN_FACE[:, :2] * [12, -12] + [48, 26] + rng.normal(0, 0.1, (68, 2))).astype(np.float32)
             return [Face(points, (*points.min(0), *points.max(0)))]
 
-    arrays = process_clip(tmp_path / "a.mp4", Still(), ["mel"], max_seconds=1.2)
+    job = ClipJob("a", "a", str(tmp_path / "a.mp4"), 0, 30)
+    arrays = process_clip(job, Still(), ("mel",))
     assert {name: len(values) for name, values in arrays.items()} == {"landmarks": 30, "mel": 60, "pitch_hz": 60}
     with pytest.raises(DataError, match="10 frames; at least 12"):
-        process_clip(tmp_path / "a.mp4", Still(), ["mel"], max_seconds=0.4)
-
-
-def test_a_worker_that_is_killed_is_said(tmp_path, monkeypatch):
-    for name in "ab":
-        (tmp_path / f"{name}.mp4").write_bytes(b"x")
-    monkeypatch.setattr(clips_run, "_one", _die)
-    words = ["clips", "--videos", str(tmp_path), "--out", str(tmp_path / "out"), "--workers", "2"]
-    with pytest.raises(DataError, match="A worker was killed"):
-        run.main([*words, "--detector", "dlib"])
-
-
-def _die(job):
-    os.kill(os.getpid(), signal.SIGKILL)
+        process_clip(job._replace(frames=10), Still(), ("mel",))
+    assert make_clip(job._replace(video=str(tmp_path / "b.mp4")), ClipRecipe("dlib", ("mel",))) == "does not exist."
 
 
 def test_settings_that_make_no_sense_are_named(tmp_path):
     words = ["clips", "--videos", str(tmp_path), "--out", str(tmp_path / "out")]
     with pytest.raises(ConfigError, match="--per_shard 0: must be at least 1"):
         run.main([*words, "--per_shard", "0"])
+    with pytest.raises(ConfigError, match="--cut_seconds nan: must be at least 1"):
+        run.main([*words, "--cut_seconds", "nan"])
     with pytest.raises(ConfigError, match="--audio_features names none"):
         run.main([*words, "--audio_features", ","])
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from data_gen.clips.corpus import MotionCorpus, collate
-from data_gen.clips.run import clip_id, find_videos, speaker_of
 from data_gen.clips.shards import ClipShards, ClipShardWriter
 from tests.made import make_video_dataset
 from utils.errors import DataError
@@ -29,14 +28,17 @@ def a_clip(frames: int, value: float) -> dict[str, np.ndarray]:
 @pytest.fixture
 def shards(tmp_path: Path) -> ClipShards:
     writer = ClipShardWriter(tmp_path / "clips", {"mel": 80})
-    writer.write(0, [("a/1", "a", a_clip(30, 1000)), ("a/2", "a", a_clip(20, 2000))], recipe="first")
-    writer.write(1, [("b/1", "b", a_clip(40, 3000))], recipe="second", skipped={"b/2.mp4": "no face"}, first=2)
+    parts = {"a1": a_clip(30, 1000), "a2": a_clip(20, 2000), "b1": a_clip(40, 3000), "b2": "no face"}
+    for digest, part in parts.items():
+        writer.write_part(digest, part)
+    writer.write(0, [("a/1", "a", "a1"), ("a/2", "a", "a2")], recipe="first")
+    writer.write(1, [("b/1", "b", "b1"), ("b/2", "b", "b2")], recipe="second", first=2)
     return writer.finish(2)
 
 
 def test_shards_are_read_back_and_split(shards):
     assert [clip.split for clip in shards.index.clips] == ["train", "train", "val"]
-    assert shards.index.skipped == {"b/2.mp4": "no face"}
+    assert shards.index.skipped == {"b/2": "no face"}
     clip = shards.index.clips[1]
     assert shards.read(clip, "pitch_hz", 4, 8).tolist() == [2002, 2002, 2003, 2003]
     again = pickle.loads(pickle.dumps(shards))  # noqa: S301 -- as a worker process gets it
@@ -54,7 +56,7 @@ def test_wrong_lengths_are_refused(tmp_path):
     clip = a_clip(20, 0)
     clip["mel"] = clip["mel"][:-1]
     with pytest.raises(DataError, match="clip x: mel wants 40 rows for 20 frames"):
-        ClipShardWriter(tmp_path, {"mel": 80}).write(0, [("x", "x", clip)])
+        ClipShardWriter(tmp_path, {"mel": 80}).write_part("x", clip)
 
 
 def test_windows_are_aligned_and_a_function_of_the_generator(shards):
@@ -120,14 +122,3 @@ def test_missing_data_names_the_command(tmp_path):
 def test_a_missing_feature_is_named(shards):
     with pytest.raises(DataError, match=r"no audio feature 'hubert'\. It has mel.*--audio_features hubert"):
         MotionCorpus([shards.path], "hubert")
-
-
-def test_speakers_are_folders(tmp_path):
-    for name in ("anna/1.mp4", "anna/2.MPG", "bert/1.mov", "solo.mp4", "notes.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    videos = find_videos(tmp_path)
-    named = [(speaker_of(v, tmp_path), clip_id(v, tmp_path)) for v in videos]
-    assert named == [("anna", "anna/1"), ("anna", "anna/2"), ("bert", "bert/1"), ("solo", "solo")]
-    with pytest.raises(DataError, match="No video under"):
-        find_videos(tmp_path / "anna" / "none")

@@ -1,0 +1,151 @@
+"""A corpus is the same to the byte however often its making was killed, and whoever made its clips."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from data_gen.clips.shards import ClipShards
+from tests.data_gen.clips import toy
+from utils.errors import DataError
+
+ROOT = Path(__file__).resolve().parents[3]
+NAMES = [f"{speaker}/{number}.mp4" for speaker in ("anna", "bert") for number in range(3)] + ["carl/none.mp4"]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    return toy.make_videos(tmp_path_factory.mktemp("raw"), NAMES)
+
+
+@pytest.fixture(scope="module")
+def whole(videos, tmp_path_factory):
+    """Make the corpus once, undisturbed."""
+    out = tmp_path_factory.mktemp("whole") / "corpus"
+    assert toy.build(words(videos, out)) == 0
+    return files_of(out)
+
+
+def words(videos, out, *more):
+    return ["--videos", str(videos), "--out", str(out), "--per_shard", "3", "--workers", "1", *more]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_build_killed_twice_gives_the_same_bytes_and_makes_no_finished_clip_again(videos, whole, tmp_path):
+    out = tmp_path / "corpus"
+    environment = {**os.environ, "TOY_SECONDS": "0.15", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "tests.data_gen.clips.toy", *words(videos, out, "--workers=2")]
+    rng = random.Random()
+    for least in (1, 4):
+        finished = kill_after(least + rng.randint(0, 1), rng.uniform(0, 0.1), command, environment, out)
+        assert not (out / "index.json").exists(), "it was killed before its end"
+    log = tmp_path / "last.txt"  # orphans of the killed run may still write into the other
+    environment["TOY_LOG"] = str(log)
+    subprocess.run(command, env=environment, cwd=ROOT, timeout=100, check=True, stdout=subprocess.DEVNULL)
+    assert files_of(out) == whole
+    assert len(log.read_text().split()) == len(NAMES) - finished
+    subprocess.run(command, env=environment, cwd=ROOT, timeout=100, check=True, stdout=subprocess.DEVNULL)
+    assert len(log.read_text().split()) == len(NAMES) - finished, "a corpus that is whole is not made again"
+    assert files_of(out) == whole
+
+
+def kill_after(least: int, more_s: float, command: list[str], environment: dict[str, str], out: Path) -> int:
+    """Kill a build a moment after `least` clips are finished; return how many are."""
+    running = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 100
+    while finished_clips(out) < least and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(more_s)
+    running.send_signal(signal.SIGKILL)
+    running.wait(timeout=30)
+    return finished_clips(out)
+
+
+def finished_clips(out: Path) -> int:
+    """Count clips that wait for their shard and those in shards."""
+    notes = [json.loads(file.read_text())["digests"] for file in out.glob("clips-*.json")]
+    return len({file.stem for file in out.glob("parts/[!.]*")} | {d for digests in notes for d in digests.values()})
+
+
+def test_any_number_of_workers_gives_the_same_bytes(videos, whole, tmp_path):
+    assert toy.build(words(videos, tmp_path / "corpus", "--workers", "3")) == 0
+    assert files_of(tmp_path / "corpus") == whole
+
+
+def test_what_is_refused_is_listed_counted_and_kept_out(tmp_path, capsys):
+    raw = toy.make_videos(tmp_path / "more", ["dora/none.mp4"])
+    (raw / "dora/broken.mp4").write_bytes(b"no video")
+    with pytest.raises(DataError, match="not one clip could be used"):
+        toy.build(words(raw, tmp_path / "none"))
+    toy.make_videos(raw, ["dora/good.mp4"])
+    assert toy.build(words(raw, tmp_path / "corpus")) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "skipped dora/broken: is not a video that ffmpeg can read.\nskipped dora/none: no face in any of 25 frames.\n"
+        f"{tmp_path / 'corpus'}: 1 clips of 1 speaker(s), 0.0 minutes; 2 skipped; 2 made now in 0:"
+    )
+    assert set(ClipShards(tmp_path / "corpus").index.skipped) == {"dora/broken", "dora/none"}
+
+
+def test_a_video_that_kills_its_worker_is_refused_and_the_others_are_made(tmp_path, capsys):
+    raw = toy.make_videos(tmp_path / "raw", ["a/1.mp4", "a/deadly.mp4", "b/1.mp4"])
+    assert toy.build(words(raw, tmp_path / "corpus", "--workers", "2")) == 0
+    index = ClipShards(tmp_path / "corpus").index
+    assert [clip.id for clip in index.clips] == ["a/1", "b/1"]
+    assert "died twice" in index.skipped["a/deadly"]
+
+
+def test_a_new_video_makes_only_itself(videos, whole, tmp_path, monkeypatch):
+    raw = toy.make_videos(tmp_path / "raw", NAMES)
+    log = tmp_path / "made.txt"
+    monkeypatch.setenv("TOY_LOG", str(log))
+    toy.build(words(raw, tmp_path / "corpus"))
+    assert sorted(log.read_text().split()) == sorted(name.removesuffix(".mp4") for name in NAMES)
+    log.write_text("")
+    toy.make_videos(raw, ["abel/1.mp4"])
+    toy.build(words(raw, tmp_path / "corpus"))
+    assert log.read_text().split() == ["abel/1"]
+    index = ClipShards(tmp_path / "corpus").index
+    assert [clip.id for clip in index.clips][:2] == ["abel/1", "anna/0"]
+    (raw / "abel/1.mp4").unlink()
+    toy.build(words(raw, tmp_path / "corpus"))
+    assert log.read_text().split() == ["abel/1"]
+    assert len(ClipShards(tmp_path / "corpus").index.clips) == 6
+
+
+def test_two_builds_of_one_folder_do_not_meet(videos, tmp_path):
+    import fcntl
+
+    (tmp_path / "corpus").mkdir()
+    handle = os.open(tmp_path / "corpus", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    with pytest.raises(DataError, match="is being filled by another process"):
+        toy.build(words(videos, tmp_path / "corpus"))
+    os.close(handle)
+
+
+def test_a_ray_cluster_of_two_nodes_gives_the_same_bytes(videos, whole, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        monkeypatch.setenv("TOY_SECONDS", "0.3")
+        assert toy.build(words(videos, tmp_path / "corpus", "--ray_address", cluster.address)) == 0
+    finally:
+        cluster.shutdown()
+    assert files_of(tmp_path / "corpus") == whole
+    assert capsys.readouterr().out.count("Ray node") == 2

@@ -1,0 +1,61 @@
+"""A stand-in for tracking faces: what a clip becomes is a function of its file's size, and takes a moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from data_gen.clips import run
+from data_gen.clips.plan import ClipJob
+from data_gen.clips.process import Arrays, ClipRecipe
+from utils.video import VideoWriter
+
+
+def make_videos(folder: Path, names: list[str], seconds: float = 1.0) -> Path:
+    """Write small videos with sound, each of another grey."""
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        sound = np.sin(np.arange(int(16_000 * seconds)) * (0.05 + 0.01 * number)).astype(np.float32)
+        with VideoWriter(folder / name, 32, 32, audio=sound) as out:
+            for frame in range(round(25 * seconds)):
+                out.write(np.full((32, 32, 3), 10 * number + frame, np.uint8))
+    return folder
+
+
+def toy_clip(job: ClipJob, recipe: ClipRecipe) -> Arrays | str:
+    """Make a clip whose numbers say which file and frame they are of; `none` in the name has no face."""
+    time.sleep(float(os.environ.get("TOY_SECONDS", "0")))
+    if log := os.environ.get("TOY_LOG"):
+        with open(log, "a") as file:
+            file.write(f"{job.id}\n")
+    if "none" in job.id:
+        return "no face in any of 25 frames."
+    if "deadly" in job.id:
+        os.kill(os.getpid(), signal.SIGKILL)
+    frames = job.frames or 25
+    rng = np.random.default_rng([Path(job.video).stat().st_size, job.first])
+    return {
+        "landmarks": rng.normal(size=(frames, 68, 3)).astype(np.float32),
+        "pitch_hz": np.zeros(2 * frames, np.float32),
+        **{name: rng.normal(size=(2 * frames, 80)).astype(np.float32) for name in recipe.features},
+    }
+
+
+def build(words: list[str]) -> int:
+    """Run the command with `toy_clip` in place of tracking."""
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    run.add_arguments(parser)
+    return run.main(parser.parse_args([*words, "--detector", "dlib", "--audio_features", "mel"]), work=toy_clip)
+
+
+if __name__ == "__main__":
+    from tests.data_gen.clips import toy
+
+    toy.build(sys.argv[1:])
