@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tasks.backdrop import behind_the_torso, cover
 from tasks.nerf_config import NerfConfig
 from tasks.nerf_data import PatchBatch
 from tasks.nerf_task import NerfTask, build_renderer
@@ -33,8 +34,14 @@ class Lm3dNerfTask(NerfTask):
     def mask(self, batch: PatchBatch) -> Tensor:
         return batch.head.float() / 255
 
-    def plate(self, frame_id: int, height: int, width: int) -> NDArray[np.uint8]:
-        return resized(self.footage.video.torso_frames[frame_id], height, width)
+    def plate(
+        self, frame_id: int, height: int, width: int, background: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        video = self.footage.video
+        if background is None:
+            return resized(video.torso_frames[frame_id], height, width)
+        scene = behind_the_torso(video, frame_id, cover(background, video.meta.height, video.meta.width))
+        return resized(scene, height, width)
 
 
 def resized(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from modules.renderer.torso import TorsoPlane
+from tasks.backdrop import cover
 from tasks.checkpoints import Steps, load_task
 from tasks.lm3d_nerf import resized
 from tasks.nerf_config import NETWORK, NerfConfig
@@ -110,5 +111,9 @@ class Lm3dNerfTorsoTask(NerfTask):
     def mask(self, batch: PatchBatch) -> Tensor:
         return batch.person.float() / 255
 
-    def plate(self, frame_id: int, height: int, width: int) -> NDArray[np.uint8]:
+    def plate(
+        self, frame_id: int, height: int, width: int, background: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        if background is not None:
+            return cover(background, height, width)
         return resized(self.model.scene.plate.cpu().numpy(), height, width)

@@ -144,20 +144,21 @@ def pitch_hz(wav: np.ndarray, *, floor_hz: float = 75.0, ceiling_hz: float = 600
     return best_path(np.concatenate([f for f, _ in found]), np.concatenate([s for _, s in found]))
 
 
-def whisper(wav: np.ndarray, folder: str | Path | None = None) -> np.ndarray:
+def whisper(wav: np.ndarray, folder: str | Path | None = None, *, window: int = 1500) -> np.ndarray:
     """Return (T50, 512): the last layer of the Whisper-base encoder.
 
     Windows of 30 s overlap by 10 s and give their middle, so memory does not grow with the window count.
 
     Args:
         folder: Where the model lies (config.json, model.safetensors); None asks `utils.assets`.
+        window: Rows that the network sees at once. Fewer than the 1500 (30 s) that it was trained with cost less and
+            give other features.
     """
     import torch
 
-    model, features = _whisper_model(_model_folder(folder, "whisper_base_encoder"))
-    window = 1500
+    model, features = _whisper_model(_model_folder(folder, "whisper_base_encoder"), window)
     parts = []
-    for start, first, stop in _windows(rows_of(len(wav)), window, 250):
+    for start, first, stop in _windows(rows_of(len(wav)), window, window // 6):
         # The encoder centres row k on 20 k ms; half a row later is where ours is.
         begin = start * HOP + HOP // 2
         sound = fit_length(wav[begin : begin + window * HOP], window * HOP)
@@ -245,18 +246,21 @@ def _model_folder(folder: str | Path | None, name: str) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _whisper_model(folder: str) -> tuple[torch.nn.Module, Callable[..., Any]]:
+def _whisper_model(folder: str, window: int = 1500) -> tuple[torch.nn.Module, Callable[..., Any]]:
     from safetensors.torch import load_file
     from transformers import WhisperConfig, WhisperFeatureExtractor
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
     with _complete(folder, "whisper_base_encoder"):
         config = WhisperConfig.from_json_file(f"{folder}/config.json")
+        config.max_source_positions = window
         model = WhisperEncoder(config).eval()
         weights = load_file(f"{folder}/model.safetensors")
         found = {name.split("encoder.", 1)[1]: value.float() for name, value in weights.items() if "encoder." in name}
+        found["embed_positions.weight"] = found["embed_positions.weight"][:window]
         model.load_state_dict({name: value for name, value in found.items() if name in model.state_dict()})
-        return model, WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
+        features = WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True, chunk_length=window // 50)
+        return model, features
 
 
 @functools.lru_cache(maxsize=1)

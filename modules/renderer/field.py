@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from modules.renderer.landmark_code import FrameCode, LandmarkCode
 from modules.renderer.planes import border_fade, grid_rows, plane_taps, read_table
-from modules.renderer.sampling import bin_positions, composite_weights, inverse_cdf, sample_edges
+from modules.renderer.sampling import bin_positions, composite_weights, inverse_cdf, pooled, sample_edges
 
 KEEP_ALPHA = 0.01
 """A ray whose coarse alpha is below this is empty: nothing is evaluated on it, in training as in rendering."""
@@ -97,7 +97,8 @@ class BlendPlaneHead(nn.Module):
         channels: Width of a plane row.
         hidden: Width of the MLP.
         samples, fine_samples: Steps in the coarse grid and field evaluations on a ray; without fine samples the
-            field is evaluated in the middle of every coarse bin.
+            field is evaluated in the middle of every coarse bin, without coarse ones the fine samples lie evenly on
+            every ray through the box.
 
     Shapes:
         encode: (B, W, 68, 3) normalised landmarks -> FrameCode of B frames.
@@ -214,8 +215,11 @@ class BlendPlaneHead(nn.Module):
 
     def march(self, frame: HeadFrame, rays: Rays, jitter: bool) -> Marched:
         """Sum the field along rays; with `jitter` the samples are random, without it always the same."""
-        noise = self._noise(rays, self.samples, jitter)
-        coarse = self.march_coarse(frame.log_density, rays, self.box, self.samples, noise)
+        if self.samples:
+            noise = self._noise(rays, self.samples, jitter)
+            coarse = self.march_coarse(frame.log_density, rays, self.box, self.samples, noise)
+        else:
+            coarse = torch.ones_like(rays.near)[:, None]
         total = coarse.sum(dim=-1)
         hits = (total > KEEP_ALPHA).nonzero()[:, 0]
         some = Rays(rays.origin, rays.directions[hits], rays.near[hits], rays.far[hits])
@@ -228,7 +232,7 @@ class BlendPlaneHead(nn.Module):
         count = self.fine_samples or self.samples
         noise = self._noise(rays, count, jitter)
         if self.fine_samples:
-            steps = inverse_cdf(coarse.detach(), rays.near, rays.far, count, noise)
+            steps = inverse_cdf(pooled(coarse.detach()), rays.near, rays.far, count, noise)
         else:
             steps = bin_positions(rays.near, rays.far, count, noise)
         edges = sample_edges(steps, rays.near, rays.far)
