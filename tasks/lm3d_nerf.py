@@ -13,6 +13,7 @@ from modules.renderer import losses as terms
 from modules.renderer.field import BlendPlaneHead
 from modules.renderer.planes import plane_roughness
 from modules.renderer.renderer import Patch
+from tasks.backdrop import behind_the_torso, cover
 from tasks.nerf_config import NerfConfig
 from tasks.nerf_data import PatchBatch, PatchSource
 from tasks.nerf_task import NerfTask, build_renderer
@@ -80,13 +81,19 @@ class Lm3dNerfTask(NerfTask):
             "roughness": plane_roughness(head.planes, self.cfg.plane_size, self.updates % 3),
             "bases": patch.weights.square().mean() if self.cfg.n_bases else nothing,
         }
-        if head.fine_samples:
+        if head.samples and head.fine_samples:
             found["interlevel"] = terms.interlevel_loss(patch.march) if hit else nothing
             found["empty"] = terms.coarse_mask_loss(patch.low_coarse[:, 3:], mask)
         return found
 
-    def plate(self, frame_id: int, height: int, width: int) -> NDArray[np.uint8]:
-        return resized(self.footage.video.torso_frames[frame_id], height, width)
+    def plate(
+        self, frame_id: int, height: int, width: int, background: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        video = self.footage.video
+        if background is None:
+            return resized(video.torso_frames[frame_id], height, width)
+        scene = behind_the_torso(video, frame_id, cover(background, video.meta.height, video.meta.width))
+        return resized(scene, height, width)
 
 
 def resized(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

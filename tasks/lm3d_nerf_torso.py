@@ -12,6 +12,7 @@ from torch import Tensor
 
 from modules.renderer import losses as terms
 from modules.renderer.torso import TorsoLayer
+from tasks.backdrop import cover
 from tasks.checkpoints import Steps, load_task
 from tasks.lm3d_nerf import resized
 from tasks.nerf_config import NETWORK, NerfConfig
@@ -151,5 +152,9 @@ class Lm3dNerfTorsoTask(NerfTask):
             parts.append(plate[v][:, u].permute(2, 0, 1))
         return torch.stack(parts).float() / 255
 
-    def plate(self, frame_id: int, height: int, width: int) -> NDArray[np.uint8]:
+    def plate(
+        self, frame_id: int, height: int, width: int, background: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        if background is not None:
+            return cover(background, height, width)
         return resized(self.model.scene.plate.cpu().numpy(), height, width)

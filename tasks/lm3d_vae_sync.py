@@ -183,7 +183,13 @@ class Lm3dVaeSyncTask(Task):
 
     @torch.no_grad()
     def predict(
-        self, audio: Tensor, pitch_hz: Tensor | None = None, *, seed: int = 0, temperature: float | None = None
+        self,
+        audio: Tensor,
+        pitch_hz: Tensor | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        first: int = 0,
     ) -> Tensor:
         """Imagine landmarks (T, 68, 3) for speech of any length, in overlapping windows of bounded memory.
 
@@ -191,9 +197,10 @@ class Lm3dVaeSyncTask(Task):
             audio: (2T, audio_dim) features.
             pitch_hz: (2T,), needed by a pitch-aware network.
             temperature: Spread of the prior's noise; the recipe's `infer_temperature` when None.
+            first: Which frame of a longer speech the first one is, a multiple of 4.
         """
         temperature = self.cfg.infer_temperature if temperature is None else temperature
-        return imagine(self.model, audio, pitch_hz, seed=seed, temperature=temperature)
+        return imagine(self.model, audio, pitch_hz, seed=seed, temperature=temperature, first=first)
 
     def draw(self, board: Board) -> None:
         """Show imagined beside recorded landmarks for some validation windows."""

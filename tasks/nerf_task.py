@@ -17,7 +17,6 @@ from data_gen.video.dataset import open_video
 from modules.renderer import losses as terms
 from modules.renderer.field import BlendPlaneHead
 from modules.renderer.inference import FrameRenderer
-from modules.renderer.landmark_code import windows
 from modules.renderer.renderer import Renderer
 from modules.renderer.scene import Scene
 from modules.renderer.torso import TorsoLayer
@@ -25,6 +24,7 @@ from modules.renderer.vanilla import VanillaHead
 from tasks.board import Board
 from tasks.nerf_config import NETWORK, NerfConfig
 from tasks.nerf_data import Footage, PatchBatch, PatchSource, ValBatches, scene_boxes
+from tasks.nerf_painter import Painter
 from tasks.task import Task
 from utils.assets import find_asset
 from utils.errors import ConfigError
@@ -47,6 +47,11 @@ def build_renderer(cfg: NerfConfig, torso: TorsoLayer | None = None) -> Renderer
     scene = Scene()
     head: BlendPlaneHead | VanillaHead
     samples: dict[str, int] = {"samples": cfg.n_samples_per_ray, "fine_samples": cfg.n_samples_per_ray_fine}
+    if not any(samples.values()):
+        raise ConfigError(
+            "n_samples_per_ray = 0 and n_samples_per_ray_fine = 0: a ray that is never sampled shows no head; "
+            "give one of them at least 1"
+        )
     if cfg.backbone == "vanilla":
         if cfg.upsample != 1:
             raise ConfigError(f"upsample = {cfg.upsample}: the vanilla backbone has no decoder; set upsample: 1")
@@ -206,8 +211,8 @@ class NerfTask(Task):
         return min(1.0, (update + 1) / 20) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
 
     # -- rendering -------------------------------------------------------------------------------------------------
-    def plate(self, frame_id: int, height: int, width: int) -> Bytes:
-        """Return what is seen behind the render of a frame, (H, W, 3) RGB."""
+    def plate(self, frame_id: int, height: int, width: int, background: Bytes | None = None) -> Bytes:
+        """Return what is seen behind the render of a frame, (H, W, 3) RGB; `background` in place of the footage's."""
         raise NotImplementedError
 
     def render(
@@ -219,6 +224,7 @@ class NerfTask(Task):
         own_poses: bool = True,
         scale: float = 1.0,
         compile: bool = False,
+        background: Bytes | None = None,
         batch: int = 64,
     ) -> Iterator[Bytes]:
         """Render frames one after the other; the memory it takes does not grow with their number.
@@ -230,28 +236,23 @@ class NerfTask(Task):
             own_poses: Whether the poses are those of `frame_ids`; else a rendered torso follows the poses.
             scale: Size of the result against the training pictures.
             compile: Compile the renderer's elementwise kernels first.
+            background: (H, W, 3) of any size to show in place of the footage's background.
             batch: Frames whose landmarks are encoded at once.
 
         Yields:
             (H, W, 3) uint8 RGB; the same for the same input, whatever was rendered before.
         """
-        self.eval()
-        dtype = None if self.cfg.infer_bf16 else torch.float32
-        frames = FrameRenderer(self.model, scale=scale, compile=compile, dtype=dtype)
-        device = self.device
-        values = torch.from_numpy(np.ascontiguousarray(landmarks, dtype=np.float32))
+        painter = self.painter(scale=scale, compile=compile, background=background)
         reach = self.cfg.smo_win_size
-        for start in range(0, len(values), batch):
-            stop = min(start + batch, len(values))
-            low, high = max(0, start - reach), min(len(values), stop + reach)
-            cut = windows(values[low:high], reach)[start - low : stop - low].to(device)
-            code = frames.encode(cut)
-            for index in range(stop - start):
-                now = start + index
-                behind = torch.from_numpy(self.plate(int(frame_ids[now]), frames.height, frames.width)).to(device)
-                camera = torch.from_numpy(np.asarray(world_from_camera[now], dtype=np.float32)).to(device)
-                shoulders = torch.tensor([int(frame_ids[now])], device=device) if own_poses else None
-                yield frames(code, index, values[now].to(device), camera, behind, shoulders).cpu().numpy()
+        for start in range(0, len(landmarks), batch):
+            stop = min(start + batch, len(landmarks))
+            low, high = max(0, start - reach), min(len(landmarks), stop + reach)
+            some = (world_from_camera[start:stop], frame_ids[start:stop])
+            yield from painter.paint(landmarks[low:high], range(start - low, stop - low), *some, own_poses=own_poses)
+
+    def painter(self, *, scale: float = 1.0, compile: bool = False, background: Bytes | None = None) -> Painter:
+        """Prepare to draw frames of one size over one background."""
+        return Painter(self, scale=scale, compile=compile, background=background)
 
     def render_frames(self, frame_ids: NDArray[np.integer[Any]]) -> Iterator[Bytes]:
         """Render frames of the dataset from their own landmarks and poses, each with its own window."""

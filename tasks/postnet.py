@@ -289,6 +289,7 @@ class PostnetTask(Task):
         seed: int = 0,
         temperature: float | None = None,
         refine: bool = True,
+        first: int = 0,
     ) -> Tensor:
         """Say speech of any length as this person: landmarks (T, 68, 3) on the CPU.
 
@@ -298,13 +299,14 @@ class PostnetTask(Task):
             seed: The same seed gives the same motion.
             temperature: Spread of the noise; the recipe's `infer_temperature` when None.
             refine: False leaves the refiner out.
+            first: Which frame of a longer speech the first one is, a multiple of 4: it has the noise of the whole.
         """
         if "audio2motion" not in self.frozen:
             self.load_speech()
         temperature = self.cfg.infer_temperature if temperature is None else temperature
         audio = torch.as_tensor(audio, dtype=torch.float32)
         pitch_hz = None if pitch_hz is None else torch.as_tensor(pitch_hz, dtype=torch.float32)
-        raw = self.speech.predict(audio, pitch_hz, seed=seed, temperature=temperature)
+        raw = self.speech.predict(audio, pitch_hz, seed=seed, temperature=temperature, first=first)
         if not refine:
             return raw.cpu()
         was_training = self.training

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from modules.renderer.landmark_code import FrameCode, LandmarkCode
 from modules.renderer.planes import border_fade, grid_rows, plane_taps, read_table
-from modules.renderer.sampling import bin_positions, composite_weights, inverse_cdf, sample_edges
+from modules.renderer.sampling import bin_positions, composite_weights, inverse_cdf, pooled, sample_edges
 
 KEEP_ALPHA = 0.01
 """A ray whose coarse alpha is below this is empty: nothing is evaluated on it, in training as in rendering."""
@@ -101,7 +101,8 @@ class BlendPlaneHead(nn.Module):
         channels: Width of a plane row.
         hidden: Width of the MLP.
         samples, fine_samples: Steps in the coarse grid and field evaluations on a ray; without fine samples the
-            field is evaluated in the middle of every coarse bin.
+            field is evaluated in the middle of every coarse bin, without coarse ones the fine samples lie evenly on
+            every ray through the box.
 
     Shapes:
         encode: (B, W, 68, 3) normalised landmarks -> FrameCode of B frames.
@@ -228,8 +229,7 @@ class BlendPlaneHead(nn.Module):
 
     def march(self, frame: HeadFrame, rays: Rays, jitter: bool) -> Marched:
         """Sum the field along rays; with `jitter` the samples are random, without it always the same."""
-        noise = self._noise(rays, self.samples, jitter)
-        coarse = self.march_coarse(frame.log_density, rays, self.box, self.samples, noise)
+        coarse = self._coarse(frame.log_density, rays, jitter)
         total = coarse.sum(dim=-1)
         hits = (total > KEEP_ALPHA).nonzero()[:, 0]
         some = Rays(rays.origin, rays.directions[hits], rays.near[hits], rays.far[hits])
@@ -237,10 +237,8 @@ class BlendPlaneHead(nn.Module):
 
     def march_frames(self, frames: HeadFrames, rays: Sequence[Rays], jitter: bool) -> Marched:
         """Sum the field along the rays of several frames, one after the other in the result, for training."""
-        parts = [
-            self.march_coarse(grid, some, self.box, self.samples, self._noise(some, self.samples, jitter))
-            for grid, some in zip(frames.log_density.unbind(), rays, strict=True)
-        ]
+        grids = frames.log_density.unbind()
+        parts = [self._coarse(grid, some, jitter) for grid, some in zip(grids, rays, strict=True)]
         counts = torch.tensor([len(some.near) for some in rays], device=parts[0].device)
         of = torch.arange(len(rays), device=counts.device).repeat_interleave(counts)
         coarse = torch.cat(parts)
@@ -254,6 +252,12 @@ class BlendPlaneHead(nn.Module):
             return self.field_of(frames, points, of.repeat_interleave(len(points) // max(1, len(of))))
 
         return self._fine(field, Rays(origin, directions, near, far), coarse[hits], hits, total, jitter)
+
+    def _coarse(self, log_density: Tensor, rays: Rays, jitter: bool) -> Tensor:
+        """Return the weights (N, S) of the coarse bins; one bin of weight 1 where no coarse steps are wanted."""
+        if not self.samples:
+            return torch.ones_like(rays.near)[:, None]
+        return self.march_coarse(log_density, rays, self.box, self.samples, self._noise(rays, self.samples, jitter))
 
     def _noise(self, rays: Rays, count: int, jitter: bool) -> Tensor | None:
         return torch.rand(len(rays.near), count, device=rays.near.device) if jitter else None
@@ -270,7 +274,7 @@ class BlendPlaneHead(nn.Module):
         count = self.fine_samples or self.samples
         noise = self._noise(rays, count, jitter)
         if self.fine_samples:
-            steps = inverse_cdf(coarse.detach(), rays.near, rays.far, count, noise)
+            steps = inverse_cdf(pooled(coarse.detach()), rays.near, rays.far, count, noise)
         else:
             steps = bin_positions(rays.near, rays.far, count, noise)
         edges = sample_edges(steps, rays.near, rays.far)

@@ -79,3 +79,17 @@ def coarse_bound(coarse: Tensor, edges: Tensor, near: Tensor, far: Tensor) -> Te
     low = place[:, :-1].floor().long().clamp(0, bins)
     high = place[:, 1:].ceil().long().clamp(0, bins)
     return total.gather(1, torch.maximum(high, low)) - total.gather(1, low)
+
+
+def pooled(weights: Tensor, bins: int = 32) -> Tensor:
+    """Add up the weights (N, S) of neighbouring bins until at most `bins` are left.
+
+    Samples that are bundled in bins much narrower than those a field was trained with see too little of its surface,
+    and it turns transparent. With wide bins, finer coarse steps only make it better known how much lies in each.
+    """
+    count = weights.shape[-1]
+    if count <= bins:
+        return weights
+    ends = torch.arange(1, bins + 1, device=weights.device) * count // bins - 1
+    total = weights.cumsum(dim=-1)[:, ends]
+    return torch.cat([total[:, :1], total.diff(dim=-1)], dim=-1)

@@ -128,6 +128,13 @@ class VanillaHead(nn.Module):
         """Sum the fine network along rays, at the places of the coarse one and where that one found something."""
         count, device = len(rays.near), rays.near.device
         hits = torch.arange(count, device=device)
+        if not self.samples:
+            noise = torch.rand(count, self.fine_samples, device=device) if jitter else None
+            even = torch.ones_like(rays.near)[:, None]
+            steps = inverse_cdf(even, rays.near, rays.far, self.fine_samples, noise)
+            colour, weights, edges = self._sum(self.model_fine, frame, rays, steps)
+            alpha = weights.sum(dim=-1)
+            return Marched(hits, alpha, colour, alpha, even, weights, edges, rays.near, rays.far)
         noise = torch.rand(count, self.samples, device=device) if jitter else None
         steps = bin_positions(rays.near, rays.far, self.samples, noise)
         colour, coarse, edges = self._sum(self.model_coarse, frame, rays, steps)
