@@ -45,12 +45,16 @@ def inverse_cdf(weights: Tensor, near: Tensor, far: Tensor, count: int, jitter: 
     Returns:
         (N, count) distances in rising order.
     """
-    bins = weights.shape[-1]
-    padded = weights + 1e-2 / bins
+    padded = weights + 1e-2 / weights.shape[-1]
     cdf = padded.cumsum(dim=-1)
-    cdf = cdf / cdf[:, -1:]
-    steps = torch.arange(count, device=weights.device, dtype=weights.dtype)
-    wanted = ((steps + (0.5 if jitter is None else jitter)) / count).expand(weights.shape[0], count).contiguous()
+    return invert_cdf(cdf / cdf[:, -1:], near, far, count, jitter)
+
+
+def invert_cdf(cdf: Tensor, near: Tensor, far: Tensor, count: int, jitter: Tensor | None = None) -> Tensor:
+    """Do the second half of `inverse_cdf`, from the sums (N, S) of the bins' shares, which rise to 1."""
+    bins = cdf.shape[-1]
+    steps = torch.arange(count, device=cdf.device, dtype=cdf.dtype)
+    wanted = ((steps + (0.5 if jitter is None else jitter)) / count).expand(cdf.shape[0], count).contiguous()
     index = torch.searchsorted(cdf, wanted).clamp(max=bins - 1)
     high = cdf.gather(1, index)
     low = torch.where(index > 0, cdf.gather(1, (index - 1).clamp(min=0)), torch.zeros_like(high))
