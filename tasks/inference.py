@@ -228,7 +228,14 @@ def render_landmarks(
     frame_ids, poses = head_motion(video, len(landmarks), settings)
     person = Person.of(video, settings.infer_sil_ref_frame_idx)
     mended = post_process(landmarks, person, frame_ids, rms, settings, seed)
-    yield from task.render(mended, poses, frame_ids, scale=settings.infer_scale_factor, compile=settings.infer_compile)
+    yield from task.render(
+        mended,
+        poses,
+        frame_ids,
+        own_poses=not settings.infer_c2w_name,
+        scale=settings.infer_scale_factor,
+        compile=settings.infer_compile,
+    )
 
 
 def write_frames(

@@ -1,4 +1,4 @@
-"""Head and torso in one picture: a trained head, frozen, with a torso under it and a decoder tuned for both."""
+"""Head and torso in one picture: a trained head, frozen, with a torso behind it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from modules.renderer.torso import TorsoPlane
+from modules.renderer.torso import TorsoLayer
 from tasks.checkpoints import Steps, load_task
 from tasks.lm3d_nerf import resized
 from tasks.nerf_config import NETWORK, NerfConfig
 from tasks.nerf_data import PatchBatch
 from tasks.nerf_task import NerfTask, build_renderer
+from tasks.torso_motion import from_pose, shoulder_motion
 from utils.errors import ConfigError
 
 
@@ -26,16 +27,18 @@ class Lm3dNerfTorsoConfig(NerfConfig):
     """The run of `lm3d_nerf` whose head is used; checkpoints/<video_id>/lm3d_nerf when empty."""
     head_ckpt_steps: Steps = "best"
     """Which of its checkpoints: last, best, or a number of updates."""
-    use_color: bool = True
-    """Let the torso see the head's colour at each ray, so that neck and chin meet."""
-    torso_size: int = Field(default=256, ge=8)
-    """Resolution of the torso's feature plane."""
+    torso_size: int = Field(default=512, ge=8)
+    """Resolution of the torso's picture."""
+    torso_motion_dim: int = Field(default=8, ge=0)
+    """Width of the code of how the shoulders lie; 0 lets the head's pose alone move them."""
+    torso_bases: int = Field(default=8, ge=0)
+    """Blended pictures of change: folds, shadows."""
     in_rect_percent: float = Field(default=0.3, ge=0, le=1)
     """Share of the patches that are centred on the face; the others lie anywhere."""
 
 
 class Lm3dNerfTorsoTask(NerfTask):
-    """Train a torso and tune the decoder; the head's planes and networks stay as they are.
+    """Train a torso; the head stays as it is.
 
     The head is part of this task's weights, and the plate of the background lies in a buffer: rendering needs this
     checkpoint alone. Which head it came from is recorded in `frozen_sources`.
@@ -43,14 +46,16 @@ class Lm3dNerfTorsoTask(NerfTask):
 
     schema = Lm3dNerfTorsoConfig
     cfg: Lm3dNerfTorsoConfig
-    network_settings: ClassVar[tuple[str, ...]] = (*NerfTask.network_settings, "use_color", "torso_size")
+    network_settings: ClassVar[tuple[str, ...]] = (*NerfTask.network_settings, "torso_size", "torso_motion_dim", "torso_bases")
 
     def __init__(self, config: Lm3dNerfTorsoConfig | dict[str, Any]) -> None:
         super().__init__(config)
-        features = 3 if self.cfg.backbone == "vanilla" else 16
-        torso = TorsoPlane(features, size=self.cfg.torso_size, use_color=self.cfg.use_color)
+        torso = TorsoLayer(
+            size=self.cfg.torso_size, motion_dim=self.cfg.torso_motion_dim, bases=self.cfg.torso_bases
+        )
         self.model = build_renderer(self.cfg, torso)
         self.model.head.requires_grad_(False)
+        self.model.decoder.requires_grad_(False)
 
     def prepare(self) -> None:
         """Measure the footage and take over the trained head.
@@ -75,30 +80,44 @@ class Lm3dNerfTorsoTask(NerfTask):
         missing = self.model.load_state_dict(state, strict=False).missing_keys
         assert all(name.startswith("torso.") for name in missing), missing
         self.frozen_sources["head"] = dict(head.source)
+        self._watch_shoulders()
         self._paint_mean()
+
+    def _watch_shoulders(self) -> None:
+        """Find how the shoulders lie in every frame, and how that follows from the head's pose."""
+        torso, scene = self.model.torso, self.model.scene
+        assert torso is not None
+        motion = shoulder_motion(self.footage, self.cfg.torso_motion_dim)
+        train = self.footage.video.frame_ids("train")
+        poses = scene.pose_code(torch.from_numpy(self.footage.cameras[train])).numpy()
+        torso.motion = torch.from_numpy(motion)
+        torso.motion_from_pose.copy_(torch.from_numpy(from_pose(motion[train], poses)))
 
     def _paint_mean(self) -> None:
         """Start the torso from the mean of a few frames, so that training is left with what moves."""
         ids = self.footage.video.frame_ids("train")
         ids = ids[:: max(1, len(ids) // 32)]
-        picture, mask = (
-            np.mean([self.footage.picture(name, int(i)) for i in ids], axis=0, dtype=np.float32) / 255
-            for name in ("torso_frames", "torso_mask")
-        )
+        plate = self.model.scene.plate.numpy().astype(np.int16)
+        picture = np.zeros(plate.shape, np.float32)
+        mask = np.zeros(plate.shape[:2], np.float32)
+        for frame in ids:
+            bare = self.footage.picture("torso_frames", int(frame))
+            painted = (np.abs(bare - plate).max(axis=-1) > 8) & (self.footage.picture("head_mask", int(frame)) > 127)
+            picture += bare
+            mask += np.maximum(self.footage.picture("torso_mask", int(frame)) / 255, painted)
         assert self.model.torso is not None
-        self.model.torso.begin_with(torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(mask)[None])
+        known = torch.from_numpy(picture / len(ids) / 255).permute(2, 0, 1)
+        self.model.torso.begin_with(known, torch.from_numpy(mask / len(ids))[None])
 
     def train(self, mode: bool = True) -> Lm3dNerfTorsoTask:
         super().train(mode)
         self.model.head.eval()
+        self.model.decoder.eval()
         return self
 
     def backdrop(self, batch: PatchBatch) -> Tensor:
         plate = self.model.scene.plate
         height, width = batch.target.shape[2:]
-        if self.cfg.backbone == "vanilla":
-            u, v = batch.uv.long().unbind(-1)
-            return plate[v, u].permute(0, 3, 1, 2).float() / 255
         corners = (batch.uv[:, 0, 0] - self.cfg.upsample / 2).round().long().tolist()
         parts = []
         for left, top in corners:

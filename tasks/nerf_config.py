@@ -48,6 +48,8 @@ class NerfWeights(Config):
     """Squares of the blend weights and of the blended planes."""
     temporal: Weight = 0.0
     """The change from one frame to the next is the true one; renders pairs, so an update costs twice."""
+    bare: Weight = 0.5
+    """The torso alone is the footage with the head taken out, neck under the chin included."""
     coarse_rgb: Weight = 0.0
     """Squared error of the coarse network's colour (backbone vanilla)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 from collections.abc import Iterator
@@ -19,9 +20,10 @@ from modules.renderer.field import BlendPlaneHead
 from modules.renderer.inference import FrameRenderer
 from modules.renderer.landmark_code import windows
 from modules.renderer.planes import plane_roughness
+from modules.renderer.pool import render_side_by_side
 from modules.renderer.renderer import Patch, Renderer
 from modules.renderer.scene import Scene
-from modules.renderer.torso import TorsoPlane
+from modules.renderer.torso import TorsoLayer
 from modules.renderer.vanilla import VanillaHead
 from tasks.board import Board
 from tasks.nerf_config import NETWORK, NerfConfig
@@ -38,7 +40,7 @@ PERCEPTUAL_SIDE = 64
 """Smallest side in pixels of a picture that LPIPS judges; smaller ones are enlarged."""
 
 
-def build_renderer(cfg: NerfConfig, torso: TorsoPlane | None = None) -> Renderer:
+def build_renderer(cfg: NerfConfig, torso: TorsoLayer | None = None) -> Renderer:
     """Build the network that the settings describe.
 
     Raises:
@@ -134,7 +136,7 @@ class NerfTask(Task):
             on_face=cfg.in_rect_percent,
             emphasis=cfg.mouth_eyes_weight,
             pairs=cfg.weights.temporal > 0,
-            scattered=cfg.backbone == "vanilla",
+            scattered=self._scattered(),
         )
 
     def val_source(self) -> ValBatches:
@@ -157,35 +159,53 @@ class NerfTask(Task):
             batch.landmarks,
             batch.world_from_camera,
             batch.uv,
+            batch.frame_ids,
             noise=self.cfg.landmark_noise if train else 0.0,
             jitter=train,
         )
         target, behind, mask = batch.target.float() / 255, self.backdrop(batch), self.mask(batch)
         image = patch.colour + (1 - patch.alpha) * behind
-        up = self.cfg.upsample
-        small = [F.avg_pool2d(x, up) if up > 1 else x for x in (target, behind, mask, batch.weight)]
-        low = patch.low.features[:, :3] + (1 - patch.low.alpha) * small[1]
+        found = self._picture_losses(image, target, batch.weight)
+        found["matte"] = terms.opacity_loss(patch.alpha, mask, batch.weight)
+        if self._head_learns():
+            found |= self._ray_losses(patch, target, behind, mask, batch.weight)
+        if patch.torso is not None:
+            bare = patch.torso.features + (1 - patch.torso.alpha) * behind
+            found["bare"] = terms.weighted_mean((bare - batch.backdrop.float() / 255).abs(), batch.weight)
+        return found
+
+    def _picture_losses(self, image: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
         error = image - target
-        found = {
-            "rgb": terms.weighted_mean(error.abs(), batch.weight) + terms.weighted_mean(error.square(), batch.weight),
-            "low_rgb": terms.weighted_mean((low - small[0]).square(), small[3]),
-            "alpha": terms.opacity_loss(patch.low.alpha, small[2], small[3]),
-            "matte": terms.opacity_loss(patch.alpha, mask, batch.weight),
-        }
-        if self.cfg.backbone == "vanilla":
-            coarse = patch.low_coarse[:, :3] + (1 - patch.low_coarse[:, 3:]) * small[1]
-            return found | {"coarse_rgb": (coarse - small[0]).square().mean()}
-        found["structure"] = terms.structure_loss(image, target, batch.weight)
-        found["detail"] = terms.detail_loss(image, target, batch.weight)
-        found["entropy"] = terms.entropy(patch.low.alpha)
+        found = {"rgb": terms.weighted_mean(error.abs(), weight) + terms.weighted_mean(error.square(), weight)}
+        if self._scattered():
+            return found
+        found["structure"] = terms.structure_loss(image, target, weight)
+        found["detail"] = terms.detail_loss(image, target, weight)
         if self.cfg.weights.temporal > 0 and len(image) % 2 == 0:
             change = (image[1::2] - image[::2]) - (target[1::2] - target[::2])
-            found["temporal"] = terms.weighted_mean(change.abs(), batch.weight[1::2])
+            found["temporal"] = terms.weighted_mean(change.abs(), weight[1::2])
         if (net := self._lpips()) is not None:
             found["perceptual"] = perceptual_loss(net, image, target)
-        if self._head_learns():
-            found |= self._field_losses(patch, small[2])
         return found
+
+    def _ray_losses(
+        self, patch: Patch, target: Tensor, behind: Tensor, mask: Tensor, weight: Tensor
+    ) -> dict[str, Tensor]:
+        up = self.cfg.upsample
+        target, behind, mask, weight = (F.avg_pool2d(x, up) if up > 1 else x for x in (target, behind, mask, weight))
+        low = patch.low.features[:, :3] + (1 - patch.low.alpha) * behind
+        found = {
+            "low_rgb": terms.weighted_mean((low - target).square(), weight),
+            "alpha": terms.opacity_loss(patch.low.alpha, mask, weight),
+        }
+        if self.cfg.backbone == "vanilla":
+            coarse = patch.low_coarse[:, :3] + (1 - patch.low_coarse[:, 3:]) * behind
+            return found | {"coarse_rgb": (coarse - target).square().mean()}
+        return found | {"entropy": terms.entropy(patch.low.alpha)} | self._field_losses(patch, mask)
+
+    def _scattered(self) -> bool:
+        """Return whether rays are drawn one by one, as GeneFace's networks learn best, and make no picture."""
+        return self.cfg.backbone == "vanilla" and self._head_learns()
 
     def _head_learns(self) -> bool:
         return any(parameter.requires_grad for parameter in self.model.head.parameters())
@@ -193,17 +213,15 @@ class NerfTask(Task):
     def _field_losses(self, patch: Patch, mask: Tensor) -> dict[str, Tensor]:
         head = self.model.head
         assert isinstance(head, BlendPlaneHead)
-        count = len(patch.marches)
+        hit = len(patch.march.hits) > 0
+        nothing = mask.new_zeros(())
         found = {
-            "distortion": sum((terms.distortion_loss(m) for m in patch.marches if len(m.hits)), mask.new_zeros(()))
-            / count,
+            "distortion": terms.distortion_loss(patch.march) if hit else nothing,
             "roughness": plane_roughness(head.planes, self.cfg.plane_size, self.updates % 3),
-            "bases": patch.weights.square().mean() if self.cfg.n_bases else mask.new_zeros(()),
+            "bases": patch.weights.square().mean() if self.cfg.n_bases else nothing,
         }
         if head.fine_samples:
-            found["interlevel"] = (
-                sum((terms.interlevel_loss(m) for m in patch.marches if len(m.hits)), mask.new_zeros(())) / count
-            )
+            found["interlevel"] = terms.interlevel_loss(patch.march) if hit else nothing
             found["empty"] = terms.coarse_mask_loss(patch.low_coarse[:, 3:], mask)
         return found
 
@@ -243,7 +261,7 @@ class NerfTask(Task):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _tables(self) -> list[torch.nn.Parameter]:
-        found = [self.model.torso.plane] if self.model.torso is not None else []
+        found = self.model.torso.table_parameters() if self.model.torso is not None else []
         return found + (self.model.head.table_parameters() if isinstance(self.model.head, BlendPlaneHead) else [])
 
     def schedule(self, update: int) -> float:
@@ -262,6 +280,7 @@ class NerfTask(Task):
         world_from_camera: NDArray[np.float32],
         frame_ids: NDArray[np.integer[Any]],
         *,
+        own_poses: bool = True,
         scale: float = 1.0,
         compile: bool = False,
         batch: int = 64,
@@ -271,7 +290,8 @@ class NerfTask(Task):
         Args:
             landmarks: (T, 68, 3) un-normalised: offsets from the mean face in tenths of an eye distance.
             world_from_camera: (T, 4, 4) poses.
-            frame_ids: (T,) frames of the dataset, whose torso is seen behind the head (head task only).
+            frame_ids: (T,) frames of the dataset, whose shoulders are seen.
+            own_poses: Whether the poses are those of `frame_ids`; else a rendered torso follows the poses.
             scale: Size of the result against the training pictures.
             compile: Compile the renderer's elementwise kernels first.
             batch: Frames whose landmarks are encoded at once.
@@ -282,9 +302,23 @@ class NerfTask(Task):
         self.eval()
         dtype = None if self.cfg.infer_bf16 else torch.float32
         frames = FrameRenderer(self.model, scale=scale, compile=compile, dtype=dtype)
-        device = self.device
         values = torch.from_numpy(np.ascontiguousarray(landmarks, dtype=np.float32))
-        reach = self.cfg.smo_win_size
+        jobs = self._jobs(frames, values, world_from_camera, frame_ids, own_poses, batch)
+        with contextlib.closing(render_side_by_side(frames, jobs)) as pictures:
+            for picture in pictures:
+                yield picture.cpu().numpy()
+
+    def _jobs(
+        self,
+        frames: FrameRenderer,
+        values: Tensor,
+        world_from_camera: NDArray[np.float32],
+        frame_ids: NDArray[np.integer[Any]],
+        own_poses: bool,
+        batch: int,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield what `FrameRenderer` is called with for each frame; `batch` of them are encoded at once."""
+        device, reach = self.device, self.cfg.smo_win_size
         for start in range(0, len(values), batch):
             stop = min(start + batch, len(values))
             low, high = max(0, start - reach), min(len(values), stop + reach)
@@ -294,24 +328,19 @@ class NerfTask(Task):
                 now = start + index
                 behind = torch.from_numpy(self.plate(int(frame_ids[now]), frames.height, frames.width)).to(device)
                 camera = torch.from_numpy(np.asarray(world_from_camera[now], dtype=np.float32)).to(device)
-                yield frames(code, index, values[now].to(device), camera, behind).cpu().numpy()
+                shoulders = torch.tensor([int(frame_ids[now])], device=device) if own_poses else None
+                yield code, index, values[now].to(device), camera, behind, shoulders
 
     def render_frames(self, frame_ids: NDArray[np.integer[Any]]) -> Iterator[Bytes]:
         """Render frames of the dataset from their own landmarks and poses, each with its own window."""
-        for frame in frame_ids:
-            window = self.footage.window(int(frame), self.cfg.smo_win_size)
-            middle = len(window) // 2
-            cameras = np.repeat(self.footage.cameras[frame][None], len(window), axis=0)
-            yield next(self._render_middle(window, cameras, int(frame), middle))
-
-    def _render_middle(
-        self, window: NDArray[np.float32], cameras: NDArray[np.float32], frame: int, middle: int
-    ) -> Iterator[Bytes]:
         frames = FrameRenderer(self.model, dtype=None if self.cfg.infer_bf16 else torch.float32)
-        values = torch.from_numpy(window).to(self.device)
-        behind = torch.from_numpy(self.plate(frame, frames.height, frames.width)).to(self.device)
-        camera = torch.from_numpy(cameras[middle]).to(self.device)
-        yield frames(frames.encode(values[None]), 0, values[middle], camera, behind).cpu().numpy()
+        for frame in frame_ids:
+            window = torch.from_numpy(self.footage.window(int(frame), self.cfg.smo_win_size)).to(self.device)
+            behind = torch.from_numpy(self.plate(int(frame), frames.height, frames.width)).to(self.device)
+            camera = torch.from_numpy(self.footage.cameras[frame]).to(self.device)
+            shoulders = torch.tensor([int(frame)], device=self.device)
+            landmarks = window[len(window) // 2]
+            yield frames(frames.encode(window[None]), 0, landmarks, camera, behind, shoulders).cpu().numpy()
 
     def metrics(self, batch: PatchBatch) -> dict[str, Tensor]:
         """Judge whole rendered frames in the boxes of head, face, mouth and eyes."""

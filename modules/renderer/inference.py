@@ -12,7 +12,7 @@ from torch import Tensor
 
 from modules.renderer.field import BlendPlaneHead, Rays
 from modules.renderer.landmark_code import FrameCode
-from modules.renderer.marcher import HeadMarcher, Kernels
+from modules.renderer.marcher import PLAIN, HeadMarcher, compiled_kernels
 from modules.renderer.rays import ray_directions, ray_grid
 from modules.renderer.renderer import FeatureMap, Renderer
 
@@ -67,15 +67,23 @@ class FrameRenderer:
         if up > 1:
             self.decoder = copy.deepcopy(renderer.decoder).to(self.dtype)
             self.decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.torso_part, self.places = self._torso_places()
         self.shade: Callable[[Tensor, Tensor, Tensor], Tensor] = shade
         self.marcher: HeadMarcher | None = None
         if isinstance(self.head, BlendPlaneHead):
             directions = ray_directions(self.uv.view(-1, 2), torch.eye(4, device=device), self.scene.focal, self.size)
-            kernels = Kernels.compiled() if compile else Kernels.plain()
+            kernels = compiled_kernels() if compile else PLAIN
             shape = (self.rows, self.columns)
             self.marcher = HeadMarcher(self.head, directions, shape, self.dtype, kernels)
             if compile:
                 self.shade = torch.compile(shade, dynamic=True, options={"cpp.threads": 1})
+
+    def twin(self) -> FrameRenderer:
+        """Return a renderer of the same person that may be used on another thread; they share the weights."""
+        other = copy.copy(self)
+        if self.marcher is not None:
+            other.marcher = self.marcher.twin()
+        return other
 
     @torch.inference_mode()
     def encode(self, windows: Tensor) -> FrameCode:
@@ -83,21 +91,29 @@ class FrameRenderer:
         return self.renderer.head.encode(self.scene.normalise(windows))
 
     @torch.inference_mode()
-    def __call__(self, code: FrameCode, index: int, landmarks: Tensor, camera: Tensor, backdrop: Tensor) -> Tensor:
+    def __call__(
+        self,
+        code: FrameCode,
+        index: int,
+        landmarks: Tensor,
+        camera: Tensor,
+        backdrop: Tensor,
+        frame_id: Tensor | None = None,
+    ) -> Tensor:
         """Render frame `index` of a batch of codes.
 
         Args:
             landmarks: (68, 3) un-normalised, of this frame.
             camera: (4, 4) `world_from_camera`.
             backdrop: (H, W, 3) uint8 of the result's size: what is seen behind.
+            frame_id: (1,) frame of the footage whose shoulders the torso takes; None guesses them from the pose.
 
         Returns:
             (H, W, 3) uint8 RGB.
         """
-        head = self._head(code, index, camera)
-        low = self.renderer.add_torso(head, self.uv[None], camera[None])
+        low = self._head(code, index, camera)
         hit = low.alpha[0, 0] > 1e-3
-        out = backdrop.clone()
+        out = self._behind(camera, backdrop, frame_id)
         if not bool(hit.any()):
             return out
         top, bottom = _extent(hit.any(dim=1), self.rows)
@@ -110,8 +126,26 @@ class FrameRenderer:
         up = self.renderer.upsample
         y, x = top * up, left * up
         high, wide = min(bottom * up, self.height) - y, min(right * up, self.width) - x
-        behind = backdrop[y : y + high, x : x + wide]
+        behind = out[y : y + high, x : x + wide]
         out[y : y + high, x : x + wide] = self.shade(colour[0, :, :high, :wide], alpha[0, :, :high, :wide], behind)
+        return out
+
+    def _torso_places(self) -> tuple[tuple[slice, slice], Tensor]:
+        """Return the part of the result that the torso can reach, and where its pixels lie, (1, h, w, 2)."""
+        if self.renderer.torso is None:
+            return (slice(0), slice(0)), self.uv
+        left, top, right, bottom = self.renderer.torso.box()
+        rows = slice(math.floor((top + 1) / 2 * self.height), math.ceil((bottom + 1) / 2 * self.height))
+        columns = slice(math.floor((left + 1) / 2 * self.width), math.ceil((right + 1) / 2 * self.width))
+        pixels = ray_grid(self.height, self.width, self.pitch / self.renderer.upsample, device=self.uv.device)
+        return (rows, columns), (2 * pixels / self.scene.size.flip(0) - 1)[None, rows, columns]
+
+    def _behind(self, camera: Tensor, backdrop: Tensor, frame_id: Tensor | None) -> Tensor:
+        """Return a copy of the backdrop with the torso before it."""
+        out = backdrop.clone()
+        if self.renderer.torso is not None and self.places.numel():
+            colour, alpha = self.renderer.torso(self.places, self.renderer.torso_code(camera[None], frame_id))
+            out[self.torso_part] = self.shade(colour[0], alpha[0], backdrop[self.torso_part])
         return out
 
     def _head(self, code: FrameCode, index: int, camera: Tensor) -> FeatureMap:

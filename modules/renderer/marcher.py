@@ -7,6 +7,7 @@ of matrix products; samples lie first by number and then by ray, so that the res
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from collections.abc import Callable
@@ -45,17 +46,6 @@ class Kernels(NamedTuple):
     place: Callable[..., tuple[Tensor, Tensor]]
     compose: Callable[..., Tensor]
     read: Callable[..., Tensor] | None = None
-
-    @classmethod
-    def plain(cls) -> Kernels:
-        return cls(coarse_density, place_samples, compose)
-
-    @classmethod
-    @functools.cache
-    def compiled(cls) -> Kernels:
-        """Compile them once for all renderers; they run on the thread that calls them."""
-        make = functools.partial(torch.compile, dynamic=True, options={"cpp.threads": 1})
-        return cls(make(coarse_density), make(place_samples), make(compose), make(read_places))
 
 
 def coarse_density(
@@ -111,6 +101,16 @@ def compose(raw: Tensor, lengths: Tensor, scale: float) -> Tensor:
     return torch.cat([colour, (weights * raw[..., 4:]).sum(dim=0), weights.sum(dim=0)], dim=1)
 
 
+PLAIN = Kernels(coarse_density, place_samples, compose)
+
+
+@functools.cache
+def compiled_kernels() -> Kernels:
+    """Compile the elementwise parts, once for all renderers; each runs on the thread that calls it."""
+    make = functools.partial(torch.compile, dynamic=True, options={"cpp.threads": 1})
+    return Kernels(make(coarse_density), make(place_samples), make(compose), make(read_places))
+
+
 class Blended(NamedTuple):
     """The head of one frame: dynamic rows, density grid (R^3,) per head unit, bias of the first layer."""
 
@@ -156,6 +156,12 @@ class HeadMarcher:
         cells = torch.tensor(sizes, device=directions.device)[:, None] - 1
         self.per_unit = (cells / (boxes[:, 1] - boxes[:, 0])).flatten()
         self._group: tuple[FrameCode, int, list[Blended]] | None = None
+
+    def twin(self) -> HeadMarcher:
+        """Return a marcher with the same weights that may be used on another thread."""
+        other = copy.copy(self)
+        other.table, other._group = self.table.clone(), None
+        return other
 
     def blend(self, code: FrameCode, index: int) -> Blended:
         """Return the head of one frame of a batch of codes; four neighbours are blended together and kept."""

@@ -7,6 +7,7 @@ from the first update on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -140,6 +141,13 @@ class VanillaHead(nn.Module):
         colour, weights, edges = self._sum(self.model_fine, frame, rays, steps)
         alpha = weights.sum(dim=-1)
         return Marched(hits, pixels[:, 3], colour, alpha, coarse, weights, edges, rays.near, rays.far, pixels)
+
+    def march_frames(self, frames: Sequence[VanillaFrame], rays: Sequence[Rays], jitter: bool) -> Marched:
+        """Do the same for the rays of several frames, one after the other in the result."""
+        marches = [self.march(frame, some, jitter) for frame, some in zip(frames, rays, strict=True)]
+        first = torch.tensor([0, *(len(some.near) for some in rays)]).cumsum(0)
+        marches = [m._replace(hits=m.hits + int(start)) for m, start in zip(marches, first, strict=False)]
+        return Marched(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*marches, strict=True)))
 
     def refresh(self) -> None:
         """Nothing is kept between frames."""
