@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from modules.renderer.field import BlendPlaneHead
+from modules.renderer.field import KEEP_ALPHA, BlendPlaneHead
 from modules.renderer.landmark_code import FrameCode
 from modules.renderer.planes import TapMatrices, read_places
 from modules.renderer.rays import box_span
@@ -32,11 +32,9 @@ CHUNK_SAMPLES = 131_072
 """Larger buffers are handed back to the system after every use, and page faults then cost more than the arithmetic."""
 MIDDLE = 0.49
 """Where in its bin a coarse step lies: the very middle is often the border of two cells, and rounding would choose."""
-HIT_DEPTH = -math.log1p(-0.02)
-"""A ray whose coarse depth is below this is not evaluated. Training spares only half as much: what is between is not
-seen in a picture, but would not learn to vanish."""
+HIT_DEPTH = -math.log1p(-KEEP_ALPHA)
 BLOCK_DEPTH = -math.log1p(-0.1)
-"""The same for a block, whose depth is much overestimated."""
+"""A block is left out below this: its depth is much overestimated, and so is taken less seriously than a ray's."""
 
 
 class Kernels(NamedTuple):
