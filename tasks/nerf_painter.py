@@ -49,7 +49,12 @@ class Painter:
         self.frames = FrameRenderer(task.model, scale=scale, compile=compile, dtype=dtype)
         self.height, self.width = self.frames.height, self.frames.width
 
-    def paint(
+    def paint(self, *stretch: Any, own_poses: bool = True) -> Iterator[Bytes]:
+        """Yield some frames (H, W, 3) of a stretch of motion; the arguments are those of `jobs`."""
+        for job in self.jobs(*stretch, own_poses=own_poses):
+            yield self.frames(*job).cpu().numpy()
+
+    def jobs(
         self,
         landmarks: NDArray[np.float32],
         wanted: Sequence[int],
@@ -57,8 +62,8 @@ class Painter:
         frame_ids: NDArray[np.integer[Any]],
         *,
         own_poses: bool = True,
-    ) -> Iterator[Bytes]:
-        """Yield some frames of a stretch of motion.
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield what `FrameRenderer` is called with for some frames of a stretch of motion.
 
         Args:
             landmarks: (T, 68, 3) un-normalised; those around the wanted ones steer the picture too.
@@ -75,4 +80,4 @@ class Painter:
             camera = torch.from_numpy(np.asarray(world_from_camera[index], dtype=np.float32)).to(device)
             behind = torch.from_numpy(plate).to(device)
             shoulders = torch.tensor([int(frame_ids[index])], device=device) if own_poses else None
-            yield frames(code, index, values[frame].to(device), camera, behind, shoulders).cpu().numpy()
+            yield code, index, values[frame].to(device), camera, behind, shoulders

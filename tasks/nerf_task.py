@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from data_gen.video.dataset import open_video
 from modules.renderer import losses as terms
 from modules.renderer.field import BlendPlaneHead
 from modules.renderer.inference import FrameRenderer
+from modules.renderer.pool import render_side_by_side
 from modules.renderer.renderer import Renderer
 from modules.renderer.scene import Scene
 from modules.renderer.torso import TorsoLayer
@@ -244,11 +246,17 @@ class NerfTask(Task):
         """
         painter = self.painter(scale=scale, compile=compile, background=background)
         reach = self.cfg.smo_win_size
-        for start in range(0, len(landmarks), batch):
-            stop = min(start + batch, len(landmarks))
-            low, high = max(0, start - reach), min(len(landmarks), stop + reach)
-            some = (world_from_camera[start:stop], frame_ids[start:stop])
-            yield from painter.paint(landmarks[low:high], range(start - low, stop - low), *some, own_poses=own_poses)
+
+        def jobs() -> Iterator[tuple[Any, ...]]:
+            for start in range(0, len(landmarks), batch):
+                stop = min(start + batch, len(landmarks))
+                low, high = max(0, start - reach), min(len(landmarks), stop + reach)
+                some = (world_from_camera[start:stop], frame_ids[start:stop])
+                yield from painter.jobs(landmarks[low:high], range(start - low, stop - low), *some, own_poses=own_poses)
+
+        with contextlib.closing(render_side_by_side(painter.frames, jobs())) as pictures:
+            for picture in pictures:
+                yield picture.cpu().numpy()
 
     def painter(self, *, scale: float = 1.0, compile: bool = False, background: Bytes | None = None) -> Painter:
         """Prepare to draw frames of one size over one background."""
