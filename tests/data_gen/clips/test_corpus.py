@@ -131,3 +131,14 @@ def test_speakers_are_folders(tmp_path):
     assert named == [("anna", "anna/1"), ("anna", "anna/2"), ("bert", "bert/1"), ("solo", "solo")]
     with pytest.raises(DataError, match="No video under"):
         find_videos(tmp_path / "anna" / "none")
+
+
+def test_another_share_of_a_video_can_be_held_out(tmp_path):
+    video = make_video_dataset(tmp_path / "made", frames=100, size=32)
+    told, more = (MotionCorpus([video.path], "mel", "val", val_share=share) for share in (0.0, 0.3))
+    assert told.frames == 100 - video.meta.val_start
+    assert more.frames == 30
+    train = MotionCorpus([video.path], "mel", "train", val_share=0.3)
+    assert max(run.stop for run in train.runs) == min(run.start for run in more.runs) == 70
+    assert train.frames + more.frames == 100
+    assert more.fingerprint != told.fingerprint
