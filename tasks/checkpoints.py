@@ -125,7 +125,7 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
     """Choose a checkpoint file of a run.
 
     Raises:
-        DataError: The run has none, or not that one.
+        DataError: The run has none, or not that one, or none whose figure is a number.
     """
     work_dir = Path(work_dir)
     if work_dir.is_file():
@@ -141,6 +141,11 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
     if steps == "best":
         key, mode = monitor or _monitor(work_dir)
         best = best_step(work_dir, key, mode)
+        if best is None and any(key in figures for step, figures in read_index(work_dir).items() if step in files):
+            raise DataError(
+                f"{show_path(work_dir)}: {key} is no number at any step, so none is the best one. Train it anew with "
+                f"other settings, or name a step: {', '.join(map(str, files))}."
+            )
         return files[best] if best is not None else find_checkpoint(work_dir, "last")
     if int(steps) not in files:
         raise DataError(f"No checkpoint at step {steps} in {work_dir}. There are: {', '.join(map(str, files))}.")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch, MotionCorpus, Split
 from modules.audio_condition import FeatureNorm
-from tasks.task import TaskConfig
+from tasks.task import Task, TaskConfig
 from utils.audio import feature_width
 from utils.config import Config, Count, Fraction, Weight
 from utils.errors import ConfigError, DataError
@@ -55,6 +55,10 @@ class MotionConfig(TaskConfig):
     """Where the processed videos lie."""
     video_id: str = ""
     """Train on this person's processed video (besides binary_data_dir, when that is set too)."""
+    more_data: list[str] = []
+    """Further folders to train on, each a person's processed video or a folder of clips."""
+    start_from: str = ""
+    """Begin with the networks of this run (the same task and sizes), for example one trained on many speakers."""
     audio_feature: AudioFeature = "hubert"
     """Speech feature to listen to, which the data must have: mel, mfcc, whisper, hubert; whisper:3-6 is the mean of
     those layers, whisper@folder another model."""
@@ -62,6 +66,9 @@ class MotionConfig(TaskConfig):
     """Windows in a batch."""
     window_frames: Count = 100
     """Video frames (25/s) of a training window."""
+    person_val_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Hold out this last share of the person's video instead of what the dataset says (0). The three tasks of one
+    chain must agree."""
     eval_max_batches: Count = 10
     """Validate on at most so many batches of 8 windows of 10 seconds."""
     augment: AugmentConfig = AugmentConfig()
@@ -80,6 +87,7 @@ class MotionConfig(TaskConfig):
         """
         paths = [Path(self.binary_data_dir)] if self.binary_data_dir else []
         paths += [self.person_path()] if self.video_id else []
+        paths += [Path(path) for path in self.more_data]
         if not paths:
             raise ConfigError(
                 "No data was named: give --video_id <id> (a processed video) or --binary_data_dir <folder of clips>."
@@ -107,13 +115,30 @@ class MotionConfig(TaskConfig):
 
 def open_corpus(cfg: MotionConfig, split: Split, paths: Sequence[Path] | None = None) -> MotionCorpus:
     """Open the corpus a recipe names and check that its speech feature is as wide as the network expects."""
-    corpus = MotionCorpus(paths or cfg.corpus_paths(), cfg.audio_feature, split)
+    corpus = MotionCorpus(paths or cfg.corpus_paths(), cfg.audio_feature, split, val_share=cfg.person_val_share)
     if corpus.audio_dim != cfg.audio_dim:
         raise DataError(
             f"{corpus.sources[0].path}: '{cfg.audio_feature}' is {corpus.audio_dim} wide, not {cfg.audio_dim}. "
             "Process it again."
         )
     return corpus
+
+
+def start_from(task: Task, run: str) -> None:
+    """Give `task` the weights of another run of the same task, buffers and feature statistics included.
+
+    Raises:
+        ConfigError: That run is of another task or of another network.
+    """
+    from tasks.checkpoints import load_task
+
+    other = load_task(run, "best")
+    if other.cfg.task_cls != task.cfg.task_cls:
+        raise ConfigError(f"start_from = {run}: that is a run of {other.cfg.task_cls}, not of {task.cfg.task_cls}.")
+    try:
+        task.load_state_dict(other.state_dict())
+    except RuntimeError:
+        raise ConfigError(f"start_from = {run}: its network has other sizes or another audio_feature.") from None
 
 
 class WindowSource:
@@ -198,6 +223,18 @@ def lip_metrics(imagined: Tensor, batch: MotionBatch) -> dict[str, Tensor]:
         "lip_error": (distance * mask).sum() / mask.sum().clamp(min=1),
         "lip_spread": spread,
     }
+
+
+def mouth_variance(landmarks: Tensor, batch: MotionBatch) -> Tensor:
+    """Return the variance over time of the 20 mouth points of (B, T, 68, 3), mean over points and axes.
+
+    Each window's own mean is taken off: a face that never changes has none, whoever's it is.
+    """
+    mask = batch.mask[..., None, None].float()
+    mouth = landmarks[:, :, 48:68].float()
+    frames = mask.sum(dim=1, keepdim=True).clamp(min=1)
+    centred = (mouth - (mouth * mask).sum(dim=1, keepdim=True) / frames) * mask
+    return centred.square().sum() / (mask.sum().clamp(min=1) * 60)
 
 
 def _centred(values: Tensor, mask: Tensor, same: Tensor) -> Tensor:

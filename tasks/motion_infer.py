@@ -73,6 +73,8 @@ def imagine(
         heard = audio[2 * start : 2 * stop].to(device)[None]
         sung = None if pitch_hz is None else pitch_hz[2 * start : 2 * stop].to(device)[None]
         mask = torch.ones(1, stop - start, dtype=torch.bool, device=device)
+        if temperature == 0:
+            return model.likely(heard, mask, sung)[0]
         some = noise[:, :, start // STRIDE : -(-stop // STRIDE)].to(device)
         return model.sample(heard, mask, some, sung)[0]
 

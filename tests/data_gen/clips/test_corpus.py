@@ -122,3 +122,14 @@ def test_missing_data_names_the_command(tmp_path):
 def test_a_missing_feature_is_named(shards):
     with pytest.raises(DataError, match=r"no audio feature 'hubert'\. It has mel.*--audio_features hubert"):
         MotionCorpus([shards.path], "hubert")
+
+
+def test_another_share_of_a_video_can_be_held_out(tmp_path):
+    video = make_video_dataset(tmp_path / "made", frames=100, size=32)
+    told, more = (MotionCorpus([video.path], "mel", "val", val_share=share) for share in (0.0, 0.3))
+    assert told.frames == 100 - video.meta.val_start
+    assert more.frames == 30
+    train = MotionCorpus([video.path], "mel", "train", val_share=0.3)
+    assert max(run.stop for run in train.runs) == min(run.start for run in more.runs) == 70
+    assert train.frames + more.frames == 100
+    assert more.fingerprint != told.fingerprint
