@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-FEW = 3
+FEW = 4
 """With so few steps of time to give, a matrix product is quicker than a convolution."""
 
 

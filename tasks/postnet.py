@@ -18,7 +18,7 @@ from tasks.checkpoints import Steps
 from tasks.lm3d_vae_sync import Lm3dVaeSyncTask, continuity, load_frozen, mse, sync_of, warm_up_and_decay
 from tasks.motion_data import MotionConfig, augment, draw_motion, lip_metrics, masked_rows, open_corpus, val_batches
 from tasks.motion_infer import in_windows, prior_noise, read_speech, write_landmarks
-from tasks.task import Task
+from tasks.task import Task, clip_gradient
 from utils.config import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError
 
@@ -229,7 +229,7 @@ class PostnetTask(Task):
         optimizer.zero_grad()
         self.manual_backward(loss)
         if self.cfg.clip_grad_norm > 0:
-            self.clip_gradients(optimizer, self.cfg.clip_grad_norm, "norm")
+            clip_gradient(optimizer, self.cfg.clip_grad_norm)
         optimizer.step()
 
     def _refiner_losses(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch
 from tasks.registry import task_class

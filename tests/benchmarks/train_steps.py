@@ -13,6 +13,7 @@ The ratio is of the original's seconds, with freed memory kept by its process to
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -42,20 +43,19 @@ def measure(name: str, precision: str, repeat: int, *, keep: bool = True) -> dic
     task.cfg = task.cfg.model_copy(update={"max_updates": 1_000_000, "val_check_interval": 1_000_000})
 
     class Clock(pl.Callback):
-        """Note the CPU seconds at which each step begins; end after the last."""
+        """Note the CPU seconds at which each step ends, after all other callbacks."""
 
         def __init__(self) -> None:
             self.times: list[float] = []
 
-        def on_train_batch_start(self, trainer: pl.Trainer, task: Any, batch: Any, batch_idx: int) -> None:
+        def on_train_batch_end(self, trainer: pl.Trainer, task: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
             self.times.append(time.process_time())
-            trainer.should_stop = len(self.times) > repeat + 1
 
     class Same(torch.utils.data.Dataset[Any]):
-        """The same batch again and again, and one step more than is timed."""
+        """The same batch for every step."""
 
         def __len__(self) -> int:
-            return repeat + 2
+            return repeat + 1
 
         def __getitem__(self, index: int) -> Any:
             return batch
@@ -64,7 +64,7 @@ def measure(name: str, precision: str, repeat: int, *, keep: bool = True) -> dic
     trainer = make_trainer(task, None)
     trainer.callbacks = [c for c in trainer.callbacks if type(c).__name__ != "ShowProgress"] + [clock]  # type: ignore[attr-defined]
     trainer.fit(task, train_dataloaders=torch.utils.data.DataLoader(Same(), batch_size=None))
-    steps = [after - before for before, after in zip(clock.times[1:], clock.times[2:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(clock.times)]
     return {
         "seconds": min(steps),
         "parameters": sum(p.numel() for p in task.parameters()),
