@@ -57,11 +57,12 @@ class GraphBuilder:
             return x
         if isinstance(layer, nn.Identity | nn.Dropout):
             return x
-        if type(layer) in _SIMPLE:
-            op, settings = _SIMPLE[type(layer)]
+        kind = next((kind for kind in type(layer).__mro__ if kind in _SIMPLE or kind in _WEIGHTED), None)
+        if kind in _SIMPLE:
+            op, settings = _SIMPLE[kind]
             return self.add(op, [x], **settings(layer))
-        if type(layer) in _WEIGHTED:
-            op, settings = _WEIGHTED[type(layer)]
+        if kind in _WEIGHTED:
+            op, settings = _WEIGHTED[kind]
             held = {k: v for k, v in layer.state_dict().items() if not k.endswith("num_batches_tracked")}
             if isinstance(layer, nn.PReLU):
                 held = {"weight": held["weight"].reshape(-1, 1, 1)}

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from modules.onnx_export import GraphBuilder, convolution
 from modules.onnx_format import Graph
+from modules.time_layers import TimeConv
 
 HEARD = (16, 32, 128, 256, 512, 1024)
 """Channels of the speech encoder's blocks; each keeps a fourth of the samples."""
@@ -51,32 +52,36 @@ class SpectralNorm(nn.Module):
         module.weight_v = nn.Parameter(F.normalize(torch.randn(rows.shape[1]), dim=0), requires_grad=False)
         module.weight_bar = nn.Parameter(weight)
 
-    def weight(self) -> Tensor:
-        """Return the normalised weight."""
+    def norm(self) -> Tensor:
+        """Return the largest singular value of the weight, ()."""
         module = self.module
         bar, kept_u, kept_v = module.weight_bar, module.weight_u, module.weight_v
         assert isinstance(bar, Tensor)
         assert isinstance(kept_u, Tensor)
         assert isinstance(kept_v, Tensor)
-        rows = bar.flatten(1)
-        with torch.no_grad():
-            v = F.normalize(rows.T @ kept_u, dim=0, eps=1e-12)
-            u = F.normalize(rows @ v, dim=0, eps=1e-12)
+        with torch.autocast(bar.device.type, enabled=False):
+            rows = bar.flatten(1)
+            with torch.no_grad():
+                v = F.normalize(rows.T @ kept_u, dim=0, eps=1e-12)
+            along = rows @ v
+            u = F.normalize(along.detach(), dim=0, eps=1e-12)
             if self.training:
                 kept_u.copy_(u)
                 kept_v.copy_(v)
-        return bar / (u @ (rows @ v))
+            return u @ along
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B _C _H _W"]:
-        """Convolve."""
+        """Convolve; what comes out is divided, which is less work than dividing the weight."""
         module = self.module
         convolve = F.conv_transpose2d if isinstance(module, nn.ConvTranspose2d) else F.conv2d
-        return convolve(x, self.weight(), None, module.stride, module.padding)  # type: ignore[operator,arg-type]
+        out = convolve(x, module.weight_bar, None, module.stride, module.padding)  # type: ignore[operator,arg-type]
+        return out / self.norm().to(out.dtype)
 
     def onnx(self, builder: GraphBuilder, x: str) -> str:
         """Write itself into an ONNX graph, the norm within the weight."""
         op = "ConvTranspose" if isinstance(self.module, nn.ConvTranspose2d) else "Conv"
-        return builder.add(op, [x, *builder.weights({"weight": self.weight()})], **convolution(self.module))
+        weight = self.module.weight_bar / self.norm()
+        return builder.add(op, [x, *builder.weights({"weight": weight})], **convolution(self.module))
 
 
 class _Heard(nn.Module):
@@ -84,7 +89,7 @@ class _Heard(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(inputs, outputs, 15, 4)
+        self.conv = TimeConv(inputs, outputs, 15, 4)
         self.bn = nn.BatchNorm1d(outputs)
 
     def forward(self, x: Float[Tensor, "B C S"]) -> Float[Tensor, "B _C _S"]:

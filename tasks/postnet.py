@@ -30,7 +30,7 @@ from tasks.motion_data import (
 from tasks.motion_infer import in_windows, read_speech, write_landmarks
 from tasks.postnet_config import PostnetConfig
 from tasks.postnet_selection import Parts, Selection, is_collapsed, score
-from tasks.task import Task
+from tasks.task import Task, clip_gradient
 from utils.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -173,7 +173,7 @@ class PostnetTask(Task):
         optimizer.zero_grad()
         self.manual_backward(loss)
         if self.cfg.clip_grad_norm > 0:
-            self.clip_gradients(optimizer, self.cfg.clip_grad_norm, "norm")
+            clip_gradient(optimizer, self.cfg.clip_grad_norm)
         optimizer.step()
 
     def _refiner_losses(
