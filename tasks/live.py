@@ -158,7 +158,7 @@ class LiveLandmarks:
         pitch = torch.from_numpy(live_features(wav, "pitch_hz", frames)) if listens else None
         temperature = self.settings.infer_temperature
         values = self.postnet.predict(audio, pitch, seed=self.seed, temperature=temperature, first=start)
-        return np.array(values.cpu(), np.float32).reshape(frames, 68, 3)
+        return np.array(values.cpu().numpy(), np.float32).reshape(frames, 68, 3)
 
     def _rest(self, start: int, stop: int, count: int) -> Floats:
         """Return how far the mouth closes in frames [start, stop)."""

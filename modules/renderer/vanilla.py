@@ -120,6 +120,8 @@ class VanillaHead(nn.Module):
         directions = rays.directions[:, None].expand_as(points)
         density, colour = net(place.flatten(0, 1), directions.flatten(0, 1), frame.code)
         edges = sample_edges(steps, rays.near, rays.far)
+        if steps.shape[1] == 2:  # one coarse and one fine sample may lie at the same place: they share the ray
+            edges = torch.stack([rays.near, steps.mean(dim=1), rays.far], dim=1)
         weights = composite_weights(F.relu(density).view_as(steps) + 1e-6, edges.diff(dim=-1))
         summed = torch.einsum("ns,nsc->nc", weights, torch.sigmoid(colour).view(*steps.shape, 3))
         return summed, weights, edges
