@@ -47,13 +47,14 @@ class Kernels(NamedTuple):
 
 
 def coarse_density(
-    density: Tensor, entry: Tensor, leave: Tensor, samples: int, resolution: int
+    density: Tensor, entry: Tensor, leave: Tensor, samples: int, resolution: int, first: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Read a density grid in the middles of the equal bins of rays.
 
     Args:
         density: (R^3,) per head unit, z slowest.
         entry, leave: (3, N) ends of the rays in cells, within [0, R).
+        first: (N, 1) int32 where each ray's grid begins, when `density` holds several.
 
     Returns:
         density (N, samples) and its sum (N,).
@@ -62,6 +63,8 @@ def coarse_density(
     across = leave - entry
     x, y, z = (torch.addcmul(entry[k][:, None], across[k][:, None], middles).to(torch.int32) for k in range(3))
     rows = (z * resolution + y) * resolution + x
+    if first is not None:
+        rows = rows + first
     found = density.index_select(0, rows.flatten()).view(-1, samples)
     return found, found.sum(dim=1)
 
@@ -163,17 +166,23 @@ class HeadMarcher:
 
     def blend(self, code: FrameCode, index: int) -> Blended:
         """Return the head of one frame of a batch of codes; four neighbours are blended together and kept."""
+        if not 0 <= index < len(code.code):
+            raise IndexError(f"frame {index} of {len(code.code)}")
         first = index - index % GROUP
         if self._group is None or self._group[0] is not code or self._group[1] != first:
             chosen = (torch.arange(GROUP, device=code.code.device) + first).clamp(max=len(code.code) - 1)
             weights = code.weights[chosen].to(self.dtype)
             rows = weights @ self.bases if self.head.bases_count else None
             density = (self.grid + (weights @ self.grid_bases).float()).exp_()
-            shift = self.head.shift(code.code[chosen]) if self.head.bases_count else 0
-            bias = (self.head.first.bias + shift).expand(GROUP, -1).to(self.dtype)
+            bias = self.biases(code.code[chosen])
             group = [Blended(rows[k] if rows is not None else None, density[k], bias[k]) for k in range(GROUP)]
             self._group = code, first, group
         return self._group[2][index - first]
+
+    def biases(self, codes: Tensor) -> Tensor:
+        """Return the first layer's bias (B, H) for codes (B, D); without bases a code changes nothing."""
+        shift = self.head.shift(codes) if self.head.bases_count else codes.new_zeros(len(codes), 1)
+        return (self.head.first.bias + shift).to(self.dtype)
 
     def __call__(self, code: FrameCode, index: int, camera: Tensor) -> Tensor:
         """Return (P, C + 1) features and alpha of all rays of frame `index`, seen from `camera` (4, 4)."""
@@ -207,41 +216,52 @@ class HeadMarcher:
                 grid = widened(grid, 2 - axis)
         origin, directions = camera[:3, 3], camera[:3, :3] @ self.block_directions
         near, far = box_span(origin, directions.T, torch.stack([box[0] - reach, box[1] + reach]))
-        entry, leave = self._ends(origin, directions, near, far, side)
+        entry, leave = self.ends(origin, directions, near, far, side)
         depth = coarse_density(grid.flatten(), entry, leave, BLOCK_STEPS, side)[1] * ((far - near) / BLOCK_STEPS)
         seen = (depth > BLOCK_DEPTH).view(math.ceil(rows / BLOCK), -1)
         return seen.repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)[:rows, :columns].flatten()
 
-    def _ends(self, origin: Tensor, directions: Tensor, near: Tensor, far: Tensor, side: int) -> tuple[Tensor, Tensor]:
-        """Return where rays enter and leave the box (3, N) in cells of a grid of `side`^3, within [0, side)."""
-        box = self.head.box
-        per_unit = (side / (box[1] - box[0]))[:, None]
-        start = (origin - box[0])[:, None] * per_unit
+    def ends(self, origin: Tensor, directions: Tensor, near: Tensor, far: Tensor, side: int) -> tuple[Tensor, Tensor]:
+        """Return where rays enter and leave the box (3, N) in cells of a grid of `side`^3, within [0, side).
+
+        `origin` (3,) or (3, N), `directions` (3, N), `near` and `far` (N,).
+        """
+        box = self.head.box[:, :, None]
+        per_unit = side / (box[1] - box[0])
+        start = (origin.view(3, -1) - box[0]) * per_unit
         slope = directions * per_unit
         return tuple((start + t * slope).clamp_(0, side - 1e-3) for t in (near, far))  # type: ignore[return-value]
+
+    def place(self, density: Tensor, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+        """Return where on rays the field is asked, and the lengths that the samples stand for, (N, S) each."""
+        head = self.head
+        if head.samples and head.fine_samples:
+            return self.kernels.place(density, near, far, head.fine_samples)
+        steps = bin_positions(near, far, head.fine_samples or head.samples)
+        return steps, sample_edges(steps, near, far).diff(dim=-1)
+
+    def cells(self, origin: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return rays as `read_places` wants them, in cells of the planes; arguments as for `ends`."""
+        boxes = len(self.low) // 3
+        start = (origin.view(3, -1).repeat(boxes, 1) - self.low[:, None]) * self.per_unit[:, None]
+        return start, directions.repeat(boxes, 1) * self.per_unit[:, None]
 
     def _march(self, frame: Blended, camera: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
         head = self.head
         origin, directions = camera[:3, 3], camera[:3, :3] @ self.directions.index_select(1, chosen)
         near, far = box_span(origin, directions.T, head.box)
         keep = far > near + 1e-3
-        count = head.fine_samples or head.samples
         if head.samples:
-            entry, leave = self._ends(origin, directions, near, far, head.grid_size)
+            entry, leave = self.ends(origin, directions, near, far, head.grid_size)
             density, total = self.kernels.coarse(frame.density, entry, leave, head.samples, head.grid_size)
             keep &= total * ((far - near) / head.samples) > HIT_DEPTH
         hits = keep.nonzero()[:, 0]
         if not len(hits):
             return hits, near.new_zeros(0, head.feature_dim + 1)
         near, far, directions = near[hits], far[hits], directions.index_select(1, hits)
-        if head.samples and head.fine_samples:
-            steps, lengths = self.kernels.place(density.index_select(0, hits), near, far, count)
-        else:
-            steps = bin_positions(near, far, count)
-            lengths = sample_edges(steps, near, far).diff(dim=-1)
-        boxes = len(self.low) // 3
-        start = (origin.repeat(boxes) - self.low) * self.per_unit
-        slope = directions.repeat(boxes, 1) * self.per_unit[:, None]
+        bins = density.index_select(0, hits) if head.samples else near[:, None]
+        steps, lengths = self.place(bins, near, far)
+        start, slope = self.cells(origin, directions)
         read = self.kernels.read or self.taps.read
         rows = read(self.table, start, slope, steps.T.contiguous(), self.taps.sizes)
         first, last, bias = self.layers

@@ -92,7 +92,7 @@ def read_places(table: Tensor, start: Tensor, slope: Tensor, steps: Tensor, size
 
     Args:
         table: (rows, C) of one or two tri-planes of `sizes`; the second counts less towards its border.
-        start: (3 * M,) the rays' common origin in cells of each tri-plane.
+        start: (3 * M, 1) the rays' common origin in cells of each tri-plane, or (3 * M, N).
         slope: (3 * M, N) cells per unit of distance.
         steps: (S, N) distances.
 
@@ -169,7 +169,7 @@ class TapMatrices:
 
     def taps(self, start: Tensor, slope: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
         """Return rows (S * N, 12 * M) int32 and their weights; the arguments are those of `read_places`."""
-        at = torch.addcmul(start[:, None, None], steps[None], slope[:, None, :]).flatten(1)
+        at = torch.addcmul(start[:, None, :], steps[None], slope[:, None, :]).flatten(1)
         fade = torch.ones_like(at[0])
         parts = []
         for number, size in enumerate(self.sizes):
@@ -178,7 +178,9 @@ class TapMatrices:
                 fade = _fade(inside.unbind(), size)
             parts.append(inside.clamp_(0, size - 1 - 1e-4).frac())
         part = torch.cat(parts)
-        rows = torch.addmm(self.first_row, at.sub_(part).T, self.rows.T).to(torch.int32)
+        cells = at.sub_(part).T
+        exact = torch.float64 if cells.is_cuda else cells.dtype  # a GPU may round float32 products
+        rows = torch.addmm(self.first_row.to(exact), cells.to(exact), self.rows.T.to(exact)).to(torch.int32)
         factors = torch.cat([part, part * fade, fade[None]])
         weights = torch.addmm(self.rest_down, factors.T, self.down.T)
         return rows, weights.mul_(torch.addmm(self.rest_across, part.T, self.across.T))

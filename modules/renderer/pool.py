@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from modules.renderer.batch import render_in_batches
 from modules.renderer.inference import FrameRenderer
 from modules.renderer.marcher import GROUP
 
@@ -23,6 +24,7 @@ def render_side_by_side(
     """Yield `frames(*job)` for each job, in order and with the same pictures whatever the number of workers.
 
     Neighbours go to the same worker in groups, because they are blended together. Each worker computes on one thread.
+    On a GPU there are batches instead.
 
     Args:
         frames: Its twins do the work.
@@ -31,6 +33,9 @@ def render_side_by_side(
     """
     threads = torch.get_num_threads()
     workers = threads if workers is None else workers
+    if frames.uv.is_cuda and frames.marcher is not None:
+        yield from render_in_batches(frames, jobs)
+        return
     if workers <= 1 or frames.uv.is_cuda:
         yield from (frames(*job) for job in jobs)
         return
