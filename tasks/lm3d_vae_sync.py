@@ -25,6 +25,7 @@ from tasks.motion_data import (
     masked_rows,
     open_corpus,
     start_from,
+    stretch,
     val_batches,
 )
 from tasks.motion_infer import imagine, prior_noise, read_speech, write_landmarks
@@ -162,6 +163,7 @@ class Lm3dVaeSyncTask(Task):
 
     def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Reconstruct a batch; see `Lm3dVaeWeights`."""
+        batch = stretch(batch, self.cfg.augment.stretch if self.training else 0.0)
         heard = augment(batch, self.cfg.augment, self.model.audio_norm) if self.training else batch
         out, kl, likely = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz)
         found = {"kl": kl, "mse": mse(out, batch), "continuity": continuity(out, batch)}

@@ -33,6 +33,8 @@ class AugmentConfig(Config):
     """Hide one random band of up to this share of the channels."""
     mask_time: Fraction = 0.0
     """Hide one random stretch of up to this share of the window."""
+    stretch: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Play every window, sound and motion alike, up to this share faster or slower."""
 
 
 def _known_feature(name: str) -> str:
@@ -172,6 +174,41 @@ def augment(batch: MotionBatch, cfg: AugmentConfig, norm: FeatureNorm) -> Motion
             place = torch.arange(extent, device=device).reshape(1, *shape)
             audio = torch.where((place >= start) & (place < start + width), norm.mean, audio)
     return batch._replace(audio=audio)
+
+
+def stretch(batch: MotionBatch, most: float) -> MotionBatch:
+    """Play every window at a pace of its own, 1 - most to 1 + most, with torch's generator.
+
+    A faster window is over sooner: its last frames are masked.
+    """
+    if not most:
+        return batch
+    size, frames = batch.mask.shape
+    device = batch.mask.device
+    pace = 1 + most * (2 * torch.rand(size, 1, device=device) - 1)
+
+    def at(rows: Tensor, rate: int) -> Tensor:
+        count = frames * rate
+        place = torch.arange(count, device=device) * pace
+        low = place.long().clamp(max=count - 1)
+        high = (low + 1).clamp(max=count - 1)
+        part = (place - low).clamp(0, 1).reshape(size, count, *[1] * (rows.dim() - 2))
+        window = torch.arange(size, device=device)[:, None]
+        return torch.lerp(rows[window, low], rows[window, high], part)
+
+    real = batch.mask.sum(dim=1, keepdim=True)
+    mask = torch.arange(frames, device=device) * pace <= real - 1
+    landmarks = at(batch.landmarks.flatten(2), 1).unflatten(-1, (68, 3)) * mask[..., None, None]
+    heard = mask.repeat_interleave(2, dim=1)
+    pitch = batch.pitch_hz[torch.arange(size, device=device)[:, None], 2 * _nearest(pace, frames)]
+    return MotionBatch(
+        at(batch.audio, 2) * heard[..., None], landmarks, pitch.repeat_interleave(2, dim=1) * heard, mask, batch.speaker
+    )
+
+
+def _nearest(pace: Tensor, frames: int) -> Tensor:
+    """Return which frame each frame is when played at a pace (B, 1), (B, T); pitch must not be averaged with 0."""
+    return (torch.arange(frames, device=pace.device) * pace).round().long().clamp(max=frames - 1)
 
 
 def draw_motion(board: Board, true: np.ndarray, curves: dict[str, np.ndarray], number: int) -> None:

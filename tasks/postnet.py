@@ -25,6 +25,7 @@ from tasks.motion_data import (
     masked_rows,
     mouth_variance,
     open_corpus,
+    stretch,
     val_batches,
 )
 from tasks.motion_infer import in_windows, read_speech, write_landmarks
@@ -142,6 +143,7 @@ class PostnetTask(Task):
     def training_step(self, batch: PostnetBatch, batch_idx: int) -> Tensor:
         """Let the refiner learn, then the critic, from the same imagined landmarks."""
         refiner, critic = self.optimizers()  # type: ignore[misc,attr-defined]
+        batch = PostnetBatch(*(stretch(part, self.cfg.augment.stretch) for part in batch))
         refined = self._refined(batch.generic)
         own = self._refined(batch.person)
         critic_on = self.updates >= self.cfg.postnet_disc_start_steps and self.cfg.weights.adv > 0

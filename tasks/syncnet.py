@@ -13,7 +13,16 @@ from data_gen.clips.corpus import MotionBatch, MotionCorpus
 from modules.syncnet import CLIP_FRAMES, MOUTH, Offset, SyncNet, find_offset, offset_similarity, sync_loss
 from tasks.board import Board
 from tasks.motion_clips import Clips, auc, sample_clips
-from tasks.motion_data import MotionConfig, WindowSource, augment, masked_rows, open_corpus, start_from, val_batches
+from tasks.motion_data import (
+    MotionConfig,
+    WindowSource,
+    augment,
+    masked_rows,
+    open_corpus,
+    start_from,
+    stretch,
+    val_batches,
+)
 from tasks.task import Task
 from utils.config import Config, Count, Fraction, Weight
 from utils.errors import DataError
@@ -96,6 +105,7 @@ class SyncNetTask(Task):
     def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Compare random clips of the batch; see `SyncNetWeights`."""
         if self.training:
+            batch = stretch(batch, self.cfg.augment.stretch)
             batch = augment(batch, self.cfg.augment, self.model.audio_norm)
             if self.cfg.mouth_noise:
                 noise = self.cfg.mouth_noise * torch.randn_like(batch.landmarks)

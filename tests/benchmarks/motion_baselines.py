@@ -181,41 +181,45 @@ def say(row: str, case: Case, seed: int | str, found: dict[str, float], seconds:
     print(f"| {case.video} | {case.feature} | {row} | {seed} | {figures} | {seconds:.0f} |", flush=True)
 
 
-def measure(case: Case, given: argparse.Namespace, folder: Path) -> None:
-    """Print all rows of one case."""
-    binary_dir = Path(given.binary_dir).resolve()
+def trivial(case: Case) -> None:
+    """Print the rows that learn nothing."""
     say("mean face", case, "", judge(mean_face(case), case), 0)
     say("nearest neighbour", case, "", judge(nearest_neighbour(case), case), 0)
-    for seed in given.seeds:
+
+
+def measure(case: Case, seed: int, given: argparse.Namespace, folder: Path) -> None:
+    """Print the rows of one case that learn from a seed."""
+    if given.plain_updates:
         began = time.process_time()
         plain = plain_network(case, seed, given.plain_updates)
         say("plain network", case, seed, judge(plain, case), time.process_time() - began)
 
-        place = folder / f"{case.video}_{case.feature}_{seed}"
-        chain = Chain(case, place, given.recipes, binary_dir, seed, given.set)
-        began = time.process_time()
+    place = folder / f"{case.video}_{case.feature}_{seed}"
+    without = ["weights.sync=0"] if given.without_syncnet else []
+    chain = Chain(case, place, given.recipes, Path(given.binary_dir).resolve(), seed, [*given.set, *without])
+    began = time.process_time()
+    if not given.without_syncnet:
         chain.train("syncnet")
-        of_sync = time.process_time() - began
-        speech = chain.train("lm3d_vae_sync")
-        say("speech network", case, seed, judge(chain.predict(speech), case), time.process_time() - began - of_sync)
-        postnet = chain.train("postnet")
-        say("chain", case, seed, judge(chain.predict(postnet), case), time.process_time() - began)
-        if given.generic:
-            began = time.process_time()
-            folders = [str(Path(path).resolve()) for path in given.generic]
-            everyone = [f"more_data={folders}", "weights.sync=0", "person_val_share=0"]
-            generic = chain.train("lm3d_vae_sync", video=False, name="generic", more=everyone)
-            say("generic network", case, seed, judge(chain.predict(generic), case), time.process_time() - began)
-            adapted = chain.train("lm3d_vae_sync", name="adapted", more=[f"start_from={generic}"])
-            say("generic first", case, seed, judge(chain.predict(adapted), case), time.process_time() - began)
-        sync, vae = chain.figures("syncnet"), chain.figures("lm3d_vae_sync")
-        names = ("offset_exact", "offset_within_1", "confidence", "auc")
-        words = [f"{name} {sync.get(f'val/{name}', math.nan):.2f}" for name in names]
-        names = ("kl", "sample_error", "sample_lip_correlation", "sample_confidence", "diversity")
-        words += [f"{name} {vae.get(f'val/{name}', math.nan):.3f}" for name in names]
-        print(
-            f"<!-- {case.video} {case.feature} seed {seed}: {', '.join(words)}; syncnet {of_sync:.0f} s -->", flush=True
-        )
+    of_sync = time.process_time() - began
+    speech = chain.train("lm3d_vae_sync")
+    say("speech network", case, seed, judge(chain.predict(speech), case), time.process_time() - began - of_sync)
+    postnet = chain.train("postnet")
+    say("chain", case, seed, judge(chain.predict(postnet), case), time.process_time() - began)
+    if given.generic:
+        began = time.process_time()
+        folders = [str(Path(path).resolve()) for path in given.generic]
+        everyone = [f"more_data={folders}", "weights.sync=0", "person_val_share=0"]
+        generic = chain.train("lm3d_vae_sync", video=False, name="generic", more=everyone)
+        say("generic network", case, seed, judge(chain.predict(generic), case), time.process_time() - began)
+        adapted = chain.train("lm3d_vae_sync", name="adapted", more=[f"start_from={generic}"])
+        say("generic first", case, seed, judge(chain.predict(adapted), case), time.process_time() - began)
+    sync = {} if given.without_syncnet else chain.figures("syncnet")
+    vae = chain.figures("lm3d_vae_sync")
+    names = ("offset_exact", "offset_within_1", "confidence", "auc")
+    words = [f"{name} {sync[f'val/{name}']:.2f}" for name in names if f"val/{name}" in sync]
+    names = ("kl", "sample_error", "sample_lip_correlation", "sample_confidence", "diversity")
+    words += [f"{name} {vae[f'val/{name}']:.3f}" for name in names if f"val/{name}" in vae]
+    print(f"<!-- {case.video} {case.feature} seed {seed}: {', '.join(words)}; syncnet {of_sync:.0f} s -->", flush=True)
 
 
 def main() -> None:
@@ -224,8 +228,9 @@ def main() -> None:
     words.add_argument("cases", nargs="+", metavar="video:feature[:share]")
     words.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     words.add_argument("--recipes", default="person", help="egs/datasets/videos/<this>")
-    words.add_argument("--plain_updates", type=int, default=1600)
+    words.add_argument("--plain_updates", type=int, default=1600, help="0 leaves the plain network out")
     words.add_argument("--generic", nargs="*", default=[], help="folders of other speakers, to learn from first")
+    words.add_argument("--without_syncnet", action="store_true", help="leave SyncNet and its losses out, to save time")
     words.add_argument("--set", action="append", default=[], metavar="A=1", help="a setting for every stage")
     words.add_argument("--binary_dir", default="data/binary/videos")
     words.add_argument("--out", default="", help="where the runs go; a folder that is removed when not given")
@@ -234,8 +239,12 @@ def main() -> None:
     heads = ("video", "feature", "what", "seed", "lip correlation", "lip error", "liveliness", "CPU s")
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     with tempfile.TemporaryDirectory() as scratch:
-        for text in given.cases:
-            measure(open_case(text, Path(given.binary_dir)), given, Path(given.out or scratch).resolve())
+        cases = [open_case(text, Path(given.binary_dir)) for text in given.cases]
+        for case in cases:
+            trivial(case)
+        for seed in given.seeds:
+            for case in cases:
+                measure(case, seed, given, Path(given.out or scratch).resolve())
 
 
 if __name__ == "__main__":

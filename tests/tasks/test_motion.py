@@ -18,7 +18,7 @@ from tasks.lm3d_vae_sync import (
     warm_up_and_decay,
 )
 from tasks.motion_clips import IN_STEP, NEAR_MISS, OTHER_SPEAKER, OTHER_TIME, auc, sample_clips
-from tasks.motion_data import AugmentConfig, augment, lip_metrics, start_from
+from tasks.motion_data import AugmentConfig, augment, lip_metrics, start_from, stretch
 from tasks.motion_infer import EDGE, imagine, in_windows, prior_noise, write_landmarks
 from tasks.postnet import PostnetConfig, PostnetTask
 from tasks.syncnet import SyncNetConfig, SyncNetTask
@@ -133,6 +133,29 @@ def test_samples_of_the_prior_are_judged():
         for parameter in task.model.vae.decoder.out_proj.parameters():
             parameter.zero_()
         assert task.metrics(batch)["diversity"] == 0
+
+
+def test_stretching_keeps_sound_and_motion_together():
+    torch.manual_seed(0)
+    lengths = [40, 30, 12]
+    batch = told_batch(lengths, [0, 1, 2])._replace(pitch_hz=torch.full((3, 80), 120.0))
+    assert stretch(batch, 0.0) is batch
+    out = stretch(batch, 0.3)
+    paces = set()
+    for i, length in enumerate(lengths):
+        n = int(out.mask[i].sum())
+        assert out.mask[i, :n].all()
+        assert length / 1.3 - 1 <= n <= min(40, length / 0.7 + 1)
+        place = out.landmarks[i, :n, 0, 0] - 100 * i
+        pace = place[1:] - place[:-1]
+        paces.add(round(float(pace.mean()), 3))
+        assert torch.allclose(pace, pace.mean().expand_as(pace), atol=1e-3)
+        assert place.max() <= length - 1 + 1e-3
+        heard = out.audio[i, : 2 * n : 2, 0] - 100 * i
+        assert (heard - place).abs().max() <= 0.51  # two rows of a frame say the same here
+        assert out.landmarks[i, n:].abs().sum() == 0
+        assert set(out.pitch_hz[i, : 2 * n].tolist()) == {120.0}
+    assert len(paces) == 3
 
 
 def test_a_run_begins_with_another_runs_networks(tmp_path):
