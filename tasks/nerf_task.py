@@ -303,12 +303,12 @@ class NerfTask(Task):
         dtype = None if self.cfg.infer_bf16 else torch.float32
         frames = FrameRenderer(self.model, scale=scale, compile=compile, dtype=dtype)
         values = torch.from_numpy(np.ascontiguousarray(landmarks, dtype=np.float32))
-        jobs = self._jobs(frames, values, world_from_camera, frame_ids, own_poses, batch)
+        jobs = self.jobs(frames, values, world_from_camera, frame_ids, own_poses, batch)
         with contextlib.closing(render_side_by_side(frames, jobs)) as pictures:
             for picture in pictures:
                 yield picture.cpu().numpy()
 
-    def _jobs(
+    def jobs(
         self,
         frames: FrameRenderer,
         values: Tensor,
