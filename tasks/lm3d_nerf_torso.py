@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from modules.renderer import losses as terms
 from modules.renderer.torso import TorsoLayer
 from tasks.checkpoints import Steps, load_task
 from tasks.lm3d_nerf import resized
 from tasks.nerf_config import NETWORK, NerfConfig
-from tasks.nerf_data import PatchBatch
+from tasks.nerf_data import PatchBatch, PatchSource
 from tasks.nerf_task import NerfTask, build_renderer
 from tasks.torso_motion import from_pose, shoulder_motion
-from utils.errors import ConfigError
+from utils.errors import ConfigError, DataError
 
 
 class Lm3dNerfTorsoConfig(NerfConfig):
@@ -33,8 +34,8 @@ class Lm3dNerfTorsoConfig(NerfConfig):
     """Width of the code of how the shoulders lie; 0 lets the head's pose alone move them."""
     torso_bases: int = Field(default=8, ge=0)
     """Blended pictures of change: folds, shadows."""
-    in_rect_percent: float = Field(default=0.3, ge=0, le=1)
-    """Share of the patches that are centred on the face; the others lie anywhere."""
+    in_rect_percent: float = Field(default=0.8, ge=0, le=1)
+    """Share of the patches that are centred on the torso; the others lie anywhere."""
 
 
 class Lm3dNerfTorsoTask(NerfTask):
@@ -46,13 +47,14 @@ class Lm3dNerfTorsoTask(NerfTask):
 
     schema = Lm3dNerfTorsoConfig
     cfg: Lm3dNerfTorsoConfig
-    network_settings: ClassVar[tuple[str, ...]] = (*NerfTask.network_settings, "torso_size", "torso_motion_dim", "torso_bases")
+    network_settings: ClassVar[tuple[str, ...]] = (
+        *NerfTask.network_settings, "torso_size", "torso_motion_dim", "torso_bases",
+    )  # fmt: skip
 
     def __init__(self, config: Lm3dNerfTorsoConfig | dict[str, Any]) -> None:
         super().__init__(config)
-        torso = TorsoLayer(
-            size=self.cfg.torso_size, motion_dim=self.cfg.torso_motion_dim, bases=self.cfg.torso_bases
-        )
+        cfg = self.cfg
+        torso = TorsoLayer(size=cfg.torso_size, motion_dim=cfg.torso_motion_dim, bases=cfg.torso_bases)
         self.model = build_renderer(self.cfg, torso)
         self.model.head.requires_grad_(False)
         self.model.decoder.requires_grad_(False)
@@ -115,7 +117,30 @@ class Lm3dNerfTorsoTask(NerfTask):
         self.model.decoder.eval()
         return self
 
-    def backdrop(self, batch: PatchBatch) -> Tensor:
+    def train_source(self) -> PatchSource:
+        """Draw patches where the torso is, and anywhere."""
+        ids = self.footage.video.frame_ids("train")
+        seen = np.max([self.footage.picture("torso_mask", int(i)) for i in ids[:: max(1, len(ids) // 32)]], axis=0)
+        rows, columns = np.flatnonzero((seen > 127).any(axis=1)), np.flatnonzero((seen > 127).any(axis=0))
+        if not len(rows):
+            raise DataError(f"{self.footage.video.path}: the torso masks are empty. Process the video again.")
+        return self.patches(np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float32))
+
+    def losses(self, batch: PatchBatch) -> dict[str, Tensor]:
+        """Compare the torso over the plate with the footage whose head was taken out.
+
+        The head is not rendered: it was trained over these very pictures, so what fits them fits it. Under the head
+        they are painted, and count less.
+        """
+        colour, alpha = self.model.bare(self.model.pixels(batch.uv), batch.world_from_camera, batch.frame_ids)
+        image = colour + (1 - alpha) * self._behind(batch)
+        seen = 1 - batch.head.float() / 255
+        found = self.picture_losses(image, batch.backdrop.float() / 255, 0.3 + 0.7 * seen)
+        found["matte"] = terms.opacity_loss(alpha, batch.person.float() / 255, seen)
+        return found
+
+    def _behind(self, batch: PatchBatch) -> Tensor:
+        """Cut the patch (B, 3, H, W) out of the plate, in [0, 1]."""
         plate = self.model.scene.plate
         height, width = batch.target.shape[2:]
         corners = (batch.uv[:, 0, 0] - self.cfg.upsample / 2).round().long().tolist()
@@ -125,9 +150,6 @@ class Lm3dNerfTorsoTask(NerfTask):
             u = torch.arange(left, left + width, device=plate.device).clamp(0, plate.shape[1] - 1)
             parts.append(plate[v][:, u].permute(2, 0, 1))
         return torch.stack(parts).float() / 255
-
-    def mask(self, batch: PatchBatch) -> Tensor:
-        return batch.person.float() / 255
 
     def plate(self, frame_id: int, height: int, width: int) -> NDArray[np.uint8]:
         return resized(self.model.scene.plate.cpu().numpy(), height, width)

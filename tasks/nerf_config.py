@@ -48,8 +48,6 @@ class NerfWeights(Config):
     """Squares of the blend weights and of the blended planes."""
     temporal: Weight = 0.0
     """The change from one frame to the next is the true one; renders pairs, so an update costs twice."""
-    bare: Weight = 0.5
-    """The torso alone is the footage with the head taken out, neck under the chin included."""
     coarse_rgb: Weight = 0.0
     """Squared error of the coarse network's colour (backbone vanilla)."""
 
@@ -85,9 +83,9 @@ class NerfConfig(TaskConfig, InferSettings):
     """Width of the landmark code."""
     n_bases: Annotated[int, Field(ge=0)] = 16
     """K, blended bases of planes; 0 ignores the landmarks there."""
-    plane_size: Annotated[int, Field(ge=8)] = 256
+    plane_size: Annotated[int, Field(ge=8)] = 192
     """Resolution of the static planes."""
-    dynamic_size: Annotated[int, Field(ge=8)] = 96
+    dynamic_size: Annotated[int, Field(ge=8)] = 64
     """Resolution of the blended planes over the face."""
     grid_size: Annotated[int, Field(ge=8)] = 64
     """Resolution of the coarse density grid."""
@@ -105,7 +103,7 @@ class NerfConfig(TaskConfig, InferSettings):
     """Share of the training after which the perceptual loss sets in."""
     lr: Positive = 2e-3
     """Step size of the networks."""
-    lr_code: Positive = 5e-4
+    lr_code: Positive = 1e-3
     """Step size of the landmark code; a large one drives the blend weights to their ends."""
     lr_planes: Positive = 1e-2
     """Step size of planes and grids."""

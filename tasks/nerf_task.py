@@ -19,9 +19,8 @@ from modules.renderer import losses as terms
 from modules.renderer.field import BlendPlaneHead
 from modules.renderer.inference import FrameRenderer
 from modules.renderer.landmark_code import windows
-from modules.renderer.planes import plane_roughness
 from modules.renderer.pool import render_side_by_side
-from modules.renderer.renderer import Patch, Renderer
+from modules.renderer.renderer import Renderer
 from modules.renderer.scene import Scene
 from modules.renderer.torso import TorsoLayer
 from modules.renderer.vanilla import VanillaHead
@@ -32,10 +31,11 @@ from tasks.task import Task
 from utils.assets import find_asset
 from utils.errors import ConfigError
 from utils.landmarks import MEAN_FACE
-from utils.metrics import crop, make_lpips, psnr, ssim
+from utils.metrics import Box, crop, make_lpips, psnr, ssim
 
 log = logging.getLogger(__name__)
 Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 PERCEPTUAL_SIDE = 64
 """Smallest side in pixels of a picture that LPIPS judges; smaller ones are enlarged."""
 
@@ -126,6 +126,10 @@ class NerfTask(Task):
 
     def train_source(self) -> PatchSource:
         """Draw patches of training frames."""
+        return self.patches()
+
+    def patches(self, focus: Floats | None = None, scattered: bool = False) -> PatchSource:
+        """Draw patches as the settings say, around the face or in the box `focus`; see `PatchSource`."""
         cfg = self.cfg
         return PatchSource(
             self.footage,
@@ -133,10 +137,11 @@ class NerfTask(Task):
             rays=cfg.n_rays,
             frames=cfg.n_frames,
             window=cfg.smo_win_size,
-            on_face=cfg.in_rect_percent,
+            in_rect=cfg.in_rect_percent,
             emphasis=cfg.mouth_eyes_weight,
             pairs=cfg.weights.temporal > 0,
-            scattered=self._scattered(),
+            scattered=scattered,
+            focus=focus,
         )
 
     def val_source(self) -> ValBatches:
@@ -144,85 +149,18 @@ class NerfTask(Task):
         return ValBatches(self.train_source(), "val", self.cfg.eval_max_batches)
 
     # -- training --------------------------------------------------------------------------------------------------
-    def backdrop(self, batch: PatchBatch) -> Tensor:
-        """Return what is behind the patch, (B, 3, H, W) in [0, 1]."""
-        raise NotImplementedError
-
-    def mask(self, batch: PatchBatch) -> Tensor:
-        """Return where the patch is opaque, (B, 1, H, W) in [0, 1]."""
-        raise NotImplementedError
-
-    def losses(self, batch: PatchBatch) -> dict[str, Tensor]:
-        """Return the terms of `NerfWeights`."""
-        train = self.training
-        patch: Patch = self.model(
-            batch.landmarks,
-            batch.world_from_camera,
-            batch.uv,
-            batch.frame_ids,
-            noise=self.cfg.landmark_noise if train else 0.0,
-            jitter=train,
-        )
-        target, behind, mask = batch.target.float() / 255, self.backdrop(batch), self.mask(batch)
-        image = patch.colour + (1 - patch.alpha) * behind
-        found = self._picture_losses(image, target, batch.weight)
-        found["matte"] = terms.opacity_loss(patch.alpha, mask, batch.weight)
-        if self._head_learns():
-            found |= self._ray_losses(patch, target, behind, mask, batch.weight)
-        if patch.torso is not None:
-            bare = patch.torso.features + (1 - patch.torso.alpha) * behind
-            found["bare"] = terms.weighted_mean((bare - batch.backdrop.float() / 255).abs(), batch.weight)
-        return found
-
-    def _picture_losses(self, image: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
-        error = image - target
-        found = {"rgb": terms.weighted_mean(error.abs(), weight) + terms.weighted_mean(error.square(), weight)}
-        if self._scattered():
-            return found
-        found["structure"] = terms.structure_loss(image, target, weight)
-        found["detail"] = terms.detail_loss(image, target, weight)
+    def picture_losses(self, image: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """Compare pictures (B, 3, H, W) in [0, 1], weighted by (B, 1, H, W): the terms that every picture has."""
+        found = {
+            "rgb": terms.colour_loss(image, target, weight),
+            "structure": terms.structure_loss(image, target, weight),
+            "detail": terms.detail_loss(image, target, weight),
+        }
         if self.cfg.weights.temporal > 0 and len(image) % 2 == 0:
             change = (image[1::2] - image[::2]) - (target[1::2] - target[::2])
             found["temporal"] = terms.weighted_mean(change.abs(), weight[1::2])
         if (net := self._lpips()) is not None:
             found["perceptual"] = perceptual_loss(net, image, target)
-        return found
-
-    def _ray_losses(
-        self, patch: Patch, target: Tensor, behind: Tensor, mask: Tensor, weight: Tensor
-    ) -> dict[str, Tensor]:
-        up = self.cfg.upsample
-        target, behind, mask, weight = (F.avg_pool2d(x, up) if up > 1 else x for x in (target, behind, mask, weight))
-        low = patch.low.features[:, :3] + (1 - patch.low.alpha) * behind
-        found = {
-            "low_rgb": terms.weighted_mean((low - target).square(), weight),
-            "alpha": terms.opacity_loss(patch.low.alpha, mask, weight),
-        }
-        if self.cfg.backbone == "vanilla":
-            coarse = patch.low_coarse[:, :3] + (1 - patch.low_coarse[:, 3:]) * behind
-            return found | {"coarse_rgb": (coarse - target).square().mean()}
-        return found | {"entropy": terms.entropy(patch.low.alpha)} | self._field_losses(patch, mask)
-
-    def _scattered(self) -> bool:
-        """Return whether rays are drawn one by one, as GeneFace's networks learn best, and make no picture."""
-        return self.cfg.backbone == "vanilla" and self._head_learns()
-
-    def _head_learns(self) -> bool:
-        return any(parameter.requires_grad for parameter in self.model.head.parameters())
-
-    def _field_losses(self, patch: Patch, mask: Tensor) -> dict[str, Tensor]:
-        head = self.model.head
-        assert isinstance(head, BlendPlaneHead)
-        hit = len(patch.march.hits) > 0
-        nothing = mask.new_zeros(())
-        found = {
-            "distortion": terms.distortion_loss(patch.march) if hit else nothing,
-            "roughness": plane_roughness(head.planes, self.cfg.plane_size, self.updates % 3),
-            "bases": patch.weights.square().mean() if self.cfg.n_bases else nothing,
-        }
-        if head.fine_samples:
-            found["interlevel"] = terms.interlevel_loss(patch.march) if hit else nothing
-            found["empty"] = terms.coarse_mask_loss(patch.low_coarse[:, 3:], mask)
         return found
 
     def _lpips(self) -> torch.nn.Module | None:
@@ -357,12 +295,17 @@ class NerfTask(Task):
         boxes = self.footage.boxes(frame)
         found = {f"{name}_psnr": psnr(picture, truth, box) for name, box in boxes.items()}
         found["face_ssim"] = ssim(picture, truth, boxes["face"])
-        if (net := self._perceptual_net()) is not None:
-            pair = [crop(p, boxes["face"]).transpose(2, 0, 1)[None] for p in (picture, truth)]
-            tensors = [torch.from_numpy(np.ascontiguousarray(p)).float().to(self.device) / 255 for p in pair]
-            with torch.no_grad():
-                found["face_lpips"] = float(perceptual_loss(net, *tensors))
+        if (distance := self.lpips(picture, truth, boxes["face"])) is not None:
+            found["face_lpips"] = distance
         return found
+
+    @torch.no_grad()
+    def lpips(self, picture: Bytes, truth: Bytes, box: Box | None) -> float | None:
+        """Return the LPIPS of two pictures (H, W, 3) in a box; None where its weights are not here."""
+        if (net := self._perceptual_net()) is None:
+            return None
+        pair = [np.ascontiguousarray(crop(p, box).transpose(2, 0, 1)[None]) for p in (picture, truth)]
+        return float(perceptual_loss(net, *(torch.from_numpy(p).float().to(self.device) / 255 for p in pair)))
 
     def draw(self, board: Board) -> None:
         """Show rendered beside real frames."""

@@ -43,7 +43,7 @@ def shoulder_motion(footage: Footage, width: int) -> Floats:
     shown = np.stack([(small("torso_frames", int(frame)) * weight).ravel() for frame in train])
     mean = shown.mean(axis=0)
     _, strength, basis = np.linalg.svd(shown - mean, full_matrices=False)
-    count = min(width, int((strength > 1e-3 * max(float(strength[0]), 1e-6)).sum()))
+    count = min(width, int((strength > 1e-3 * max(float(strength[0]), len(train) ** 0.5)).sum()))  # less is rounding
     scale = np.maximum(strength[:count], 1e-6) / np.sqrt(len(train))
     motion = np.zeros((frames, width), np.float32)
     for frame in range(frames):

@@ -201,7 +201,7 @@ class BlendPlaneHead(nn.Module):
         return self._answer(read, self.first.bias + frame.bias)
 
     def field_of(self, frames: HeadFrames, points: Tensor, of: Tensor) -> tuple[Tensor, Tensor]:
-        """Do the same in training for points of several frames; `of` (N,) says which. One read of the planes for all."""
+        """Do the same in training for points of several frames, with one read of the planes; `of` (N,) says which."""
         rows, weights = self._taps(points)
         read = read_table(self.planes, rows[:, :12].contiguous(), weights[:, :12].contiguous())
         if frames.dynamic is not None:

@@ -144,7 +144,7 @@ class FrameRenderer:
         """Return a copy of the backdrop with the torso before it."""
         out = backdrop.clone()
         if self.renderer.torso is not None and self.places.numel():
-            colour, alpha = self.renderer.torso(self.places, self.renderer.torso_code(camera[None], frame_id))
+            colour, alpha = self.renderer.bare(self.places, camera[None], frame_id)
             out[self.torso_part] = self.shade(colour[0], alpha[0], backdrop[self.torso_part])
         return out
 

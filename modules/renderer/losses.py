@@ -14,6 +14,12 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum() / (weight.sum() * values.shape[1]).clamp(min=1e-6)
 
 
+def colour_loss(image: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Return the absolute plus the squared error of two images (B, 3, H, W)."""
+    error = image - truth
+    return weighted_mean(error.abs(), weight) + weighted_mean(error.square(), weight)
+
+
 def opacity_loss(alpha: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
     """Return the cross-entropy of an alpha in [0, 1] against a soft mask."""
     safe = alpha.clamp(1e-4, 1 - 1e-4)

@@ -16,7 +16,7 @@ from modules.renderer.vanilla import VanillaHead
 
 
 class FeatureMap(NamedTuple):
-    """Features or colour (B, C, h, w), premultiplied, and alpha (B, 1, h, w)."""
+    """Ray features (B, C, h, w), premultiplied, and alpha (B, 1, h, w)."""
 
     features: Tensor
     alpha: Tensor
@@ -27,7 +27,7 @@ class Patch(NamedTuple):
 
     colour: (B, 3, H, W), premultiplied. alpha: (B, 1, H, W). low: the head's rays, which the decoder was given.
     low_coarse: (B, 4, h, w) colour and alpha of the coarse steps (a grid has no colour). march: of the rays
-    of all frames. weights: (B, K) of the bases. torso: colour (B, 3, H, W), premultiplied, and alpha of the torso alone.
+    of all frames. weights: (B, K) of the bases.
     """
 
     colour: Tensor
@@ -36,7 +36,6 @@ class Patch(NamedTuple):
     low_coarse: Tensor
     march: Marched
     weights: Tensor
-    torso: FeatureMap | None = None
 
 
 class Renderer(nn.Module):
@@ -80,37 +79,24 @@ class Renderer(nn.Module):
         landmarks: Tensor,
         world_from_camera: Tensor,
         uv: Tensor,
-        frame_ids: Tensor | None = None,
         *,
         noise: float = 0.0,
         jitter: bool = False,
     ) -> Patch:
-        """Render patches of rays, one per frame, for training.
+        """Render the head in patches of rays, one per frame, for training.
 
         Args:
             landmarks, world_from_camera, uv: See the class.
-            frame_ids: (B,) frames of the footage whose shoulders the torso takes; None guesses them from the pose.
             noise: Training noise on the landmarks, in their deviations.
             jitter: Whether samples on a ray are random.
         """
-        frozen = not any(parameter.requires_grad for parameter in self.head.parameters())
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            head = self._head(landmarks, world_from_camera, uv, noise, jitter)
-        if self.torso is None:
-            return head
-        torso = FeatureMap(*self.torso(self.pixels(uv), self.torso_code(world_from_camera, frame_ids)))
-        rest = 1 - head.alpha
-        colour, alpha = head.colour + rest * torso.features, head.alpha + rest * torso.alpha
-        return head._replace(colour=colour, alpha=alpha, torso=torso)
-
-    def _head(
-        self, landmarks: Tensor, world_from_camera: Tensor, uv: Tensor, noise: float, jitter: bool
-    ) -> Patch:
         normal = add_noise(self.scene.normalise(landmarks), noise)
         code = self.head.encode(normal)
         middle = normal[:, landmarks.shape[1] // 2] * self.scene.landmarks_std + self.scene.landmarks_mean
         height, width = uv.shape[1:3]
-        cast = [self.scene.rays(some.reshape(-1, 2), camera) for some, camera in zip(uv, world_from_camera, strict=True)]
+        cast = [
+            self.scene.rays(some.reshape(-1, 2), camera) for some, camera in zip(uv, world_from_camera, strict=True)
+        ]
         march = self.head.march_frames(self.head.frames(code), [rays for rays, _ in cast], jitter)  # type: ignore[arg-type]
         inside = torch.cat([index + frame * height * width for frame, (_, index) in enumerate(cast)])
         summed = torch.cat([march.features, march.alpha[:, None]], dim=1)
@@ -140,10 +126,16 @@ class Renderer(nn.Module):
         down = (places[:, :, 0, 1, None] + inside * step[1]).flatten(1)[:, :, None]
         return torch.stack(torch.broadcast_tensors(across, down), dim=-1)
 
-    def torso_code(self, world_from_camera: Tensor, frame_ids: Tensor | None) -> Tensor:
-        """Return what drives the torso, (B, D); see `TorsoLayer.code`."""
+    def bare(self, places: Tensor, world_from_camera: Tensor, frame_ids: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the torso alone: colour (B, 3, H, W), premultiplied, and alpha (B, 1, H, W).
+
+        Args:
+            places: (B, H, W, 2) as `pixels` gives them.
+            world_from_camera: (B, 4, 4).
+            frame_ids: (B,) frames of the footage whose shoulders are shown; None guesses them from the pose.
+        """
         assert self.torso is not None
-        return self.torso.code(self.scene.pose_code(world_from_camera), frame_ids)
+        return self.torso(places, self.torso.code(self.scene.pose_code(world_from_camera), frame_ids))  # type: ignore[no-any-return]
 
     def decoder_extra(self, landmarks: Tensor, world_from_camera: Tensor, uv: Tensor) -> Tensor:
         """Return what the decoder sees besides features (B, E, h, w): view directions, maps of landmarks.

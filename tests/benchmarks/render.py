@@ -36,14 +36,14 @@ from tests.benchmarks.made_renderer import Row, made_jobs, make
 ROWS = (
     Row(256, 2, 32, 8, 128, 64),
     Row(256, 2, 32, 8, 128, 64, torso=True),
-    Row(512, 4, 32, 8, 256, 96),
-    Row(512, 4, 32, 8, 256, 96, torso=True),
-    Row(512, 2, 32, 8, 256, 96),
-    Row(512, 2, 32, 8, 256, 96, torso=True),
+    Row(512, 4, 32, 8, 192, 64),
+    Row(512, 4, 32, 8, 192, 64, torso=True),
+    Row(512, 2, 32, 8, 192, 64),
+    Row(512, 2, 32, 8, 192, 64, torso=True),
     Row(256, 4, 32, 8, 128, 64, torso=True),
     Row(256, 1, 32, 8, 128, 64, torso=True),
-    Row(512, 1, 32, 8, 256, 96, torso=True),
-    Row(512, 1, 64, 128, 256, 96),
+    Row(512, 1, 32, 8, 192, 64, torso=True),
+    Row(512, 1, 64, 128, 192, 64),
 )
 QUICK = (ROWS[1], ROWS[3], ROWS[5], ROWS[9])
 HEADER = (

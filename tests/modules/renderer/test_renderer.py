@@ -59,10 +59,9 @@ def look(renderer: Renderer, frames: int = 1) -> tuple[torch.Tensor, torch.Tenso
     return torch.randn(frames, 5, 68, 3), pose.expand(frames, 4, 4), uv.expand(frames, *uv.shape)
 
 
-@pytest.mark.parametrize("torso", [False, True])
 @pytest.mark.parametrize("upsample", [1, 2, 4])
-def test_a_patch_has_so_many_pixels_per_ray_and_gradients(upsample, torso):
-    renderer = make(upsample, torso=torso)
+def test_a_patch_has_so_many_pixels_per_ray_and_gradients(upsample):
+    renderer = make(upsample)
     patch = renderer(*look(renderer, 2), noise=0.01, jitter=True)
     assert patch.colour.shape == (2, 3, 32, 32)
     assert patch.alpha.shape == (2, 1, 32, 32)
@@ -176,20 +175,6 @@ def painted_torso() -> TorsoLayer:
     return torso
 
 
-def test_the_torso_lies_behind_the_head():
-    renderer = make(2, torso=True).eval()
-    renderer.torso = painted_torso()
-    landmarks, cameras, uv = look(renderer)
-    with torch.no_grad():
-        both = renderer(landmarks, cameras, uv)
-        renderer.torso = None
-        head = renderer(landmarks, cameras, uv)
-    assert torch.allclose(both.alpha, head.alpha + (1 - head.alpha) * both.torso.alpha)
-    assert torch.allclose(both.colour, head.colour + (1 - head.alpha) * both.torso.features)
-    assert both.torso.alpha[..., 20:, :].min() > 0.9
-    assert both.torso.alpha[..., :12, :].max() < 0.1
-
-
 def test_a_torso_starts_from_a_picture():
     torso = painted_torso()
     places = 2 * ray_grid(32, 32, 1.0)[None] / 32 - 1
@@ -231,8 +216,10 @@ def test_a_rendered_torso_equals_the_one_of_training(upsample, height, width):
     shown = torch.tensor([2])
     picture = frames(frames.encode(landmarks), 0, landmarks[0, 2], cameras[0], backdrop, shown)
     with torch.no_grad():
-        patch = renderer(landmarks, cameras, uv, shown)
-    whole = patch.colour[0] + (1 - patch.alpha[0]) * backdrop.permute(2, 0, 1) / 255
+        head = renderer(landmarks, cameras, uv)
+        colour, alpha = renderer.bare(renderer.pixels(uv), cameras, shown)
+    behind = colour[0] + (1 - alpha[0]) * backdrop.permute(2, 0, 1) / 255
+    whole = head.colour[0] + (1 - head.alpha[0]) * behind
     assert (picture / 255 - whole.clamp(0, 1).permute(1, 2, 0)).abs().max() < 2.1 / 255
 
 
