@@ -80,7 +80,7 @@ class SpectralNorm(nn.Module):
     def onnx(self, builder: GraphBuilder, x: str) -> str:
         """Write itself into an ONNX graph, the norm within the weight."""
         op = "ConvTranspose" if isinstance(self.module, nn.ConvTranspose2d) else "Conv"
-        weight = self.module.weight_bar / self.norm()
+        weight = self.module.get_parameter("weight_bar") / self.norm()
         return builder.add(op, [x, *builder.weights({"weight": weight})], **convolution(self.module))
 
 

@@ -121,7 +121,7 @@ def judge(task: Any, frame: int, picture: Bytes) -> dict[str, float]:
     from utils.metrics import psnr, ssim
 
     truth, boxes = task.footage.picture("frames", frame), task.footage.boxes(frame)
-    found = {}
+    found: dict[str, float] = {}
     for name in BOXES:
         box = boxes[name]
         found |= {f"{name}_psnr": psnr(picture, truth, box), f"{name}_ssim": ssim(picture, truth, box)}

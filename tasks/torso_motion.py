@@ -35,7 +35,8 @@ def shoulder_motion(footage: Footage, width: int) -> Floats:
 
     def small(name: str, frame: int) -> Floats:
         picture = getattr(footage.video, name)[frame]
-        return cv2.resize(np.asarray(picture), (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        shrunk = cv2.resize(np.asarray(picture), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        return np.asarray(shrunk, np.float32) / np.float32(255)
 
     torso = np.mean([small("torso_mask", int(frame)) for frame in train], axis=0)
     head = np.max([small("head_mask", int(frame)) for frame in train], axis=0)

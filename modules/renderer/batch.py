@@ -186,11 +186,11 @@ class BatchRenderer:
         return torch.cat(parts, dim=1)
 
     def _behind(self, inputs: Inputs) -> Tensor:
-        frames, torso = self.frames, self.frames.renderer.torso
-        if torso is None or not frames.places.numel():
+        frames = self.frames
+        if frames.renderer.torso is None or not frames.places.numel():
             return inputs.backdrops
-        code = frames.renderer.torso_code(inputs.cameras, inputs.frame_ids)
-        colour, alpha = torso(frames.places.expand(self.count, -1, -1, -1), code)
+        places = frames.places.expand(self.count, -1, -1, -1)
+        colour, alpha = frames.renderer.bare(places, inputs.cameras, inputs.frame_ids)
         out = inputs.backdrops.clone()
         part = (slice(None), *frames.torso_part)
         out[part] = _shaded(colour, alpha, inputs.backdrops[part])

@@ -90,17 +90,17 @@ POOLED_BINS = 32
 it turns transparent. With wide bins, finer coarse steps only make it better known how much lies in each."""
 
 
-def pooled_ends(total: Tensor) -> Tensor:
-    """Keep, of running sums (N, S) over the bins of rays, those at the ends of at most `POOLED_BINS` wider bins."""
+def pooled_ends(total: Tensor, bins: int = POOLED_BINS) -> Tensor:
+    """Keep, of running sums (N, S) over the bins of rays, those at the ends of at most `bins` wider bins."""
     count = total.shape[-1]
-    if count <= POOLED_BINS:
+    if count <= bins:
         return total
-    return total[:, torch.arange(1, POOLED_BINS + 1, device=total.device) * count // POOLED_BINS - 1]
+    return total[:, torch.arange(1, bins + 1, device=total.device) * count // bins - 1]
 
 
-def pooled(weights: Tensor) -> Tensor:
-    """Add up the weights (N, S) of neighbouring bins until at most `POOLED_BINS` are left."""
-    if weights.shape[-1] <= POOLED_BINS:
+def pooled(weights: Tensor, bins: int = POOLED_BINS) -> Tensor:
+    """Add up the weights (N, S) of neighbouring bins until at most `bins` are left."""
+    if weights.shape[-1] <= bins:
         return weights
-    total = pooled_ends(weights.cumsum(dim=-1))
+    total = pooled_ends(weights.cumsum(dim=-1), bins)
     return torch.cat([total[:, :1], total.diff(dim=-1)], dim=-1)

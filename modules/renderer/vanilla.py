@@ -156,7 +156,8 @@ class VanillaHead(nn.Module):
         marches = [self.march(frame, some, jitter) for frame, some in zip(frames, rays, strict=True)]
         first = torch.tensor([0, *(len(some.near) for some in rays)]).cumsum(0)
         marches = [m._replace(hits=m.hits + int(start)) for m, start in zip(marches, first, strict=False)]
-        return Marched(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*marches, strict=True)))
+        found = (None if parts[0] is None else torch.cat(parts) for parts in zip(*marches, strict=True))
+        return Marched(*found)  # type: ignore[arg-type]
 
     def refresh(self) -> None:
         """Nothing is kept between frames."""

@@ -1,144 +1,230 @@
-"""Milliseconds per rendered frame, for several settings of the renderer, against GeneFace's own NeRF.
+"""How long a rendered frame takes, for several settings, against GeneFace's own NeRF in the same run.
 
-    python -m tests.benchmarks.render [--frames 20] [--threads 1]
+    python -m tests.benchmarks.render                        all rows (about ten minutes on two cores)
+    python -m tests.benchmarks.render --quick                fewer frames and rows (about two minutes)
+    python -m tests.benchmarks.render --compile              each row compiled too (about a minute more)
+    python -m tests.benchmarks.render --checkpoint May/lm3d_nerf_torso     a trained person, with its own landmarks
+    python -m tests.benchmarks.render --device cuda          on a GPU, one by one and in batches
 
-Networks are untrained, but their density is a made head that covers a quarter of the picture, so that as many rays
-hit as with a trained one. GeneFace's vanilla NeRF is timed on one chunk of 512 rays and extrapolated to the picture
-(its frame takes minutes). CPU seconds are counted, not wall time: another job on the machine does not change them much.
+Networks of the table are untrained, but their density is a made head that covers a quarter of the picture, so that as
+many rays hit as with a trained one. `wall` is the time a frame takes when many are rendered one after the other on
+`--threads` threads; believe it on an idle machine only. `CPU` is what all threads together computed for a frame;
+another job changes it less. GeneFace's NeRF is timed on some thousand rays and extrapolated to the picture. x2 and x4
+are not the same computation as a full NeRF: compare the x1 row with its 64+128 samples.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
-from modules.renderer.field import BlendPlaneHead, Rays
+from modules.renderer.batch import BatchRenderer, Inputs
+from modules.renderer.field import Rays
 from modules.renderer.inference import FrameRenderer, fast_dtype
+from modules.renderer.pool import render_side_by_side
 from modules.renderer.renderer import Renderer
-from modules.renderer.scene import Scene
-from modules.renderer.torso import TorsoPlane
 from modules.renderer.vanilla import VanillaHead
-
-CHUNK = 512
-
-
-class Row(NamedTuple):
-    """One setting: picture side, pixels per ray, samples, plane resolutions, torso."""
-
-    size: int
-    upsample: int
-    samples: int
-    fine: int
-    planes: int
-    dynamic: int
-    torso: bool = False
-
+from tests.benchmarks.made_renderer import Row, made_jobs, make
 
 ROWS = (
     Row(256, 2, 32, 8, 128, 64),
     Row(256, 2, 32, 8, 128, 64, torso=True),
-    Row(512, 4, 32, 8, 256, 96),
-    Row(512, 4, 32, 8, 256, 96, torso=True),
-    Row(512, 2, 32, 8, 256, 96),
-    Row(512, 1, 64, 128, 256, 96),
+    Row(512, 4, 32, 8, 192, 64),
+    Row(512, 4, 32, 8, 192, 64, torso=True),
+    Row(512, 2, 32, 8, 192, 64),
+    Row(512, 2, 32, 8, 192, 64, torso=True),
+    Row(256, 4, 32, 8, 128, 64, torso=True),
+    Row(256, 1, 32, 8, 128, 64, torso=True),
+    Row(512, 1, 32, 8, 192, 64, torso=True),
+    Row(512, 1, 64, 128, 192, 64),
+)
+QUICK = (ROWS[1], ROWS[3], ROWS[5], ROWS[9])
+HEADER = (
+    f"{'picture':>8} {'rays':>5} {'samples':>8} {'torso':>6} {'kernels':>9} {'tried':>7} {'hit':>7} {'samples':>8} "
+    f"{'CPU ms':>8} {'wall ms':>8} {'frames/s':>9} {'MB':>6} {'GeneFace CPU / this':>20}"
 )
 
 
-def make(row: Row) -> Renderer:
-    """Build a renderer whose grid holds an ellipsoid as large as a head in a portrait."""
-    torch.manual_seed(0)
-    scene = Scene()
-    scene.size.copy_(torch.tensor([row.size, row.size]))
-    scene.focal.copy_(torch.tensor(2.0 * row.size))
-    scene.plate = torch.zeros(row.size, row.size, 3, dtype=torch.uint8)
-    head = BlendPlaneHead(
-        scene.box,
-        scene.face_box,
-        plane_size=row.planes,
-        dynamic_size=row.dynamic,
-        samples=row.samples,
-        fine_samples=row.fine,
-    )
-    side = torch.linspace(-1, 1, head.grid_size)
-    z, y, x = torch.meshgrid(side, side, side, indexing="ij")
-    inside = (x / 0.72).square() + (y / 0.72).square() + (z / 0.8).square() < 1
-    head.grid.data.copy_(torch.where(inside, 2.0, -12.0).flatten())
-    torso = TorsoPlane(head.feature_dim) if row.torso else None
-    return Renderer(scene, head, upsample=row.upsample, torso=torso).eval()
+class Cost(NamedTuple):
+    """What a frame takes: seconds of processor and of wall, and the most memory of the process, bytes."""
+
+    cpu: float
+    wall: float
+    memory: int
 
 
-def cpu_seconds(work: Callable[[], object], times: int) -> float:
-    """Return the processor seconds of one call, after one to warm up."""
-    work()
-    start = time.process_time()
+def peak_memory() -> int:
+    """Return the most memory this process held since `forget_peak`, bytes; 0 where the system does not say."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
+def forget_peak() -> None:
+    """Begin to measure the peak of memory anew, where the system allows it."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass
+
+
+def clock(work: Callable[[], int], times: int) -> Cost:
+    """Return the least cost of a frame over some repetitions of work that returns how many frames it made."""
+    forget_peak()
+    costs = []
     for _ in range(times):
-        work()
-    return (time.process_time() - start) / times
+        cpu, wall = time.process_time(), time.perf_counter()
+        frames = work()
+        costs.append(((time.process_time() - cpu) / frames, (time.perf_counter() - wall) / frames))
+    return Cost(min(c for c, _ in costs), min(w for _, w in costs), peak_memory())
 
 
-def camera() -> torch.Tensor:
-    """Return a camera that sees the head as a portrait does."""
-    pose = torch.eye(4)
-    pose[2, 3] = 10.0
-    return pose
+def stream(frames: FrameRenderer, jobs: list[tuple[Any, ...]]) -> Cost:
+    """Time many frames, as a video is rendered; the first go unmeasured, and compile what is to be compiled."""
+    for _ in render_side_by_side(frames, jobs[:8]):
+        pass
+    return clock(lambda: sum(1 for _ in render_side_by_side(frames, jobs)), 2)
 
 
-def measure(row: Row, frames: int, compile: bool) -> tuple[float, float]:
-    """Return CPU seconds per frame and the share of the picture that the head covers."""
-    renderer = make(row)
-    draw = FrameRenderer(renderer, compile=compile)
-    code = draw.encode(torch.randn(1, 5, 68, 3))
-    landmarks, backdrop = torch.zeros(68, 3), torch.full((row.size, row.size, 3), 255, dtype=torch.uint8)
-    if compile:
-        for _ in range(3):
-            draw(code, 0, landmarks, camera(), backdrop)
-    seconds = cpu_seconds(lambda: draw(code, 0, landmarks, camera(), backdrop), frames)
+def counted(frames: FrameRenderer, job: tuple[Any, ...]) -> tuple[int, int, int]:
+    """Return the rays tried and the rays hit in one frame, and the evaluations of the field."""
+    marcher = frames.marcher
+    assert marcher is not None
+    code, index, _, camera = job[:4]
     with torch.inference_mode():
-        covered = float((draw._head(code, 0, camera()).alpha > 0).float().mean())
-    return seconds, covered
+        tried = int(marcher._seen(marcher.blend(code, index), camera).sum())
+        hit = int((marcher(code, index, camera)[:, -1] > 0).sum())
+    return tried, hit, hit * (marcher.head.fine_samples or marcher.head.samples)
 
 
-def vanilla_seconds() -> float:
-    """Return CPU seconds that GeneFace's NeRF takes for one chunk of rays."""
-    head = VanillaHead(Scene().box).eval()
-    directions = torch.nn.functional.normalize(torch.randn(CHUNK, 3) * 0.1 - torch.tensor([0.0, 0, 1]), dim=-1)
-    rays = Rays(torch.tensor([0.0, 0.0, 10.0]), directions, torch.full((CHUNK,), 8.0), torch.full((CHUNK,), 12.0))
+def vanilla_seconds(rays: int) -> float:
+    """Return CPU seconds that GeneFace's NeRF (64+128 samples) takes for one ray."""
+    head = VanillaHead(make(ROWS[0]).scene.box).eval()
+    directions = torch.nn.functional.normalize(torch.randn(rays, 3) * 0.1 - torch.tensor([0.0, 0, 1]), dim=-1)
+    some = Rays(torch.tensor([0.0, 0.0, 10.0]), directions, torch.full((rays,), 8.0), torch.full((rays,), 12.0))
     with torch.inference_mode():
         frame = head.frame(head.encode(torch.randn(1, 5, 68, 3)), 0)
-        return cpu_seconds(lambda: head.march(frame, rays, False), 1)
+
+        def march() -> int:
+            for part in torch.arange(rays).split(512):
+                head.march(frame, Rays(some.origin, *(x[part] for x in some[1:])), False)
+            return rays
+
+        return clock(march, 1).cpu
+
+
+def line(row: Row, kernels: str, counts: tuple[int, int, int], cost: Cost, vanilla: float) -> str:
+    """Return one line of the table."""
+    return (
+        f"{row.size:>8} {f'x{row.upsample}':>5} {f'{row.samples}+{row.fine}':>8} {'yes' if row.torso else 'no':>6} "
+        f"{kernels:>9} {counts[0]:>7} {counts[1]:>7} {counts[2]:>8} {1000 * cost.cpu:>8.1f} {1000 * cost.wall:>8.1f} "
+        f"{1 / cost.wall:>9.1f} {cost.memory / 2**20:>6.0f} {vanilla * row.size**2 / cost.cpu:>20.0f}"
+    )
+
+
+def encoded(frames: FrameRenderer, jobs: list[tuple[Any, ...]]) -> Cost:
+    """Time frames that go into an mp4; the encoder is a process of its own, so the CPU seconds are without it."""
+    from utils.video import VideoWriter
+
+    def work() -> int:
+        with tempfile.TemporaryDirectory() as folder:
+            with VideoWriter(Path(folder) / "out.mp4", frames.height, frames.width) as video:
+                for picture in render_side_by_side(frames, jobs):
+                    video.write(picture.numpy())
+            return len(jobs)
+
+    return clock(work, 1)
+
+
+def on_gpu(renderer: Renderer, frames: int) -> Iterator[str]:
+    """Yield what a recorded graph takes, one frame at a time and in batches."""
+    draw = FrameRenderer(renderer)
+    for count in (1, 16):
+        jobs = made_jobs(draw, count)
+        codes = jobs[0][0]
+        batch = BatchRenderer(draw, count)
+        landmarks, cameras, backdrops = (torch.stack([job[k] for job in jobs]) for k in (2, 3, 4))
+        given = Inputs(codes.code, codes.weights, landmarks, cameras, backdrops)
+        with torch.inference_mode():
+            batch(given)
+            torch.cuda.synchronize()
+            start = time.perf_counter()
+            rounds = max(1, frames // count)
+            for _ in range(rounds):
+                batch.replay(given)
+            torch.cuda.synchronize()
+        seconds = (time.perf_counter() - start) / (rounds * count)
+        yield f"batches of {count:>2}: {1000 * seconds:.3f} ms a frame, {1 / seconds:.0f} frames/s"
+
+
+def of_checkpoint(exp: str, frames: int, compile: bool, vanilla: float) -> None:
+    """Print the row of a trained person, with the landmarks and poses of its footage."""
+    from tasks.checkpoints import load_task
+    from tasks.nerf_task import NerfTask
+
+    task = load_task(exp, "best")
+    assert isinstance(task, NerfTask), f"{exp} is no renderer"
+    cfg, video = task.cfg, task.footage.video
+    ids = np.arange(min(frames, video.meta.frames))
+    landmarks = np.array(video.landmarks[ids], dtype=np.float32)
+    torso = task.model.torso is not None
+    row = Row(cfg.size, cfg.upsample, cfg.n_samples_per_ray, cfg.n_samples_per_ray_fine, 0, 0, torso)
+    for compiled in (False, True)[: 1 + compile]:
+        painter = task.painter(compile=compiled)
+        jobs = list(painter.jobs(landmarks, range(len(ids)), task.footage.cameras[ids], ids))
+        report(row, painter.frames, jobs, compiled, vanilla)
+
+
+def report(row: Row, draw: FrameRenderer, jobs: list[tuple[Any, ...]], compiled: bool, vanilla: float) -> None:
+    """Print a row of the table and, for head and torso with a decoder, what it takes with encoding."""
+    kernels = "compiled" if compiled else "plain"
+    print(line(row, kernels, counted(draw, jobs[0]), stream(draw, jobs), vanilla), flush=True)
+    if row.torso and row.upsample > 1:
+        cost = encoded(draw, jobs)
+        print(f"{'':>40}with encoding to mp4: {1000 * cost.wall:.1f} ms wall, {1 / cost.wall:.1f} frames/s", flush=True)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=20)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument(
-        "--compile", action="store_true", help="compile three kernels first (about half a minute a row)"
-    )
+    parser.add_argument("--frames", type=int, default=0, help="frames a row; 48 when not given, 16 with --quick")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--quick", action="store_true", help="four rows, few frames")
+    parser.add_argument("--compile", action="store_true", help="each row compiled as well; needs a C++ compiler")
+    parser.add_argument("--checkpoint", default="", help="a trained renderer to measure instead of the made ones")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    chunk = vanilla_seconds()
-    base = {size: chunk * size * size / CHUNK for size in (256, 512)}
-    print(
-        f"{given.threads} thread(s), {fast_dtype('cpu')}, CPU seconds; GeneFace's NeRF extrapolated from {CHUNK} rays"
-    )
-    print(f"{'picture':>8} {'rays':>5} {'samples':>8} {'torso':>6} {'hit':>6} {'ms/frame':>9} {'GeneFace / this':>17}")
-    for size, seconds in base.items():
-        print(f"{size:>8} {'x1':>5} {'64+128':>8} {'no':>6} {'100 %':>6} {1000 * seconds:>9.0f} {1:>17}")
-    for row in ROWS:
-        seconds, covered = measure(row, given.frames if row.upsample > 1 else 2, given.compile)
-        ratio = base[row.size] / seconds
-        torso = "yes" if row.torso else "no"
-        samples = f"{row.samples}+{row.fine}"
-        print(
-            f"{row.size:>8} {f'x{row.upsample}':>5} {samples:>8} {torso:>6} {f'{100 * covered:.0f} %':>6} "
-            f"{1000 * seconds:>9.1f} {ratio:>17.0f}"
-        )
+    frames = given.frames or (16 if given.quick else 48)
+    rows = QUICK if given.quick else ROWS
+    if given.device == "cuda":
+        for row in rows:
+            for text in on_gpu(make(row).cuda(), 20 * frames):
+                print(f"{row.size} x{row.upsample} {row.samples}+{row.fine} torso {row.torso}: {text}", flush=True)
+        return
+    rays = 1024 if given.quick else 4096
+    vanilla = vanilla_seconds(rays)
+    print(f"{given.threads} thread(s), {fast_dtype('cpu')}; GeneFace's NeRF (64+128 samples, head) from {rays} rays:")
+    for size in (256, 512):
+        print(f"{size:>8} {vanilla * size**2:.0f} CPU s a frame")
+    print(HEADER)
+    if given.checkpoint:
+        of_checkpoint(given.checkpoint, frames, given.compile, vanilla)
+        return
+    for row in rows:
+        for compiled in (False, True)[: 1 + given.compile]:
+            draw = FrameRenderer(make(row), compile=compiled)
+            few = max(2, frames // (1 if row.upsample > 1 else 8 if row.fine < 64 else 24))
+            report(row, draw, made_jobs(draw, few), compiled, vanilla)
 
 
 if __name__ == "__main__":
