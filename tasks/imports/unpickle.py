@@ -283,7 +283,7 @@ def call(called: Named, arguments: tuple[Any, ...]) -> Any:
     )
     known = _CALLS.get(f"{module}.{called.name}")
     if known is None:
-        raise Refused(f"a call of {called}")
+        raise Refused(f"a call of {module}.{called.name}")
     return known(*arguments)
 
 
