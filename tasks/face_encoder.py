@@ -17,6 +17,7 @@ from modules.vgg_face import from_keras
 from tasks.board import Board
 from tasks.checkpoints import load_task, work_dir_of
 from tasks.face_voice_data import FaceBatch, FaceSource
+from tasks.imports.read import read_file
 from tasks.task import Task, TaskConfig
 from utils.config import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError, UserError
@@ -256,36 +257,13 @@ def read_published(path: Path) -> dict[str, Tensor]:
     """Read published weights in their PyTorch layout from .pt, .safetensors or Keras .h5.
 
     Raises:
-        DataError: The file is damaged, or h5py is missing.
+        UserError: The file is damaged, or h5py is missing.
+        ValueError: A Keras file has other layers.
     """
-    if path.suffix == ".h5":
-        return from_keras(_read_keras(path))
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(str(path))
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file fails in many ways
-        raise DataError(f"{path} cannot be read ({type(error).__name__}).") from None
-    state = state.get("model_state_dict", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise DataError(f"{path} is not a table of tensors.")
-    return state
-
-
-def _read_keras(path: Path) -> list[tuple[Tensor, Tensor]]:
-    """Read the layers with weights of a Keras file in the order the file states."""
-    try:
-        import h5py
-    except ImportError:
-        raise DataError(f"Reading {path} needs h5py: .venv/bin/python -m pip install --no-deps h5py") from None
-    layers = []
-    with h5py.File(path, "r") as file:
-        group = file.get("model_weights", file)
-        for name in (n.decode() if isinstance(n, bytes) else n for n in group.attrs["layer_names"]):
-            inner = group[name]
-            arrays = [inner[n.decode() if isinstance(n, bytes) else n][()] for n in inner.attrs["weight_names"]]
-            if arrays:
-                layers.append((torch.from_numpy(arrays[0]), torch.from_numpy(arrays[1])))
-    return layers
+    file = read_file(path)
+    if file.kind == "keras":
+        arrays = list(file.tensors.values())
+        return from_keras(list(zip(arrays[::2], arrays[1::2], strict=True)))
+    prefix = "model_state_dict."
+    inside = {name.removeprefix(prefix): value for name, value in file.tensors.items() if name.startswith(prefix)}
+    return inside or file.tensors

@@ -14,7 +14,7 @@ from utils.errors import ConfigError
 
 
 class GenefaceNerfConfig(ImportedRendererConfig):
-    """GeneFace's vanilla NeRF, imported. Minutes a frame on a CPU at full size; see infer_scale_factor."""
+    """GeneFace's vanilla NeRF, imported. Very slow on a CPU at full size; see infer_scale_factor."""
 
     cond_type: Literal["landmarks", "deepspeech"] = "landmarks"
     """What the head follows."""

@@ -13,7 +13,7 @@ from utils.config import Count, Fraction, Positive
 
 
 class GenefaceRadnerfConfig(ImportedRendererConfig):
-    """GeneFace's RAD-NeRF, imported. Some seconds to a minute a frame on a CPU at full size; see infer_scale_factor."""
+    """GeneFace's RAD-NeRF, imported. Slow on a CPU at full size; see infer_scale_factor."""
 
     cond_type: Literal["landmarks", "esperanto", "deepspeech"] = "landmarks"
     """What the head follows."""

@@ -156,14 +156,25 @@ def choose(tensors: dict, kind: str, path: Path, wanted: str):  # type: ignore[n
 
 
 def own_name(path: Path) -> str:
-    """Return the run's name of a file that lies in a folder under `checkpoints/`; empty for any other."""
+    """Return the run's name of a file under `checkpoints/`: its folder's, or one inside where several files lie there.
+
+    Empty for a file elsewhere.
+    """
     from tasks.checkpoints import work_dir_of
     from tasks.imports.write import ORIGINALS
 
-    base, folder = work_dir_of("checkpoints").resolve(), path.resolve().parent
-    if folder.name == ORIGINALS:
-        folder = folder.parent
-    return str(folder.relative_to(base)) if base in folder.parents else ""
+    base, place = work_dir_of("checkpoints").resolve(), path.resolve().parent
+    folder = place.parent if place.name == ORIGINALS else place
+    if base not in folder.parents:
+        return ""
+    name = folder.relative_to(base)
+    return str(name if alone(path) else name / path.stem)
+
+
+def alone(path: Path) -> bool:
+    """Tell whether a checkpoint shares its folder with no other, further steps of the same training apart."""
+    others = [other for other in path.parent.iterdir() if other.is_file() and other.suffix in SUFFIXES]
+    return all(other.name == path.name or STEPS.fullmatch(other.name) for other in others)
 
 
 def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
@@ -172,20 +183,20 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
     Raises:
         DataError: Nothing could be imported, or some of it not; with every reason.
     """
+    from tasks.imports.source import GoesWith
+
     chosen = candidates(folder)
     if not chosen:
         raise DataError(f"{folder} holds no checkpoint ({', '.join(SUFFIXES)}).")
     done, failed = [], []
     for path in chosen:
-        alone = sum(other.parent == path.parent for other in chosen) == 1
         inside = path.parent.resolve().relative_to(folder.resolve())
-        name = inside if alone else inside / path.stem
-        whole = len(chosen) == 1 and alone
-        asked = options.exp_name if whole or not options.exp_name else str(Path(options.exp_name) / name)
+        name = inside if alone(path) else inside / path.stem
+        asked = options.exp_name if len(chosen) == 1 or not options.exp_name else str(Path(options.exp_name) / name)
         default = str(Path(folder.resolve().name) / name)
         try:
             done.append(import_file(path, Options(asked, options.source), default))
-        except AlreadyOurs as error:
+        except (AlreadyOurs, GoesWith) as error:
             log.info("passed over: %s", error)
         except DataError as error:
             failed.append(str(error))

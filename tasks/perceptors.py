@@ -13,6 +13,7 @@ from modules.iresnet import IResNet, depth_of
 from modules.onnx_format import read_onnx
 from modules.onnx_network import OnnxNetwork
 from modules.template_decoder import Vgg11Maps
+from tasks.imports.read import read_file
 from utils.errors import DataError
 from utils.files import sha256
 
@@ -104,17 +105,5 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises:
         DataError: It is missing, or something else.
     """
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
-    except Exception as error:  # a damaged file fails in many ways
-        raise DataError(f"{path} is no state dict that can be read ({str(error).splitlines()[0][:200]}).") from None
-    state = state.get("state_dict", state) if isinstance(state, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise DataError(f"{path} holds no state dict.")
-    return state
+    prefix, tensors = "state_dict.", read_file(path).tensors
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)} or tensors

@@ -20,7 +20,7 @@ from utils.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
-MAX_DEPTH, MAX_ENTRIES = 40, 200_000
+MAX_DEPTH, MAX_ENTRIES = 40, 50_000
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 
 
@@ -63,7 +63,7 @@ def read_file(path: str | Path) -> ForeignFile:
         raise DataError(f"{path} ends early or is damaged; copy or download it again.") from None
     except Refused as error:
         raise DataError(f"{path} cannot be imported: it holds {error}. Nothing of it was run.") from None
-    except (ValueError, EOFError, RecursionError, MemoryError, OSError) as error:
+    except (ValueError, EOFError, RuntimeError, MemoryError, OSError) as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise DataError(f"{path} cannot be imported: {reason}.") from None
     _check_sizes(found)
@@ -94,6 +94,10 @@ def _reader(path: Path, head: bytes) -> Any:
 
 
 def _is_text(head: bytes) -> bool:
+    try:
+        head[:-3].decode()  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
     return all(byte >= 32 or byte in b"\t\r\n" for byte in head)
 
 
@@ -103,6 +107,8 @@ def _read_zip(path: Path) -> ForeignFile:
         names = {entry.filename for entry in entries}
         if len(names) != len(entries) or sum(entry.file_size for entry in entries) > path.stat().st_size:
             raise ValueError("its parts are larger than the file (torch does not compress)")
+        if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries):
+            raise ValueError("its parts are compressed or encrypted; torch writes them plainly")
         if any(name.endswith("/constants.pkl") for name in names):
             raise ValueError("it is a TorchScript program, which is code; save the state_dict() of it")
         if not any(name.endswith("data.pkl") for name in names):

@@ -20,6 +20,10 @@ MAX_LISTED = 40
 """Names listed of each kind of mistake; a file of another network has hundreds."""
 
 
+class GoesWith(DataError):
+    """The file is taken along when another one, beside it, is imported."""
+
+
 @dataclass
 class Converted:
     """One run of this project, made from a foreign file.

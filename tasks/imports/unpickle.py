@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-MAX_STEPS = 5_000_000
-"""Instructions of one pickle; the largest honest checkpoint has a hundredth of it."""
+MAX_STEPS = 20_000_000
+"""Instructions of one pickle: GeneFace's dataset of a person has about 390 a frame, and so half an hour has room."""
 
 
 class Refused(ValueError):
@@ -283,7 +283,7 @@ def call(called: Named, arguments: tuple[Any, ...]) -> Any:
     )
     known = _CALLS.get(f"{module}.{called.name}")
     if known is None:
-        raise Refused(f"a call of {called}")
+        raise Refused(f"a call of {module}.{called.name}")
     return known(*arguments)
 
 

@@ -13,8 +13,7 @@ from torch import Tensor
 from modules.wav2pix import HEARD, Discriminator, Generator
 from tasks.imports.networks import beginning, checked, shapes_of
 from tasks.imports.read import read_file
-from tasks.imports.source import Converted, Source, Tally
-from utils.errors import DataError
+from tasks.imports.source import Converted, GoesWith, Source, Tally
 
 GENERATOR = ("audio_embedding.disc.0.conv.weight", "netG.0.module.weight_bar")
 DISCRIMINATOR = ("netD_2.weight",)
@@ -87,7 +86,7 @@ def _turn_colours(state: dict[str, Tensor], layer: str) -> None:
 def discriminator(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -> Converted:
     """Say that a discriminator comes with its generator."""
     beside = re.sub(r"^disc", "gen", path.name)
-    raise DataError(f"{path} is wav2pix's discriminator; import the generator beside it ({beside}): it takes it along.")
+    raise GoesWith(f"{path} is wav2pix's discriminator; import the generator beside it ({beside}): it takes it along.")
 
 
 SOURCES = [

@@ -34,7 +34,7 @@ def write_run(work_dir: Path, converted: Converted, origin: dict[str, Any]) -> P
     kind = task_class(converted.recipe["task_cls"])
     recipe = parse(kind.schema, converted.recipe, Path("imported recipe")).model_dump(mode="json")
     for name in converted.companions:
-        recipe[f"{name}_work_dir"] = str(work_dir / name)
+        recipe[f"{name}_work_dir"] = show_path(work_dir / name)
     updates = max(1, converted.updates)  # 0 would mean that training has yet to begin
     path = work_dir / f"model_ckpt_steps_{updates}.ckpt"
     refuse_to_overwrite(work_dir, origin)

@@ -110,7 +110,7 @@ def test_each_thing_that_cannot_be_imported_gets_its_line(tmp_path, capsys):
         "text.ckpt": "is a text file",
         "short.ckpt": "cannot be imported|ends early",
         "empty.ckpt": "is empty",
-        "harm.ckpt": "holds a call of __builtin__.print.*Nothing of it was run",
+        "harm.ckpt": "holds a call of builtins.print.*Nothing of it was run",
         "other.ckpt": r"is no checkpoint that is known here.*1 tensors: state_dict.layer.weight \(3, 4\)",
         "none.ckpt": "There is nothing at",
     }
@@ -134,6 +134,17 @@ def test_of_a_folder_what_can_be_imported_is_and_the_rest_named(tmp_path, capsys
     (tmp_path / "bare").mkdir()
     with pytest.raises(DataError, match="bare holds no checkpoint"):
         main(["bare"])
+
+
+def test_files_that_share_a_folder_become_runs_inside_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "checkpoints" / "zip"
+    for name in ("a.ckpt", "b.ckpt"):
+        files.save_syncnet(folder / name)
+    assert main(["checkpoints/zip"]) == 0
+    assert capsys.readouterr().out.split() == ["checkpoints/zip/a", "checkpoints/zip/b"]
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "a.ckpt", "b", "b.ckpt"]
+    assert main(["checkpoints/zip"]) == 0  # again: the same files may, and what is ours is passed over
 
 
 def test_sources_are_listed_and_can_be_forced(tmp_path, capsys):

@@ -17,7 +17,10 @@ from modules.onnx_format import Node, write_onnx
 from modules.onnx_network import node
 from modules.template_decoder import TemplateDecoder
 from modules.wav2pix import Discriminator, Generator
+from tasks import export_checkpoint, import_checkpoint
+from tasks.checkpoints import load_task
 from tasks.imports.rbh24 import COLOURS, NAMES
+from tasks.template_data import to_bytes
 from tests.modules.golden import assert_golden, filled, probe, ruled
 from tests.tasks.imports.foreign import converted, loaded, python2_file, shapes, stranger, without_counts
 from utils.errors import DataError
@@ -159,3 +162,36 @@ def test_a_discriminator_alone_is_refused(tmp_path):
     torch.save(ruled(shapes(lambda: Discriminator(64))), tmp_path / "disc_7.pth")
     with pytest.raises(DataError, match=r"import the generator beside it \(gen_7.pth\)"):
         converted(tmp_path / "disc_7.pth")
+
+
+@torch.no_grad()
+def test_what_is_imported_is_used_and_handed_on_like_a_run_of_our_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    torch.save(filled(TemplateDecoder("fr")).state_dict(), "fr.pth")
+    python2_file(Path("gen_200.pth"), without_counts(ruled(shapes(lambda: Generator(64)))))
+    python2_file(Path("disc_200.pth"), ruled(shapes(lambda: Discriminator(64))))
+    import_checkpoint.main(["fr.pth", "--exp_name", str(tmp_path / "fr")])
+    import_checkpoint.main(["gen_200.pth", "--exp_name", str(tmp_path / "faces")])
+    assert capsys.readouterr().out.split() == [str(tmp_path / "fr"), str(tmp_path / "faces")]
+
+    decoder = load_task(tmp_path / "fr")
+    assert decoder.recogniser.sha256.startswith("4c06341c")
+    templates = torch.nn.functional.normalize(probe(2, 512), dim=1)
+    wanted = filled(TemplateDecoder("fr"))(templates)  # FR's pictures are RGB in [-1, 1] as published
+    np.testing.assert_allclose(
+        decoder.reconstruct(templates.numpy()), to_bytes(wanted).numpy(), atol=1, err_msg="rounding to bytes apart"
+    )
+    speaker = load_task(tmp_path / "faces")
+    assert speaker.cfg.audio_normalisation == "integer"
+    loud = (20_000 * np.sin(np.arange(16_000) / 9)).astype(np.int16)
+    faces, scores = speaker.make(loud[None])
+    assert faces.shape == (1, 64, 64, 3)
+    assert scores.shape == (1, 10)
+
+    export_checkpoint.main([str(tmp_path / "faces")])
+    card = (tmp_path / "faces/export/wav2pix.md").read_text()
+    assert "- source: wav2pix/generator" in card
+    assert "| Licence | code: GPL-3.0" in card
+    import_checkpoint.main([str(tmp_path / "faces/export/wav2pix.safetensors"), "--exp_name", str(tmp_path / "again")])
+    again = load_task(tmp_path / "again").state_dict()
+    assert all(torch.equal(again[name], value) for name, value in speaker.state_dict().items())
