@@ -245,7 +245,7 @@ def _model_folder(folder: str | Path | None, name: str) -> str:
     return str(Path(folder).resolve() if folder is not None else asset_path(name))
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _whisper_model(folder: str, window: int = 1500) -> tuple[torch.nn.Module, Callable[..., Any]]:
     from safetensors.torch import load_file
     from transformers import WhisperConfig, WhisperFeatureExtractor
