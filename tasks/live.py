@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from tasks.backdrop import read_background
 from tasks.head_pose import HeadMotion
 from tasks.inference import FPS, HOP, RATE, InferSettings, Sound, landmark_blocks, seed_everything
-from tasks.landmark_post import Floats, Person, mend, silence_weight, silent_frames
+from tasks.landmark_post import Floats, Person, mend
+from tasks.silence import silence_weight, silent_frames
 from utils.errors import ConfigError
 
 if TYPE_CHECKING:
