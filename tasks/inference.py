@@ -147,22 +147,35 @@ def spans(frames: int, window: int = WINDOW, margin: int = MARGIN) -> Iterator[t
 
 
 def sound_to_landmarks(task: Any, sound: Sound, *, temperature: float | None = None, seed: int = 0) -> Floats:
-    """Let a `postnet` task turn a sound into landmarks (T, 68, 3), window by window.
+    """Let a `postnet` task turn a sound into landmarks (T, 68, 3), block by block."""
+    out = np.zeros((sound.frames, 68, 3), np.float32)
+    begin = 0
+    for block in landmark_blocks(task, sound, temperature=temperature, seed=seed):
+        out[begin : begin + len(block)] = block
+        begin += len(block)
+    return out
+
+
+def landmark_blocks(task: Any, sound: Sound, *, temperature: float | None = None, seed: int = 0) -> Iterator[Floats]:
+    """Yield the landmarks of a sound in blocks (n, 68, 3) that follow one another.
 
     Windows are half a minute and overlap by ten seconds: each gives its middle, and the seams are cross-faded over
     0.4 s, so that a long speech has the same landmarks as its pieces.
     """
-    out = np.zeros((sound.frames, 68, 3), np.float32)
-    for start, stop, first in spans(sound.frames):
+    windows = list(spans(sound.frames))
+    tail = np.zeros((0, 68, 3), np.float32)
+    for number, (start, stop, first) in enumerate(windows):
         wav = sound.read(start, stop)
         values = predict_window(task, wav, stop - start, temperature=temperature, seed=seed, first=start)
-        fade = min(FADE, first - start, first)
-        for step in range(fade):
-            share = (step + 1) / (fade + 1)
-            at = first - fade + step
-            out[at] = (1 - share) * out[at] + share * values[at - start]
-        out[first:stop] = values[first - start :]
-    return out
+        fade = len(tail)
+        share = ((np.arange(fade, dtype=np.float32) + 1) / (fade + 1))[:, None, None]
+        seam = (1 - share) * tail + share * values[first - fade - start : first - start]
+        last = number == len(windows) - 1
+        until = stop if last else windows[number + 1][2]
+        block = np.concatenate([seam, values[first - start : until - start]])
+        keep = len(block) if last else len(block) - FADE
+        tail = block[keep:]
+        yield block[:keep]
 
 
 def predict_window(

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from tasks.backdrop import read_background
 from tasks.head_pose import HeadMotion
-from tasks.inference import FPS, HOP, RATE, InferSettings, seed_everything
-from tasks.landmark_post import Floats, Person, mend, silence_weight, silent_frames
+from tasks.inference import FPS, HOP, RATE, InferSettings, Sound, landmark_blocks, seed_everything
+from tasks.landmark_post import Floats, Person, mend
+from tasks.silence import silence_weight, silent_frames
 from utils.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 LOOKAHEAD, STEP = 8, 4
 """Frames that must have been heard after one that is drawn, and frames drawn at a time: 0.49 s before the first."""
+WHISPER_LOOKAHEAD, WHISPER_STEP, WHISPER_ROWS = 4, 8, 250
+"""The same for Whisper features, which cost ten times the rest; and rows that the network sees at once (5 s of 30)."""
 PAST = 48
 """Frames of sound and motion before the next frame that are kept; the networks' answer no longer changes beyond 32."""
 CUT = 1500
@@ -111,6 +114,8 @@ class LiveLandmarks:
         self.person = Person.of(video, settings.infer_sil_ref_frame_idx)
         self.motion = HeadMotion(video, settings)
         self.past = max(PAST, silent_frames(settings) + 8)
+        if postnet.cfg.audio_feature.startswith("whisper"):
+            self.past = max(self.past, WHISPER_ROWS // 2 - lookahead - step - 4)
         self.hearing = Hearing(self.past + 8)
         self.loudness, self.rest = Loudness(), np.zeros(0, np.float32)
         self.measured = 0
@@ -176,11 +181,34 @@ class LiveLandmarks:
         return weight
 
 
+class FileLandmarks(LiveLandmarks):
+    """The same for a sound that lies on the disk: what follows a frame is known, so its landmarks are the final ones.
+
+    Networks see half a minute at once, as when a video is written; the first frame waits for one such window.
+    """
+
+    def __init__(self, postnet: Any, video: Any, settings: InferSettings, sound: Sound, seed: int) -> None:
+        super().__init__(postnet, video, settings, 2 * LOOKAHEAD, STEP, seed)
+        self._blocks = landmark_blocks(postnet, sound, temperature=settings.infer_temperature, seed=seed)
+        self._ahead, self._ahead_begin = np.zeros((0, 68, 3), np.float32), 0
+
+    def _predict(self, start: int, stop: int, ends: bool) -> Floats:
+        while self._ahead_begin + len(self._ahead) < stop:
+            kept = self._ahead[start - self._ahead_begin :]
+            self._ahead, self._ahead_begin = np.concatenate([kept, next(self._blocks)]), start
+        return self._ahead[start - self._ahead_begin : stop - self._ahead_begin].copy()
+
+
 def live_features(wav: Floats, name: str, frames: int) -> Floats:
     """Return the feature rows (2T, C) of the first T frames of a short sound that may go on a little."""
-    from utils.audio import audio_features
+    from utils.audio import audio_features, fit_length
+    from utils.content_features import content_blocks, parse_content_feature
 
     more = int(len(wav) > frames * HOP)
+    content = parse_content_feature(name)
+    if content is not None and content.kind == "whisper":
+        blocks = content_blocks(fit_length(wav, (frames + more) * HOP), content, WHISPER_ROWS)
+        return np.concatenate(list(blocks))[: 2 * frames]
     return np.asarray(audio_features(wav, name, frames + more)[: 2 * frames], np.float32)
 
 
@@ -190,17 +218,26 @@ class LiveHead:
     Args:
         head: A loaded talking head.
         lookahead: Frames that must be heard after the one that is drawn; more is nearer to what the whole sound gives.
-        step: Frames drawn at a time.
+            By the speech feature when None.
+        step: Frames drawn at a time; by the speech feature when None.
+        sound: A sound on the disk, when that is what will be pushed: it is then read ahead by half a minute.
 
     Raises:
-        ConfigError: The numbers make no sense, or the speech feature cannot be had live.
+        ConfigError: The numbers make no sense.
     """
 
-    def __init__(self, head: TalkingHead, *, lookahead: int = LOOKAHEAD, step: int = STEP) -> None:
+    def __init__(
+        self, head: TalkingHead, *, lookahead: int | None = None, step: int | None = None, sound: Sound | None = None
+    ) -> None:
+        slow = head.postnet.cfg.audio_feature.startswith("whisper")
+        lookahead = (WHISPER_LOOKAHEAD if slow else LOOKAHEAD) if lookahead is None else lookahead
+        step = (WHISPER_STEP if slow else STEP) if step is None else step
         if lookahead < 0 or step < 1:
             raise ConfigError(f"lookahead = {lookahead}, step = {step}: at least 0 and 1 frames")
-        self.settings, self.task, self.video = head.settings, head.renderer, head.video
-        self.landmarks = LiveLandmarks(head.postnet, head.video, head.settings, lookahead, step, head.seed)
+        if sound is not None:
+            self.landmarks: LiveLandmarks = FileLandmarks(head.postnet, head.video, head.settings, sound, head.seed)
+        else:
+            self.landmarks = LiveLandmarks(head.postnet, head.video, head.settings, lookahead, step, head.seed)
         background = read_background(head.settings.infer_bg_img_fname)
         self.painter = head.renderer.painter(
             scale=head.settings.infer_scale_factor, compile=head.settings.infer_compile, background=background
@@ -244,11 +281,10 @@ class LiveHead:
             yield from self.painter.paint(values, wanted, poses, ids, own_poses=moment.own_poses)
 
 
-def speak_live(
-    head: TalkingHead, sound: Any, *, lookahead: int = LOOKAHEAD, step: int = STEP
-) -> Iterator[NDArray[np.uint8]]:
-    """Yield the frames of an open `tasks.inference.Sound`, read a step at a time as if it were just being spoken."""
-    live = LiveHead(head, lookahead=lookahead, step=step)
+def play_sound(head: TalkingHead, sound: Sound) -> Iterator[NDArray[np.uint8]]:
+    """Yield the frames of an open sound as soon as they are known; what is kept does not grow with its length."""
+    live = LiveHead(head, sound=sound)
+    step = live.landmarks.step
     for start in range(0, sound.frames, step):
         stop = min(start + step, sound.frames)
         yield from live.push(sound.read(start, stop)[: sound.samples - start * HOP])

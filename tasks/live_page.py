@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from tasks.live import speak_live
+from tasks.live import play_sound
 from tasks.live_stream import Mp4Stream
 from utils.errors import DataError, UserError
 
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("vizeme")
 HOST = "127.0.0.1"
 PAGE = Path(__file__).with_name("live_page.html")
-AHEAD = 24
-"""Frames of sound read before one is drawn: the sound is a file, and with so many the frames are those of `infer`."""
 MAX_UPLOADS = 20
 WAIT_S = 10.0
 """How long a request waits for the one that is being drawn to end."""
@@ -124,7 +122,7 @@ class Stage:
             raise Refused(503, "another speech is being played")
         try:
             with Sound(speech.path) as sound:
-                frames = speak_live(self.head, sound, lookahead=AHEAD, step=4)
+                frames = play_sound(self.head, sound)
                 first = next(frames)
                 with Mp4Stream(_rest(first, frames), first.shape[:2], speech.path, speech.frames) as stream:
                     for block in stream:

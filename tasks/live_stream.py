@@ -86,7 +86,7 @@ class Mp4Stream:
                 high, wide = self.even[0] - frame.shape[0], self.even[1] - frame.shape[1]
                 if high or wide:
                     frame = np.pad(frame, ((0, high), (0, wide), (0, 0)), mode="edge")
-                view = memoryview(frame.tobytes())
+                view = np.ascontiguousarray(frame).data.cast("B")
                 while len(view):
                     view = view[pipe.write(view) or 0 :]
         except (BrokenPipeError, ValueError) as error:

@@ -129,7 +129,7 @@ class TalkingHead:
         seed_everything(self.seed)
         yield from render_landmarks(self.renderer, self.video, landmarks, sound.rms(), self.settings, self.seed)
 
-    def speak_live(self, *, lookahead: int = 8, step: int = 4) -> LiveHead:
+    def speak_live(self, *, lookahead: int | None = None, step: int | None = None) -> LiveHead:
         """Begin a speech whose sound is still to come: push pieces of it in, pull frames out; see `tasks.live`."""
         from tasks.live import LiveHead
 

@@ -69,14 +69,18 @@ def content_width(feature: ContentFeature) -> int:
         return int(config["d_model" if feature.kind == "whisper" else "hidden_size"])
 
 
-def content_blocks(wav: np.ndarray, feature: ContentFeature) -> Iterator[np.ndarray]:
+def content_blocks(wav: np.ndarray, feature: ContentFeature, window: int | None = None) -> Iterator[np.ndarray]:
     """Yield a feature's rows in order, float32 (rows, C), a window at a time; (S,) samples give ceil(S / 320) rows.
 
     Args:
         wav: (S,) float32 at 16 kHz; a memory-mapped one is read in parts.
         feature: Which.
+        window: Rows that the network sees at once. Fewer than usual (`WINDOW_ROWS`, what Whisper was trained with) cost
+            less and give somewhat other features.
     """
-    return (_whisper_blocks if feature.kind == "whisper" else _hubert_blocks)(wav, feature)
+    rows = window or WINDOW_ROWS[feature.kind]
+    margin = MARGIN_ROWS[feature.kind] * rows // WINDOW_ROWS[feature.kind]
+    return (_whisper_blocks if feature.kind == "whisper" else _hubert_blocks)(wav, feature, rows, margin)
 
 
 def windows(rows: int, window: int, margin: int) -> Iterator[tuple[int, int, int]]:
@@ -116,10 +120,9 @@ def model_folder(feature: ContentFeature) -> str:
         ) from None
 
 
-def _whisper_blocks(wav: np.ndarray, feature: ContentFeature) -> Iterator[np.ndarray]:
-    model, hear = _whisper_model(model_folder(feature), feature)
-    window = WINDOW_ROWS["whisper"]
-    for start, first, stop in windows(-(-len(wav) // HOP), window, MARGIN_ROWS["whisper"]):
+def _whisper_blocks(wav: np.ndarray, feature: ContentFeature, window: int, margin: int) -> Iterator[np.ndarray]:
+    model, hear = _whisper_model(model_folder(feature), feature, window)
+    for start, first, stop in windows(-(-len(wav) // HOP), window, margin):
         # The encoder centres row k on 20 k ms; half a row later is where ours is.
         begin = start * HOP + HOP // 2
         sound = np.zeros(window * HOP, np.float32)
@@ -129,12 +132,11 @@ def _whisper_blocks(wav: np.ndarray, feature: ContentFeature) -> Iterator[np.nda
         yield _rows(model, spectrum, feature)[first - start : stop - start]
 
 
-def _hubert_blocks(wav: np.ndarray, feature: ContentFeature) -> Iterator[np.ndarray]:
+def _hubert_blocks(wav: np.ndarray, feature: ContentFeature, window: int, margin: int) -> Iterator[np.ndarray]:
     model = _hubert_model(model_folder(feature), feature)
     mean, scale = _loudness(wav)
     rows = -(-len(wav) // HOP)
-    window = WINDOW_ROWS["hubert"]
-    for start, first, stop in windows(rows, window, MARGIN_ROWS["hubert"]):
+    for start, first, stop in windows(rows, window, margin):
         # The convolutions see 400 samples each 320: 40 more on either side centre a row on its own 20 ms.
         begin, end = start * HOP - 40, min(start + window, rows) * HOP + 40
         sound = np.zeros(end - begin, np.float32)
@@ -185,19 +187,21 @@ def _rows(model: Any, given: torch.Tensor, feature: ContentFeature) -> np.ndarra
     return rows[0].float().numpy()
 
 
-@functools.lru_cache(maxsize=1)
-def _whisper_model(folder: str, feature: ContentFeature) -> tuple[torch.nn.Module, Callable[..., Any]]:
+@functools.lru_cache(maxsize=2)
+def _whisper_model(folder: str, feature: ContentFeature, window: int) -> tuple[torch.nn.Module, Callable[..., Any]]:
     from safetensors.torch import load_file
     from transformers import WhisperConfig, WhisperFeatureExtractor
     from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
     with _complete(folder, feature):
         config = WhisperConfig.from_json_file(f"{folder}/config.json")
+        config.max_source_positions = window
         model = WhisperEncoder(config).eval()
         weights = load_file(f"{folder}/model.safetensors")
         found = {name.split("encoder.", 1)[1]: value.float() for name, value in weights.items() if "encoder." in name}
+        found["embed_positions.weight"] = found["embed_positions.weight"][:window]
         model.load_state_dict({name: value for name, value in found.items() if name in model.state_dict()})
-        return model, WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True)
+        return model, WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True, chunk_length=window // 50)
 
 
 @functools.lru_cache(maxsize=1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tasks import landmark_post as post
+from tasks import silence
 from utils.errors import ConfigError
 from utils.landmarks import BROWS, EYES, JAW, MOUTH, eye_opening, from_offsets, mouth_opening
 
@@ -128,9 +129,9 @@ def test_a_mumbling_mouth_is_exaggerated_about_its_mean_and_lips_never_cross():
 
 def test_total_silence_rests_and_steady_noise_does_not():
     settings = post.PostSettings()
-    assert post.silence_weight(np.zeros(100), 50, settings).min() == 1
-    assert post.silence_weight(np.full(100, 0.01), 50, settings).max() == 0
-    assert len(post.silence_weight(np.zeros(0), 0, settings)) == 0
+    assert silence.silence_weight(np.zeros(100), 50, settings).min() == 1
+    assert silence.silence_weight(np.full(100, 0.01), 50, settings).max() == 0
+    assert len(silence.silence_weight(np.zeros(0), 0, settings)) == 0
 
 
 def test_smoothing_runs_over_time_not_over_coordinates():
