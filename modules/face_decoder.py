@@ -5,9 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from modules.onnx_export import GraphBuilder
+from modules.onnx_format import Graph
 
 TEXTURE_CHANNELS = (256, 128, 64, 32, 32)
 _LIPS_72 = (*range(48, 55), 64, 63, 62, 61, 60, *range(54, 60), 48, 60, 67, 66, 65, 64)
@@ -45,7 +49,7 @@ class FaceDecoder(nn.Module):
         def dense(a: int, b: int) -> nn.Sequential:
             return nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU())
 
-        self.points, grid = points, size // 16
+        self.feature_dim, self.points, self.size, grid = feature_dim, points, size, size // 16
         trunk = wide(2048)
         self.pre_layers = nn.Sequential(dense(feature_dim, wide(3072)), dense(wide(3072), trunk))
         self.landmark_layers = nn.Sequential(
@@ -72,6 +76,18 @@ class FaceDecoder(nn.Module):
         trunk = self.trunk(feature)
         landmarks = self.landmark_layers(trunk).unflatten(1, (self.points, 2))
         return DecodedFace(landmarks, self.texture_layers(trunk), trunk)
+
+    def onnx_graph(self) -> Graph:
+        """Return the network as an ONNX graph: `feature` -> `landmarks`, `texture`."""
+        builder = GraphBuilder()
+        trunk = builder.layer(self.pre_layers, "feature")
+        points = builder.constant([0, self.points, 2], dtype=np.int64)
+        landmarks = builder.add("Reshape", [builder.layer(self.landmark_layers, trunk), points])
+        texture = builder.layer(self.texture_layers, trunk)
+        return builder.graph({"feature": ("batch", self.feature_dim)}, {
+            "landmarks": (landmarks, ("batch", self.points, 2)),
+            "texture": (texture, ("batch", 3, self.size, self.size)),
+        })  # fmt: skip
 
     @torch.no_grad()
     def start_from(self, landmarks: Float[Tensor, "P 2"]) -> None:

@@ -9,6 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from modules.onnx_export import GraphBuilder
+from modules.onnx_format import Graph
 from modules.vgg_face import InputKind, VggFace
 
 NetworkKind = Literal["vgg16", "iresnet50", "vgg_face"]
@@ -42,6 +44,10 @@ class ResidualBlock(nn.Module):
         """Add what the layers say to the input."""
         return self.body(x) + self.short(x)
 
+    def onnx(self, builder: GraphBuilder, x: str) -> str:
+        """Write itself into an ONNX graph."""
+        return builder.add("Add", [builder.layer(self.body, x), builder.layer(self.short, x)])
+
 
 class FaceResNet(nn.Module):
     """The residual network of face recognition (IResNet-50), with a feature that is not negative.
@@ -58,6 +64,7 @@ class FaceResNet(nn.Module):
 
     def __init__(self, *, feature_dim: int = 4096, size: int = 112, width: float = 1.0) -> None:
         super().__init__()
+        self.size, self.feature_dim = size, feature_dim
         channels = [max(4, round(c * width)) for c in CHANNELS]
         parts: list[nn.Module] = [
             nn.Conv2d(3, channels[0], 3, padding=1, bias=False), nn.BatchNorm2d(channels[0]), nn.PReLU(channels[0])
@@ -73,6 +80,16 @@ class FaceResNet(nn.Module):
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B feature"]:
         """Return the face feature."""
         return torch.relu(self.head(self.body(2 * images - 1)))
+
+    def onnx_graph(self) -> Graph:
+        """Return the network as an ONNX graph: `images` (batch, 3, size, size) -> `feature`."""
+        builder = GraphBuilder()
+        x = builder.add("Mul", ["images", builder.constant(2.0)])
+        x = builder.add("Sub", [x, builder.constant(1.0)])
+        for layer in (self.body, self.head, nn.ReLU()):
+            x = builder.layer(layer, x)
+        shape = ("batch", 3, self.size, self.size)
+        return builder.graph({"images": shape}, {"feature": (x, ("batch", self.feature_dim))})
 
 
 class FaceEncoder(nn.Module):

@@ -16,6 +16,7 @@ from modules.audio_condition import (
     pair_rows,
     pitch_bins,
 )
+from modules.direct_path import DirectPath
 from modules.wavenet import WaveNet
 
 STRIDE = 4
@@ -31,10 +32,11 @@ class Posterior(NamedTuple):
 
 
 class Reconstruction(NamedTuple):
-    """A training pass: landmarks (B, T, 68, 3) and the KL divergence per latent value ()."""
+    """A training pass: landmarks (B, T, 68, 3), the KL divergence per latent value (), and what a direct path says."""
 
     landmarks: Tensor
     kl: Tensor
+    likely: Tensor | None
 
 
 class Coupling(nn.Module):
@@ -170,6 +172,9 @@ class SpeechToLandmarks(nn.Module):
         layers: WaveNet layers of encoder and decoder.
         dropout: In encoder and decoder, and on whole condition channels.
         dilation: Each decoder layer hears this many times further than the one before; 1 is GeneFace's.
+        direct: Channels of a plain network beside the VAE that predicts the likeliest motion from speech alone. The
+            VAE then only adds what the speech leaves open. 0 for none, as in GeneFace.
+        direct_dropout: In that plain network.
 
     Shapes:
         audio: (B, 2T, audio_dim) float32. pitch_hz: (B, 2T) float32, 0 where unvoiced.
@@ -190,10 +195,14 @@ class SpeechToLandmarks(nn.Module):
         layers: tuple[int, int] = (8, 4),
         dropout: float = 0.0,
         dilation: int = 1,
+        direct: int = 0,
+        direct_dropout: float = 0.2,
     ) -> None:
         super().__init__()
         self.audio_pairing: AudioPairing = audio_pairing
-        self.mel_encoder = condition_encoder(audio_dim * (2 if audio_pairing == "pair" else 1), condition, condition)
+        row = audio_dim * (2 if audio_pairing == "pair" else 1)
+        self.direct = DirectPath(row, direct, dropout=direct_dropout) if direct else None
+        self.mel_encoder = condition_encoder(row, condition, condition)
         self.pitch_embed: nn.Embedding | None = None
         if pitch:
             self.pitch_embed = nn.Embedding(PITCH_BINS, condition)
@@ -212,19 +221,26 @@ class SpeechToLandmarks(nn.Module):
     def reach(self) -> int:
         """Count the frames before and after its own that an imagined frame depends on, at most."""
         flow = sum(part.enc.reach for part in self.vae.prior_flow.flows if isinstance(part, Coupling))
-        return STRIDE * (flow + 2) + self.vae.decoder.wn.reach + 4
+        latent = STRIDE * (flow + 2) + self.vae.decoder.wn.reach + 4
+        return latent if self.direct is None else max(latent, self.direct.reach)
 
     def start_at(self, landmarks: Tensor) -> None:
         """Begin with these landmarks (68, 3) as the answer to everything: a corpus' mean saves the way there."""
+        if self.direct is not None:
+            self.direct.start_at(landmarks)
+            return
         bias = self.vae.decoder.out_proj.bias
         assert bias is not None
         with torch.no_grad():
             bias.copy_(landmarks.flatten())
 
+    def _rows(self, audio: Tensor) -> Tensor:
+        """Return the speech beside each frame in standard units, (B, C, T)."""
+        return pair_rows(self.audio_norm(audio), self.audio_pairing).transpose(1, 2)
+
     def condition(self, audio: Tensor, pitch_hz: Tensor | None) -> Tensor:
         """Return what the speech says to each frame: (B, condition, T)."""
-        rows = pair_rows(self.audio_norm(audio), self.audio_pairing)
-        heard = self.mel_encoder(rows.transpose(1, 2))
+        heard = self.mel_encoder(self._rows(audio))
         if self.pitch_embed is not None:
             assert pitch_hz is not None, "a pitch-aware network needs pitch_hz"
             sung = self.pitch_encoder(self.pitch_embed(pitch_bins(pitch_hz[:, ::2])).transpose(1, 2))
@@ -232,22 +248,45 @@ class SpeechToLandmarks(nn.Module):
         return self.drop(heard)
 
     def forward(self, audio: Tensor, landmarks: Tensor, mask: Tensor, pitch_hz: Tensor | None = None) -> Reconstruction:
-        """Encode true landmarks and decode them again (training)."""
+        """Encode true landmarks and decode them again (training).
+
+        What is left of the landmarks after the direct path is the VAE's to explain; only `likely` teaches that path.
+        """
         frames = mask.shape[1]
         audio, mask, pitch_hz, landmarks = _pad(audio, mask, pitch_hz, landmarks)
         keep = mask[:, None].to(audio.dtype)
-        x = landmarks.flatten(2).transpose(1, 2) * keep
-        out, kl = self.vae(x, keep, self.condition(audio, pitch_hz))
-        out = (out * keep).transpose(1, 2).unflatten(-1, (68, 3))
-        return Reconstruction(out[:, :frames], kl)
+        x = landmarks.flatten(2).transpose(1, 2)
+        condition = self.condition(audio, pitch_hz)
+        if self.direct is None:
+            out, kl = self.vae(x * keep, keep, condition)
+            return Reconstruction(_points(out, keep)[:, :frames], kl, None)
+        likely = self.direct(self._rows(audio), keep)
+        expected = likely.detach()
+        out, kl = self.vae((x - expected) * keep, keep, condition)
+        return Reconstruction(_points(expected + out, keep)[:, :frames], kl, _points(likely, keep)[:, :frames])
 
     def sample(self, audio: Tensor, mask: Tensor, noise: Tensor, pitch_hz: Tensor | None = None) -> Tensor:
-        """Imagine landmarks (B, T, 68, 3) from prior noise (B, latent, ceil(T/4)); zeros give the most likely."""
+        """Imagine landmarks (B, T, 68, 3) from prior noise (B, latent, ceil(T/4))."""
         frames = mask.shape[1]
         audio, mask, pitch_hz, _ = _pad(audio, mask, pitch_hz, None)
         keep = mask[:, None].to(audio.dtype)
-        out = self.vae.sample(keep, self.condition(audio, pitch_hz), noise) * keep
-        return out.transpose(1, 2).unflatten(-1, (68, 3))[:, :frames]
+        out = self.vae.sample(keep, self.condition(audio, pitch_hz), noise)
+        if self.direct is not None:
+            out = out + self.direct(self._rows(audio), keep)
+        return _points(out, keep)[:, :frames]
+
+    def likely(self, audio: Tensor, mask: Tensor, pitch_hz: Tensor | None = None) -> Tensor:
+        """Imagine the likeliest landmarks (B, T, 68, 3): the direct path's, or else those of zero noise."""
+        if self.direct is None:
+            steps = -(-mask.shape[1] // STRIDE)
+            return self.sample(audio, mask, audio.new_zeros(len(mask), self.latent, steps), pitch_hz)
+        keep = mask[:, None].to(audio.dtype)
+        return _points(self.direct(self._rows(audio), keep), keep)
+
+
+def _points(x: Tensor, keep: Tensor) -> Tensor:
+    """Mask and reshape (B, 204, T) to (B, T, 68, 3)."""
+    return (x * keep).transpose(1, 2).unflatten(-1, (68, 3))
 
 
 def _pad(

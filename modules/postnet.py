@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from modules.time_layers import TimeConv, TimeNorm
+
 
 class PostNetBlock(nn.Module):
     """Convolve over time, normalise, optionally add the input, rectify: (B, C, T) -> (B, D, T)."""
@@ -13,7 +15,7 @@ class PostNetBlock(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, *, residual: bool = False) -> None:
         super().__init__()
         self.conv_block = nn.Sequential(
-            nn.Conv1d(channels_in, channels_out, 3, padding=1), nn.BatchNorm1d(channels_out)
+            TimeConv(channels_in, channels_out, 3, padding=1), TimeNorm(channels_out)
         )
         self.residual = residual
 
@@ -48,7 +50,7 @@ class PostNet(nn.Module):
 
         self.block1 = block(points + pitch_dim, one)
         self.block2 = block(one, two)
-        self.block3 = nn.Sequential(PostNetBlock(two, one), nn.Conv1d(one, points, 1))
+        self.block3 = nn.Sequential(PostNetBlock(two, one), TimeConv(one, points, 1))
 
     def start_at_identity(self) -> None:
         """Make the first correction nothing, so that training can only improve on what came in."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from modules.audio_condition import FeatureNorm
+from modules.time_layers import TimeConv, TimeNorm
 
 CLIP_FRAMES = 5
 """Video frames of one clip; its sound is 2 * CLIP_FRAMES rows."""
@@ -24,7 +25,7 @@ class SyncBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.conv_block = nn.Sequential(
-            nn.Conv1d(channels_in, channels_out, kernel, stride, padding), nn.BatchNorm1d(channels_out)
+            TimeConv(channels_in, channels_out, kernel, stride, padding), TimeNorm(channels_out)
         )
         self.residual = residual
 

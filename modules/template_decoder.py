@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from modules.onnx_format import Graph, Node
-from modules.onnx_network import node
+from modules.onnx_export import GraphBuilder
+from modules.onnx_format import Graph
 
 Kind = Literal["naive", "large", "fr"]
 CHANNELS: dict[str, tuple[int, ...]] = {
@@ -62,39 +62,15 @@ class TemplateDecoder(nn.Module):
         """Return pictures."""
         return self.final_layer(self.decoder(templates[:, :, None, None]))
 
-    def onnx_graph(self, width: int) -> Graph:
+    def onnx_graph(self) -> Graph:
         """Return this decoder, in eval mode, as an ONNX graph: `input` (batch, width) -> `output`."""
-        layers = [layer for doubling in self.decoder for layer in doubling.block]  # type: ignore[union-attr]
-        constants: dict[str, Any] = {"shape": np.array([0, width, 1, 1], np.int64)}
-        nodes: list[Node] = [node("Reshape", ["input", "shape"], "x0")]
-        for order, layer in enumerate([*layers, *self.final_layer]):
-            held = {name: value.detach().cpu().numpy() for name, value in layer.state_dict().items()}
-            held.pop("num_batches_tracked", None)
-            if isinstance(layer, nn.PReLU):
-                held = {"weight": held["weight"].reshape(-1, 1, 1)}
-            constants |= {f"layer{order}.{name}": value for name, value in held.items()}
-            inputs = [f"x{order}", *(f"layer{order}.{name}" for name in held)]
-            nodes.append(node(_ONNX_NAMES[type(layer)], inputs, f"x{order + 1}", **_onnx_settings(layer)))
-        nodes.append(node("Identity", [nodes[-1].outputs[0]], "output"))
-        shapes: dict[str, tuple[int | str, ...]] = {"input": ("batch", width), "output": ("batch", 3, "S", "S")}
-        return Graph(tuple(nodes), constants, ("input",), ("output",), shapes)
-
-
-_ONNX_NAMES: dict[type[nn.Module], str] = {
-    nn.ConvTranspose2d: "ConvTranspose", nn.Conv2d: "Conv", nn.BatchNorm2d: "BatchNormalization", nn.PReLU: "PRelu",
-}  # fmt: skip
-
-
-def _onnx_settings(layer: nn.Module) -> dict[str, Any]:
-    if isinstance(layer, nn.BatchNorm2d):
-        return {"epsilon": float(layer.eps)}
-    if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-        return {}
-    pads = [int(p) for p in layer.padding]
-    found = {"kernel_shape": list(layer.kernel_size), "strides": list(layer.stride), "pads": pads + pads}
-    if isinstance(layer, nn.ConvTranspose2d):
-        found["output_padding"] = list(layer.output_padding)
-    return found
+        width = self.decoder[0].block[0].weight.shape[0]  # type: ignore[union-attr,index]
+        builder = GraphBuilder()
+        x = builder.add("Reshape", ["input", builder.constant([0, width, 1, 1], "shape", np.int64)])
+        for doubling in self.decoder:
+            x = builder.layer(doubling.block, x)  # type: ignore[arg-type]
+        x = builder.layer(self.final_layer, x)
+        return builder.graph({"input": ("batch", width)}, {"output": (x, ("batch", 3, "S", "S"))})
 
 
 class FaceCritic(nn.Module):

@@ -10,6 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from modules.onnx_export import GraphBuilder
+from modules.onnx_format import Graph
+
 BANDS = 257
 """Frequencies of the spectrogram: 512-point transform."""
 CHANNELS = (64, 64, 128, 128, 128, 256, 512, 512, 512)
@@ -66,6 +69,15 @@ class VoiceEncoder(nn.Module):
     def forward(self, spectrogram: Float[Tensor, "B 2 257 T"]) -> Float[Tensor, "B feature"]:
         """Encode; see the class."""
         return self.layer11(self.layer10(self.hidden(spectrogram)))
+
+    def onnx_graph(self) -> Graph:
+        """Return the network as an ONNX graph: `spectrogram` (batch, 2, 257, frames) -> `feature`."""
+        builder, x = GraphBuilder(), "spectrogram"
+        for number in range(1, 12):
+            x = builder.layer(self.get_submodule(f"layer{number}"), x)
+        width = self.layer11[0].out_features
+        assert isinstance(width, int)
+        return builder.graph({"spectrogram": ("batch", 2, BANDS, "frames")}, {"feature": (x, ("batch", width))})
 
 
 class _Contexts:

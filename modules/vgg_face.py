@@ -6,9 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from modules.onnx_export import GraphBuilder
+from modules.onnx_format import Graph
 
 CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 POOLED = (2, 4, 7, 10, 13)
@@ -71,6 +75,18 @@ class VggFace(nn.Module):
         """Return the logits over persons of a face feature, which need not come from a picture."""
         return self.fc8(feature)
 
+    def onnx_graph(self) -> Graph:
+        """Return the network up to the face feature as an ONNX graph: `images` (batch, 3, size, size) -> `feature`."""
+        builder, x = GraphBuilder(), "images"
+        if self.inputs == "bgr_mean":
+            x = builder.add("Gather", [x, builder.constant([2, 1, 0], dtype=np.int64)], axis=1)
+            x = builder.add("Mul", [x, builder.constant(255.0)])
+            x = builder.add("Sub", [x, builder.constant(np.array(BGR_MEAN)[:, None, None])])
+        for layer in (self.convolutions, nn.Flatten(), self.fc6, nn.ReLU(), self.fc7, nn.ReLU()):
+            x = builder.layer(layer, x)
+        shape = ("batch", 3, self.size, self.size)
+        return builder.graph({"images": shape}, {"feature": (x, ("batch", self.feature_dim))})
+
     def load_published(self, state: Mapping[str, Tensor], *, fc6_rows: RowOrder = "chw") -> None:
         """Take weights in either published PyTorch layout: `layerN.M.weight` with linear or with 7 x 7 layers.
 
@@ -87,14 +103,18 @@ class VggFace(nn.Module):
             weight = ours[f"{name}.weight"]
             ours[f"{name}.weight"] = weight.flatten(1) if weight.dim() == 4 else weight
         if fc6_rows == "hwc":
-            grid = self.size // 32
-            weight = ours["fc6.weight"]
-            rows = weight.unflatten(1, (grid, grid, weight.shape[1] // grid**2))
-            ours["fc6.weight"] = rows.permute(0, 3, 1, 2).flatten(1)
+            ours["fc6.weight"] = with_rows_mended(ours["fc6.weight"], self.size)
         try:
             self.load_state_dict(ours)
         except RuntimeError as error:
             raise ValueError(" ".join(str(error).split())[:400]) from None
+
+
+def with_rows_mended(weight: Tensor, size: int) -> Tensor:
+    """Reorder fc6 (out, in), which read the last map of a picture of so many pixels row by row, to read by channels."""
+    grid = size // 32
+    rows = weight.unflatten(1, (grid, grid, weight.shape[1] // grid**2))
+    return rows.permute(0, 3, 1, 2).flatten(1)
 
 
 def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -9,10 +9,15 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from modules.onnx_export import GraphBuilder, convolution
+from modules.onnx_format import Graph
+from modules.time_layers import TimeConv
 
 HEARD = (16, 32, 128, 256, 512, 1024)
 """Channels of the speech encoder's blocks; each keeps a fourth of the samples."""
@@ -47,27 +52,36 @@ class SpectralNorm(nn.Module):
         module.weight_v = nn.Parameter(F.normalize(torch.randn(rows.shape[1]), dim=0), requires_grad=False)
         module.weight_bar = nn.Parameter(weight)
 
-    def weight(self) -> Tensor:
-        """Return the normalised weight."""
+    def norm(self) -> Tensor:
+        """Return the largest singular value of the weight, ()."""
         module = self.module
         bar, kept_u, kept_v = module.weight_bar, module.weight_u, module.weight_v
         assert isinstance(bar, Tensor)
         assert isinstance(kept_u, Tensor)
         assert isinstance(kept_v, Tensor)
-        rows = bar.flatten(1)
-        with torch.no_grad():
-            v = F.normalize(rows.T @ kept_u, dim=0, eps=1e-12)
-            u = F.normalize(rows @ v, dim=0, eps=1e-12)
+        with torch.autocast(bar.device.type, enabled=False):
+            rows = bar.flatten(1)
+            with torch.no_grad():
+                v = F.normalize(rows.T @ kept_u, dim=0, eps=1e-12)
+            along = rows @ v
+            u = F.normalize(along.detach(), dim=0, eps=1e-12)
             if self.training:
                 kept_u.copy_(u)
                 kept_v.copy_(v)
-        return bar / (u @ (rows @ v))
+            return u @ along
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B _C _H _W"]:
-        """Convolve."""
+        """Convolve; what comes out is divided, which is less work than dividing the weight."""
         module = self.module
         convolve = F.conv_transpose2d if isinstance(module, nn.ConvTranspose2d) else F.conv2d
-        return convolve(x, self.weight(), None, module.stride, module.padding)  # type: ignore[operator,arg-type]
+        out = convolve(x, module.weight_bar, None, module.stride, module.padding)  # type: ignore[operator,arg-type]
+        return out / self.norm().to(out.dtype)
+
+    def onnx(self, builder: GraphBuilder, x: str) -> str:
+        """Write itself into an ONNX graph, the norm within the weight."""
+        op = "ConvTranspose" if isinstance(self.module, nn.ConvTranspose2d) else "Conv"
+        weight = self.module.weight_bar / self.norm()
+        return builder.add(op, [x, *builder.weights({"weight": weight})], **convolution(self.module))
 
 
 class _Heard(nn.Module):
@@ -75,11 +89,15 @@ class _Heard(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(inputs, outputs, 15, 4)
+        self.conv = TimeConv(inputs, outputs, 15, 4)
         self.bn = nn.BatchNorm1d(outputs)
 
     def forward(self, x: Float[Tensor, "B C S"]) -> Float[Tensor, "B _C _S"]:
         return F.leaky_relu(self.bn(self.conv(F.pad(x, (6, 7)))), 0.3)
+
+    def onnx(self, builder: GraphBuilder, x: str) -> str:
+        padded = builder.add("Pad", [x, builder.constant([0, 0, 6, 0, 0, 7], dtype=np.int64)])
+        return builder.layer(nn.Sequential(self.conv, self.bn, nn.LeakyReLU(0.3)), padded)
 
 
 def heard_steps(samples: int) -> int:
@@ -148,6 +166,7 @@ class Generator(nn.Module):
 
     def __init__(self, size: int = 64, classes: int = 10, samples: int = 16_000, dropout: float = 0.5) -> None:
         super().__init__()
+        self.size, self.samples = size, samples
         self.audio_embedding = SpeechEncoder(samples)
         self.aux_classifier = IdentityClassifier(classes)
         channels = (CODE, *DRAWN[size], 3)
@@ -166,6 +185,20 @@ class Generator(nn.Module):
         """Return faces, what was heard, and who it might be."""
         code = self.audio_embedding(wav)
         return Made(self.netG(code[:, :, None, None]), code[:, :, None, None], self.aux_classifier(code))
+
+    def onnx_graph(self) -> Graph:
+        """Return the generator as an ONNX graph: `wav` (batch, samples) -> `images`, `scores`."""
+        builder = GraphBuilder()
+        x = builder.add("Unsqueeze", ["wav", builder.constant([1], dtype=np.int64)])
+        for part in (self.audio_embedding.disc, nn.Flatten(), self.audio_embedding.fc):
+            x = builder.layer(part, x)
+        square = builder.add("Unsqueeze", [x, builder.constant([2, 3], dtype=np.int64)])
+        images, scores = builder.layer(self.netG, square), builder.layer(self.aux_classifier.net, x)
+        classes = self.aux_classifier.net[3].out_features
+        assert isinstance(classes, int)
+        return builder.graph({"wav": ("batch", self.samples)}, {
+            "images": (images, ("batch", 3, self.size, self.size)), "scores": (scores, ("batch", classes)),
+        })  # fmt: skip
 
 
 class Discriminator(nn.Module):

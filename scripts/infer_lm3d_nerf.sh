@@ -14,7 +14,7 @@ AUDIO="$(from_caller "$(argument 1 "$ROOT/data/raw/val_wavs/zozo.wav")")"
 NAME="$(stem "$AUDIO")"
 OUT="$(from_caller "$(argument 2 "$ROOT/infer_out/$VIDEO_ID/pred_video/${NAME}_lm3d_nerf.mp4")")"
 COND="$ROOT/infer_out/$VIDEO_ID/pred_lm3d/$NAME.npy"
-RUN="$(run_folder "$VIDEO_ID" lm3d_nerf_torso lm3d_nerf)"
+RUN="$(run_folder "$VIDEO_ID" lm3d_nerf_torso lm3d_nerf lm3d_radnerf_torso lm3d_radnerf)"
 if [[ ! -f "$RUN/config.yaml" ]]; then
   echo "error: no trained renderer for $VIDEO_ID in $RUN. Train it: bash scripts/train_nerf.sh $VIDEO_ID" >&2
   exit 2

@@ -33,7 +33,11 @@ class KeepCheckpoints(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
         """Give optimisers and schedulers their saved state, and the loop its place."""
         checkpoint = getattr(trainer, "resumed", None)
-        if checkpoint is not None:
+        if checkpoint is not None and "optimizer_states" not in checkpoint:  # imported: only weights
+            for config in trainer.lr_scheduler_configs:
+                config.scheduler.last_epoch = task.updates
+                _set_rates(config.scheduler, list(getattr(config.scheduler, "base_lrs", [])))
+        elif checkpoint is not None:
             states = checkpoint["optimizer_states"]
             for optimizer, state in zip(trainer.optimizers, states, strict=True):
                 rates = [(g["lr"], g.get("initial_lr")) for g in optimizer.param_groups]
@@ -47,12 +51,8 @@ class KeepCheckpoints(pl.Callback):
                 config.scheduler.load_state_dict(state)
                 if base:
                     config.scheduler.base_lrs = base
-                    if isinstance(config.scheduler, torch.optim.lr_scheduler.LambdaLR):
-                        factors = [f(config.scheduler.last_epoch) for f in config.scheduler.lr_lambdas]
-                        for group, lr, factor in zip(
-                            config.scheduler.optimizer.param_groups, base, factors, strict=True
-                        ):
-                            group["lr"] = lr * factor
+                    _set_rates(config.scheduler, base)
+        if checkpoint is not None:
             trainer.resumed = None  # type: ignore[attr-defined]
         loop = trainer.fit_loop.epoch_loop
         loop._batches_that_stepped = task.updates
@@ -105,6 +105,14 @@ class KeepCheckpoints(pl.Callback):
             frozen=task.frozen_sources,
             extra=task.extra_state(),
         )
+
+
+def _set_rates(scheduler: Any, base: list[float]) -> None:
+    """Give the optimiser's groups the rates that the schedule has at its place, from the rates it begins with."""
+    if isinstance(scheduler, torch.optim.lr_scheduler.LambdaLR):
+        factors = [factor(scheduler.last_epoch) for factor in scheduler.lr_lambdas]
+        for group, rate, factor in zip(scheduler.optimizer.param_groups, base, factors, strict=True):
+            group["lr"] = rate * factor
 
 
 def _link(path: Path, link: Path) -> None:

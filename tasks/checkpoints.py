@@ -76,20 +76,46 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise DataError(f"No checkpoint at {path}.") from None
     except Exception as error:  # a damaged file fails in many ways, none of them ours to enumerate
+        if is_foreign(path.parent):
+            raise ForeignCheckpoint(path) from None
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise DataError(f"{path} is damaged or not a checkpoint ({reason}).") from None
     if not isinstance(checkpoint, dict) or "vizeme" not in checkpoint or "state_dict" not in checkpoint:
-        raise DataError(
-            f"{path} is not a checkpoint of this project. Import it: python tasks/import_checkpoint.py {path}"
-        )
+        raise ForeignCheckpoint(path)
     return checkpoint
 
 
+class ForeignCheckpoint(DataError):
+    """Tell how to import a checkpoint of another project, or the folder in which its release was unzipped."""
+
+    def __init__(self, path: Path) -> None:
+        where = show_path(path.parent if is_foreign(path.parent) else path)
+        super().__init__(
+            f"{show_path(path)} is not a checkpoint of this project. "
+            f"Import it: python tasks/import_checkpoint.py {where}"
+        )
+
+
+def is_foreign(folder: Path) -> bool:
+    """Tell whether a folder is another project's run: its `config.yaml` names a task by the path of its code."""
+    try:
+        lines = (folder / "config.yaml").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return any(re.fullmatch(r"""task_cls:\s*['"]?[\w]+\.[\w.]+['"]?\s*""", line) for line in lines)
+
+
 def newest_sound(work_dir: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the newest checkpoint that can be read; a damaged one is named and passed over."""
+    """Return the newest checkpoint that can be read; a damaged one is named and passed over.
+
+    Raises:
+        ForeignCheckpoint: It is another project's: the folder is not a run of this one yet.
+    """
     for path in reversed(checkpoint_files(work_dir).values()):
         try:
             return path, read_checkpoint(path)
+        except ForeignCheckpoint:
+            raise
         except DataError as error:
             log.warning("%s Using the one before.", error)
     return None
@@ -99,7 +125,7 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
     """Choose a checkpoint file of a run.
 
     Raises:
-        DataError: The run has none, or not that one.
+        DataError: The run has none, or not that one, or none whose figure is a number.
     """
     work_dir = Path(work_dir)
     if work_dir.is_file():
@@ -115,6 +141,11 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
     if steps == "best":
         key, mode = monitor or _monitor(work_dir)
         best = best_step(work_dir, key, mode)
+        if best is None and any(key in figures for step, figures in read_index(work_dir).items() if step in files):
+            raise DataError(
+                f"{show_path(work_dir)}: {key} is no number at any step, so none is the best one. Train it anew with "
+                f"other settings, or name a step: {', '.join(map(str, files))}."
+            )
         return files[best] if best is not None else find_checkpoint(work_dir, "last")
     if int(steps) not in files:
         raise DataError(f"No checkpoint at step {steps} in {work_dir}. There are: {', '.join(map(str, files))}.")

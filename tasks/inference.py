@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.video.dataset import VideoDataset, open_video
-from tasks.landmark_post import Floats, Ints, Person, PostSettings, post_process
-from utils.config import Count, Positive, Weight
+from tasks.backdrop import read_background
+from tasks.head_pose import HeadMotion, PoseSettings
+from tasks.landmark_post import Floats, Person, PostSettings, post_process
+from utils.config import Positive, Weight
 from utils.errors import ConfigError, DataError
 from utils.progress import Progress
 
@@ -34,7 +36,7 @@ WINDOW, MARGIN, FADE = 748, 124, 10
 Multiples of 4, the stride of the VAE; margins longer than it hears, so that seams hardly show."""
 
 
-class InferSettings(PostSettings):
+class InferSettings(PostSettings, PoseSettings):
     """What --infer reads and writes, and how; GeneFace's names."""
 
     infer_audio_source_name: str = ""
@@ -45,14 +47,11 @@ class InferSettings(PostSettings):
     """Where the landmarks go (.npy)."""
     infer_out_video_name: str = ""
     """Where the video goes (.mp4)."""
-    infer_c2w_name: str = ""
-    """Camera poses to use in place of the footage's: .npy, [1, T, 3, 4] or [T, 4, 4], camera in the head's frame."""
+    infer_bg_img_fname: str = ""
+    """What is seen behind the person: the footage's background when empty; a picture, or a colour: white, black, green,
+    grey, '#rrggbb'."""
     infer_scale_factor: Positive = 1.0
     """Size of the rendered picture relative to the footage."""
-    infer_smooth_camera_path: bool = True
-    """Average the head's motion over a few frames."""
-    infer_smooth_camera_path_kernel_size: Count = 7
-    """Over how many frames."""
     infer_temperature: Weight | None = None
     """How freely audio-to-landmarks varies: 0 gives the likeliest motion, 1 a different one for every seed; as the
     postnet's recipe says when not given."""
@@ -156,7 +155,7 @@ def sound_to_landmarks(task: Any, sound: Sound, *, temperature: float | None = N
     out = np.zeros((sound.frames, 68, 3), np.float32)
     for start, stop, first in spans(sound.frames):
         wav = sound.read(start, stop)
-        values = predict_window(task, wav, stop - start, temperature=temperature, seed=seed + start)
+        values = predict_window(task, wav, stop - start, temperature=temperature, seed=seed, first=start)
         fade = min(FADE, first - start, first)
         for step in range(fade):
             share = (step + 1) / (fade + 1)
@@ -166,8 +165,13 @@ def sound_to_landmarks(task: Any, sound: Sound, *, temperature: float | None = N
     return out
 
 
-def predict_window(task: Any, wav: Floats, frames: int, *, temperature: float | None, seed: int) -> Floats:
-    """Make the features a `postnet` task wants of one piece of sound and predict its landmarks (frames, 68, 3)."""
+def predict_window(
+    task: Any, wav: Floats, frames: int, *, temperature: float | None, seed: int, first: int = 0
+) -> Floats:
+    """Make the features a `postnet` task wants of one piece of sound and predict its landmarks (frames, 68, 3).
+
+    `first`, a multiple of 4, says which frame of the whole sound its first one is.
+    """
     import torch
 
     from utils.audio import audio_features
@@ -175,45 +179,8 @@ def predict_window(task: Any, wav: Floats, frames: int, *, temperature: float | 
     audio = torch.from_numpy(audio_features(wav, task.cfg.audio_feature, frames))
     listens = task.cfg.pitch or task.load_speech().cfg.pitch
     pitch = torch.from_numpy(audio_features(wav, "pitch_hz", frames)) if listens else None
-    values = task.predict(audio, pitch, seed=seed, temperature=temperature)
+    values = task.predict(audio, pitch, seed=seed, temperature=temperature, first=first)
     return np.asarray(values.cpu(), np.float32).reshape(frames, 68, 3)
-
-
-def head_motion(video: VideoDataset, frames: int, settings: InferSettings) -> tuple[Ints, Floats]:
-    """Choose the footage behind each output frame: the longest shot, played forth and back without a jump.
-
-    Returns:
-        frame_ids (T,) of the footage, world_from_camera (T, 4, 4) smoothed.
-    """
-    from utils.camera import loop_indices, smooth_path
-
-    start, stop = max(video.shots("all"), key=lambda shot: (shot[1] - shot[0], -shot[0]))
-    path = video.world_from_camera[start:stop]
-    if settings.infer_smooth_camera_path:
-        path = smooth_path(path, settings.infer_smooth_camera_path_kernel_size)
-    steps = loop_indices(frames, stop - start)
-    poses = path[steps]
-    if settings.infer_c2w_name:
-        given = read_poses(settings.infer_c2w_name)
-        poses = given[loop_indices(frames, len(given))]
-    return start + steps, np.ascontiguousarray(poses, dtype=np.float32)
-
-
-def read_poses(path: str) -> Floats:
-    """Read camera poses (T, 4, 4) from an .npy of [1, T, 3, 4], [T, 3, 4] or [T, 4, 4]."""
-    if not Path(path).is_file():
-        raise DataError(f"No camera poses at {path} (infer_c2w_name).")
-    try:
-        poses = np.load(path, allow_pickle=False).astype(np.float32)
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path}: {error}") from None
-    if poses.ndim == 4 and len(poses) == 1:
-        poses = poses[0]
-    if poses.ndim != 3 or poses.shape[1:] not in ((3, 4), (4, 4)) or not len(poses):
-        raise DataError(f"{path} has shape {poses.shape}: camera poses are [1, T, 3, 4] or [T, 4, 4].")
-    full = np.tile(np.eye(4, dtype=np.float32), (len(poses), 1, 1))
-    full[:, :3] = poses[:, :3]
-    return full
 
 
 def render_landmarks(
@@ -225,10 +192,19 @@ def render_landmarks(
     seed: int,
 ) -> Iterator[NDArray[np.uint8]]:
     """Mend predicted landmarks (T, 68, 3) and yield the rendered frames (H, W, 3) one by one."""
-    frame_ids, poses = head_motion(video, len(landmarks), settings)
+    background = read_background(settings.infer_bg_img_fname)
+    moment = HeadMotion(video, settings).frames(0, len(landmarks))
     person = Person.of(video, settings.infer_sil_ref_frame_idx)
-    mended = post_process(landmarks, person, frame_ids, rms, settings, seed)
-    yield from task.render(mended, poses, frame_ids, scale=settings.infer_scale_factor, compile=settings.infer_compile)
+    mended = post_process(landmarks, person, moment.eye_ids, rms, settings, seed)
+    yield from task.render(
+        mended,
+        moment.world_from_camera,
+        moment.frame_ids,
+        own_poses=moment.own_poses,
+        scale=settings.infer_scale_factor,
+        compile=settings.infer_compile,
+        background=background,
+    )
 
 
 def write_frames(

@@ -7,6 +7,7 @@ crossed lips. An hour of speech needs no more memory than a few (T, 68, 3) array
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -82,13 +83,33 @@ class Person:
         """Read what is needed of a dataset; find the closed mouth unless `closed_frame` names it."""
         database = video.landmarks
         if closed_frame is not None:
-            closed = database[min(max(closed_frame, 0), len(database) - 1)]
+            if not 0 <= closed_frame < len(database):
+                raise ConfigError(
+                    f"infer_sil_ref_frame_idx = {closed_frame}: the footage has frames 0 to {len(database) - 1}"
+                )
+            closed = database[closed_frame]
         else:
             quiet = frame_rms(video.audio("rms"), len(database))
             closed = find_closed_mouth(database, mouth_opening(database), quiet)
         std = np.maximum(video.landmarks_std, 1e-3)
         lids = eye_opening(database)
         return cls(database, video.landmarks_mean, std, closed, lids, video.shots("all"))
+
+    @functools.cached_property
+    def faces(self) -> Floats:
+        """All points but the mouth, in standard deviations, (N, 144)."""
+        return ((self.database[:, FACE] - self.mean[FACE]) / self.std[FACE]).reshape(len(self.database), -1)
+
+    @functools.cached_property
+    def gaze(self) -> Floats:
+        """Brows, nose and eyes at rest, (31, 3): the median over frames whose eyes are open."""
+        wide = self.eye_opening >= np.quantile(self.eye_opening, 0.3)
+        return np.asarray(np.median(self.database[wide][:, UPPER], axis=0), np.float32)
+
+    @functools.cached_property
+    def blink(self) -> tuple[int, int] | None:
+        """The clearest blink of the footage."""
+        return find_blink(self)
 
 
 def frame_rms(rms: np.ndarray, frames: int) -> Floats:
@@ -149,8 +170,7 @@ def project_on_person(landmarks: Floats, person: Person, percent: float, neighbo
     if percent == 0:
         return landmarks
     out = landmarks.copy()
-    mean, std = person.mean[FACE], person.std[FACE]
-    base = ((person.database[:, FACE] - mean) / std).reshape(len(person.database), -1)
+    mean, std, base = person.mean[FACE], person.std[FACE], person.faces
     square = (base**2).sum(axis=1)
     k = min(neighbours, len(base))
     for start in range(0, len(landmarks), WINDOW):
@@ -187,6 +207,7 @@ def find_blink(person: Person) -> tuple[int, int] | None:
     return None if best is None else best[1:]
 
 
+@functools.lru_cache(maxsize=8)
 def blink_times(frames: int, seed: int, length: int) -> list[int]:
     """Draw when blinks start: every 2 to 5 seconds, the same for the same seed whatever the length of the speech."""
     rng = np.random.default_rng([seed, 17])
@@ -198,8 +219,22 @@ def blink_times(frames: int, seed: int, length: int) -> list[int]:
     return starts
 
 
-def move_eyes(landmarks: Floats, person: Person, frame_ids: Ints, settings: PostSettings, seed: int) -> Floats:
-    """Give brows, nose and eyes their motion by `infer_inject_eye_blink_mode`; `frame_ids` (T,): the footage shown."""
+def move_eyes(
+    landmarks: Floats,
+    person: Person,
+    frame_ids: Ints,
+    settings: PostSettings,
+    seed: int,
+    *,
+    first: int = 0,
+    until: int | None = None,
+) -> Floats:
+    """Give brows, nose and eyes their motion by `infer_inject_eye_blink_mode`; `frame_ids` (T,): the footage shown.
+
+    Args:
+        first: Which frame of the speech the first one is.
+        until: No blink begins that would not have ended by this frame; the last one given when None.
+    """
     mode = settings.infer_inject_eye_blink_mode
     if mode == "none":
         return landmarks
@@ -207,49 +242,68 @@ def move_eyes(landmarks: Floats, person: Person, frame_ids: Ints, settings: Post
     if mode == "gt":
         out[:, UPPER] = person.database[frame_ids][:, UPPER]
         return out
-    wide = person.eye_opening >= np.quantile(person.eye_opening, 0.3)
-    rest = np.median(person.database[wide][:, UPPER], axis=0)
     sway = person.database[frame_ids][:, UPPER]
-    out[:, UPPER] = rest
+    out[:, UPPER] = person.gaze
     out[:, NOSE] = sway[:, NOSE.start - UPPER.start : NOSE.stop - UPPER.start]
+    motion = blink_motion(person, settings)
+    last = first + len(out)
+    for start in blink_times(last if until is None else until, seed, len(motion)) if len(motion) else []:
+        low, high = max(start, first), min(start + len(motion), last)
+        if low < high:
+            out[low - first : high - first, EYES] += motion[low - start : high - start]
+    return out
+
+
+def blink_motion(person: Person, settings: PostSettings) -> Floats:
+    """Return how the eyes leave their rest in one blink, (L, 12, 3), beginning and ending with 0; L = 0: nobody blinks.
+
+    Raises:
+        ConfigError: The frames given for it are not there.
+    """
     given = (settings.infer_eye_blink_ref_frames_start_idx, settings.infer_eye_blink_ref_frames_end_idx)
-    span = find_blink(person) if None in given else (int(given[0] or 0), int(given[1] or 0))
+    if (given[0] is None) != (given[1] is None):
+        raise ConfigError(
+            "infer_eye_blink_ref_frames_start_idx and infer_eye_blink_ref_frames_end_idx: give both or neither"
+        )
+    span = person.blink if None in given else (int(given[0] or 0), int(given[1] or 0))
     if span is None:
-        return out
+        return np.zeros((0, 12, 3), np.float32)
     if not 0 <= span[0] < span[1] <= len(person.database):
         raise ConfigError(
             f"infer_eye_blink_ref_frames {span[0]} to {span[1]}: the footage has frames 0 to {len(person.database) - 1}"
         )
-    if span[1] - span[0] < 3:
-        return out
     blink = person.database[span[0] : span[1], EYES]
-    edge = np.linspace(0, 1, len(blink))[:, None, None]
-    motion = blink - ((1 - edge) * blink[0] + edge * blink[-1])
-    for start in blink_times(len(out), seed, len(motion)):
-        out[start : start + len(motion), EYES] += motion
-    return out
+    edge = np.linspace(0, 1, len(blink), dtype=np.float32)[:, None, None]
+    return blink - ((1 - edge) * blink[0] + edge * blink[-1])
 
 
-def silence_weight(rms: np.ndarray, frames: int, settings: PostSettings) -> Floats:
+def silence_weight(rms: np.ndarray, frames: int, settings: PostSettings, speech_rms: float | None = None) -> Floats:
     """Tell how much the mouth rests in each frame, (T,) from 0 (speaks) to 1 (pause), with soft edges of 4 frames.
 
     Args:
         rms: (2T,) loudness of the sound, 50 rows a second.
         frames: T.
         settings: How quiet and how long a pause is.
+        speech_rms: How loud the speech is; the loudest twentieth of `rms` begins there when None.
     """
     loud = frame_rms(rms, frames)
-    if not len(loud) or loud.max() <= 1e-5:
+    if not len(loud) or max(float(loud.max()), speech_rms or 0) <= 1e-5:
         return np.ones(frames, np.float32)
-    level = 20 * np.log10(np.maximum(loud, 1e-9) / max(float(np.quantile(loud, 0.95)), 1e-5))
+    reference = float(np.quantile(loud, 0.95)) if speech_rms is None else speech_rms
+    level = 20 * np.log10(np.maximum(loud, 1e-9) / max(reference, 1e-5))
     quiet = level < settings.infer_sil_db
-    long_enough = max(1, round(settings.infer_sil_seconds * 25))
+    long_enough = silent_frames(settings)
     weight = np.zeros(frames, np.float32)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet.astype(np.int8), [0]])))
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
         if stop - start >= long_enough:
             weight[start:stop] = 1
     return ramp(weight, 4)
+
+
+def silent_frames(settings: PostSettings) -> int:
+    """Return how many quiet frames make a silence."""
+    return max(1, round(settings.infer_sil_seconds * 25))
 
 
 def ramp(weight: Floats, frames: int) -> Floats:
@@ -302,12 +356,30 @@ def post_process(
     Returns:
         (T, 68, 3) float32.
     """
+    rest = None
+    if settings.infer_close_mouth_when_sil:
+        rest = silence_weight(rms, len(landmarks), settings)
+    return mend(landmarks, person, frame_ids, rest, settings, seed)
+
+
+def mend(
+    landmarks: Floats,
+    person: Person,
+    frame_ids: Ints,
+    rest: Floats | None,
+    settings: PostSettings,
+    seed: int = 0,
+    *,
+    first: int = 0,
+    until: int | None = None,
+) -> Floats:
+    """Run the steps over any stretch of a speech; `rest` (T,) says how far the mouth closes, None leaves it alone."""
     out = exaggerate(np.asarray(landmarks, np.float32), person, settings.infer_mouth_gain)
     out = clamp(out, person, settings.infer_lm3d_clamp_std)
     out = project_on_person(out, person, settings.infer_lm3d_lle_percent)
-    out = move_eyes(out, person, frame_ids, settings, seed)
-    if settings.infer_close_mouth_when_sil:
-        out = close_mouth(out, person, silence_weight(rms, len(out), settings))
+    out = move_eyes(out, person, frame_ids, settings, seed, first=first, until=until)
+    if rest is not None:
+        out = close_mouth(out, person, rest)
     out = out.copy() if out is landmarks else out
     out[:, FACE] = smooth_over_time(out[:, FACE], settings.infer_lm3d_smooth_sigma)
     out[:, MOUTH] = smooth_over_time(out[:, MOUTH], settings.infer_mouth_smooth_sigma)

@@ -1,4 +1,4 @@
-"""Head and torso in one picture: a trained head, frozen, with a torso under it and a decoder tuned for both."""
+"""Head and torso in one picture: a trained head, frozen, with a torso behind it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
-from modules.renderer.torso import TorsoPlane
+from modules.renderer import losses as terms
+from modules.renderer.torso import TorsoLayer
+from tasks.backdrop import cover
 from tasks.checkpoints import Steps, load_task
 from tasks.lm3d_nerf import resized
 from tasks.nerf_config import NETWORK, NerfConfig
-from tasks.nerf_data import PatchBatch
+from tasks.nerf_data import PatchBatch, PatchSource
 from tasks.nerf_task import NerfTask, build_renderer
-from utils.errors import ConfigError
+from tasks.torso_motion import from_pose, shoulder_motion
+from utils.errors import ConfigError, DataError
 
 
 class Lm3dNerfTorsoConfig(NerfConfig):
@@ -26,16 +29,18 @@ class Lm3dNerfTorsoConfig(NerfConfig):
     """The run of `lm3d_nerf` whose head is used; checkpoints/<video_id>/lm3d_nerf when empty."""
     head_ckpt_steps: Steps = "best"
     """Which of its checkpoints: last, best, or a number of updates."""
-    use_color: bool = True
-    """Let the torso see the head's colour at each ray, so that neck and chin meet."""
-    torso_size: int = Field(default=256, ge=8)
-    """Resolution of the torso's feature plane."""
-    in_rect_percent: float = Field(default=0.3, ge=0, le=1)
-    """Share of the patches that are centred on the face; the others lie anywhere."""
+    torso_size: int = Field(default=512, ge=8)
+    """Resolution of the torso's picture."""
+    torso_motion_dim: int = Field(default=8, ge=0)
+    """Width of the code of how the shoulders lie; 0 lets the head's pose alone move them."""
+    torso_bases: int = Field(default=8, ge=0)
+    """Blended pictures of change: folds, shadows."""
+    in_rect_percent: float = Field(default=0.8, ge=0, le=1)
+    """Share of the patches that are centred on the torso; the others lie anywhere."""
 
 
 class Lm3dNerfTorsoTask(NerfTask):
-    """Train a torso and tune the decoder; the head's planes and networks stay as they are.
+    """Train a torso; the head stays as it is.
 
     The head is part of this task's weights, and the plate of the background lies in a buffer: rendering needs this
     checkpoint alone. Which head it came from is recorded in `frozen_sources`.
@@ -43,14 +48,17 @@ class Lm3dNerfTorsoTask(NerfTask):
 
     schema = Lm3dNerfTorsoConfig
     cfg: Lm3dNerfTorsoConfig
-    network_settings: ClassVar[tuple[str, ...]] = (*NerfTask.network_settings, "use_color", "torso_size")
+    network_settings: ClassVar[tuple[str, ...]] = (
+        *NerfTask.network_settings, "torso_size", "torso_motion_dim", "torso_bases",
+    )  # fmt: skip
 
     def __init__(self, config: Lm3dNerfTorsoConfig | dict[str, Any]) -> None:
         super().__init__(config)
-        features = 3 if self.cfg.backbone == "vanilla" else 16
-        torso = TorsoPlane(features, size=self.cfg.torso_size, use_color=self.cfg.use_color)
+        cfg = self.cfg
+        torso = TorsoLayer(size=cfg.torso_size, motion_dim=cfg.torso_motion_dim, bases=cfg.torso_bases)
         self.model = build_renderer(self.cfg, torso)
         self.model.head.requires_grad_(False)
+        self.model.decoder.requires_grad_(False)
 
     def prepare(self) -> None:
         """Measure the footage and take over the trained head.
@@ -75,30 +83,67 @@ class Lm3dNerfTorsoTask(NerfTask):
         missing = self.model.load_state_dict(state, strict=False).missing_keys
         assert all(name.startswith("torso.") for name in missing), missing
         self.frozen_sources["head"] = dict(head.source)
+        self._watch_shoulders()
         self._paint_mean()
+
+    def _watch_shoulders(self) -> None:
+        """Find how the shoulders lie in every frame, and how that follows from the head's pose."""
+        torso, scene = self.model.torso, self.model.scene
+        assert torso is not None
+        motion = shoulder_motion(self.footage, self.cfg.torso_motion_dim)
+        train = self.footage.video.frame_ids("train")
+        poses = scene.pose_code(torch.from_numpy(self.footage.cameras[train])).numpy()
+        torso.motion = torch.from_numpy(motion)
+        torso.motion_from_pose.copy_(torch.from_numpy(from_pose(motion[train], poses)))
 
     def _paint_mean(self) -> None:
         """Start the torso from the mean of a few frames, so that training is left with what moves."""
         ids = self.footage.video.frame_ids("train")
         ids = ids[:: max(1, len(ids) // 32)]
-        picture, mask = (
-            np.mean([self.footage.picture(name, int(i)) for i in ids], axis=0, dtype=np.float32) / 255
-            for name in ("torso_frames", "torso_mask")
-        )
+        plate = self.model.scene.plate.numpy().astype(np.int16)
+        picture = np.zeros(plate.shape, np.float32)
+        mask = np.zeros(plate.shape[:2], np.float32)
+        for frame in ids:
+            bare = self.footage.picture("torso_frames", int(frame))
+            painted = (np.abs(bare - plate).max(axis=-1) > 8) & (self.footage.picture("head_mask", int(frame)) > 127)
+            picture += bare
+            mask += np.maximum(self.footage.picture("torso_mask", int(frame)) / 255, painted)
         assert self.model.torso is not None
-        self.model.torso.begin_with(torch.from_numpy(picture).permute(2, 0, 1), torch.from_numpy(mask)[None])
+        known = torch.from_numpy(picture / len(ids) / 255).permute(2, 0, 1)
+        self.model.torso.begin_with(known, torch.from_numpy(mask / len(ids))[None])
 
     def train(self, mode: bool = True) -> Lm3dNerfTorsoTask:
         super().train(mode)
         self.model.head.eval()
+        self.model.decoder.eval()
         return self
 
-    def backdrop(self, batch: PatchBatch) -> Tensor:
+    def train_source(self) -> PatchSource:
+        """Draw patches where the torso is, and anywhere."""
+        ids = self.footage.video.frame_ids("train")
+        seen = np.max([self.footage.picture("torso_mask", int(i)) for i in ids[:: max(1, len(ids) // 32)]], axis=0)
+        rows, columns = np.flatnonzero((seen > 127).any(axis=1)), np.flatnonzero((seen > 127).any(axis=0))
+        if not len(rows):
+            raise DataError(f"{self.footage.video.path}: the torso masks are empty. Process the video again.")
+        return self.patches(np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float32))
+
+    def losses(self, batch: PatchBatch) -> dict[str, Tensor]:
+        """Compare the torso over the plate with the footage whose head was taken out.
+
+        The head is not rendered: it was trained over these very pictures, so what fits them fits it. Under the head
+        they are painted, and count less.
+        """
+        colour, alpha = self.model.bare(self.model.pixels(batch.uv), batch.world_from_camera, batch.frame_ids)
+        image = colour + (1 - alpha) * self._behind(batch)
+        seen = 1 - batch.head.float() / 255
+        found = self.picture_losses(image, batch.backdrop.float() / 255, 0.3 + 0.7 * seen)
+        found["matte"] = terms.opacity_loss(alpha, batch.person.float() / 255, seen)
+        return found
+
+    def _behind(self, batch: PatchBatch) -> Tensor:
+        """Cut the patch (B, 3, H, W) out of the plate, in [0, 1]."""
         plate = self.model.scene.plate
         height, width = batch.target.shape[2:]
-        if self.cfg.backbone == "vanilla":
-            u, v = batch.uv.long().unbind(-1)
-            return plate[v, u].permute(0, 3, 1, 2).float() / 255
         corners = (batch.uv[:, 0, 0] - self.cfg.upsample / 2).round().long().tolist()
         parts = []
         for left, top in corners:
@@ -107,8 +152,9 @@ class Lm3dNerfTorsoTask(NerfTask):
             parts.append(plate[v][:, u].permute(2, 0, 1))
         return torch.stack(parts).float() / 255
 
-    def mask(self, batch: PatchBatch) -> Tensor:
-        return batch.person.float() / 255
-
-    def plate(self, frame_id: int, height: int, width: int) -> NDArray[np.uint8]:
+    def plate(
+        self, frame_id: int, height: int, width: int, background: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        if background is not None:
+            return cover(background, height, width)
         return resized(self.model.scene.plate.cpu().numpy(), height, width)

@@ -24,11 +24,14 @@ from tasks.motion_data import (
     lip_metrics,
     masked_rows,
     open_corpus,
+    start_from,
+    stretch,
     val_batches,
 )
 from tasks.motion_infer import imagine, prior_noise, read_speech, write_landmarks
+from tasks.syncnet import second_hits
 from tasks.task import Task
-from utils.config import Config, Count, Fraction, Weight
+from utils.config import Config, Count, Fraction, Weight, Whole
 from utils.errors import ConfigError
 
 
@@ -44,9 +47,10 @@ class Lm3dVaeWeights(Config):
     sync: Weight = 0.01
     """SyncNet's opinion of the imagined mouth; takes part once validation says it helps."""
     prior: Weight = 0.0
-    """Squared error of the most likely imagination (no encoder), which is what inference shows; for little data."""
+    """Squared error, in place and in frame-to-frame movement, of the likeliest imagination (no encoder), which is what
+    inference at temperature 0 shows."""
     lips: Weight = 0.0
-    """Squared error of the mouth points in that most likely imagination."""
+    """Squared error of the mouth points in that likeliest imagination."""
 
 
 class Lm3dVaeSyncConfig(MotionConfig):
@@ -70,6 +74,11 @@ class Lm3dVaeSyncConfig(MotionConfig):
     """Each decoder layer hears this many times further than the one before; 2 suits a small network of few layers."""
     dropout: Fraction = 0.0
     """Chance that an activation is dropped while training."""
+    direct_size: Whole = 0
+    """Channels of a plain network beside the VAE, which predicts the likeliest motion from speech alone; the VAE then
+    only adds what the speech leaves open. Needs weights.prior. 0 for none, as in GeneFace."""
+    direct_dropout: Fraction = 0.2
+    """Chance that an activation of that plain network is dropped while training."""
     warmup_updates: int = 1000
     """Reach the full learning rate after so many updates."""
     decay_updates: Count = 250_000
@@ -84,6 +93,8 @@ class Lm3dVaeSyncConfig(MotionConfig):
     """Switch the sync loss on, for good, when validation finds it at or below this."""
     weights: Lm3dVaeWeights = Lm3dVaeWeights()
     """How much each loss counts."""
+    valid_samples: Whole = 4
+    """Judge so many samples of the prior at each validation, besides the likeliest motion."""
     infer_audio_source_name: str = ""
     """--infer: the sound to speak, any format."""
     infer_out_npy_name: str = ""
@@ -107,7 +118,7 @@ class Lm3dVaeSyncTask(Task):
         self.model = SpeechToLandmarks(
             cfg.audio_dim, pitch=cfg.pitch, audio_pairing=cfg.audio_pairing, hidden=cfg.hidden_size,
             condition=cfg.condition_size, latent=cfg.latent_size, layers=(cfg.encoder_layers, cfg.decoder_layers),
-            dropout=cfg.dropout, dilation=cfg.dilation,
+            dropout=cfg.dropout, dilation=cfg.dilation, direct=cfg.direct_size, direct_dropout=cfg.direct_dropout,
         )  # fmt: skip
         self.sync_on = False
         self._val: list[MotionBatch] = []
@@ -122,7 +133,9 @@ class Lm3dVaeSyncTask(Task):
         if self.cfg.weights.sync:
             work_dir = self.cfg.earlier_run(self.cfg.syncnet_work_dir, "syncnet", self.work_dir)
             load_frozen(self, "syncnet", work_dir, self.cfg.syncnet_ckpt_steps, kind="syncnet")
-        if self.updates == 0:
+        if self.updates == 0 and self.cfg.start_from:
+            start_from(self, self.cfg.start_from)
+        elif self.updates == 0:
             mean, std, landmarks = self._corpus.statistics()
             self.model.audio_norm.set(mean, std)
             self.model.start_at(landmarks)
@@ -150,12 +163,13 @@ class Lm3dVaeSyncTask(Task):
 
     def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Reconstruct a batch; see `Lm3dVaeWeights`."""
+        batch = stretch(batch, self.cfg.augment.stretch if self.training else 0.0)
         heard = augment(batch, self.cfg.augment, self.model.audio_norm) if self.training else batch
-        out, kl = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz)
+        out, kl, likely = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz)
         found = {"kl": kl, "mse": mse(out, batch), "continuity": continuity(out, batch)}
         if self.cfg.weights.prior or self.cfg.weights.lips:
-            likely = self._likely(heard)
-            found |= {"prior": mse(likely, batch), "lips": mse(likely, batch, MOUTH)}
+            likely = self._likely(heard) if likely is None else likely
+            found |= {"prior": mse(likely, batch) + continuity(likely, batch), "lips": mse(likely, batch, MOUTH)}
         if self.cfg.weights.sync and "syncnet" in self.frozen and (self.sync_on or not self.training):
             loss = sync_of(self.frozen["syncnet"], batch, out, self.cfg.sync_clips)
             if not self.training:
@@ -174,16 +188,57 @@ class Lm3dVaeSyncTask(Task):
 
     def _likely(self, batch: MotionBatch) -> Tensor:
         """Imagine a batch without noise, (B, T, 68, 3)."""
-        noise = prior_noise(len(batch.mask), self.model.latent, batch.mask.shape[1], 0.0, 0).to(batch.audio)
-        return self.model.sample(batch.audio, batch.mask, noise, batch.pitch_hz)
+        return self.model.likely(batch.audio, batch.mask, batch.pitch_hz)
 
     def metrics(self, batch: MotionBatch) -> dict[str, Tensor]:
-        """Compare the lips imagined from speech alone with the recorded ones."""
-        return lip_metrics(self._likely(batch), batch)
+        """Compare the lips imagined from speech alone with the recorded ones, the likeliest and some samples."""
+        found = lip_metrics(self._likely(batch), batch)
+        if self.cfg.valid_samples:
+            found |= self._judge_samples(batch)
+        return found
+
+    def _judge_samples(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """Draw `valid_samples` from the prior and judge them; always the same noise.
+
+        Returns:
+            sample_error: mean distance of all 68 points from the recorded ones, sample_lip_correlation, both averaged
+            over samples; diversity: spread of the mouth points over samples, root mean square over time and points,
+            tenths of an eye distance; sample_confidence: SyncNet's confidence in them, as `val/confidence` of syncnet.
+        """
+        shape = len(batch.mask), self.model.latent, batch.mask.shape[1], 1.0
+        drawn = [
+            self.model.sample(batch.audio, batch.mask, prior_noise(*shape, seed).to(batch.audio), batch.pitch_hz)
+            for seed in range(self.cfg.valid_samples)
+        ]
+        correlation = [lip_metrics(sample, batch)["lip_correlation"] for sample in drawn]
+        samples = torch.stack(drawn)
+        frames = batch.mask.float()
+        distance = ((samples - batch.landmarks).norm(dim=-1).mean(dim=-1) * frames).sum() / (len(drawn) * frames.sum())
+        found = {"sample_error": distance, "sample_lip_correlation": torch.stack(correlation).mean()}
+        if len(drawn) > 1:
+            spread = samples[:, :, :, MOUTH].var(dim=0).mean(dim=(-2, -1)) * frames
+            found["diversity"] = (spread.sum() / frames.sum()).sqrt()
+        if "syncnet" in self.frozen:
+            model: Any = self.frozen["syncnet"].model
+            seconds = [
+                second_hits(model, batch._replace(landmarks=sample), i)
+                for sample in drawn
+                for i in range(len(batch.mask))
+                if masked_rows(batch, i) >= 60
+            ]
+            if seconds:
+                found["sample_confidence"] = torch.cat(seconds)[:, 2].mean()
+        return found
 
     @torch.no_grad()
     def predict(
-        self, audio: Tensor, pitch_hz: Tensor | None = None, *, seed: int = 0, temperature: float | None = None
+        self,
+        audio: Tensor,
+        pitch_hz: Tensor | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        first: int = 0,
     ) -> Tensor:
         """Imagine landmarks (T, 68, 3) for speech of any length, in overlapping windows of bounded memory.
 
@@ -191,9 +246,10 @@ class Lm3dVaeSyncTask(Task):
             audio: (2T, audio_dim) features.
             pitch_hz: (2T,), needed by a pitch-aware network.
             temperature: Spread of the prior's noise; the recipe's `infer_temperature` when None.
+            first: Which frame of a longer speech the first one is, a multiple of 4.
         """
         temperature = self.cfg.infer_temperature if temperature is None else temperature
-        return imagine(self.model, audio, pitch_hz, seed=seed, temperature=temperature)
+        return imagine(self.model, audio, pitch_hz, seed=seed, temperature=temperature, first=first)
 
     def draw(self, board: Board) -> None:
         """Show imagined beside recorded landmarks for some validation windows."""

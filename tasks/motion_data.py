@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import torch
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch, MotionCorpus, Split
 from modules.audio_condition import FeatureNorm
-from tasks.task import TaskConfig
+from tasks.task import Task, TaskConfig
 from utils.audio import feature_width
 from utils.config import Config, Count, Fraction, Weight
 from utils.errors import ConfigError, DataError
@@ -33,6 +33,8 @@ class AugmentConfig(Config):
     """Hide one random band of up to this share of the channels."""
     mask_time: Fraction = 0.0
     """Hide one random stretch of up to this share of the window."""
+    stretch: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Play every window, sound and motion alike, up to this share faster or slower."""
 
 
 def _known_feature(name: str) -> str:
@@ -55,6 +57,10 @@ class MotionConfig(TaskConfig):
     """Where the processed videos lie."""
     video_id: str = ""
     """Train on this person's processed video (besides binary_data_dir, when that is set too)."""
+    more_data: list[str] = []
+    """Further folders to train on, each a person's processed video or a folder of clips."""
+    start_from: str = ""
+    """Begin with the networks of this run (the same task and sizes), for example one trained on many speakers."""
     audio_feature: AudioFeature = "hubert"
     """Speech feature to listen to, which the data must have: mel, mfcc, whisper, hubert; whisper:3-6 is the mean of
     those layers, whisper@folder another model."""
@@ -62,6 +68,9 @@ class MotionConfig(TaskConfig):
     """Windows in a batch."""
     window_frames: Count = 100
     """Video frames (25/s) of a training window."""
+    person_val_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Hold out this last share of the person's video instead of what the dataset says (0). The three tasks of one
+    chain must agree."""
     eval_max_batches: Count = 10
     """Validate on at most so many batches of 8 windows of 10 seconds."""
     augment: AugmentConfig = AugmentConfig()
@@ -80,6 +89,7 @@ class MotionConfig(TaskConfig):
         """
         paths = [Path(self.binary_data_dir)] if self.binary_data_dir else []
         paths += [self.person_path()] if self.video_id else []
+        paths += [Path(path) for path in self.more_data]
         if not paths:
             raise ConfigError(
                 "No data was named: give --video_id <id> (a processed video) or --binary_data_dir <folder of clips>."
@@ -107,13 +117,30 @@ class MotionConfig(TaskConfig):
 
 def open_corpus(cfg: MotionConfig, split: Split, paths: Sequence[Path] | None = None) -> MotionCorpus:
     """Open the corpus a recipe names and check that its speech feature is as wide as the network expects."""
-    corpus = MotionCorpus(paths or cfg.corpus_paths(), cfg.audio_feature, split)
+    corpus = MotionCorpus(paths or cfg.corpus_paths(), cfg.audio_feature, split, val_share=cfg.person_val_share)
     if corpus.audio_dim != cfg.audio_dim:
         raise DataError(
             f"{corpus.sources[0].path}: '{cfg.audio_feature}' is {corpus.audio_dim} wide, not {cfg.audio_dim}. "
             "Process it again."
         )
     return corpus
+
+
+def start_from(task: Task, run: str) -> None:
+    """Give `task` the weights of another run of the same task, buffers and feature statistics included.
+
+    Raises:
+        ConfigError: That run is of another task or of another network.
+    """
+    from tasks.checkpoints import load_task
+
+    other = load_task(run, "best")
+    if other.cfg.task_cls != task.cfg.task_cls:
+        raise ConfigError(f"start_from = {run}: that is a run of {other.cfg.task_cls}, not of {task.cfg.task_cls}.")
+    try:
+        task.load_state_dict(other.state_dict())
+    except RuntimeError:
+        raise ConfigError(f"start_from = {run}: its network has other sizes or another audio_feature.") from None
 
 
 class WindowSource:
@@ -147,6 +174,41 @@ def augment(batch: MotionBatch, cfg: AugmentConfig, norm: FeatureNorm) -> Motion
             place = torch.arange(extent, device=device).reshape(1, *shape)
             audio = torch.where((place >= start) & (place < start + width), norm.mean, audio)
     return batch._replace(audio=audio)
+
+
+def stretch(batch: MotionBatch, most: float) -> MotionBatch:
+    """Play every window at a pace of its own, 1 - most to 1 + most, with torch's generator.
+
+    A faster window is over sooner: its last frames are masked.
+    """
+    if not most:
+        return batch
+    size, frames = batch.mask.shape
+    device = batch.mask.device
+    pace = 1 + most * (2 * torch.rand(size, 1, device=device) - 1)
+
+    def at(rows: Tensor, rate: int) -> Tensor:
+        count = frames * rate
+        place = torch.arange(count, device=device) * pace
+        low = place.long().clamp(max=count - 1)
+        high = (low + 1).clamp(max=count - 1)
+        part = (place - low).clamp(0, 1).reshape(size, count, *[1] * (rows.dim() - 2))
+        window = torch.arange(size, device=device)[:, None]
+        return torch.lerp(rows[window, low], rows[window, high], part)
+
+    real = batch.mask.sum(dim=1, keepdim=True)
+    mask = torch.arange(frames, device=device) * pace <= real - 1
+    landmarks = at(batch.landmarks.flatten(2), 1).unflatten(-1, (68, 3)) * mask[..., None, None]
+    heard = mask.repeat_interleave(2, dim=1)
+    pitch = batch.pitch_hz[torch.arange(size, device=device)[:, None], 2 * _nearest(pace, frames)]
+    return MotionBatch(
+        at(batch.audio, 2) * heard[..., None], landmarks, pitch.repeat_interleave(2, dim=1) * heard, mask, batch.speaker
+    )
+
+
+def _nearest(pace: Tensor, frames: int) -> Tensor:
+    """Return which frame each frame is when played at a pace (B, 1), (B, T); pitch must not be averaged with 0."""
+    return (torch.arange(frames, device=pace.device) * pace).round().long().clamp(max=frames - 1)
 
 
 def draw_motion(board: Board, true: np.ndarray, curves: dict[str, np.ndarray], number: int) -> None:
@@ -198,6 +260,18 @@ def lip_metrics(imagined: Tensor, batch: MotionBatch) -> dict[str, Tensor]:
         "lip_error": (distance * mask).sum() / mask.sum().clamp(min=1),
         "lip_spread": spread,
     }
+
+
+def mouth_variance(landmarks: Tensor, batch: MotionBatch) -> Tensor:
+    """Return the variance over time of the 20 mouth points of (B, T, 68, 3), mean over points and axes.
+
+    Each window's own mean is taken off: a face that never changes has none, whoever's it is.
+    """
+    mask = batch.mask[..., None, None].float()
+    mouth = landmarks[:, :, 48:68].float()
+    frames = mask.sum(dim=1, keepdim=True).clamp(min=1)
+    centred = (mouth - (mouth * mask).sum(dim=1, keepdim=True) / frames) * mask
+    return centred.square().sum() / (mask.sum().clamp(min=1) * 60)
 
 
 def _centred(values: Tensor, mask: Tensor, same: Tensor) -> Tensor:

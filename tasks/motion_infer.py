@@ -18,14 +18,19 @@ EDGE = 24
 """Frames by which the first and last feature row are drawn out: else a sound that is cut off ends in a twitch."""
 
 
-def prior_noise(batch: int, latent: int, frames: int, temperature: float, seed: int) -> Tensor:
-    """Draw prior noise (B, latent, ceil(frames / 4)) on the CPU: the same for a seed on every machine."""
+def prior_noise(batch: int, latent: int, frames: int, temperature: float, seed: int, first: int = 0) -> Tensor:
+    """Draw prior noise (B, latent, ceil(frames / 4)) on the CPU: the same for a seed on every machine.
+
+    `first`, a multiple of 4, is the number of the first frame: a stretch of a speech has the noise of the whole.
+    """
     steps = -(-frames // STRIDE)
     if temperature == 0:
         return torch.zeros(batch, latent, steps)
     generator = torch.Generator().manual_seed(seed)
     # one row a step, so that a longer sound begins with the same noise
-    return temperature * torch.randn(batch, steps, latent, generator=generator).transpose(1, 2)
+    skipped = first // STRIDE
+    noise = torch.randn(batch, skipped + steps, latent, generator=generator)[:, skipped:]
+    return temperature * noise.transpose(1, 2)
 
 
 def in_windows(frames: int, margin: int, make: Callable[[int, int], Tensor], *, window: int = WINDOW) -> Tensor:
@@ -43,22 +48,33 @@ def in_windows(frames: int, margin: int, make: Callable[[int, int], Tensor], *, 
 
 @torch.no_grad()
 def imagine(
-    model: SpeechToLandmarks, audio: Tensor, pitch_hz: Tensor | None, *, seed: int, temperature: float
+    model: SpeechToLandmarks,
+    audio: Tensor,
+    pitch_hz: Tensor | None,
+    *,
+    seed: int,
+    temperature: float,
+    first: int = 0,
 ) -> Tensor:
-    """Imagine landmarks (T, 68, 3) for features (2T, C) and pitch (2T,); memory does not grow with T but for these."""
+    """Imagine landmarks (T, 68, 3) for features (2T, C) and pitch (2T,); memory does not grow with T but for these.
+
+    `first`, a multiple of 4, says which frame of a longer speech theirs is.
+    """
     device = next(model.parameters()).device
     frames = len(audio) // 2
     if frames == 0:
         raise DataError("The sound is shorter than one video frame (0.04 s).")
     was_training = model.training
     model.eval()
-    noise = prior_noise(1, model.latent, frames + 2 * EDGE, temperature, seed)
+    noise = prior_noise(1, model.latent, frames + 2 * EDGE, temperature, seed, first)
     audio, pitch_hz = _drawn_out(audio), None if pitch_hz is None else _drawn_out(pitch_hz)
 
     def make(start: int, stop: int) -> Tensor:
         heard = audio[2 * start : 2 * stop].to(device)[None]
         sung = None if pitch_hz is None else pitch_hz[2 * start : 2 * stop].to(device)[None]
         mask = torch.ones(1, stop - start, dtype=torch.bool, device=device)
+        if temperature == 0:
+            return model.likely(heard, mask, sung)[0]
         some = noise[:, :, start // STRIDE : -(-stop // STRIDE)].to(device)
         return model.sample(heard, mask, some, sung)[0]
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tasks.inference import InferSettings
 from tasks.task import TaskConfig
-from utils.config import Config, Count, Fraction, Positive, Weight
+from utils.config import Config, Count, Fraction, Positive, Weight, Whole
 
 NETWORK = (
     "backbone", "upsample", "cond_dim", "smo_win_size", "n_bases", "plane_size", "dynamic_size", "grid_size",
@@ -71,10 +71,12 @@ class NerfConfig(TaskConfig, InferSettings):
     """Frames per update; many small patches teach the mouth faster than few large ones."""
     in_rect_percent: Fraction = 0.7
     """Share of the patches that are centred on the face; the others lie anywhere."""
-    n_samples_per_ray: Count = 32
-    """Steps of a ray through the coarse grid (vanilla: through the coarse network)."""
-    n_samples_per_ray_fine: Annotated[int, Field(ge=0)] = 8
-    """Evaluations of the field on a ray, placed where the coarse steps found something."""
+    n_samples_per_ray: Whole = 32
+    """Steps of a ray through the coarse grid (vanilla: through the coarse network); with 0 no ray is skipped, and the
+    fine samples lie evenly on it."""
+    n_samples_per_ray_fine: Whole = 8
+    """Evaluations of the field on a ray, placed where the coarse steps found something; with 0 the field is evaluated
+    in the middle of every coarse step. One of the two must be more than 0."""
     box_depth: tuple[float, float] = (-1.8, 0.9)
     """Far and near end of the scene's box along z, in eye distances; its sides follow from the head masks."""
     smo_win_size: Annotated[int, Field(ge=1, le=25)] = 5
@@ -83,9 +85,9 @@ class NerfConfig(TaskConfig, InferSettings):
     """Width of the landmark code."""
     n_bases: Annotated[int, Field(ge=0)] = 16
     """K, blended bases of planes; 0 ignores the landmarks there."""
-    plane_size: Annotated[int, Field(ge=8)] = 256
+    plane_size: Annotated[int, Field(ge=8)] = 192
     """Resolution of the static planes."""
-    dynamic_size: Annotated[int, Field(ge=8)] = 96
+    dynamic_size: Annotated[int, Field(ge=8)] = 64
     """Resolution of the blended planes over the face."""
     grid_size: Annotated[int, Field(ge=8)] = 64
     """Resolution of the coarse density grid."""
@@ -103,7 +105,7 @@ class NerfConfig(TaskConfig, InferSettings):
     """Share of the training after which the perceptual loss sets in."""
     lr: Positive = 2e-3
     """Step size of the networks."""
-    lr_code: Positive = 5e-4
+    lr_code: Positive = 1e-3
     """Step size of the landmark code; a large one drives the blend weights to their ends."""
     lr_planes: Positive = 1e-2
     """Step size of planes and grids."""

@@ -105,10 +105,11 @@ class PatchSource:
         rays: Rays of a patch.
         frames: Frames of a batch.
         window: Frames of landmarks around each.
-        on_face: Share of the patches centred on the face.
+        in_rect: Share of the patches centred in a rectangle: the middle of the face, or `focus`.
         emphasis: Weight of mouth and eyes.
         pairs: Take frames in pairs of neighbours, with the same patch.
         scattered: Draw single rays instead of a patch; only without upsampling.
+        focus: (4,) x0 y0 x1 y1 in pixels, where patches are centred instead of on the face.
     """
 
     def __init__(
@@ -119,13 +120,15 @@ class PatchSource:
         rays: int,
         frames: int = 1,
         window: int = 5,
-        on_face: float = 0.7,
+        in_rect: float = 0.7,
         emphasis: float = 4.0,
         pairs: bool = False,
         scattered: bool = False,
+        focus: Floats | None = None,
     ) -> None:
         self.footage, self.upsample, self.frames, self.window = footage, upsample, frames, window
-        self.on_face, self.emphasis, self.pairs, self.scattered = on_face, emphasis, pairs, scattered
+        self.in_rect, self.emphasis, self.pairs, self.scattered = in_rect, emphasis, pairs, scattered
+        self.focus = focus
         self.rows, self.columns = math.ceil(footage.height / upsample), math.ceil(footage.width / upsample)
         side = max(1, math.isqrt(rays))
         self.high, self.wide = min(side, self.rows), min(side, self.columns)
@@ -146,8 +149,11 @@ class PatchSource:
         return PatchBatch(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
     def _centre(self, frame: int, rng: np.random.Generator) -> tuple[float, float]:
-        if rng.random() >= self.on_face:
+        if rng.random() >= self.in_rect:
             return float(rng.uniform(0, self.rows)), float(rng.uniform(0, self.columns))
+        if self.focus is not None:
+            x0, y0, x1, y1 = self.focus / self.upsample
+            return float(rng.uniform(y0, y1)), float(rng.uniform(x0, x1))
         x0, y0, x1, y1 = self.footage.face_box[frame] / self.upsample
         row = (y0 + y1) / 2 + rng.uniform(-0.25, 0.25) * (y1 - y0)
         return float(row), float((x0 + x1) / 2 + rng.uniform(-0.25, 0.25) * (x1 - x0))
@@ -210,7 +216,7 @@ class PatchSource:
 
     def _scatter(self, frame: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         x0, y0, x1, y1 = self.footage.face_box[frame]
-        on_face = rng.random((self.high, self.wide)) < self.on_face
+        on_face = rng.random((self.high, self.wide)) < self.in_rect
         v = np.where(on_face, rng.uniform(y0, y1, on_face.shape), rng.uniform(0, self.footage.height, on_face.shape))
         u = np.where(on_face, rng.uniform(x0, x1, on_face.shape), rng.uniform(0, self.footage.width, on_face.shape))
         v, u = np.clip(v, 0, self.footage.height - 1), np.clip(u, 0, self.footage.width - 1)

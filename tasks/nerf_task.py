@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 from collections.abc import Iterator
@@ -17,28 +18,29 @@ from data_gen.video.dataset import open_video
 from modules.renderer import losses as terms
 from modules.renderer.field import BlendPlaneHead
 from modules.renderer.inference import FrameRenderer
-from modules.renderer.landmark_code import windows
-from modules.renderer.planes import plane_roughness
-from modules.renderer.renderer import Patch, Renderer
+from modules.renderer.pool import render_side_by_side
+from modules.renderer.renderer import Renderer
 from modules.renderer.scene import Scene
-from modules.renderer.torso import TorsoPlane
+from modules.renderer.torso import TorsoLayer
 from modules.renderer.vanilla import VanillaHead
 from tasks.board import Board
 from tasks.nerf_config import NETWORK, NerfConfig
 from tasks.nerf_data import Footage, PatchBatch, PatchSource, ValBatches, scene_boxes
+from tasks.nerf_painter import Painter
 from tasks.task import Task
 from utils.assets import find_asset
 from utils.errors import ConfigError
 from utils.landmarks import MEAN_FACE
-from utils.metrics import crop, make_lpips, psnr, ssim
+from utils.metrics import Box, crop, make_lpips, psnr, ssim
 
 log = logging.getLogger(__name__)
 Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 PERCEPTUAL_SIDE = 64
 """Smallest side in pixels of a picture that LPIPS judges; smaller ones are enlarged."""
 
 
-def build_renderer(cfg: NerfConfig, torso: TorsoPlane | None = None) -> Renderer:
+def build_renderer(cfg: NerfConfig, torso: TorsoLayer | None = None) -> Renderer:
     """Build the network that the settings describe.
 
     Raises:
@@ -47,6 +49,11 @@ def build_renderer(cfg: NerfConfig, torso: TorsoPlane | None = None) -> Renderer
     scene = Scene()
     head: BlendPlaneHead | VanillaHead
     samples: dict[str, int] = {"samples": cfg.n_samples_per_ray, "fine_samples": cfg.n_samples_per_ray_fine}
+    if not any(samples.values()):
+        raise ConfigError(
+            "n_samples_per_ray = 0 and n_samples_per_ray_fine = 0: a ray that is never sampled shows no head; "
+            "give one of them at least 1"
+        )
     if cfg.backbone == "vanilla":
         if cfg.upsample != 1:
             raise ConfigError(f"upsample = {cfg.upsample}: the vanilla backbone has no decoder; set upsample: 1")
@@ -124,6 +131,10 @@ class NerfTask(Task):
 
     def train_source(self) -> PatchSource:
         """Draw patches of training frames."""
+        return self.patches()
+
+    def patches(self, focus: Floats | None = None, scattered: bool = False) -> PatchSource:
+        """Draw patches as the settings say, around the face or in the box `focus`; see `PatchSource`."""
         cfg = self.cfg
         return PatchSource(
             self.footage,
@@ -131,10 +142,11 @@ class NerfTask(Task):
             rays=cfg.n_rays,
             frames=cfg.n_frames,
             window=cfg.smo_win_size,
-            on_face=cfg.in_rect_percent,
+            in_rect=cfg.in_rect_percent,
             emphasis=cfg.mouth_eyes_weight,
             pairs=cfg.weights.temporal > 0,
-            scattered=cfg.backbone == "vanilla",
+            scattered=scattered,
+            focus=focus,
         )
 
     def val_source(self) -> ValBatches:
@@ -142,69 +154,18 @@ class NerfTask(Task):
         return ValBatches(self.train_source(), "val", self.cfg.eval_max_batches)
 
     # -- training --------------------------------------------------------------------------------------------------
-    def backdrop(self, batch: PatchBatch) -> Tensor:
-        """Return what is behind the patch, (B, 3, H, W) in [0, 1]."""
-        raise NotImplementedError
-
-    def mask(self, batch: PatchBatch) -> Tensor:
-        """Return where the patch is opaque, (B, 1, H, W) in [0, 1]."""
-        raise NotImplementedError
-
-    def losses(self, batch: PatchBatch) -> dict[str, Tensor]:
-        """Return the terms of `NerfWeights`."""
-        train = self.training
-        patch: Patch = self.model(
-            batch.landmarks,
-            batch.world_from_camera,
-            batch.uv,
-            noise=self.cfg.landmark_noise if train else 0.0,
-            jitter=train,
-        )
-        target, behind, mask = batch.target.float() / 255, self.backdrop(batch), self.mask(batch)
-        image = patch.colour + (1 - patch.alpha) * behind
-        up = self.cfg.upsample
-        small = [F.avg_pool2d(x, up) if up > 1 else x for x in (target, behind, mask, batch.weight)]
-        low = patch.low.features[:, :3] + (1 - patch.low.alpha) * small[1]
-        error = image - target
+    def picture_losses(self, image: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """Compare pictures (B, 3, H, W) in [0, 1], weighted by (B, 1, H, W): the terms that every picture has."""
         found = {
-            "rgb": terms.weighted_mean(error.abs(), batch.weight) + terms.weighted_mean(error.square(), batch.weight),
-            "low_rgb": terms.weighted_mean((low - small[0]).square(), small[3]),
-            "alpha": terms.opacity_loss(patch.low.alpha, small[2], small[3]),
-            "matte": terms.opacity_loss(patch.alpha, mask, batch.weight),
+            "rgb": terms.colour_loss(image, target, weight),
+            "structure": terms.structure_loss(image, target, weight),
+            "detail": terms.detail_loss(image, target, weight),
         }
-        if self.cfg.backbone == "vanilla":
-            coarse = patch.low_coarse[:, :3] + (1 - patch.low_coarse[:, 3:]) * small[1]
-            return found | {"coarse_rgb": (coarse - small[0]).square().mean()}
-        found["structure"] = terms.structure_loss(image, target, batch.weight)
-        found["detail"] = terms.detail_loss(image, target, batch.weight)
-        found["entropy"] = terms.entropy(patch.low.alpha)
         if self.cfg.weights.temporal > 0 and len(image) % 2 == 0:
             change = (image[1::2] - image[::2]) - (target[1::2] - target[::2])
-            found["temporal"] = terms.weighted_mean(change.abs(), batch.weight[1::2])
+            found["temporal"] = terms.weighted_mean(change.abs(), weight[1::2])
         if (net := self._lpips()) is not None:
             found["perceptual"] = perceptual_loss(net, image, target)
-        if self._head_learns():
-            found |= self._field_losses(patch, small[2])
-        return found
-
-    def _head_learns(self) -> bool:
-        return any(parameter.requires_grad for parameter in self.model.head.parameters())
-
-    def _field_losses(self, patch: Patch, mask: Tensor) -> dict[str, Tensor]:
-        head = self.model.head
-        assert isinstance(head, BlendPlaneHead)
-        count = len(patch.marches)
-        found = {
-            "distortion": sum((terms.distortion_loss(m) for m in patch.marches if len(m.hits)), mask.new_zeros(()))
-            / count,
-            "roughness": plane_roughness(head.planes, self.cfg.plane_size, self.updates % 3),
-            "bases": patch.weights.square().mean() if self.cfg.n_bases else mask.new_zeros(()),
-        }
-        if head.fine_samples:
-            found["interlevel"] = (
-                sum((terms.interlevel_loss(m) for m in patch.marches if len(m.hits)), mask.new_zeros(())) / count
-            )
-            found["empty"] = terms.coarse_mask_loss(patch.low_coarse[:, 3:], mask)
         return found
 
     def _lpips(self) -> torch.nn.Module | None:
@@ -243,7 +204,7 @@ class NerfTask(Task):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _tables(self) -> list[torch.nn.Parameter]:
-        found = [self.model.torso.plane] if self.model.torso is not None else []
+        found = self.model.torso.table_parameters() if self.model.torso is not None else []
         return found + (self.model.head.table_parameters() if isinstance(self.model.head, BlendPlaneHead) else [])
 
     def schedule(self, update: int) -> float:
@@ -252,8 +213,8 @@ class NerfTask(Task):
         return min(1.0, (update + 1) / 20) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
 
     # -- rendering -------------------------------------------------------------------------------------------------
-    def plate(self, frame_id: int, height: int, width: int) -> Bytes:
-        """Return what is seen behind the render of a frame, (H, W, 3) RGB."""
+    def plate(self, frame_id: int, height: int, width: int, background: Bytes | None = None) -> Bytes:
+        """Return what is seen behind the render of a frame, (H, W, 3) RGB; `background` in place of the footage's."""
         raise NotImplementedError
 
     def render(
@@ -262,8 +223,10 @@ class NerfTask(Task):
         world_from_camera: NDArray[np.float32],
         frame_ids: NDArray[np.integer[Any]],
         *,
+        own_poses: bool = True,
         scale: float = 1.0,
         compile: bool = False,
+        background: Bytes | None = None,
         batch: int = 64,
     ) -> Iterator[Bytes]:
         """Render frames one after the other; the memory it takes does not grow with their number.
@@ -271,47 +234,44 @@ class NerfTask(Task):
         Args:
             landmarks: (T, 68, 3) un-normalised: offsets from the mean face in tenths of an eye distance.
             world_from_camera: (T, 4, 4) poses.
-            frame_ids: (T,) frames of the dataset, whose torso is seen behind the head (head task only).
+            frame_ids: (T,) frames of the dataset, whose shoulders are seen.
+            own_poses: Whether the poses are those of `frame_ids`; else a rendered torso follows the poses.
             scale: Size of the result against the training pictures.
             compile: Compile the renderer's elementwise kernels first.
+            background: (H, W, 3) of any size to show in place of the footage's background.
             batch: Frames whose landmarks are encoded at once.
 
         Yields:
             (H, W, 3) uint8 RGB; the same for the same input, whatever was rendered before.
         """
-        self.eval()
-        dtype = None if self.cfg.infer_bf16 else torch.float32
-        frames = FrameRenderer(self.model, scale=scale, compile=compile, dtype=dtype)
-        device = self.device
-        values = torch.from_numpy(np.ascontiguousarray(landmarks, dtype=np.float32))
+        painter = self.painter(scale=scale, compile=compile, background=background)
         reach = self.cfg.smo_win_size
-        for start in range(0, len(values), batch):
-            stop = min(start + batch, len(values))
-            low, high = max(0, start - reach), min(len(values), stop + reach)
-            cut = windows(values[low:high], reach)[start - low : stop - low].to(device)
-            code = frames.encode(cut)
-            for index in range(stop - start):
-                now = start + index
-                behind = torch.from_numpy(self.plate(int(frame_ids[now]), frames.height, frames.width)).to(device)
-                camera = torch.from_numpy(np.asarray(world_from_camera[now], dtype=np.float32)).to(device)
-                yield frames(code, index, values[now].to(device), camera, behind).cpu().numpy()
+
+        def jobs() -> Iterator[tuple[Any, ...]]:
+            for start in range(0, len(landmarks), batch):
+                stop = min(start + batch, len(landmarks))
+                low, high = max(0, start - reach), min(len(landmarks), stop + reach)
+                some = (world_from_camera[start:stop], frame_ids[start:stop])
+                yield from painter.jobs(landmarks[low:high], range(start - low, stop - low), *some, own_poses=own_poses)
+
+        with contextlib.closing(render_side_by_side(painter.frames, jobs())) as pictures:
+            for picture in pictures:
+                yield picture.cpu().numpy()
+
+    def painter(self, *, scale: float = 1.0, compile: bool = False, background: Bytes | None = None) -> Painter:
+        """Prepare to draw frames of one size over one background."""
+        return Painter(self, scale=scale, compile=compile, background=background)
 
     def render_frames(self, frame_ids: NDArray[np.integer[Any]]) -> Iterator[Bytes]:
         """Render frames of the dataset from their own landmarks and poses, each with its own window."""
-        for frame in frame_ids:
-            window = self.footage.window(int(frame), self.cfg.smo_win_size)
-            middle = len(window) // 2
-            cameras = np.repeat(self.footage.cameras[frame][None], len(window), axis=0)
-            yield next(self._render_middle(window, cameras, int(frame), middle))
-
-    def _render_middle(
-        self, window: NDArray[np.float32], cameras: NDArray[np.float32], frame: int, middle: int
-    ) -> Iterator[Bytes]:
         frames = FrameRenderer(self.model, dtype=None if self.cfg.infer_bf16 else torch.float32)
-        values = torch.from_numpy(window).to(self.device)
-        behind = torch.from_numpy(self.plate(frame, frames.height, frames.width)).to(self.device)
-        camera = torch.from_numpy(cameras[middle]).to(self.device)
-        yield frames(frames.encode(values[None]), 0, values[middle], camera, behind).cpu().numpy()
+        for frame in frame_ids:
+            window = torch.from_numpy(self.footage.window(int(frame), self.cfg.smo_win_size)).to(self.device)
+            behind = torch.from_numpy(self.plate(int(frame), frames.height, frames.width)).to(self.device)
+            camera = torch.from_numpy(self.footage.cameras[frame]).to(self.device)
+            shoulders = torch.tensor([int(frame)], device=self.device)
+            landmarks = window[len(window) // 2]
+            yield frames(frames.encode(window[None]), 0, landmarks, camera, behind, shoulders).cpu().numpy()
 
     def metrics(self, batch: PatchBatch) -> dict[str, Tensor]:
         """Judge whole rendered frames in the boxes of head, face, mouth and eyes."""
@@ -328,12 +288,17 @@ class NerfTask(Task):
         boxes = self.footage.boxes(frame)
         found = {f"{name}_psnr": psnr(picture, truth, box) for name, box in boxes.items()}
         found["face_ssim"] = ssim(picture, truth, boxes["face"])
-        if (net := self._perceptual_net()) is not None:
-            pair = [crop(p, boxes["face"]).transpose(2, 0, 1)[None] for p in (picture, truth)]
-            tensors = [torch.from_numpy(np.ascontiguousarray(p)).float().to(self.device) / 255 for p in pair]
-            with torch.no_grad():
-                found["face_lpips"] = float(perceptual_loss(net, *tensors))
+        if (distance := self.lpips(picture, truth, boxes["face"])) is not None:
+            found["face_lpips"] = distance
         return found
+
+    @torch.no_grad()
+    def lpips(self, picture: Bytes, truth: Bytes, box: Box | None) -> float | None:
+        """Return the LPIPS of two pictures (H, W, 3) in a box; None where its weights are not here."""
+        if (net := self._perceptual_net()) is None:
+            return None
+        pair = [np.ascontiguousarray(crop(p, box).transpose(2, 0, 1)[None]) for p in (picture, truth)]
+        return float(perceptual_loss(net, *(torch.from_numpy(p).float().to(self.device) / 255 for p in pair)))
 
     def draw(self, board: Board) -> None:
         """Show rendered beside real frames."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,86 +16,27 @@ from data_gen.clips.corpus import MotionBatch, MotionCorpus
 from modules.audio_condition import pitch_bins
 from modules.postnet import FrameCritic, PostNet
 from tasks.board import Board
-from tasks.checkpoints import Steps
 from tasks.lm3d_vae_sync import Lm3dVaeSyncTask, continuity, load_frozen, mse, sync_of, warm_up_and_decay
-from tasks.motion_data import MotionConfig, augment, draw_motion, lip_metrics, masked_rows, open_corpus, val_batches
-from tasks.motion_infer import in_windows, prior_noise, read_speech, write_landmarks
-from tasks.task import Task
-from utils.config import Config, Count, Fraction, Positive, Weight
+from tasks.motion_data import (
+    MotionConfig,
+    augment,
+    draw_motion,
+    lip_metrics,
+    masked_rows,
+    mouth_variance,
+    open_corpus,
+    stretch,
+    val_batches,
+)
+from tasks.motion_infer import in_windows, read_speech, write_landmarks
+from tasks.postnet_config import PostnetConfig
+from tasks.postnet_selection import Parts, Selection, is_collapsed, score
+from tasks.task import Task, clip_gradient
 from utils.errors import ConfigError
 
+log = logging.getLogger(__name__)
 MARGIN = 16
 """Frames that the refiner is shown before and after a window; it sees seven."""
-
-
-class PostnetWeights(Config):
-    """How much each loss counts; 0 turns it off."""
-
-    mse: Weight = 0.05
-    """Squared error to the person's own landmarks, on the person's own speech."""
-    adv: Weight = 0.85
-    """The critic's doubt whether a frame is this person's."""
-    sync: Weight = 0.1
-    """SyncNet's opinion of the refined mouth."""
-    continuity: Weight = 0.0
-    """Squared error of frame-to-frame movement on the person's own speech."""
-    reg: Weight = 0.0
-    """How far landmarks are moved at all."""
-
-
-class PostnetConfig(MotionConfig):
-    """Landmarks of any speaker to the target person's; --video_id names the person."""
-
-    pitch: bool = False
-    """Also see the pitch, through the speech network's own pitch embedding."""
-    width: Count = 128
-    """Channels of the refiner's outer blocks."""
-    critic_width: Count = 128
-    """Channels of the critic's outer layers."""
-    critic_dropout: Fraction = 0.25
-    """Chance that an activation of the critic is dropped while training."""
-    start_at_identity: bool = True
-    """Begin by changing nothing, so that refining starts from what the speech network said."""
-    lr: Positive = 5e-4
-    """Not used here: the step sizes are postnet_lr and postnet_disc_lr."""
-    postnet_lr: Positive = 1e-4
-    """Step size of the refiner."""
-    postnet_disc_lr: Positive = 1e-4
-    """Step size of the critic."""
-    postnet_disc_start_steps: int = 0
-    """The critic takes part from this update on."""
-    postnet_disc_interval: Count = 1
-    """The critic learns every so many updates."""
-    warmup_updates: int = 1000
-    """Reach the full step size after so many updates."""
-    decay_updates: Count = 250_000
-    """The refiner's step size falls to a tenth every so many updates."""
-    max_updates: Count = 20_000
-    """Train for this many updates."""
-    train_temperature: Weight = 1.0
-    """Spread of the noise from which training landmarks are imagined."""
-    audio2motion_work_dir: str = ""
-    """Where lm3d_vae_sync was trained; empty: checkpoints/<video_id>/lm3d_vae_sync."""
-    audio2motion_ckpt_steps: Steps = "best"
-    """Which of its checkpoints: best, last, or a number of updates."""
-    syncnet_work_dir: str = ""
-    """Where SyncNet was trained; empty: checkpoints/<video_id>/syncnet."""
-    syncnet_ckpt_steps: Steps = "best"
-    """Which of its checkpoints."""
-    sync_clips: Count = 1024
-    """Pairs of 0.2 s that SyncNet judges in a training step."""
-    weights: PostnetWeights = PostnetWeights()
-    """How much each loss counts."""
-    valid_monitor_key: str = "val/lip_error"
-    """The validation figure that chooses the best checkpoint."""
-    infer_audio_source_name: str = ""
-    """--infer: the sound to speak, any format."""
-    infer_out_npy_name: str = ""
-    """--infer: where the landmarks go, (1, T, 204) float32; empty: infer_out/<run>.npy."""
-    infer_temperature: Weight = 1.0
-    """--infer: spread of the speech network's noise; 0 is the most likely motion."""
-    infer_seed: int = 0
-    """--infer: the same seed gives the same motion."""
 
 
 class PostnetBatch(NamedTuple):
@@ -136,6 +79,8 @@ class PostnetTask(Task):
         self._val: list[MotionBatch] = []
         self._generic: MotionCorpus | None = None
         self._person: MotionCorpus | None = None
+        self._seen: list[Tensor] = []
+        self.selection: Selection | None = None
 
     def prepare(self) -> None:
         """Open the data, and load the speech network and SyncNet."""
@@ -198,6 +143,7 @@ class PostnetTask(Task):
     def training_step(self, batch: PostnetBatch, batch_idx: int) -> Tensor:
         """Let the refiner learn, then the critic, from the same imagined landmarks."""
         refiner, critic = self.optimizers()  # type: ignore[misc,attr-defined]
+        batch = PostnetBatch(*(stretch(part, self.cfg.augment.stretch) for part in batch))
         refined = self._refined(batch.generic)
         own = self._refined(batch.person)
         critic_on = self.updates >= self.cfg.postnet_disc_start_steps and self.cfg.weights.adv > 0
@@ -229,7 +175,7 @@ class PostnetTask(Task):
         optimizer.zero_grad()
         self.manual_backward(loss)
         if self.cfg.clip_grad_norm > 0:
-            self.clip_gradients(optimizer, self.cfg.clip_grad_norm, "norm")
+            clip_gradient(optimizer, self.cfg.clip_grad_norm)
         optimizer.step()
 
     def _refiner_losses(
@@ -253,7 +199,10 @@ class PostnetTask(Task):
             latent, steps = self.speech.model.latent, -(-batch.mask.shape[1] // 4)
             noise = self.cfg.train_temperature * torch.randn(len(batch.mask), latent, steps, device=self.device)
             heard = augment(batch, self.cfg.augment, self.speech.model.audio_norm)
-            raw = self.speech.model.sample(heard.audio, batch.mask, noise, batch.pitch_hz)
+            if self.cfg.train_temperature == 0:
+                raw = self.speech.model.likely(heard.audio, batch.mask, batch.pitch_hz)
+            else:
+                raw = self.speech.model.sample(heard.audio, batch.mask, noise, batch.pitch_hz)
         self._raw = raw
         return self.model(raw, batch.mask, self._pitch(batch.pitch_hz))
 
@@ -267,18 +216,71 @@ class PostnetTask(Task):
 
     def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
         """Log losses and lips on the person's held-out speech, and the same before refining."""
-        noise = prior_noise(len(batch.mask), self.speech.model.latent, batch.mask.shape[1], 0.0, 0).to(self.device)
-        raw = self.speech.model.sample(batch.audio, batch.mask, noise, batch.pitch_hz)
+        raw = self.speech.model.likely(batch.audio, batch.mask, batch.pitch_hz)
         refined = self.model(raw, batch.mask, self._pitch(batch.pitch_hz))
         found = {"mse": mse(refined, batch), "continuity": continuity(refined, batch)}
         found["reg"] = mse(refined, batch._replace(landmarks=raw))
+        own, made = self.disc_model(batch.landmarks[batch.mask]), self.disc_model(refined[batch.mask])
         if self.cfg.weights.adv:
-            found["adv"] = (1 - self.disc_model(refined[batch.mask])).square().mean()
+            found["adv"] = (1 - made).square().mean()
+        before = torch.full((), math.nan, device=self.device)
         if "syncnet" in self.frozen:
-            found["sync"] = sync_of(self.frozen["syncnet"], batch, refined, 512 * len(batch.mask))
+            count = 512 * len(batch.mask)
+            before = sync_of(self.frozen["syncnet"], batch, raw, count)
+            found["sync"] = sync_of(self.frozen["syncnet"], batch, refined, count)
         self.weigh(found, "val")
-        before = {f"val/{name}_before": value for name, value in lip_metrics(raw, batch).items()}
-        self.note({**before, **{f"val/{name}": value for name, value in lip_metrics(refined, batch).items()}})
+        earlier = {f"val/{name}_before": value for name, value in lip_metrics(raw, batch).items()}
+        self.note({**earlier, **{f"val/{name}": value for name, value in lip_metrics(refined, batch).items()}})
+        moved, recorded = (mouth_variance(x, batch) for x in (refined, batch.landmarks))
+        sync = found.get("sync", before)
+        self._seen.append(
+            torch.stack([found["mse"], mse(raw, batch), sync, before, made.mean(), own.mean(), moved, recorded]).float()
+        )
+
+    def on_validation_epoch_end(self) -> None:
+        """Score this step (see tasks/postnet_selection.py), log the parts, and keep them while training."""
+        if not self._seen:
+            return
+        parts = torch.as_tensor(self.all_gather(torch.stack(self._seen).mean(dim=0))).reshape(-1, 8).mean(dim=0)
+        self._seen.clear()
+        error, error_before, sync, before, made, own, moved, recorded = (float(value) for value in parts)
+        known = self.cfg.weights.adv > 0
+        row = Parts(
+            self.updates, error, error_before, sync=None if math.isnan(sync) else sync,
+            sync_before=None if math.isnan(before) else before, critic_refined=made if known else None,
+            critic_own=own if known else None, variance_ratio=moved / max(recorded, 1e-9),
+        )  # fmt: skip
+        value = score(row, self.cfg.max_updates, self.cfg.collapse_below)
+        shown = {"selection_score": value, "variance_ratio": row.variance_ratio, "mse_before": error_before}
+        if known:
+            shown |= {"disc_neg_conf": made, "disc_pos_conf": own}
+        if row.sync_before is not None:
+            shown["sync_before"] = row.sync_before
+        self.note({f"val/{name}": torch.tensor(number, device=self.device) for name, number in shown.items()})
+        if is_collapsed(row, self.cfg.collapse_below):
+            log.warning(
+                "Update %d: refined mouths have %.0f %% of the recorded variance: the refiner makes one face of all. "
+                "This step will not be chosen. Lower weights.adv or raise weights.mse.",
+                self.updates,
+                100 * row.variance_ratio,
+            )
+        if self.selection is not None:
+            self.selection.add(row)
+
+    def on_fit_start(self) -> None:
+        """Open the selection of this run; an interrupted one goes on."""
+        if self.work_dir is not None and self.trainer.is_global_zero and self.trainer.logger is not None:
+            self.selection = Selection(self.work_dir, self.cfg.max_updates, self.cfg.collapse_below)
+            self.selection.load(self.updates)
+
+    def on_fit_end(self) -> None:
+        """Draw the curves and say which step was chosen."""
+        if self.selection is None or not self.selection.rows:
+            return
+        self.selection.draw()
+        chosen = self.selection.chosen()
+        words = f"step {chosen}" if chosen is not None else "no step: all collapsed"
+        log.info("Chosen by val/selection_score: %s (%s)", words, self.selection.work_dir / "selection.png")
 
     @torch.no_grad()
     def predict(
@@ -289,6 +291,7 @@ class PostnetTask(Task):
         seed: int = 0,
         temperature: float | None = None,
         refine: bool = True,
+        first: int = 0,
     ) -> Tensor:
         """Say speech of any length as this person: landmarks (T, 68, 3) on the CPU.
 
@@ -298,13 +301,14 @@ class PostnetTask(Task):
             seed: The same seed gives the same motion.
             temperature: Spread of the noise; the recipe's `infer_temperature` when None.
             refine: False leaves the refiner out.
+            first: Which frame of a longer speech the first one is, a multiple of 4: it has the noise of the whole.
         """
         if "audio2motion" not in self.frozen:
             self.load_speech()
         temperature = self.cfg.infer_temperature if temperature is None else temperature
         audio = torch.as_tensor(audio, dtype=torch.float32)
         pitch_hz = None if pitch_hz is None else torch.as_tensor(pitch_hz, dtype=torch.float32)
-        raw = self.speech.predict(audio, pitch_hz, seed=seed, temperature=temperature)
+        raw = self.speech.predict(audio, pitch_hz, seed=seed, temperature=temperature, first=first)
         if not refine:
             return raw.cpu()
         was_training = self.training

@@ -16,6 +16,8 @@ TASKS: dict[str, tuple[str, str]] = {
     "postnet": ("tasks.postnet:PostnetTask", "landmarks of any speaker to the target person's"),
     "lm3d_nerf": ("tasks.lm3d_nerf:Lm3dNerfTask", "landmarks to the person's head"),
     "lm3d_nerf_torso": ("tasks.lm3d_nerf_torso:Lm3dNerfTorsoTask", "head and torso in one picture"),
+    "geneface_nerf": ("tasks.geneface_nerf:GenefaceNerfTask", "GeneFace's NeRF with imported weights, to render"),
+    "geneface_radnerf": ("tasks.geneface_radnerf:GenefaceRadnerfTask", "GeneFace's RAD-NeRF with imported weights"),
     "template_decoder": ("tasks.template_decoder:TemplateDecoderTask", "a face-recognition template to the face"),
     "wav2pix": ("tasks.wav2pix:Wav2PixTask", "a voice to the speaker's face, adversarial"),
     "face_encoder": ("tasks.face_encoder:FaceEncoderTask", "whose face is this? gives the face feature"),

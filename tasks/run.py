@@ -147,6 +147,14 @@ def kind_of(recipe: Recipe, given: list[str]) -> Any:
     for text in given:
         if split_assignment(text)[0] == "task_cls":
             name = recipe.values["task_cls"] = assignment(text)[1]
+    from tasks.checkpoints import is_foreign
+
+    if recipe.path.name == "config.yaml" and is_foreign(recipe.path.parent):
+        folder = show_path(recipe.path.parent)
+        raise ConfigError(
+            f"{show_path(recipe.path)} is a recipe of another project ({name}). "
+            f"Import its checkpoint first: python tasks/import_checkpoint.py {folder}"
+        )
     lines = list(recipe.problems)
     if isinstance(name, str):
         try:

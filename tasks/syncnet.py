@@ -13,7 +13,16 @@ from data_gen.clips.corpus import MotionBatch, MotionCorpus
 from modules.syncnet import CLIP_FRAMES, MOUTH, Offset, SyncNet, find_offset, offset_similarity, sync_loss
 from tasks.board import Board
 from tasks.motion_clips import Clips, auc, sample_clips
-from tasks.motion_data import MotionConfig, WindowSource, augment, masked_rows, open_corpus, val_batches
+from tasks.motion_data import (
+    MotionConfig,
+    WindowSource,
+    augment,
+    masked_rows,
+    open_corpus,
+    start_from,
+    stretch,
+    val_batches,
+)
 from tasks.task import Task
 from utils.config import Config, Count, Fraction, Weight
 from utils.errors import DataError
@@ -74,7 +83,9 @@ class SyncNetTask(Task):
         self._corpus = open_corpus(self.cfg, "train")
         self._val = val_batches(open_corpus(self.cfg, "val"), self.cfg.eval_max_batches)
         self.data_fingerprint = self._corpus.fingerprint
-        if self.updates == 0:
+        if self.updates == 0 and self.cfg.start_from:
+            start_from(self, self.cfg.start_from)
+        elif self.updates == 0:
             mean, std, _ = self._corpus.statistics()
             self.model.audio_norm.set(mean, std)
 
@@ -94,6 +105,7 @@ class SyncNetTask(Task):
     def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Compare random clips of the batch; see `SyncNetWeights`."""
         if self.training:
+            batch = stretch(batch, self.cfg.augment.stretch)
             batch = augment(batch, self.cfg.augment, self.model.audio_norm)
             if self.cfg.mouth_noise:
                 noise = self.cfg.mouth_noise * torch.randn_like(batch.landmarks)

@@ -2,6 +2,7 @@
 
     python tasks/talking_head.py train May
     python tasks/talking_head.py infer May speech.wav infer_out/May/speech.mp4
+    python tasks/talking_head.py play May speech.wav        # a page that plays while it is drawn
     python tasks/talking_head.py evaluate May
 
 In Python:
@@ -18,7 +19,7 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 ROOT = Path(__file__).resolve().parents[1]
 if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
@@ -28,6 +29,9 @@ import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 from utils.errors import ConfigError, DataError, run_command  # noqa: E402
+
+if TYPE_CHECKING:
+    from tasks.live import LiveHead
 
 log = logging.getLogger("vizeme")
 POSTNETS = ("postnet", "lm3d_postnet_sync")
@@ -92,6 +96,11 @@ class TalkingHead:
             )
         postnet: Any = load_task(find_run(person, POSTNETS), steps, device)  # type: ignore[arg-type]
         draw: Any = load_task(run, steps, device, settings=chosen)  # type: ignore[arg-type]
+        if draw.cfg.task_cls not in RENDERERS:
+            raise ConfigError(
+                f"{run} is imported and renders in the footage of its own project: "
+                f"bash scripts/infer_postnet.sh {person} SOUND, then bash scripts/infer_lm3d_nerf.sh {person} SOUND"
+            )
         unknown = sorted(set(chosen) - set(type(draw).schema.model_fields))
         defaults = {k: v for k, v in draw.cfg.model_dump().items() if k in InferSettings.model_fields}
         wrong = dict.fromkeys(unknown)
@@ -119,6 +128,12 @@ class TalkingHead:
         landmarks = self.landmarks(sound)
         seed_everything(self.seed)
         yield from render_landmarks(self.renderer, self.video, landmarks, sound.rms(), self.settings, self.seed)
+
+    def speak_live(self, *, lookahead: int = 8, step: int = 4) -> LiveHead:
+        """Begin a speech whose sound is still to come: push pieces of it in, pull frames out; see `tasks.live`."""
+        from tasks.live import LiveHead
+
+        return LiveHead(self, lookahead=lookahead, step=step)
 
     def speak_to(self, audio: str | Path, out: str | Path) -> Path:
         """Write an mp4 of the person saying `audio`, with that sound; it appears when it is whole.
@@ -160,7 +175,7 @@ def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(
         prog="python tasks/talking_head.py", description="Train a talking head, let it speak, measure it."
     )
-    commands = out.add_subparsers(dest="command", required=True, metavar="{train,infer,evaluate}")
+    commands = out.add_subparsers(dest="command", required=True, metavar="{train,infer,play,evaluate}")
     settings = "a setting, name=value; may be repeated"
 
     train = commands.add_parser("train", help="train the five tasks of a person whose video is processed")
@@ -178,6 +193,13 @@ def parser() -> argparse.ArgumentParser:
     infer.add_argument("audio", help="what is said: any sound or video file, any length")
     infer.add_argument("out", help="the mp4 to write")
     _use(infer, settings)
+
+    play = commands.add_parser("play", help="show a page on this machine that plays while it is drawn")
+    play.add_argument("video_id", help="who speaks")
+    play.add_argument("audio", nargs="*", help="what may be said; others can be sent to the page")
+    play.add_argument("--port", type=int, default=8025, help="of 127.0.0.1; 0 takes a free one (8025)")
+    play.add_argument("--max_upload_mb", type=float, default=100, help="largest sound that the page takes (100)")
+    _use(play, settings)
 
     evaluate = commands.add_parser("evaluate", help="compare with held-out footage; writes figures and pictures")
     evaluate.add_argument("video_id", help="whom")
@@ -234,11 +256,28 @@ def main(argv: list[str] | None = None) -> int:
         head = TalkingHead.load(given.video_id, **how)
         print(head.speak_to(given.audio, given.out))
         return 0
+    if given.command == "play":
+        return _play(given, how)
     from tasks.person_evaluation import evaluate_person
 
     head = TalkingHead.load(given.video_id, **how)
     folder = Path(given.out or f"infer_out/{given.video_id}/evaluation")
     evaluate_person(head, given.video_id, folder, frames=given.frames)
+    return 0
+
+
+def _play(given: argparse.Namespace, how: Mapping[str, Any]) -> int:
+    """Show the page until Ctrl-C."""
+    from tasks.live_page import serve
+    from utils.ffmpeg import existing_file
+
+    if not 0 <= given.port <= 65535:
+        raise ConfigError(f"--port {given.port}: a port is a number from 0 to 65535")
+    if not given.max_upload_mb > 0:
+        raise ConfigError(f"--max_upload_mb {given.max_upload_mb:g}: must be more than 0")
+    sounds = [existing_file(path) for path in given.audio]
+    head = TalkingHead.load(given.video_id, **how)
+    serve(head, given.video_id, sounds, port=given.port, max_upload_mb=given.max_upload_mb)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol
@@ -129,9 +130,19 @@ class Task(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return Adam over the trainable parameters, with `schedule`."""
         parameters = [p for p in self.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(parameters, lr=self.cfg.lr)
+        optimizer = torch.optim.Adam(parameters, lr=self.cfg.lr, fused=True)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Any,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Scale gradients down to `clip_grad_norm`; Lightning's own way refuses fused optimisers under autocast."""
+        if gradient_clip_val:
+            clip_gradient(optimizer, gradient_clip_val)
 
     def weigh(self, losses: dict[str, Tensor], prefix: str, batch_size: int = 1) -> Tensor:
         """Weigh and sum losses by `cfg.weights`, and log each under `prefix`."""
@@ -183,6 +194,15 @@ class Task(pl.LightningModule):
         rank = self.global_rank if self._trainer is not None else 0
         mixed = np.random.SeedSequence([self.cfg.seed, {"train": 0, "val": 1, "draw": 2}[kind], number, rank])
         torch.manual_seed(int(mixed.generate_state(1, np.uint64)[0] >> 1))
+
+
+def clip_gradient(optimizer: Any, norm: float) -> Tensor:
+    """Scale the gradients of an optimiser's parameters down to `norm`, and return what it was."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    found = torch.nn.utils.get_total_norm([p.grad for p in parameters])
+    if norm < math.inf:
+        torch.nn.utils.clip_grads_with_norm_(parameters, norm, found)
+    return found
 
 
 class _Frozen(dict[str, "Task"]):

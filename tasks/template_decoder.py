@@ -16,7 +16,7 @@ from data_gen.templates.shards import TemplateShards
 from modules.template_decoder import SIZES, FaceCritic, TemplateDecoder, laplace_loss, perceptual_loss
 from tasks.board import Board
 from tasks.perceptors import Perceptor, make_perceptor, recogniser_network
-from tasks.task import Task
+from tasks.task import Task, clip_gradient
 from tasks.template_data import (
     FaceBatch,
     TemplateDecoderConfig,
@@ -196,7 +196,7 @@ class TemplateDecoderTask(Task):
         optimizer.zero_grad()
         self.manual_backward(loss)
         if self.cfg.clip_grad_norm > 0:
-            self.clip_gradients(optimizer, self.cfg.clip_grad_norm, "norm")
+            clip_gradient(optimizer, self.cfg.clip_grad_norm)
         optimizer.step()
 
     def _note_speed(self, count: int) -> None:
@@ -210,8 +210,8 @@ class TemplateDecoderTask(Task):
         """Return Adam for the decoder along a cosine, and for the critic when there is one."""
         if self.automatic_optimization:
             return super().configure_optimizers()
-        decoder = torch.optim.Adam(self.model.parameters(), lr=self.cfg.lr)
-        critic = torch.optim.Adam(self.critic.parameters(), lr=self.cfg.critic_lr)
+        decoder = torch.optim.Adam(self.model.parameters(), lr=self.cfg.lr, fused=True)
+        critic = torch.optim.Adam(self.critic.parameters(), lr=self.cfg.critic_lr, fused=True)
         rates = [torch.optim.lr_scheduler.LambdaLR(o, self.schedule) for o in (decoder, critic)]
         return [decoder, critic], rates
 

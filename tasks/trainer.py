@@ -27,6 +27,7 @@ from tasks.checkpoints import newest_sound
 from tasks.task import BatchSource, Task
 from utils.config import ROOT
 from utils.errors import ConfigError
+from utils.memory import keep_freed_memory
 
 log = logging.getLogger(__name__)
 
@@ -143,6 +144,13 @@ def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None)
     )
 
 
+def settle(*, keep_memory: bool = True) -> None:
+    """Set up the process for training: quick matrix products, and freed memory kept where the processor trains."""
+    torch.set_float32_matmul_precision("high")
+    if keep_memory and not torch.cuda.is_available():
+        keep_freed_memory()
+
+
 def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool = True) -> None:
     """Train a task to `max_updates`, going on from the newest checkpoint in `work_dir` that can be read.
 
@@ -152,7 +160,7 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
     Raises:
         ConfigError: The checkpoint's network is not the recipe's.
     """
-    torch.set_float32_matmul_precision("high")
+    settle()
     task.work_dir = work_dir
     found = newest_sound(work_dir) if resume and debug != "fast" else None
     task.prepare()

@@ -106,7 +106,7 @@ class VeAstTask(VoiceTask):
 
     def configure_optimizers(self) -> Any:
         """Return Adam over everything; what is frozen gets no gradient and is passed over."""
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.cfg.lr)
+        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.cfg.lr, fused=True)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

@@ -70,6 +70,7 @@ class VeConvTask(VoiceTask):
 
     def configure_optimizers(self) -> Any:
         """Return Adam as the paper sets it, with `schedule`."""
-        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.cfg.lr, betas=(0.5, 0.999), eps=1e-4)
+        settings = {"lr": self.cfg.lr, "betas": (0.5, 0.999), "eps": 1e-4, "fused": True}
+        optimizer = torch.optim.Adam(self.model.parameters(), **settings)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

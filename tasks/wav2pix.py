@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from data_gen.wav2pix.pairs import RATE, FaceVoicePairs, Split, hear, middle
 from modules.wav2pix import Discriminator, Generator, shift_and_tint
 from tasks.board import Board
-from tasks.task import Task, TaskConfig
+from tasks.task import Task, TaskConfig, clip_gradient
 from utils.config import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
 
@@ -194,7 +194,7 @@ class Wav2PixTask(Task):
         """Return Adam for both networks, the discriminator's steps the longer."""
         nets = ((self.generator, self.cfg.lr_G), (self.discriminator, self.cfg.lr_D))
         return [
-            torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=lr, betas=(0.5, 0.999))
+            torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=lr, betas=(0.5, 0.999), fused=True)
             for net, lr in nets
         ]
 
@@ -207,13 +207,13 @@ class Wav2PixTask(Task):
         self.toggle_optimizer(discriminator)
         real, fake, wrong = self._judge(batch.faces, made, batch.wrong, code)
         d_loss = (real - self.cfg.real_label).square().mean() + fake.square().mean() + wrong.square().mean()
-        d_norm = self._step(discriminator, self.discriminator, d_loss)
+        d_norm = self._step(discriminator, d_loss)
         self.untoggle_optimizer(discriminator)
 
         self.toggle_optimizer(generator)  # the discriminator's weights get no gradient
         found = self._generator_losses(batch)
         total = self.weigh(found, "tr")
-        g_norm = self._step(generator, self.generator, total)
+        g_norm = self._step(generator, total)
         self.untoggle_optimizer(generator)
         self.note({
             "tr/d_loss": d_loss.detach(), "tr/d_real": real.mean().detach(), "tr/d_fake": fake.mean().detach(),
@@ -246,12 +246,11 @@ class Wav2PixTask(Task):
             found["l2"] = F.mse_loss(features.float().mean(0), wanted.float().mean(0))
         return found
 
-    def _step(self, optimizer: Any, network: torch.nn.Module, loss: Tensor) -> Tensor:
+    def _step(self, optimizer: Any, loss: Tensor) -> Tensor:
         """Take one optimiser step and return the norm of the gradient before it was clipped."""
         optimizer.zero_grad()
         self.manual_backward(loss)
-        most = self.cfg.clip_grad_norm or math.inf
-        norm = torch.nn.utils.clip_grad_norm_([p for p in network.parameters() if p.requires_grad], most)
+        norm = clip_gradient(optimizer, self.cfg.clip_grad_norm or math.inf)
         optimizer.step()
         return norm.detach()
 

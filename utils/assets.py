@@ -110,10 +110,12 @@ ASSETS: dict[str, Asset] = {
         purpose="face recognition: 512-d templates (InsightFace IResNet-50 of buffalo_l)",
         licence="InsightFace: non-commercial research",
         commercial=False,
+        digests=("4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",),
         parts=(
             Part(
                 "https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_l.zip",
                 "w600k_r50.onnx",
+                "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
                 member="w600k_r50.onnx",
             ),
         ),

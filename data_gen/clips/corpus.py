@@ -66,14 +66,17 @@ class MotionCorpus:
         paths: Folders, each a person's dataset (data/binary/videos/<id>) or a folder of clips (data/binary/lrs3).
         audio_feature: Which speech feature; all sources must have it, equally wide.
         split: "train", "val" or "all".
+        val_share: Hold out this last share of a person's video instead of what the dataset says; 0 leaves it.
 
     Raises:
         DataError: A folder is missing or lacks the feature; the message has the command that makes it.
     """
 
-    def __init__(self, paths: Sequence[Path | str], audio_feature: str, split: Split = "train") -> None:
-        self.audio_feature, self.split = audio_feature, split
-        self.sources: list[VideoDataset | ClipShards] = [_open(Path(path), audio_feature) for path in paths]
+    def __init__(
+        self, paths: Sequence[Path | str], audio_feature: str, split: Split = "train", *, val_share: float = 0.0
+    ) -> None:
+        self.audio_feature, self.split, self.val_share = audio_feature, split, val_share
+        self.sources: list[VideoDataset | ClipShards] = [_open(Path(path), audio_feature, val_share) for path in paths]
         if not self.sources:
             raise DataError("No motion data was named. Give --video_id <id> or --binary_data_dir <folder of clips>.")
         self.runs: list[Run] = []
@@ -112,7 +115,7 @@ class MotionCorpus:
     def fingerprint(self) -> str:
         """Digest which data this is, as the sources state it."""
         parts = [s.meta.fingerprint if isinstance(s, VideoDataset) else s.index.fingerprint for s in self.sources]
-        return fingerprint(parts, self.audio_feature)
+        return fingerprint(parts, self.audio_feature, *([f"{self.val_share:g}"] if self.val_share else []))
 
     def read(self, run: Run, first: int = 0, frames: int | None = None) -> Window:
         """Read `frames` frames of a run from its frame `first` on (to its end when None)."""
@@ -184,9 +187,13 @@ def collate(windows: Sequence[Window], frames: int | None = None) -> MotionBatch
     return MotionBatch(audio, landmarks, pitch, mask, torch.tensor([window.speaker for window in windows]))
 
 
-def _open(path: Path, audio_feature: str) -> VideoDataset | ClipShards:
+def _open(path: Path, audio_feature: str, val_share: float) -> VideoDataset | ClipShards:
     if (path / "meta.json").is_file():
-        return VideoDataset(path)
+        video = VideoDataset(path)
+        if val_share:
+            start = round((1 - val_share) * video.meta.frames)
+            video.meta = video.meta.model_copy(update={"val_start": start})
+        return video
     if (path / "index.json").is_file():
         return ClipShards(path)
     if path.parent.name == "videos":

@@ -6,7 +6,7 @@ matrix product, whatever the code says.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,14 +15,14 @@ from torch.nn import functional as F
 
 from modules.renderer.landmark_code import FrameCode, LandmarkCode
 from modules.renderer.planes import border_fade, grid_rows, plane_taps, read_table
-from modules.renderer.sampling import bin_positions, composite_weights, inverse_cdf, sample_edges
+from modules.renderer.sampling import bin_positions, composite_weights, inverse_cdf, pooled, sample_edges
 
 KEEP_ALPHA = 0.01
 """A ray whose coarse alpha is below this is empty: nothing is evaluated on it, in training as in rendering."""
 
 
 class Rays(NamedTuple):
-    """Rays of one camera that cross the box: origin (3,), directions (N, 3) unit, near and far (N,)."""
+    """Rays that cross the box: origin (3,) of one camera or (N, 1, 3), directions (N, 3) unit, near and far (N,)."""
 
     origin: Tensor
     directions: Tensor
@@ -52,12 +52,16 @@ class Marched(NamedTuple):
 
 
 class HeadFrame(NamedTuple):
-    """The head of one frame: tables of plane rows, log-density grid (R^3,), bias of the MLP.
-
-    `table` holds the static rows and, when `dynamic` is None, the blended ones after them.
-    """
+    """The head of one frame: table of plane rows, static ones before blended ones; log-density grid (R^3,); bias."""
 
     table: Tensor
+    log_density: Tensor
+    bias: Tensor
+
+
+class HeadFrames(NamedTuple):
+    """The heads of B frames in training: blended rows (B * rows, C) or None, grids (B, R^3), biases (B, H)."""
+
     dynamic: Tensor | None
     log_density: Tensor
     bias: Tensor
@@ -97,7 +101,8 @@ class BlendPlaneHead(nn.Module):
         channels: Width of a plane row.
         hidden: Width of the MLP.
         samples, fine_samples: Steps in the coarse grid and field evaluations on a ray; without fine samples the
-            field is evaluated in the middle of every coarse bin.
+            field is evaluated in the middle of every coarse bin, without coarse ones the fine samples lie evenly on
+            every ray through the box.
 
     Shapes:
         encode: (B, W, 68, 3) normalised landmarks -> FrameCode of B frames.
@@ -167,21 +172,19 @@ class BlendPlaneHead(nn.Module):
             self._cast[key] = tensor.detach().to(dtype)
         return self._cast[key]
 
-    def frames(self, code: FrameCode) -> list[HeadFrame]:
+    def frames(self, code: FrameCode) -> HeadFrames:
         """Blend the planes and the grid of a batch of frames, in one product each, for training."""
+        count = len(code.code)
         if self.bases_count == 0:
-            return [self.frame(code, index) for index in range(len(code.code))]
-        tables = (code.weights @ self.bases.flatten(1)).view(len(code.code), -1, self.planes.shape[1])
-        grids = self.grid + code.weights @ self.grid_bases
-        shifts = self.shift(code.code)
-        parts = zip(tables.unbind(), grids.unbind(), shifts.unbind(), strict=True)
-        return [HeadFrame(self.planes, table, grid, shift) for table, grid, shift in parts]
+            return HeadFrames(None, self.grid.expand(count, -1), self.shift(code.code) * 0)
+        tables = (code.weights @ self.bases.flatten(1)).view(-1, self.planes.shape[1])
+        return HeadFrames(tables, self.grid + code.weights @ self.grid_bases, self.shift(code.code))
 
     def frame(self, code: FrameCode, index: int, dtype: torch.dtype = torch.float32) -> HeadFrame:
         """Blend one frame of a batch of codes for rendering; the next call writes over its table."""
         planes = self._as("planes", dtype)
         if self.bases_count == 0:
-            return HeadFrame(planes, None, self.grid, torch.zeros_like(self.first.bias))
+            return HeadFrame(planes, self.grid, torch.zeros_like(self.first.bias))
         weights = code.weights[index].to(dtype)[None]
         table = self._as("table", dtype)
         blended = table[len(planes) :].view(1, -1)
@@ -190,50 +193,93 @@ class BlendPlaneHead(nn.Module):
         else:
             blended.copy_(weights @ self._as("bases", dtype).flatten(1))
         grid = self.grid + (weights @ self._as("grid_bases", dtype))[0].to(self.grid.dtype)
-        return HeadFrame(table, None, grid, self.shift(code.code[index]))
+        return HeadFrame(table, grid, self.shift(code.code[index]))
 
     def field(self, frame: HeadFrame, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return density (N,) per head unit and features (N, C) at points (N, 3) of the head frame."""
+        rows, weights = self._taps(points)
+        read = read_table(frame.table, rows, weights)
+        return self._answer(read, self.first.bias + frame.bias)
+
+    def field_of(self, frames: HeadFrames, points: Tensor, of: Tensor) -> tuple[Tensor, Tensor]:
+        """Do the same in training for points of several frames, with one read of the planes; `of` (N,) says which."""
+        rows, weights = self._taps(points)
+        read = read_table(self.planes, rows[:, :12].contiguous(), weights[:, :12].contiguous())
+        if frames.dynamic is not None:
+            shift = of.to(rows.dtype) * (3 * self.dynamic_size**2) - len(self.planes)
+            read = read + read_table(frames.dynamic, rows[:, 12:] + shift[:, None], weights[:, 12:].contiguous())
+        return self._answer(read, (self.first.bias + frames.bias).index_select(0, of))
+
+    def _taps(self, points: Tensor) -> tuple[Tensor, Tensor]:
         if self.bases_count:
-            rows, weights = self.taps(points, self.box, self.face_box, self.plane_size, self.dynamic_size)
-        else:
-            place = 2 * (points - self.box[0]) / (self.box[1] - self.box[0]) - 1
-            rows, weights = plane_taps(place, (self.plane_size,))
-        if frame.dynamic is None:
-            read = read_table(frame.table, rows, weights)
-        else:
-            first = len(frame.table)
-            read = read_table(frame.table, rows[:, :12].contiguous(), weights[:, :12].contiguous())
-            read = read + read_table(frame.dynamic, rows[:, 12:] - first, weights[:, 12:].contiguous())
+            return self.taps(points, self.box, self.face_box, self.plane_size, self.dynamic_size)
+        place = 2 * (points - self.box[0]) / (self.box[1] - self.box[0]) - 1
+        return plane_taps(place, (self.plane_size,))
+
+    def _answer(self, read: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Take rows read (N, C) through the MLP; bias (H,) or (N, H)."""
         dtype = read.dtype
-        bias = (self.first.bias + frame.bias).to(dtype)
-        hidden = F.linear(read, self._as("first.weight", dtype), bias).relu_()
+        if bias.dim() == 1:
+            hidden = F.linear(read, self._as("first.weight", dtype), bias.to(dtype)).relu_()
+        else:
+            hidden = (F.linear(read, self._as("first.weight", dtype)) + bias).relu_()
         out = F.linear(hidden, self._as("last.weight", dtype), self._as("last.bias", dtype)).float()
         density = F.softplus(out[:, 0] - 5) * self.density_scale
         return density, torch.cat([torch.sigmoid(out[:, 1:4]), out[:, 4:]], dim=1)
 
     def march(self, frame: HeadFrame, rays: Rays, jitter: bool) -> Marched:
         """Sum the field along rays; with `jitter` the samples are random, without it always the same."""
-        noise = self._noise(rays, self.samples, jitter)
-        coarse = self.march_coarse(frame.log_density, rays, self.box, self.samples, noise)
+        coarse = self._coarse(frame.log_density, rays, jitter)
         total = coarse.sum(dim=-1)
         hits = (total > KEEP_ALPHA).nonzero()[:, 0]
         some = Rays(rays.origin, rays.directions[hits], rays.near[hits], rays.far[hits])
-        return self._fine(frame, some, coarse[hits], hits, total, jitter)
+        return self._fine(lambda points: self.field(frame, points), some, coarse[hits], hits, total, jitter)
+
+    def march_frames(self, frames: HeadFrames, rays: Sequence[Rays], jitter: bool) -> Marched:
+        """Sum the field along the rays of several frames, one after the other in the result, for training."""
+        grids = frames.log_density.unbind()
+        parts = [self._coarse(grid, some, jitter) for grid, some in zip(grids, rays, strict=True)]
+        counts = torch.tensor([len(some.near) for some in rays], device=parts[0].device)
+        of = torch.arange(len(rays), device=counts.device).repeat_interleave(counts)
+        coarse = torch.cat(parts)
+        total = coarse.sum(dim=-1)
+        hits = (total > KEEP_ALPHA).nonzero()[:, 0]
+        of = of[hits]
+        directions, near, far = (torch.cat([some[k] for some in rays])[hits] for k in (1, 2, 3))
+        origin = torch.stack([some.origin for some in rays])[of][:, None]
+
+        def field(points: Tensor) -> tuple[Tensor, Tensor]:
+            return self.field_of(frames, points, of.repeat_interleave(len(points) // max(1, len(of))))
+
+        return self._fine(field, Rays(origin, directions, near, far), coarse[hits], hits, total, jitter)
+
+    def _coarse(self, log_density: Tensor, rays: Rays, jitter: bool) -> Tensor:
+        """Return the weights (N, S) of the coarse bins; one bin of weight 1 where no coarse steps are wanted."""
+        if not self.samples:
+            return torch.ones_like(rays.near)[:, None]
+        return self.march_coarse(log_density, rays, self.box, self.samples, self._noise(rays, self.samples, jitter))
 
     def _noise(self, rays: Rays, count: int, jitter: bool) -> Tensor | None:
         return torch.rand(len(rays.near), count, device=rays.near.device) if jitter else None
 
-    def _fine(self, frame: HeadFrame, rays: Rays, coarse: Tensor, hits: Tensor, total: Tensor, jitter: bool) -> Marched:
+    def _fine(
+        self,
+        field: Callable[[Tensor], tuple[Tensor, Tensor]],
+        rays: Rays,
+        coarse: Tensor,
+        hits: Tensor,
+        total: Tensor,
+        jitter: bool,
+    ) -> Marched:
         count = self.fine_samples or self.samples
         noise = self._noise(rays, count, jitter)
         if self.fine_samples:
-            steps = inverse_cdf(coarse.detach(), rays.near, rays.far, count, noise)
+            steps = inverse_cdf(pooled(coarse.detach()), rays.near, rays.far, count, noise)
         else:
             steps = bin_positions(rays.near, rays.far, count, noise)
         edges = sample_edges(steps, rays.near, rays.far)
         points = rays.origin + steps[..., None] * rays.directions[:, None]
-        density, features = self.field(frame, points.flatten(0, 1))
+        density, features = field(points.flatten(0, 1))
         weights = composite_weights(density.view_as(steps), edges.diff(dim=-1))
         summed = (weights[..., None] * features.view(*steps.shape, self.feature_dim)).sum(dim=1)
         return Marched(hits, total, summed, weights.sum(dim=-1), coarse, weights, edges, rays.near, rays.far)

@@ -9,15 +9,15 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from modules.renderer.field import BlendPlaneHead, HeadFrame, Rays, coarse_weights, head_taps
+from modules.renderer.field import BlendPlaneHead, Rays
 from modules.renderer.landmark_code import FrameCode
-from modules.renderer.rays import box_span, project, ray_directions, ray_grid
+from modules.renderer.marcher import PLAIN, HeadMarcher, compiled_kernels
+from modules.renderer.rays import ray_directions, ray_grid
 from modules.renderer.renderer import FeatureMap, Renderer
 
-CHUNK_SAMPLES = 131_072
-"""Larger buffers are handed back to the system after every use, and page faults then cost more than the arithmetic."""
+CHUNK_RAYS = 2048
+"""Rays that the vanilla networks are asked about at once."""
 MARGIN = 6
 """Rays around what was hit that are decoded too: as far as the decoder sees."""
 
@@ -67,12 +67,23 @@ class FrameRenderer:
         if up > 1:
             self.decoder = copy.deepcopy(renderer.decoder).to(self.dtype)
             self.decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.head.refresh()
+        self.torso_part, self.places = self._torso_places()
         self.shade: Callable[[Tensor, Tensor, Tensor], Tensor] = shade
+        self.marcher: HeadMarcher | None = None
         if isinstance(self.head, BlendPlaneHead):
-            make = functools.partial(torch.compile, dynamic=True) if compile else (lambda f: f)
-            self.head.taps, self.head.march_coarse = make(head_taps), make(coarse_weights)
-            self.shade = make(shade)
+            directions = ray_directions(self.uv.view(-1, 2), torch.eye(4, device=device), self.scene.focal, self.size)
+            kernels = compiled_kernels() if compile else PLAIN
+            shape = (self.rows, self.columns)
+            self.marcher = HeadMarcher(self.head, directions, shape, self.dtype, kernels)
+            if compile:
+                self.shade = torch.compile(shade, dynamic=True, options={"cpp.threads": 1})
+
+    def twin(self) -> FrameRenderer:
+        """Return a renderer of the same person that may be used on another thread; they share the weights."""
+        other = copy.copy(self)
+        if self.marcher is not None:
+            other.marcher = self.marcher.twin()
+        return other
 
     @torch.inference_mode()
     def encode(self, windows: Tensor) -> FrameCode:
@@ -80,21 +91,29 @@ class FrameRenderer:
         return self.renderer.head.encode(self.scene.normalise(windows))
 
     @torch.inference_mode()
-    def __call__(self, code: FrameCode, index: int, landmarks: Tensor, camera: Tensor, backdrop: Tensor) -> Tensor:
+    def __call__(
+        self,
+        code: FrameCode,
+        index: int,
+        landmarks: Tensor,
+        camera: Tensor,
+        backdrop: Tensor,
+        frame_id: Tensor | None = None,
+    ) -> Tensor:
         """Render frame `index` of a batch of codes.
 
         Args:
             landmarks: (68, 3) un-normalised, of this frame.
             camera: (4, 4) `world_from_camera`.
             backdrop: (H, W, 3) uint8 of the result's size: what is seen behind.
+            frame_id: (1,) frame of the footage whose shoulders the torso takes; None guesses them from the pose.
 
         Returns:
             (H, W, 3) uint8 RGB.
         """
-        head = self._head(code, index, camera)
-        low = self.renderer.add_torso(head, self.uv[None], camera[None])
+        low = self._head(code, index, camera)
         hit = low.alpha[0, 0] > 1e-3
-        out = backdrop.clone()
+        out = self._behind(camera, backdrop, frame_id)
         if not bool(hit.any()):
             return out
         top, bottom = _extent(hit.any(dim=1), self.rows)
@@ -107,52 +126,45 @@ class FrameRenderer:
         up = self.renderer.upsample
         y, x = top * up, left * up
         high, wide = min(bottom * up, self.height) - y, min(right * up, self.width) - x
-        behind = backdrop[y : y + high, x : x + wide]
+        behind = out[y : y + high, x : x + wide]
         out[y : y + high, x : x + wide] = self.shade(colour[0, :, :high, :wide], alpha[0, :, :high, :wide], behind)
         return out
 
+    def _torso_places(self) -> tuple[tuple[slice, slice], Tensor]:
+        """Return the part of the result that the torso can reach, and where its pixels lie, (1, h, w, 2)."""
+        if self.renderer.torso is None:
+            return (slice(0), slice(0)), self.uv
+        left, top, right, bottom = self.renderer.torso.box()
+        rows = slice(math.floor((top + 1) / 2 * self.height), math.ceil((bottom + 1) / 2 * self.height))
+        columns = slice(math.floor((left + 1) / 2 * self.width), math.ceil((right + 1) / 2 * self.width))
+        pixels = ray_grid(self.height, self.width, self.pitch / self.renderer.upsample, device=self.uv.device)
+        return (rows, columns), (2 * pixels / self.scene.size.flip(0) - 1)[None, rows, columns]
+
+    def _behind(self, camera: Tensor, backdrop: Tensor, frame_id: Tensor | None) -> Tensor:
+        """Return a copy of the backdrop with the torso before it."""
+        out = backdrop.clone()
+        if self.renderer.torso is not None and self.places.numel():
+            colour, alpha = self.renderer.bare(self.places, camera[None], frame_id)
+            out[self.torso_part] = self.shade(colour[0], alpha[0], backdrop[self.torso_part])
+        return out
+
     def _head(self, code: FrameCode, index: int, camera: Tensor) -> FeatureMap:
-        frame = self.head.frame(code, index, self.dtype)
-        rays, inside = self._culled_rays(frame, camera)
-        whole = self.uv.new_zeros(self.rows * self.columns, self.head.feature_dim + 1)
-        step = max(1, CHUNK_SAMPLES // max(self.head.samples, self.head.fine_samples))
-        if not isinstance(self.head, BlendPlaneHead):
-            step = 2048
-        for start in range(0, len(inside), step):
-            part = slice(start, start + step)
-            some = Rays(rays.origin, rays.directions[part], rays.near[part], rays.far[part])
-            march = self.head.march(frame, some, False)  # type: ignore[arg-type]
-            whole[inside[part][march.hits]] = torch.cat([march.features, march.alpha[:, None]], dim=1)
+        if self.marcher is not None:
+            whole = self.marcher(code, index, camera)
+        else:
+            whole = self._vanilla(code, index, camera)
         image = whole.view(1, self.rows, self.columns, -1).permute(0, 3, 1, 2)
         return FeatureMap(image[:, :-1], image[:, -1:])
 
-    def _culled_rays(self, frame: object, camera: Tensor) -> tuple[Rays, Tensor]:
-        index = torch.arange(self.rows * self.columns, device=self.uv.device)
-        if isinstance(frame, HeadFrame):
-            index = self._seen(frame, camera).flatten().nonzero()[:, 0]
-        uv = self.uv.view(-1, 2)[index]
-        directions = ray_directions(uv, camera, self.scene.focal, self.size)
-        origin = camera[:3, 3]
-        near, far = box_span(origin, directions, self.scene.box)
-        keep = (far > near + 1e-3).nonzero()[:, 0]
-        return Rays(origin, directions[keep], near[keep], far[keep]), index[keep]
-
-    def _seen(self, frame: HeadFrame, camera: Tensor) -> Tensor:
-        """Return (rows, columns) bool: the 4 x 4 blocks of rays near to which an occupied part of the grid projects."""
-        assert isinstance(self.head, BlendPlaneHead)
-        centres, radius = self.head.occupied(frame)
-        high, wide = math.ceil(self.rows / 4), math.ceil(self.columns / 4)
-        seen = torch.zeros(1, 1, high, wide, device=camera.device)
-        if len(centres):
-            uv = project(centres, camera, self.scene.focal, self.size) / (4 * self.pitch)
-            nearest = float((camera[:3, 3] - centres).norm(dim=-1).amin()) - radius
-            reach = radius * float(self.scene.focal) / max(nearest, 1e-3) / (4 * self.pitch)
-            around = math.ceil(reach)
-            x, y = (uv[:, 0].long().clamp(0, wide - 1), uv[:, 1].long().clamp(0, high - 1))
-            seen[0, 0, y, x] = 1
-            seen = F.max_pool2d(seen, 2 * around + 1, stride=1, padding=around)
-        blocks = seen[0, 0].repeat_interleave(4, 0).repeat_interleave(4, 1)
-        return blocks[: self.rows, : self.columns] > 0
+    def _vanilla(self, code: FrameCode, index: int, camera: Tensor) -> Tensor:
+        frame = self.head.frame(code, index)
+        rays, inside = self.scene.rays(self.uv.view(-1, 2), camera)
+        whole = self.uv.new_zeros(self.rows * self.columns, self.head.feature_dim + 1)
+        for part in torch.arange(len(inside), device=inside.device).split(CHUNK_RAYS):
+            some = Rays(rays.origin, rays.directions[part], rays.near[part], rays.far[part])
+            march = self.head.march(frame, some, False)  # type: ignore[arg-type]
+            whole[inside[part]] = torch.cat([march.features, march.alpha[:, None]], dim=1)
+        return whole
 
 
 def _extent(hit: Tensor, limit: int) -> tuple[int, int]:

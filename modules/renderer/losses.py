@@ -14,6 +14,12 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum() / (weight.sum() * values.shape[1]).clamp(min=1e-6)
 
 
+def colour_loss(image: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Return the absolute plus the squared error of two images (B, 3, H, W)."""
+    error = image - truth
+    return weighted_mean(error.abs(), weight) + weighted_mean(error.square(), weight)
+
+
 def opacity_loss(alpha: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
     """Return the cross-entropy of an alpha in [0, 1] against a soft mask."""
     safe = alpha.clamp(1e-4, 1 - 1e-4)
@@ -67,17 +73,17 @@ def detail_loss(image: Tensor, truth: Tensor, weight: Tensor, levels: int = 3) -
 
 def structure_loss(image: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     """Return 1 - SSIM of two images in [0, 1], over windows of 7 pixels."""
-    return weighted_mean(1 - ssim_map(image, truth), weight)
+    return weighted_mean(1 - ssim_map(image, truth, stride=2), weight[..., ::2, ::2])
 
 
-def ssim_map(image: Tensor, truth: Tensor, window: int = 7) -> Tensor:
-    """Return the structural similarity (B, C, H, W) of two images in [0, 1], over square windows."""
+def ssim_map(image: Tensor, truth: Tensor, window: int = 7, stride: int = 1) -> Tensor:
+    """Return the structural similarity of two images (B, C, H, W) in [0, 1], over square windows `stride` apart."""
     window = min(window, 2 * ((min(image.shape[-2:]) - 1) // 2) + 1)
 
     def mean(x: Tensor) -> Tensor:
         half = window // 2
-        across = F.avg_pool2d(x, (1, window), stride=1, padding=(0, half), count_include_pad=False)
-        return F.avg_pool2d(across, (window, 1), stride=1, padding=(half, 0), count_include_pad=False)
+        across = F.avg_pool2d(x, (1, window), (1, stride), (0, half), count_include_pad=False)
+        return F.avg_pool2d(across, (window, 1), (stride, 1), (half, 0), count_include_pad=False)
 
     a, b = mean(image), mean(truth)
     var_a, var_b = mean(image * image) - a * a, mean(truth * truth) - b * b

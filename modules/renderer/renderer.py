@@ -1,19 +1,18 @@
-"""Landmarks and a camera in, pixels out: a head, perhaps a torso behind it, and one decoder for both."""
+"""Landmarks and a camera in, pixels out: a head, its decoder, and perhaps a torso behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from modules.renderer.decoder import ConvDecoder, PlainDecoder
-from modules.renderer.field import BlendPlaneHead, HeadFrame, Marched
+from modules.renderer.field import BlendPlaneHead, Marched
 from modules.renderer.landmark_code import POINT_GROUPS, add_noise, landmark_maps
 from modules.renderer.scene import Scene
-from modules.renderer.torso import TorsoPlane
-from modules.renderer.vanilla import VanillaFrame, VanillaHead
+from modules.renderer.torso import TorsoLayer
+from modules.renderer.vanilla import VanillaHead
 
 
 class FeatureMap(NamedTuple):
@@ -26,22 +25,21 @@ class FeatureMap(NamedTuple):
 class Patch(NamedTuple):
     """What a patch of rays renders to.
 
-    colour: (B, 3, H, W), premultiplied. alpha: (B, 1, H, W). low: what the decoder was given; low_head: the head's
-    part of it. low_coarse: (B, 4, h, w) colour and alpha of the coarse steps (a grid has no colour). marches: one per
-    frame, and `weights` (B, K) of the bases.
+    colour: (B, 3, H, W), premultiplied. alpha: (B, 1, H, W). low: the head's rays, which the decoder was given.
+    low_coarse: (B, 4, h, w) colour and alpha of the coarse steps (a grid has no colour). march: of the rays
+    of all frames. weights: (B, K) of the bases.
     """
 
     colour: Tensor
     alpha: Tensor
     low: FeatureMap
-    low_head: FeatureMap
     low_coarse: Tensor
-    marches: list[Marched]
+    march: Marched
     weights: Tensor
 
 
 class Renderer(nn.Module):
-    """A head backbone, an optional torso, and a decoder, in one scene.
+    """A head backbone with a decoder, and an optional torso, in one scene.
 
     Args:
         scene: Facts about the footage.
@@ -65,7 +63,7 @@ class Renderer(nn.Module):
         upsample: int,
         decoder_width: int = 32,
         landmark_input: bool = True,
-        torso: TorsoPlane | None = None,
+        torso: TorsoLayer | None = None,
     ) -> None:
         super().__init__()
         self.scene, self.head, self.torso = scene, head, torso
@@ -77,52 +75,67 @@ class Renderer(nn.Module):
             self.decoder = ConvDecoder(head.feature_dim, extra, upsample, decoder_width)
 
     def forward(
-        self, landmarks: Tensor, world_from_camera: Tensor, uv: Tensor, *, noise: float = 0.0, jitter: bool = False
+        self,
+        landmarks: Tensor,
+        world_from_camera: Tensor,
+        uv: Tensor,
+        *,
+        noise: float = 0.0,
+        jitter: bool = False,
     ) -> Patch:
-        """Render patches of rays, one per frame, for training."""
+        """Render the head in patches of rays, one per frame, for training.
+
+        Args:
+            landmarks, world_from_camera, uv: See the class.
+            noise: Training noise on the landmarks, in their deviations.
+            jitter: Whether samples on a ray are random.
+        """
         normal = add_noise(self.scene.normalise(landmarks), noise)
         code = self.head.encode(normal)
         middle = normal[:, landmarks.shape[1] // 2] * self.scene.landmarks_std + self.scene.landmarks_mean
-        frozen = not any(parameter.requires_grad for parameter in self.head.parameters())
-        maps, marches, coarse = [], [], []
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            frames: Sequence[HeadFrame | VanillaFrame] = self.head.frames(code)
-        for index, frame in enumerate(frames):
-            with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-                features, march, bins = self._cast_rays(frame, world_from_camera[index], uv[index], jitter)
-            maps.append(features)
-            marches.append(march)
-            coarse.append(bins)
-        head = FeatureMap(torch.cat([m.features for m in maps]), torch.cat([m.alpha for m in maps]))
-        low = self.add_torso(head, uv, world_from_camera)
-        extra = self.decoder_extra(middle, world_from_camera, uv) if self.upsample > 1 else None
-        colour, alpha = self.decoder(low.features, low.alpha, extra)
-        return Patch(colour, alpha, low, head, torch.cat(coarse), marches, code.weights)
-
-    def _cast_rays(
-        self, frame: HeadFrame | VanillaFrame, camera: Tensor, uv: Tensor, jitter: bool
-    ) -> tuple[FeatureMap, Marched, Tensor]:
-        height, width = uv.shape[:2]
-        rays, inside = self.scene.rays(uv.reshape(-1, 2), camera)
-        march = self.head.march(frame, rays, jitter)  # type: ignore[arg-type]
-        whole = march.features.new_zeros(height * width, self.head.feature_dim + 1)
+        height, width = uv.shape[1:3]
+        cast = [
+            self.scene.rays(some.reshape(-1, 2), camera) for some, camera in zip(uv, world_from_camera, strict=True)
+        ]
+        march = self.head.march_frames(self.head.frames(code), [rays for rays, _ in cast], jitter)  # type: ignore[arg-type]
+        inside = torch.cat([index + frame * height * width for frame, (_, index) in enumerate(cast)])
         summed = torch.cat([march.features, march.alpha[:, None]], dim=1)
-        image = whole.index_copy(0, inside[march.hits], summed).view(1, height, width, -1).permute(0, 3, 1, 2)
         pixels = march.coarse_pixels
         if pixels is None:
             pixels = torch.nn.functional.pad(march.coarse_alpha[:, None], (3, 0))
-        coarse = whole.new_zeros(height * width, 4).index_copy(0, inside, pixels)
-        return FeatureMap(image[:, :-1], image[:, -1:]), march, coarse.view(1, height, width, 4).permute(0, 3, 1, 2)
 
-    def add_torso(self, head: FeatureMap, uv: Tensor, world_from_camera: Tensor) -> FeatureMap:
-        """Put the torso under the head, if there is one."""
-        if self.torso is None:
-            return head
+        def image(places: Tensor, values: Tensor) -> Tensor:
+            whole = values.new_zeros(len(uv) * height * width, values.shape[1])
+            return whole.index_copy(0, places, values).view(len(uv), height, width, -1).permute(0, 3, 1, 2)
+
+        rays = image(inside[march.hits], summed)
+        low = FeatureMap(rays[:, :-1], rays[:, -1:])
+        extra = self.decoder_extra(middle, world_from_camera, uv) if self.upsample > 1 else None
+        colour, alpha = self.decoder(low.features, low.alpha, extra)
+        return Patch(colour, alpha, low, image(inside, pixels), march, code.weights)
+
+    def pixels(self, uv: Tensor) -> Tensor:
+        """Return where the pixels of ray patches (B, h, w, 2) lie: (B, H, W, 2), [-1, 1] across the frame."""
         places = 2 * uv / self.scene.size.flip(0) - 1
-        pose = self.scene.pose_code(world_from_camera)
-        features, alpha = self.torso(places, pose, torch.cat([head.features, head.alpha], dim=1))
-        rest = 1 - head.alpha
-        return FeatureMap(head.features + rest * features, head.alpha + rest * alpha)
+        up = self.upsample
+        if up == 1:
+            return places
+        inside = (torch.arange(up, device=uv.device) + 0.5) / up - 0.5
+        step = 2 * up / self.scene.size.flip(0)
+        across = (places[:, :1, :, 0, None] + inside * step[0]).flatten(2)
+        down = (places[:, :, 0, 1, None] + inside * step[1]).flatten(1)[:, :, None]
+        return torch.stack(torch.broadcast_tensors(across, down), dim=-1)
+
+    def bare(self, places: Tensor, world_from_camera: Tensor, frame_ids: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the torso alone: colour (B, 3, H, W), premultiplied, and alpha (B, 1, H, W).
+
+        Args:
+            places: (B, H, W, 2) as `pixels` gives them.
+            world_from_camera: (B, 4, 4).
+            frame_ids: (B,) frames of the footage whose shoulders are shown; None guesses them from the pose.
+        """
+        assert self.torso is not None
+        return self.torso(places, self.torso.code(self.scene.pose_code(world_from_camera), frame_ids))  # type: ignore[no-any-return]
 
     def decoder_extra(self, landmarks: Tensor, world_from_camera: Tensor, uv: Tensor) -> Tensor:
         """Return what the decoder sees besides features (B, E, h, w): view directions, maps of landmarks.

@@ -45,12 +45,16 @@ def inverse_cdf(weights: Tensor, near: Tensor, far: Tensor, count: int, jitter: 
     Returns:
         (N, count) distances in rising order.
     """
-    bins = weights.shape[-1]
-    padded = weights + 1e-2 / bins
+    padded = weights + 1e-2 / weights.shape[-1]
     cdf = padded.cumsum(dim=-1)
-    cdf = cdf / cdf[:, -1:]
-    steps = torch.arange(count, device=weights.device, dtype=weights.dtype)
-    wanted = ((steps + (0.5 if jitter is None else jitter)) / count).expand(weights.shape[0], count).contiguous()
+    return invert_cdf(cdf / cdf[:, -1:], near, far, count, jitter)
+
+
+def invert_cdf(cdf: Tensor, near: Tensor, far: Tensor, count: int, jitter: Tensor | None = None) -> Tensor:
+    """Do the second half of `inverse_cdf`, from the sums (N, S) of the bins' shares, which rise to 1."""
+    bins = cdf.shape[-1]
+    steps = torch.arange(count, device=cdf.device, dtype=cdf.dtype)
+    wanted = ((steps + (0.5 if jitter is None else jitter)) / count).expand(cdf.shape[0], count).contiguous()
     index = torch.searchsorted(cdf, wanted).clamp(max=bins - 1)
     high = cdf.gather(1, index)
     low = torch.where(index > 0, cdf.gather(1, (index - 1).clamp(min=0)), torch.zeros_like(high))
@@ -79,3 +83,24 @@ def coarse_bound(coarse: Tensor, edges: Tensor, near: Tensor, far: Tensor) -> Te
     low = place[:, :-1].floor().long().clamp(0, bins)
     high = place[:, 1:].ceil().long().clamp(0, bins)
     return total.gather(1, torch.maximum(high, low)) - total.gather(1, low)
+
+
+POOLED_BINS = 32
+"""Samples that are bundled in bins much narrower than those a field was trained with see too little of its surface, and
+it turns transparent. With wide bins, finer coarse steps only make it better known how much lies in each."""
+
+
+def pooled_ends(total: Tensor) -> Tensor:
+    """Keep, of running sums (N, S) over the bins of rays, those at the ends of at most `POOLED_BINS` wider bins."""
+    count = total.shape[-1]
+    if count <= POOLED_BINS:
+        return total
+    return total[:, torch.arange(1, POOLED_BINS + 1, device=total.device) * count // POOLED_BINS - 1]
+
+
+def pooled(weights: Tensor) -> Tensor:
+    """Add up the weights (N, S) of neighbouring bins until at most `POOLED_BINS` are left."""
+    if weights.shape[-1] <= POOLED_BINS:
+        return weights
+    total = pooled_ends(weights.cumsum(dim=-1))
+    return torch.cat([total[:, :1], total.diff(dim=-1)], dim=-1)

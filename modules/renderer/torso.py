@@ -1,4 +1,4 @@
-"""The torso: a plane of features in the picture, bent by the head's pose, seen behind the head."""
+"""The torso: a picture of it at full resolution, bent and tinted from frame to frame, behind the head."""
 
 from __future__ import annotations
 
@@ -6,57 +6,101 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+REACH = 0.15
+"""How far the torso's picture can be bent, in half widths of the frame."""
+BORDER = 1.1
+"""The torso's picture reaches so far beyond the frame: what is below its edge comes into view when shoulders rise."""
 
-class TorsoPlane(nn.Module):
-    """Paint the torso from a 2-D feature plane.
+
+class TorsoLayer(nn.Module):
+    """Paint the torso: one picture with alpha, read through a bending lattice, plus a few blended pictures of change.
+
+    It is a layer of pixels and not of rays: cloth has far more detail than a ray map can carry, and moves little. What
+    moves it is the head's pose and a short code of how the shoulders lie in a frame of the footage; for poses that are
+    not the footage's the code is guessed from the pose.
 
     Args:
-        features: Channels of a ray's features, the same as the head's.
-        size: Resolution of the plane.
-        use_color: Whether the torso sees the head's colour and alpha at each ray, to meet it without a gap.
+        size: Resolution of the picture; it covers the frame and a little more, whatever the frame's shape.
+        motion_dim: Width of the code of the shoulders.
+        bases: Blended pictures of change (folds, shadows), at a quarter of the resolution.
         lattice: Points per side of the bending field.
 
     Shapes:
-        places: (B, h, w, 2) where rays fall in the picture, [-1, 1] across its width and height.
-        pose: (B, 12) normalised camera pose.
-        head: (B, features + 1, h, w) head features and alpha.
-        returns: features (B, features, h, w), premultiplied, and alpha (B, 1, h, w).
+        places: (B, H, W, 2) pixel centres, [-1, 1] across the frame's width and height.
+        code: (B, 12 + motion_dim) from `code`.
+        returns: colour (B, 3, H, W), premultiplied, and alpha (B, 1, H, W).
     """
 
-    def __init__(self, features: int, *, size: int = 256, use_color: bool = True, lattice: int = 32) -> None:
+    motion: Tensor
+    motion_from_pose: Tensor
+
+    def __init__(self, *, size: int = 512, motion_dim: int = 8, bases: int = 8, lattice: int = 32) -> None:
         super().__init__()
-        self.features, self.use_color, self.lattice = features, use_color, lattice
-        self.plane = nn.Parameter(0.05 * torch.randn(1, features + 1, size, size))
-        self.pose = nn.Sequential(nn.Linear(12, 64), nn.LeakyReLU(0.02), nn.Linear(64, 64), nn.LeakyReLU(0.02))
+        self.lattice = lattice
+        self.texture = nn.Parameter(torch.zeros(1, 4, size, size))
+        self.changes = nn.Parameter(torch.zeros(bases, 4, max(8, size // 4), max(8, size // 4)))
+        self.drive = nn.Sequential(
+            nn.Linear(12 + motion_dim, 64), nn.LeakyReLU(0.02), nn.Linear(64, 64), nn.LeakyReLU(0.02)
+        )
         self.bend = nn.Linear(64, 2 * lattice * lattice)
-        self.tint = nn.Conv2d(features + 1 + 64 + (4 if use_color else 0), 32, 1)
-        self.paint = nn.Conv2d(32, features + 1, 1)
-        for layer in (self.bend, self.paint):
-            for parameter in layer.parameters():
-                nn.init.zeros_(parameter)
+        self.blend = nn.Linear(64, bases)
+        for parameter in self.bend.parameters():
+            nn.init.zeros_(parameter)
+        self.register_buffer("motion", torch.zeros(1, motion_dim))
+        self.register_buffer("motion_from_pose", torch.zeros(13, motion_dim))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
+        kept = state_dict.get(prefix + "motion")
+        if kept is not None and len(kept) != len(self.motion):
+            self.motion = self.motion.new_zeros(kept.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args)  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def begin_with(self, picture: Tensor, mask: Tensor) -> None:
         """Start from a mean picture (3, H, W) of the torso and its mean mask (1, H, W), both in [0, 1]."""
-        known = torch.cat([picture, mask])[None]
-        known = F.interpolate(known, self.plane.shape[-2:], mode="bilinear", antialias=True)
-        start = torch.logit(known.clamp(0.02, 0.98)) / 4
-        self.plane[:, :3], self.plane[:, -1:] = start[:, :3], start[:, 3:]
+        known = torch.cat([picture, torch.logit(mask.clamp(0.004, 0.996)) / 4])[None]
+        side = self.texture.shape[-1]
+        across = torch.linspace(-BORDER, BORDER, side, device=known.device) * (side - 1) / side
+        places = torch.stack(torch.meshgrid(across, across, indexing="xy"), dim=-1)[None]
+        self.texture.copy_(F.grid_sample(known, places, padding_mode="border", align_corners=False))
 
-    def warp(self, pose: Tensor, places: Tensor) -> Tensor:
-        """Return (B, h, w, 2) shifts of the places where the plane is read."""
-        field = 0.1 * self.bend(self.pose(pose)).view(len(pose), 2, self.lattice, self.lattice)
-        shift = F.grid_sample(field, places, padding_mode="border", align_corners=False)
-        return shift.permute(0, 2, 3, 1)
+    def table_parameters(self) -> list[nn.Parameter]:
+        """Return the pictures, which learn at their own rate."""
+        return [self.texture, self.changes]
 
-    def forward(self, places: Tensor, pose: Tensor, head: Tensor) -> tuple[Tensor, Tensor]:
-        read = places + self.warp(pose, places)
-        plane = self.plane.expand(len(pose), -1, -1, -1)
-        sampled = F.grid_sample(plane, read, padding_mode="border", align_corners=False)
-        known = [sampled, self.pose(pose)[:, :, None, None].expand(-1, -1, *sampled.shape[2:])]
-        if self.use_color:
-            known += [head[:, :3], head[:, -1:]]
-        raw = sampled + self.paint(F.relu(self.tint(torch.cat(known, dim=1))))
-        alpha = torch.sigmoid(4 * raw[:, -1:])
-        features = torch.cat([torch.sigmoid(4 * raw[:, :3]), 4 * raw[:, 3:-1]], dim=1)
-        return alpha * features, alpha
+    def code(self, pose: Tensor, frame_ids: Tensor | None) -> Tensor:
+        """Return what drives the torso, (B, 12 + motion_dim).
+
+        Args:
+            pose: (B, 12) normalised camera poses.
+            frame_ids: (B,) frames of the footage whose shoulders are shown; None guesses them from the pose.
+        """
+        if frame_ids is None:
+            motion = torch.cat([pose, torch.ones_like(pose[:, :1])], dim=1) @ self.motion_from_pose
+        else:
+            motion = self.motion[frame_ids.clamp(max=len(self.motion) - 1)]
+        return torch.cat([pose, motion], dim=1)
+
+    def forward(self, places: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.drive(code)
+        lattice = REACH * torch.tanh(self.bend(hidden)).view(len(code), 2, self.lattice, self.lattice)
+        shift = F.grid_sample(lattice, places, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)
+        read = (places + shift) / BORDER
+        change = torch.einsum("bk,kchw->bchw", self.blend(hidden), self.changes)
+        texture = self.texture.expand(len(code), -1, -1, -1)
+        found = F.grid_sample(texture, read, padding_mode="border", align_corners=False)
+        found = found + F.grid_sample(change, read, padding_mode="border", align_corners=False)
+        alpha = torch.sigmoid(4 * found[:, 3:])
+        return alpha * found[:, :3], alpha
+
+    def box(self) -> tuple[float, float, float, float]:
+        """Return left, top, right, bottom in [-1, 1] of the part of the frame that the torso can reach."""
+        solid = torch.sigmoid(4 * self.texture[0, 3].detach()) > 0.006
+        edges = []
+        for seen in (solid.any(dim=0), solid.any(dim=1)):
+            found = seen.nonzero()
+            if not len(found):
+                return -1.0, -1.0, -1.0, -1.0
+            scale = 2 * BORDER / len(seen)
+            edges += [float(found[0]) * scale - BORDER - REACH, float(found[-1] + 1) * scale - BORDER + REACH]
+        return max(-1.0, edges[0]), max(-1.0, edges[2]), min(1.0, edges[1]), min(1.0, edges[3])

@@ -7,6 +7,7 @@ from the first update on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -119,6 +120,8 @@ class VanillaHead(nn.Module):
         directions = rays.directions[:, None].expand_as(points)
         density, colour = net(place.flatten(0, 1), directions.flatten(0, 1), frame.code)
         edges = sample_edges(steps, rays.near, rays.far)
+        if steps.shape[1] == 2:  # one coarse and one fine sample may lie at the same place: they share the ray
+            edges = torch.stack([rays.near, steps.mean(dim=1), rays.far], dim=1)
         weights = composite_weights(F.relu(density).view_as(steps) + 1e-6, edges.diff(dim=-1))
         summed = torch.einsum("ns,nsc->nc", weights, torch.sigmoid(colour).view(*steps.shape, 3))
         return summed, weights, edges
@@ -127,6 +130,13 @@ class VanillaHead(nn.Module):
         """Sum the fine network along rays, at the places of the coarse one and where that one found something."""
         count, device = len(rays.near), rays.near.device
         hits = torch.arange(count, device=device)
+        if not self.samples:
+            noise = torch.rand(count, self.fine_samples, device=device) if jitter else None
+            even = torch.ones_like(rays.near)[:, None]
+            steps = inverse_cdf(even, rays.near, rays.far, self.fine_samples, noise)
+            colour, weights, edges = self._sum(self.model_fine, frame, rays, steps)
+            alpha = weights.sum(dim=-1)
+            return Marched(hits, alpha, colour, alpha, even, weights, edges, rays.near, rays.far)
         noise = torch.rand(count, self.samples, device=device) if jitter else None
         steps = bin_positions(rays.near, rays.far, self.samples, noise)
         colour, coarse, edges = self._sum(self.model_coarse, frame, rays, steps)
@@ -140,6 +150,13 @@ class VanillaHead(nn.Module):
         colour, weights, edges = self._sum(self.model_fine, frame, rays, steps)
         alpha = weights.sum(dim=-1)
         return Marched(hits, pixels[:, 3], colour, alpha, coarse, weights, edges, rays.near, rays.far, pixels)
+
+    def march_frames(self, frames: Sequence[VanillaFrame], rays: Sequence[Rays], jitter: bool) -> Marched:
+        """Do the same for the rays of several frames, one after the other in the result."""
+        marches = [self.march(frame, some, jitter) for frame, some in zip(frames, rays, strict=True)]
+        first = torch.tensor([0, *(len(some.near) for some in rays)]).cumsum(0)
+        marches = [m._replace(hits=m.hits + int(start)) for m, start in zip(marches, first, strict=False)]
+        return Marched(*(None if parts[0] is None else torch.cat(parts) for parts in zip(*marches, strict=True)))
 
     def refresh(self) -> None:
         """Nothing is kept between frames."""

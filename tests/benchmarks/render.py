@@ -127,9 +127,7 @@ def main() -> None:
     print(
         f"{given.threads} thread(s), {fast_dtype('cpu')}, CPU seconds; GeneFace's NeRF extrapolated from {CHUNK} rays"
     )
-    print(
-        f"{'picture':>8} {'rays':>5} {'samples':>8} {'torso':>6} {'hit':>6} {'ms/frame':>9} {'GeneFace / this':>17}"
-    )
+    print(f"{'picture':>8} {'rays':>5} {'samples':>8} {'torso':>6} {'hit':>6} {'ms/frame':>9} {'GeneFace / this':>17}")
     for size, seconds in base.items():
         print(f"{size:>8} {'x1':>5} {'64+128':>8} {'no':>6} {'100 %':>6} {1000 * seconds:>9.0f} {1:>17}")
     for row in ROWS:

@@ -65,7 +65,7 @@ def test_stages_are_the_last_sums_of_each_resolution():
 @pytest.mark.parametrize("kind", ["naive", "fr"])
 def test_an_exported_decoder_makes_the_same_pictures(kind):
     decoder = TemplateDecoder(kind, 32).eval()
-    data, x = write_onnx(decoder.onnx_graph(32)), torch.randn(3, 32)
+    data, x = write_onnx(decoder.onnx_graph()), torch.randn(3, 32)
     with torch.no_grad():
         np.testing.assert_allclose(run(data, x), decoder(x).numpy(), rtol=1e-4, atol=1e-5)
 

@@ -26,7 +26,7 @@ class LoudnessPostnet:
     def __init__(self) -> None:
         self.longest = 0
 
-    def predict(self, audio, pitch_hz=None, *, seed=0, temperature=0.0):
+    def predict(self, audio, pitch_hz=None, *, seed=0, temperature=0.0, first=0):
         self.longest = max(self.longest, len(audio) // 2)
         out = torch.zeros(len(audio) // 2, 68, 3)
         out[:, 65:68, 1] = -audio[0::2].mean(dim=1, keepdim=True)
@@ -36,7 +36,7 @@ class LoudnessPostnet:
 class FlatRenderer:
     """Give one grey frame a landmark set; remember what it was asked."""
 
-    def render(self, landmarks, world_from_camera, frame_ids, *, scale=1.0, compile=False):
+    def render(self, landmarks, world_from_camera, frame_ids, *, own_poses, scale=1.0, compile=False, background=None):
         self.ids, self.poses = frame_ids, world_from_camera
         side = round(32 * scale)
         for index in range(len(landmarks)):
@@ -106,27 +106,6 @@ def test_what_is_no_sound_is_named(tmp_path):
     ):
         with pytest.raises(DataError, match=f"{name} {reason}"), inference.Sound(tmp_path / name):
             pass
-
-
-def test_head_poses_play_forth_and_back_within_the_longest_shot(video):
-    ids, poses = inference.head_motion(video, 100, inference.InferSettings())
-    start, stop = max(video.shots("all"), key=lambda s: s[1] - s[0])
-    assert len(ids) == len(poses) == 100
-    assert ids.min() == start
-    assert ids.max() == stop - 1
-    assert set(np.abs(np.diff(ids))) == {1}
-    np.testing.assert_allclose(np.linalg.det(poses[:, :3, :3]), 1, atol=1e-4)
-
-
-def test_poses_may_be_given(video, tmp_path):
-    np.save(tmp_path / "poses.npy", np.tile(np.eye(4)[None, None, :3], (1, 7, 1, 1)))
-    settings = inference.InferSettings(infer_c2w_name=str(tmp_path / "poses.npy"))
-    assert inference.head_motion(video, 20, settings)[1].shape == (20, 4, 4)
-    np.save(tmp_path / "wrong.npy", np.zeros((7, 5)))
-    with pytest.raises(DataError, match=r"wrong.npy has shape \(7, 5\): camera poses are"):
-        inference.read_poses(str(tmp_path / "wrong.npy"))
-    with pytest.raises(DataError, match="No camera poses at nowhere"):
-        inference.read_poses("nowhere.npy")
 
 
 def test_frames_stream_into_a_file_as_long_as_the_sound(video, tmp_path):

@@ -18,7 +18,7 @@ from tasks.lm3d_vae_sync import (
     warm_up_and_decay,
 )
 from tasks.motion_clips import IN_STEP, NEAR_MISS, OTHER_SPEAKER, OTHER_TIME, auc, sample_clips
-from tasks.motion_data import AugmentConfig, augment, lip_metrics
+from tasks.motion_data import AugmentConfig, augment, lip_metrics, start_from, stretch
 from tasks.motion_infer import EDGE, imagine, in_windows, prior_noise, write_landmarks
 from tasks.postnet import PostnetConfig, PostnetTask
 from tasks.syncnet import SyncNetConfig, SyncNetTask
@@ -104,6 +104,73 @@ def test_a_long_sound_is_imagined_without_seams():
     assert torch.allclose(out, whole, atol=1e-4)
     assert torch.equal(out, imagine(model, audio, None, seed=3, temperature=1.0))
     assert not torch.equal(out, imagine(model, audio, None, seed=4, temperature=1.0))
+
+
+def test_the_direct_path_joins_without_seams_too():
+    torch.manual_seed(0)
+    model = SpeechToLandmarks(6, hidden=16, condition=8, layers=(2, 2), direct=8).eval()
+    audio = torch.randn(2 * 1100, 6)
+    out = imagine(model, audio, None, seed=0, temperature=0.0)
+    drawn_out = torch.cat([audio[:1].repeat(2 * EDGE, 1), audio, audio[-1:].repeat(2 * EDGE, 1)])
+    with torch.no_grad():
+        whole = model.likely(drawn_out[None], torch.ones(1, 1100 + 2 * EDGE, dtype=torch.bool))[0, EDGE : EDGE + 1100]
+    assert torch.allclose(out, whole, atol=1e-4)
+    assert not torch.allclose(out, imagine(model, audio, None, seed=0, temperature=1.0), atol=1e-2)
+
+
+def test_samples_of_the_prior_are_judged():
+    cfg = Lm3dVaeSyncConfig(task_cls="lm3d_vae_sync", audio_feature="mfcc", hidden_size=16, direct_size=8)
+    task = Lm3dVaeSyncTask(cfg).eval()
+    task.freeze("syncnet", SyncNetTask(SyncNetConfig(task_cls="syncnet", audio_feature="mfcc", width=32)))
+    batch = told_batch([70, 64], [0, 1], frames=70)._replace(audio=torch.randn(2, 140, 39))
+    with torch.no_grad():
+        found = task.metrics(batch)
+        assert found["diversity"] > 0
+        assert found["sample_error"] > 0
+        assert 0 <= found["sample_confidence"] <= 1
+        assert -1 <= found["sample_lip_correlation"] <= 1
+        assert torch.equal(found["diversity"], task.metrics(batch)["diversity"])
+        for parameter in task.model.vae.decoder.out_proj.parameters():
+            parameter.zero_()
+        assert task.metrics(batch)["diversity"] == 0
+
+
+def test_stretching_keeps_sound_and_motion_together():
+    torch.manual_seed(0)
+    lengths = [40, 30, 12]
+    batch = told_batch(lengths, [0, 1, 2])._replace(pitch_hz=torch.full((3, 80), 120.0))
+    assert stretch(batch, 0.0) is batch
+    out = stretch(batch, 0.3)
+    paces = set()
+    for i, length in enumerate(lengths):
+        n = int(out.mask[i].sum())
+        assert out.mask[i, :n].all()
+        assert length / 1.3 - 1 <= n <= min(40, length / 0.7 + 1)
+        place = out.landmarks[i, :n, 0, 0] - 100 * i
+        pace = place[1:] - place[:-1]
+        paces.add(round(float(pace.mean()), 3))
+        assert torch.allclose(pace, pace.mean().expand_as(pace), atol=1e-3)
+        assert place.max() <= length - 1 + 1e-3
+        heard = out.audio[i, : 2 * n : 2, 0] - 100 * i
+        assert (heard - place).abs().max() <= 0.51  # two rows of a frame say the same here
+        assert out.landmarks[i, n:].abs().sum() == 0
+        assert set(out.pitch_hz[i, : 2 * n].tolist()) == {120.0}
+    assert len(paces) == 3
+
+
+def test_a_run_begins_with_another_runs_networks(tmp_path):
+    first, second = (SyncNetTask(SyncNetConfig(task_cls="syncnet", audio_feature="mfcc", width=32)) for _ in range(2))
+    first.model.audio_norm.mean.fill_(3.0)
+    path = tmp_path / "model_ckpt_steps_1.ckpt"
+    torch.save({"state_dict": first.state_dict(), "vizeme": {"updates": 1, "recipe": first.cfg.model_dump()}}, path)
+    start_from(second, str(path))
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, second.state_dict()[name])
+    wide = SyncNetTask(SyncNetConfig(task_cls="syncnet", audio_feature="mfcc", width=64))
+    with pytest.raises(ConfigError, match="other sizes or another audio_feature"):
+        start_from(wide, str(path))
+    with pytest.raises(ConfigError, match="a run of syncnet, not of lm3d_vae_sync"):
+        start_from(Lm3dVaeSyncTask(Lm3dVaeSyncConfig(task_cls="lm3d_vae_sync", hidden_size=16)), str(path))
 
 
 def test_windows_join_in_order():

@@ -7,48 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from tasks import talking_head
-from tasks.registry import task_class
 from tasks.talking_head import TalkingHead, find_run
-from tests.made import make_video_dataset, write_tone
-from utils.errors import ConfigError, DataError
+from tests.made import write_tone
+from tests.made_heads import make_house
+from utils.errors import ConfigError, DataError, UserError
 from utils.video import probe, read_frames
-
-MOTION = {"audio_feature": "mel", "eval_max_batches": 1}
-NERF = {
-    "size": 32, "upsample": 2, "plane_size": 16, "dynamic_size": 8, "grid_size": 8, "n_bases": 2, "plane_channels": 4,
-    "decoder_width": 8, "n_samples_per_ray": 4, "n_samples_per_ray_fine": 2,
-}  # fmt: skip
-SMALL = {
-    "syncnet": {**MOTION, "width": 32},
-    "lm3d_vae_sync": {**MOTION, "hidden_size": 16, "condition_size": 8},
-    "postnet": {**MOTION, "width": 16, "critic_width": 16},
-    "lm3d_nerf": NERF,
-    "lm3d_nerf_torso": NERF,
-}
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """Make a video and five runs that know its statistics and nothing else."""
     folder = tmp_path_factory.mktemp("house")
-    make_video_dataset(folder / "data/binary/videos/made", frames=60, size=32)
-    write_tone(folder / "voice.wav", 0.3 * np.sin(np.arange(24000) / 20) * np.sin(np.arange(24000) / 3000))
-    (folder / "checkpoints").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for name, settings in SMALL.items():
-            kind = task_class(name)
-            torch.manual_seed(1)
-            task = kind(kind.schema(task_cls=name, video_id="made", **settings))
-            task.prepare()
-            run = Path("checkpoints/made") / name
-            run.mkdir(parents=True)
-            recipe = task.cfg.model_dump(mode="json")
-            kept = {"updates": 1, "recipe": recipe, "extra": task.extra_state()}
-            torch.save({"state_dict": task.state_dict(), "vizeme": kept}, run / "model_ckpt_steps_1.ckpt")
+        make_house()
     return folder
 
 
@@ -102,6 +76,41 @@ def test_settings_reach_the_renderer_and_the_post_processing(inside):
     assert next(head.speak("voice.wav")).shape == (16, 16, 3)
     with pytest.raises(ConfigError, match="infer_scale: no such setting; write 'infer_scale_factor'"):
         TalkingHead.load("made", device="cpu", settings={"infer_scale": 2})
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"n_samples_per_ray": 0, "n_samples_per_ray_fine": 0}, "a ray that is never sampled shows no head"),
+        ({"n_samples_per_ray": -1}, "n_samples_per_ray"),
+        ({"infer_scale_factor": 0}, "infer_scale_factor"),
+        ({"infer_scale_factor": 0.01}, "infer_scale_factor = 0.01: the picture would have 0 x 0 pixels"),
+        ({"infer_scale_factor": 1e4}, "8 to 8192 a side can be drawn"),
+        ({"infer_bg_img_fname": "nowhere.png"}, "infer_bg_img_fname = nowhere.png: no such picture"),
+        ({"infer_bg_img_fname": "voice.wav"}, "voice.wav is not a picture"),
+        ({"infer_pose_mode": "stil"}, "infer_pose_mode"),
+        ({"infer_pose_mode": "still", "infer_still_frame_idx": 60}, "has frames 0 to 29"),
+        ({"infer_c2w_name": "nowhere.npy"}, "No camera poses at nowhere.npy"),
+        ({"infer_sil_ref_frame_idx": 60}, "infer_sil_ref_frame_idx = 60: the footage has frames 0 to 59"),
+        ({"infer_lm3d_lle_percent": 1.5}, "infer_lm3d_lle_percent"),
+        ({"infer_lm3d_smooth_sigma": -1}, "infer_lm3d_smooth_sigma"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_one_line(inside, settings, said):
+    with pytest.raises(UserError) as error:
+        next(TalkingHead.load("made", device="cpu", settings=settings).speak("voice.wav"))
+    assert said in str(error.value)
+    assert len(str(error.value).splitlines()) <= 2
+
+
+def test_the_background_is_replaced_behind_head_and_torso(inside):
+    settings = {"infer_bg_img_fname": "#00ff00", "infer_scale_factor": 1.5}
+    for renderer in ("lm3d_nerf", "lm3d_nerf_torso"):
+        plain = next(TalkingHead.load("made", device="cpu", renderer=renderer).speak("voice.wav"))
+        frame = next(TalkingHead.load("made", device="cpu", renderer=renderer, settings=settings).speak("voice.wav"))
+        assert frame.shape == (48, 48, 3)
+        assert abs(frame[0, 0].astype(int) - (0, 255, 0)).max() < 60
+        assert abs(plain[0, 0].astype(int) - (0, 255, 0)).max() > 60
 
 
 def test_a_head_without_a_torso_speaks_and_says_so(inside, monkeypatch, caplog):

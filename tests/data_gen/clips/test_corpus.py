@@ -155,3 +155,14 @@ def test_many_clips_open_at_once_and_are_read_in_little_memory(tmp_path):
     assert found["opened_mb"] - found["before_mb"] < 20
     assert found["peak_mb"] - found["before_mb"] < 400, "torch and its libraries themselves take some 300"
     assert found["batch_cpu_s"] < 0.2
+
+
+def test_another_share_of_a_video_can_be_held_out(tmp_path):
+    video = make_video_dataset(tmp_path / "made", frames=100, size=32)
+    told, more = (MotionCorpus([video.path], "mel", "val", val_share=share) for share in (0.0, 0.3))
+    assert told.frames == 100 - video.meta.val_start
+    assert more.frames == 30
+    train = MotionCorpus([video.path], "mel", "train", val_share=0.3)
+    assert max(run.stop for run in train.runs) == min(run.start for run in more.runs) == 70
+    assert train.frames + more.frames == 100
+    assert more.fingerprint != told.fingerprint

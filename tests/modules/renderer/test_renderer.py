@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -13,7 +15,7 @@ from modules.renderer.losses import coarse_mask_loss, distortion_loss, interleve
 from modules.renderer.rays import ray_grid
 from modules.renderer.renderer import Renderer
 from modules.renderer.scene import Scene
-from modules.renderer.torso import TorsoPlane
+from modules.renderer.torso import TorsoLayer
 from modules.renderer.vanilla import RadianceMLP, VanillaHead, frequencies
 
 
@@ -42,7 +44,7 @@ def make(
         )  # fmt: skip
         torch.nn.init.normal_(head.planes, std=1.0)
         torch.nn.init.normal_(head.bases, std=2.0)
-    plane = TorsoPlane(head.feature_dim, size=16) if torso else None
+    plane = TorsoLayer(size=16, motion_dim=2, bases=2) if torso else None
     renderer = Renderer(scene, head, upsample=upsample, torso=plane)
     if upsample > 1:
         torch.nn.init.normal_(renderer.decoder.leave.weight, std=0.1)
@@ -59,14 +61,13 @@ def look(renderer: Renderer, frames: int = 1) -> tuple[torch.Tensor, torch.Tenso
     return torch.randn(frames, 5, 68, 3), pose.expand(frames, 4, 4), uv.expand(frames, *uv.shape)
 
 
-@pytest.mark.parametrize("torso", [False, True])
 @pytest.mark.parametrize("upsample", [1, 2, 4])
-def test_a_patch_has_so_many_pixels_per_ray_and_gradients(upsample, torso):
-    renderer = make(upsample, torso=torso)
+def test_a_patch_has_so_many_pixels_per_ray_and_gradients(upsample):
+    renderer = make(upsample)
     patch = renderer(*look(renderer, 2), noise=0.01, jitter=True)
     assert patch.colour.shape == (2, 3, 32, 32)
     assert patch.alpha.shape == (2, 1, 32, 32)
-    (patch.colour.mean() + patch.alpha.mean() + interlevel_loss(patch.marches[0])).backward()
+    (patch.colour.mean() + patch.alpha.mean() + interlevel_loss(patch.march)).backward()
     for name in ("planes", "bases", "grid", "grid_bases"):
         assert renderer.head.get_parameter(name).grad.abs().sum() > 0, name
     assert renderer.head.code.blend.weight.grad.abs().sum() > 0
@@ -114,6 +115,49 @@ def test_bfloat16_differs_little():
     assert (pictures[0] - pictures[1]).abs().mean() < 3
 
 
+@pytest.mark.parametrize("vanilla", [False, True])
+@pytest.mark.parametrize("samples", [(0, 1), (0, 7), (1, 0), (7, 0), (1, 1), (3, 256), (256, 3)])
+def test_any_number_of_samples_renders(samples, vanilla):
+    renderer = make(1 if vanilla else 2, height=17, width=9, vanilla=vanilla).eval()
+    renderer.head.samples, renderer.head.fine_samples = (min(n, 24) if vanilla else n for n in samples)
+    if vanilla:  # else half of the untrained ones are empty
+        torch.nn.init.constant_(renderer.head.model_coarse.density_out_linear.bias, 5.0)
+        torch.nn.init.constant_(renderer.head.model_fine.density_out_linear.bias, 5.0)
+    landmarks, cameras, uv = look(renderer)
+    backdrop = torch.zeros(17, 9, 3, dtype=torch.uint8)
+    frames = FrameRenderer(renderer, dtype=torch.float32)
+    picture = frames(frames.encode(landmarks), 0, landmarks[0, 2], cameras[0], backdrop)
+    assert picture.shape == (17, 9, 3)
+    assert picture.any()
+    assert torch.isfinite(renderer(landmarks, cameras, uv, jitter=True).colour).all()
+
+
+def test_more_samples_come_nearer_to_the_finest_picture():
+    """A thin shell: too few steps miss it, and finer ones must never see less of it."""
+    renderer = make(1, bases=0).eval()
+    head = renderer.head
+    with torch.no_grad():
+        head.planes.normal_(std=0.3)
+        head.last.bias[0] = 5.5
+        side = torch.linspace(-1, 1, 8)
+        z, y, x = torch.meshgrid(side, side, side, indexing="ij")
+        head.grid.copy_(torch.where(x**2 + y**2 + z**2 < 0.6, 1.5, -12.0).flatten())
+    landmarks, cameras, _ = look(renderer)
+    backdrop = torch.zeros(32, 32, 3, dtype=torch.uint8)
+
+    def picture(*samples: int) -> torch.Tensor:
+        head.samples, head.fine_samples = samples
+        frames = FrameRenderer(renderer, dtype=torch.float32)
+        return frames(frames.encode(landmarks), 0, landmarks[0, 2], cameras[0], backdrop).float()
+
+    finest = picture(256, 256)
+    coarse, fine = [(n, 8) for n in (2, 8, 32, 128, 256)], [(32, n) for n in (1, 4, 16, 64)]
+    for rows in (coarse, fine, [(n, 0) for n in (2, 16, 128)]):
+        errors = [float((picture(*row) - finest).abs().mean()) for row in rows]
+        assert all(b <= a + 0.5 for a, b in itertools.pairwise(errors)), (rows, errors)
+        assert errors[-1] < errors[0]
+
+
 def test_scale_makes_more_pixels():
     renderer = make(2).eval()
     landmarks, cameras, _ = look(renderer)
@@ -155,7 +199,7 @@ def test_an_empty_grid_shows_the_backdrop():
     assert torch.equal(frames(frames.encode(landmarks), 0, landmarks[0, 2], cameras[0], backdrop), backdrop)
     renderer.train()
     patch = renderer(*look(renderer), jitter=True)
-    (patch.colour.sum() + distortion_loss(patch.marches[0]).nan_to_num()).backward()
+    (patch.colour.sum() + distortion_loss(patch.march).nan_to_num()).backward()
 
 
 def test_a_camera_that_looks_away_shows_the_backdrop():
@@ -168,23 +212,60 @@ def test_a_camera_that_looks_away_shows_the_backdrop():
     assert torch.equal(frames(frames.encode(landmarks), 0, landmarks[0, 2], away, backdrop), backdrop)
 
 
-def test_the_torso_lies_under_the_head():
-    renderer = make(1, torso=True).eval()
-    landmarks, cameras, uv = look(renderer)
-    with torch.no_grad():
-        patch = renderer(landmarks, cameras, uv)
-    assert (patch.low.alpha >= patch.low_head.alpha - 1e-6).all()
-    assert patch.low.alpha.max() <= 1 + 1e-5
+def painted_torso() -> TorsoLayer:
+    torso = TorsoLayer(size=64, motion_dim=2, bases=2)
+    row = torch.linspace(0.2, 0.8, 32)
+    torso.begin_with(torch.stack([row.expand(32, 32), row[:, None].expand(32, 32), torch.full((32, 32), 0.5)]),
+                     (torch.arange(32) > 15).float()[None, :, None].expand(1, 32, 32))  # fmt: skip
+    return torso
 
 
 def test_a_torso_starts_from_a_picture():
-    torso = TorsoPlane(16, size=16)
-    picture = torch.rand(3, 16, 16) * 0.8 + 0.1
-    torso.begin_with(picture, torch.ones(1, 16, 16))
-    places = 2 * ray_grid(16, 16, 1.0)[None] / 16 - 1
-    features, alpha = torso(places, torch.zeros(1, 12), torch.zeros(1, 17, 16, 16))
-    assert torch.allclose(features[0, :3] / alpha[0], picture, atol=1e-3)
-    assert alpha.min() > 0.97
+    torso = painted_torso()
+    places = 2 * ray_grid(32, 32, 1.0)[None] / 32 - 1
+    colour, alpha = torso(places, torch.zeros(1, 14))
+    assert torch.allclose((colour / alpha)[0, 0, 20], torch.linspace(0.2, 0.8, 32), atol=0.02)
+    assert torch.allclose((colour / alpha)[0, 1, :, 5], torch.linspace(0.2, 0.8, 32), atol=0.02)
+
+
+def test_a_torso_is_driven_by_the_footage_or_else_by_the_pose():
+    torso = painted_torso()
+    torso.motion = torch.tensor([[0.0, 1.0], [2.0, 3.0]])
+    torso.motion_from_pose[12] = torch.tensor([7.0, 8.0])
+    pose = torch.randn(2, 12)
+    assert torch.equal(torso.code(pose, torch.tensor([1, 0]))[:, 12:], torso.motion.flip(0))
+    assert torch.equal(torso.code(pose, None)[:, 12:], torch.tensor([[7.0, 8.0]] * 2))
+
+
+def test_the_torso_reaches_no_further_than_its_box():
+    torso = painted_torso()
+    torch.nn.init.normal_(torso.bend.weight, std=10.0)
+    left, top, right, bottom = torso.box()
+    assert (left, right, bottom) == (-1, 1, 1)
+    assert -0.4 < top < -0.1
+    places = 2 * ray_grid(32, 32, 1.0)[None] / 32 - 1
+    _, alpha = torso(places, torch.randn(1, 14))
+    assert alpha[0, 0][places[0, :, 0, 1] < top].max() < 0.04
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (30, 46)])
+@pytest.mark.parametrize("upsample", [1, 2])
+def test_a_rendered_torso_equals_the_one_of_training(upsample, height, width):
+    renderer = make(upsample, torso=True, height=height, width=width).eval()
+    renderer.torso = painted_torso()
+    torch.nn.init.normal_(renderer.torso.bend.weight, std=0.3)
+    renderer.torso.motion = torch.randn(3, 2)
+    landmarks, cameras, uv = look(renderer)
+    backdrop = torch.randint(0, 255, (height, width, 3), dtype=torch.uint8)
+    frames = FrameRenderer(renderer, dtype=torch.float32)
+    shown = torch.tensor([2])
+    picture = frames(frames.encode(landmarks), 0, landmarks[0, 2], cameras[0], backdrop, shown)
+    with torch.no_grad():
+        head = renderer(landmarks, cameras, uv)
+        colour, alpha = renderer.bare(renderer.pixels(uv), cameras, shown)
+    behind = colour[0] + (1 - alpha[0]) * backdrop.permute(2, 0, 1) / 255
+    whole = head.colour[0] + (1 - head.alpha[0]) * behind
+    assert (picture / 255 - whole.clamp(0, 1).permute(1, 2, 0)).abs().max() < 2.1 / 255
 
 
 def test_the_gate_closes_far_from_what_was_hit():

@@ -75,3 +75,12 @@ def test_bound_counts_every_bin_that_a_piece_touches():
     edges = torch.tensor([[0.0, 1.0, 1.5, 3.2]])
     got = sampling.coarse_bound(coarse, edges, torch.tensor([0.0]), torch.tensor([4.0]))
     assert torch.allclose(got, torch.tensor([[0.1, 0.2, 0.9]]))
+
+
+def test_pooled_bins_keep_the_sum_and_their_order():
+    weights = torch.rand(5, 100)
+    wide = sampling.pooled(weights, 32)
+    assert wide.shape == (5, 32)
+    torch.testing.assert_close(wide.sum(dim=-1), weights.sum(dim=-1))
+    torch.testing.assert_close(sampling.pooled(weights[:, :64], 32), weights[:, :64].view(5, 32, 2).sum(dim=-1))
+    torch.testing.assert_close(sampling.pooled(weights[:, :20], 32), weights[:, :20])

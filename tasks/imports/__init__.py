@@ -1,0 +1,1 @@
+"""Checkpoints of other projects: read without running code, recognised, converted, written as ours."""

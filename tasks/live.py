@@ -1,0 +1,255 @@
+"""Speak while the sound is still being heard: push pieces of sound in, pull frames out.
+
+    live = LiveHead(TalkingHead.load("May"))
+    for piece in pieces:              # (S,) float32 at 16 kHz, of any length
+        for frame in live.push(piece):
+            show(frame)               # (H, W, 3) uint8 RGB, 25 a second
+    for frame in live.finish():
+        show(frame)
+
+A frame is drawn when `lookahead` frames after it have been heard. What was said stays as it was drawn; what comes is
+imagined anew with every step, from the last seconds of sound. Memory does not grow with the length of the speech, and
+how the sound is cut into pieces changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.backdrop import read_background
+from tasks.head_pose import HeadMotion
+from tasks.inference import FPS, HOP, RATE, InferSettings, seed_everything
+from tasks.landmark_post import Floats, Person, mend, silence_weight, silent_frames
+from utils.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tasks.talking_head import TalkingHead
+
+LOOKAHEAD, STEP = 8, 4
+"""Frames that must have been heard after one that is drawn, and frames drawn at a time: 0.49 s before the first."""
+PAST = 48
+"""Frames of sound and motion before the next frame that are kept; the networks' answer no longer changes beyond 32."""
+CUT = 1500
+"""Blinks are drawn up to the end of this many frames at a time."""
+EXTRA = 160
+"""Samples heard beyond the last frame, so that its features are what they will be in the whole sound."""
+RISE = 0.35
+"""The mouth closes by at most this share from one frame to the next: a pause is known only after it has begun."""
+
+
+class Hearing:
+    """Keep the last seconds of a sound that grows.
+
+    Args:
+        past: Frames to keep before the ones not yet drawn.
+    """
+
+    def __init__(self, past: int) -> None:
+        self.past = past
+        self.samples = 0
+        self._first = 0
+        self._kept = np.zeros(0, np.float32)
+
+    def add(self, wav: Floats) -> None:
+        """Hear more: (S,) float32 at 16 kHz."""
+        self._kept = np.concatenate([self._kept, np.nan_to_num(np.asarray(wav, np.float32).reshape(-1)).clip(-1, 1)])
+        self.samples += wav.size
+
+    @property
+    def frames(self) -> int:
+        """Count the frames that what was heard lasts, the last one begun included."""
+        return -(-self.samples // HOP)
+
+    def read(self, start: int, stop: int, extra: int = 0) -> Floats:
+        """Return the samples of frames [start, stop) and `extra` more; silence beyond what was heard."""
+        length = (stop - start) * HOP + extra
+        piece = self._kept[start * HOP - self._first :][:length]
+        return np.pad(piece, (0, length - len(piece)))
+
+    def forget(self, frame: int) -> None:
+        """Drop what lies more than `past` before a frame."""
+        keep = max(0, frame - self.past) * HOP
+        if keep - self._first > self.past * HOP:
+            self._kept, self._first = self._kept[keep - self._first :].copy(), keep
+
+
+class Loudness:
+    """Know how loud the speech has been: what `silence_weight` compares with, from a histogram of decibels."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(480, np.int64)
+
+    def add(self, rms: Floats) -> None:
+        """Count frames (T,) of loudness."""
+        level = 20 * np.log10(np.maximum(rms, 1e-6))
+        np.add.at(self.counts, np.clip(((level + 120) * 4).astype(np.int64), 0, 479), 1)
+
+    def speech(self) -> float:
+        """Return the loudness where the loudest twentieth begins."""
+        place = int(np.searchsorted(np.cumsum(self.counts), 0.95 * self.counts.sum()))
+        return float(10 ** ((place / 4 - 120) / 20)) if self.counts[1:].any() else 0.0
+
+
+class LiveLandmarks:
+    """Imagine the landmarks of a sound that grows, a few frames at a time, and mend them.
+
+    Args:
+        postnet: A `postnet` task.
+        video: The person's processed video.
+        settings: How they are mended.
+        lookahead, step: Frames.
+        seed: Decides what is drawn at random.
+    """
+
+    def __init__(self, postnet: Any, video: Any, settings: InferSettings, lookahead: int, step: int, seed: int) -> None:
+        self.postnet, self.settings, self.seed = postnet, settings, seed
+        self.lookahead, self.step = lookahead, step
+        self.person = Person.of(video, settings.infer_sil_ref_frame_idx)
+        self.motion = HeadMotion(video, settings)
+        self.past = max(PAST, silent_frames(settings) + 8)
+        self.hearing = Hearing(self.past + 8)
+        self.loudness, self.rest = Loudness(), np.zeros(0, np.float32)
+        self.measured = 0
+        self.done = 0
+        self._raw = np.zeros((0, 68, 3), np.float32)
+        self._begin = 0
+
+    def ready(self, finished: bool) -> int:
+        """Return how many frames can be drawn now: `step`, fewer at the very end, or 0."""
+        if finished:
+            return min(self.step, self.hearing.frames - self.done)
+        needed = (self.done + self.step + self.lookahead) * HOP + EXTRA
+        return self.step if self.hearing.samples >= needed else 0
+
+    def advance(self, count: int, finished: bool) -> tuple[Floats, int]:
+        """Imagine the next `count` frames and what follows.
+
+        Returns:
+            landmarks (T, 68, 3), mended, of some frames before, the new ones and those ahead; where the new begin.
+        """
+        stop = self.done + count + self.lookahead
+        if finished:
+            stop = min(stop, self.hearing.frames)
+        start = max(0, self.done - self.past) // 4 * 4
+        values = self._predict(start, stop, finished and stop == self.hearing.frames)
+        known = self.done - start
+        values[:known] = self._raw[start - self._begin : self.done - self._begin]
+        self._raw, self._begin = values, start
+        moment = self.motion.frames(start, stop)
+        rest = self._rest(start, stop, count) if self.settings.infer_close_mouth_when_sil else None
+        until = (stop // CUT + 1) * CUT
+        mended = mend(values, self.person, moment.eye_ids, rest, self.settings, self.seed, first=start, until=until)
+        self.done += count
+        self.hearing.forget(self.done)
+        return mended, known
+
+    def _predict(self, start: int, stop: int, ends: bool) -> Floats:
+        """Imagine frames [start, stop); `ends`: nothing follows them."""
+        import torch
+
+        wav = self.hearing.read(start, stop, 0 if ends else EXTRA)
+        cfg, frames = self.postnet.cfg, stop - start
+        audio = torch.from_numpy(live_features(wav, cfg.audio_feature, frames))
+        listens = cfg.pitch or self.postnet.load_speech().cfg.pitch
+        pitch = torch.from_numpy(live_features(wav, "pitch_hz", frames)) if listens else None
+        temperature = self.settings.infer_temperature
+        values = self.postnet.predict(audio, pitch, seed=self.seed, temperature=temperature, first=start)
+        return np.array(values.cpu().numpy(), np.float32).reshape(frames, 68, 3)
+
+    def _rest(self, start: int, stop: int, count: int) -> Floats:
+        """Return how far the mouth closes in frames [start, stop)."""
+        rms = np.sqrt(np.mean(self.hearing.read(start, stop).reshape(-1, 2, HOP // 2) ** 2, axis=-1)).reshape(-1)
+        self.loudness.add(rms.reshape(-1, 2).max(axis=1)[max(0, self.measured - start) :])
+        self.measured = stop
+        weight = silence_weight(rms, stop - start, self.settings, self.loudness.speech())
+        known = self.done - start
+        shown = self.rest[len(self.rest) - known :] if known else self.rest[:0]
+        weight[:known] = shown
+        if len(shown):
+            for index in range(known, len(weight)):
+                weight[index] = min(weight[index], weight[index - 1] + RISE)
+        self.rest = weight[: known + count].copy()
+        return weight
+
+
+def live_features(wav: Floats, name: str, frames: int) -> Floats:
+    """Return the feature rows (2T, C) of the first T frames of a short sound that may go on a little."""
+    from utils.audio import audio_features
+
+    more = int(len(wav) > frames * HOP)
+    return np.asarray(audio_features(wav, name, frames + more)[: 2 * frames], np.float32)
+
+
+class LiveHead:
+    """Draw a person who says what is pushed in.
+
+    Args:
+        head: A loaded talking head.
+        lookahead: Frames that must be heard after the one that is drawn; more is nearer to what the whole sound gives.
+        step: Frames drawn at a time.
+
+    Raises:
+        ConfigError: The numbers make no sense, or the speech feature cannot be had live.
+    """
+
+    def __init__(self, head: TalkingHead, *, lookahead: int = LOOKAHEAD, step: int = STEP) -> None:
+        if lookahead < 0 or step < 1:
+            raise ConfigError(f"lookahead = {lookahead}, step = {step}: at least 0 and 1 frames")
+        self.settings, self.task, self.video = head.settings, head.renderer, head.video
+        self.landmarks = LiveLandmarks(head.postnet, head.video, head.settings, lookahead, step, head.seed)
+        background = read_background(head.settings.infer_bg_img_fname)
+        self.painter = head.renderer.painter(
+            scale=head.settings.infer_scale_factor, compile=head.settings.infer_compile, background=background
+        )
+        self.finished = False
+        seed_everything(head.seed)
+
+    @property
+    def delay_s(self) -> float:
+        """Seconds of sound that are heard before the first frame comes."""
+        return (self.landmarks.lookahead + self.landmarks.step) / FPS + EXTRA / RATE
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames."""
+        return self.painter.height, self.painter.width
+
+    def push(self, wav: Floats) -> Iterator[NDArray[np.uint8]]:
+        """Hear (S,) float32 samples at 16 kHz and yield the frames that can be drawn now.
+
+        Exhaust it before the next piece is pushed.
+        """
+        if self.finished:
+            raise ValueError("the speech is finished; begin another with a new LiveHead")
+        self.landmarks.hearing.add(wav)
+        yield from self._draw(False)
+
+    def finish(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield what is left when no more sound comes: as many frames in all as the sound lasts, the last one begun."""
+        self.finished = True
+        yield from self._draw(True)
+
+    def _draw(self, finished: bool) -> Iterator[NDArray[np.uint8]]:
+        live = self.landmarks
+        while (count := live.ready(finished)) > 0:
+            first = live.done
+            values, known = live.advance(count, finished)
+            moment = live.motion.frames(first, first + count)
+            poses, ids = moment.world_from_camera, moment.frame_ids
+            wanted = range(known, known + count)
+            yield from self.painter.paint(values, wanted, poses, ids, own_poses=moment.own_poses)
+
+
+def speak_live(
+    head: TalkingHead, sound: Any, *, lookahead: int = LOOKAHEAD, step: int = STEP
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the frames of an open `tasks.inference.Sound`, read a step at a time as if it were just being spoken."""
+    live = LiveHead(head, lookahead=lookahead, step=step)
+    for start in range(0, sound.frames, step):
+        stop = min(start + step, sound.frames)
+        yield from live.push(sound.read(start, stop)[: sound.samples - start * HOP])
+    yield from live.finish()

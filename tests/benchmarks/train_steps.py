@@ -1,0 +1,130 @@
+"""CPU seconds of a training step of each task, beside what the original's step costs.
+
+    python -m tests.benchmarks.train_steps [names ...] [--repeat 5] [--precision 32 bf16] [--list]
+
+Each row is a process of its own, so that its peak memory is its own. In it the task of a recipe trains under the same
+Lightning trainer as ever (forward, losses, backward, clipping, optimiser, schedule, the average of the weights where
+the recipe keeps one) on one random batch; making batches and validating are left out. CPU seconds of the process are
+counted, the least of the steps after one to warm up, one thread.
+
+The ratio is of the original's seconds, with freed memory kept by its process too, over ours: above 1 ours is quicker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+from tests.benchmarks.step_rows import ROWS, Row
+from utils.config import ROOT
+
+PRECISIONS = ("32", "bf16")
+LIMIT = 600
+"""Seconds after which a row is given up."""
+
+
+def measure(name: str, precision: str, repeat: int, *, keep: bool = True) -> dict[str, float]:
+    """Train `repeat` steps after one to warm up, and return the least CPU seconds, parameters and peak MiB."""
+    import pytorch_lightning as pl
+    import torch
+
+    from tasks.trainer import make_trainer, settle
+
+    settle(keep_memory=keep)
+    torch.set_num_threads(1)
+    task, batch = ROWS[name].make(precision)
+    task.cfg = task.cfg.model_copy(update={"max_updates": 1_000_000, "val_check_interval": 1_000_000})
+
+    class Clock(pl.Callback):
+        """Note the CPU seconds at which each step ends, after all other callbacks."""
+
+        def __init__(self) -> None:
+            self.times: list[float] = []
+
+        def on_train_batch_end(self, trainer: pl.Trainer, task: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
+            self.times.append(time.process_time())
+
+    class Same(torch.utils.data.Dataset[Any]):
+        """The same batch for every step."""
+
+        def __len__(self) -> int:
+            return repeat + 1
+
+        def __getitem__(self, index: int) -> Any:
+            return batch
+
+    clock = Clock()
+    trainer = make_trainer(task, None)
+    trainer.callbacks = [c for c in trainer.callbacks if type(c).__name__ != "ShowProgress"] + [clock]  # type: ignore[attr-defined]
+    trainer.fit(task, train_dataloaders=torch.utils.data.DataLoader(Same(), batch_size=None))
+    steps = [after - before for before, after in itertools.pairwise(clock.times)]
+    return {
+        "seconds": min(steps),
+        "parameters": sum(p.numel() for p in task.parameters()),
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def measure_apart(name: str, precision: str, repeat: int, *, keep: bool = True) -> dict[str, float]:
+    """Measure in a process of its own.
+
+    Raises:
+        RuntimeError: It failed.
+    """
+    words = [sys.executable, "-m", "tests.benchmarks.train_steps", name, "--repeat", str(repeat), "--alone"]
+    words += ["--precision", precision, *([] if keep else ["--plain_memory"])]
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=LIMIT)
+    if done.returncode:
+        raise RuntimeError(f"{name} {precision}:\n{done.stderr}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def line(name: str, row: Row, precision: str, found: dict[str, float], *, keep: bool) -> str:
+    """Return one line of the table."""
+    rate = row.samples / found["seconds"]
+    text = f"| {name} | {precision} | {found['seconds']:.2f} | {rate:.3g} {row.unit} | {found['parameters']:,.0f} "
+    text += f"| {found['memory']:.0f} |"
+    if row.original is None:
+        return f"{text} | | |"
+    theirs = row.original.tuned if keep else row.original.seconds
+    return f"{text} {theirs:.2f} | {theirs / found['seconds']:.2f} | {row.original.memory} |"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="name", help="rows (default: all); see --list")
+    parser.add_argument("--repeat", type=int, default=5, help="steps that are timed")
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    parser.add_argument("--plain_memory", action="store_true", help="let the C library give freed memory back")
+    parser.add_argument("--list", action="store_true", help="list the rows")
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    keep = not given.plain_memory
+    if unknown := sorted(set(given.names) - set(ROWS)):
+        parser.error(f"no such row: {', '.join(unknown)} (see --list)")
+    if given.list:
+        print("\n".join(ROWS))
+        return
+    if given.alone:
+        print(json.dumps(measure(given.names[0], given.precision[0], given.repeat, keep=keep)))
+        return
+    print("| step | precision | CPU s | per CPU s | parameters | peak MiB | original CPU s | ratio | original MiB |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name in given.names or ROWS:
+        for precision in given.precision:
+            found = measure_apart(name, precision, given.repeat, keep=keep)
+            print(line(name, ROWS[name], precision, found, keep=keep), flush=True)
+
+
+if __name__ == "__main__":
+    main()

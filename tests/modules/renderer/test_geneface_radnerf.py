@@ -1,0 +1,156 @@
+"""RAD-NeRF's grids are looked up as the original's kernels do, and its rays are walked in its occupied cells."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from modules.renderer.geneface_radnerf import (
+    CELLS,
+    STEP,
+    RadHead,
+    Seen,
+    centre_rays,
+    morton,
+    ngp_pose,
+    picture_places,
+    pose_code,
+    sphere_harmonics,
+)
+from modules.renderer.tiled_grid import PRIMES, TiledGrid
+
+
+def looked_up(grid: TiledGrid, point: list[float]) -> list[float]:
+    """Look up one point the slow way, corner by corner."""
+    out = []
+    table = grid.embeddings.detach().double().numpy()
+    for level in range(16):
+        scale = 16 * 128 ** (level / 15) - 1
+        res, start = math.ceil(scale - 1e-6) + 1, int(grid.offsets[level])
+        size = int(grid.offsets[level + 1]) - start
+        place = [(x + 1) / 2 * scale + 0.5 for x in point]
+        total = np.zeros(2)
+        for corner in np.ndindex(*[2] * len(point)):
+            weight, cell = 1.0, []
+            for p, bit in zip(place, corner, strict=True):
+                part = p - math.floor(p)
+                part = part * part * (3 - 2 * part) if grid.interpolation == "smoothstep" else part
+                weight *= part if bit else 1 - part
+                cell.append(math.floor(p) + bit)
+            index, stride = 0, 1
+            for c in cell:
+                if stride <= size:
+                    index, stride = index + c * stride, stride * (res + 1)
+            if grid.kind == "hashgrid" and stride > size:
+                index = 0
+                for c, prime in zip(cell, PRIMES, strict=False):
+                    index ^= c * prime % 2**32
+            total += weight * table[start + index % size]
+        out += total.tolist()
+    return out
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["tiledgrid", "hashgrid"])
+@pytest.mark.parametrize(("dims", "interpolation"), [(2, "linear"), (3, "linear"), (3, "smoothstep")])
+def test_features_are_those_of_the_corners(dims, kind, interpolation):
+    torch.manual_seed(dims)
+    grid = TiledGrid(dims, kind=kind, interpolation=interpolation)
+    grid.embeddings.normal_()
+    points = 2 * torch.rand(12, dims) - 1
+    found = grid(points)
+    for point, features in zip(points.tolist(), found.tolist(), strict=True):
+        assert features == pytest.approx(looked_up(grid, point), abs=3e-3)  # float32 cells of a 2048th
+    assert grid(torch.full((1, dims), 1.01)).abs().max() == 0
+    assert grid(torch.full((1, dims), 1.0)).abs().max() > 0
+
+
+def test_the_networks_have_the_published_sizes():
+    for torso, count in ((False, 3_112_587), (True, 4_344_011)):
+        assert sum(p.numel() for p in RadHead(204, 1, 5, torso=torso).parameters()) == count
+    aware = RadHead(204, 1, 5, torso=True, head_aware=True)
+    assert sum(p.numel() for p in aware.parameters()) == 4_346_699
+
+
+def test_the_harmonics_are_orthonormal_and_signed_as_published():
+    torch.manual_seed(0)
+    values = sphere_harmonics(F.normalize(torch.randn(200_000, 3, dtype=torch.float64), dim=-1))
+    gram = 4 * math.pi * values.T @ values / len(values)
+    assert torch.allclose(gram, torch.eye(16, dtype=torch.float64), atol=0.02)
+    x, y, z = sphere_harmonics(torch.eye(3))
+    assert (y[1], z[2], x[3]) == pytest.approx((-0.48860, 0.48860, -0.48860), abs=1e-5)
+
+
+def test_cells_lie_in_morton_order():
+    cells = torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [2, 0, 0], [127, 127, 127]])
+    assert morton(cells).tolist() == [0, 1, 2, 4, 8, CELLS**3 - 1]
+
+
+def test_poses_change_axes_and_scale():
+    pose = torch.eye(4)
+    pose[:3, 3] = torch.tensor([0.1, 0.2, 0.3])
+    moved = ngp_pose(pose, 4.0, (0.0, 0.0, 1.0))
+    assert moved[:3, 3].tolist() == pytest.approx([0.8, 1.2, 1.4])
+    looks = moved[:3, :3] @ torch.tensor([0.0, 0.0, 1.0])
+    assert looks.tolist() == [0, -1, 0], "what was -z is -y now"
+    assert centre_rays(2, 2, 1.0, moved).mean(dim=0)[1] < -0.5
+    assert pose_code(torch.eye(4))[:6].tolist() == [0] * 6
+
+
+def test_angles_of_a_pose_are_about_moving_axes():
+    def about(axis: int, angle: float) -> torch.Tensor:
+        rotation, (i, j) = torch.eye(3), [(1, 2), (2, 0), (0, 1)][axis]
+        rotation[i, i] = rotation[j, j] = math.cos(angle)
+        rotation[i, j], rotation[j, i] = -math.sin(angle), math.sin(angle)
+        return rotation
+
+    pose = torch.eye(4)
+    pose[:3, :3] = about(0, 0.1) @ about(1, -0.2) @ about(2, 0.3)
+    assert pose_code(pose)[:3].tolist() == pytest.approx([0.1, -0.2, 0.3])
+
+
+class Fog(RadHead):
+    """The same thin red fog everywhere."""
+
+    def field(self, points, directions, code):
+        return torch.full_like(points[:, 0], 2.0), torch.tensor([1.0, 0.0, 0.0]).expand(len(points), -1)
+
+
+@torch.no_grad()
+def test_rays_are_asked_in_occupied_cells_only_and_sixteen_times_at_most():
+    fog = Fog(204, 1, 5, codes=1)
+    origin, ahead = torch.tensor([-3.0, 0.01, 0.01]), torch.tensor([[1.0, 0.0, 0.0]])
+    assert fog.march(origin, ahead, torch.zeros(64)).alpha.tolist() == [0]
+    fog.density_bitfield.fill_(255)
+    seen = fog.march(origin, ahead, torch.zeros(64))
+    assert seen.alpha.item() == pytest.approx(1 - math.exp(-2 * 16 * STEP), rel=1e-4)
+    assert seen.colour[0].tolist() == pytest.approx([seen.alpha.item(), 0, 0])
+    fog.density_bitfield.zero_()
+    cell = torch.tensor([[100, 64, 64]])  # one cell is shorter than a step and a half
+    number = int(morton(cell))
+    fog.density_bitfield[number // 8] = 1 << number % 8
+    one = fog.march(origin, ahead, torch.zeros(64)).alpha.item()
+    assert one in (0, pytest.approx(1 - math.exp(-2 * STEP), rel=1e-4))
+    assert fog.occupied(torch.tensor([[(100.5 / 64) - 1, 0.01, 0.01]])).item()
+    assert not fog.occupied(torch.tensor([[(101.5 / 64) - 1, 0.01, 0.01]])).item()
+    beside = fog.march(origin, torch.tensor([[-1.0, 0.0, 0.0]]), torch.zeros(64))
+    assert beside.alpha.tolist() == [0]
+
+
+@torch.no_grad()
+def test_the_torso_is_painted_where_its_plane_holds_something():
+    torch.manual_seed(0)
+    model = RadHead(204, 1, 5, codes=1, torso=True)
+    model.density_grid_torso.view(CELLS, CELLS)[:, CELLS // 2 :] = 1
+    places = picture_places(4, 3, torch.device("cpu"))
+    assert places[0].tolist() == [-1, -1]
+    assert places[-1].tolist() == [1, 1]
+    assert places[1].tolist() == [-1, 0]
+    none = Seen(torch.zeros(12, 3), torch.zeros(12))
+    alpha = model.torso(places, torch.eye(4), none, 0.8).alpha.view(4, 3)
+    assert alpha[0].abs().max() == 0
+    assert alpha[2:].min() > 0
