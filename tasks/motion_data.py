@@ -212,7 +212,7 @@ def _nearest(pace: Tensor, frames: int) -> Tensor:
 
 
 def draw_motion(board: Board, true: np.ndarray, curves: dict[str, np.ndarray], number: int) -> None:
-    """Show one example: a middle frame, the sequence, the lip opening over time, and the face in three dimensions.
+    """Show one example: the sequence, its mouth near, the widest mouth, the lip opening, and the face in 3-D.
 
     Args:
         true: The recorded landmarks, (T, 68, 3).
@@ -226,6 +226,9 @@ def draw_motion(board: Board, true: np.ndarray, curves: dict[str, np.ndarray], n
     frames = animate_landmarks({"true": true, name: imagined})
     board.animation(f"landmarks/{number}", frames)
     board.image(f"landmarks/{number}_widest", frames[widest])
+    mouths = animate_landmarks({"true": true, name: imagined}, mouth=True)
+    board.animation(f"mouth/{number}", mouths)
+    board.image(f"mouth/{number}_widest", mouths[widest])
     board.image(f"lip_opening/{number}", plot_lip_opening({"true": true, **curves}))
     for label, sequence in (("true", true), (name, imagined)):
         mesh = landmark_mesh(sequence[widest])

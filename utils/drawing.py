@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from utils.landmarks import EDGES, GROUPS, MEAN_FACE, from_offsets, mouth_opening
+from utils.landmarks import EDGES, GROUPS, MEAN_FACE, MOUTH, from_offsets, mouth_opening
 
 Image = np.ndarray
 Colour = tuple[int, int, int]
@@ -202,6 +202,7 @@ def draw_sequences(
     overlaid: bool = False,
     numbered: bool = False,
     lines: bool = True,
+    mouth: bool = False,
 ) -> Iterator[Image]:
     """Yield one picture a frame of several landmark sequences: in a row, or over each other in different colours.
 
@@ -211,15 +212,24 @@ def draw_sequences(
         overlaid: Draw all faces on one square, with a coloured legend, instead of in a row.
         numbered: Write the points' numbers.
         lines: Join the points.
+        mouth: Show the mouth alone, near.
     """
     points = {name: from_offsets(as_landmarks(values)) for name, values in sequences.items()}
+    if mouth:
+        points = {name: near_mouth(values, size) for name, values in points.items()}
     for index in range(max((len(values) for values in points.values()), default=0)):
         faces = {name: values[min(index, len(values) - 1)] for name, values in points.items()}
         if overlaid:
             yield _overlaid(faces, size, numbered, lines)
             continue
-        cells = [draw_landmarks(face, size, numbered=numbered, lines=lines) for face in faces.values()]
+        cells = [draw_landmarks(face, numbered=numbered, lines=lines, canvas=blank(size)) for face in faces.values()]
         yield side_by_side(cells, list(faces)) if len(cells) > 1 else cells[0]
+
+
+def near_mouth(points: np.ndarray, size: int, zoom: float = 3.0) -> np.ndarray:
+    """Return points (..., 68, 3) as pixels (..., 68, 2) of a square in which the mean face's mouth is in the middle."""
+    middle = to_canvas(MEAN_FACE[MOUTH].mean(axis=0), size)
+    return ((to_canvas(points, size) - middle) * zoom + size / 2).astype(np.float32)
 
 
 def _overlaid(faces: Mapping[str, np.ndarray], size: int, numbered: bool, lines: bool) -> Image:
@@ -244,13 +254,14 @@ def animate_landmarks(
     overlaid: bool = False,
     numbered: bool = False,
     lines: bool = True,
+    mouth: bool = False,
     limit: int | None = None,
 ) -> np.ndarray:
     """Draw `landmarks` as an animation (T, H, W, 3); see `draw_sequences`. `limit` keeps the first frames only."""
     named = sequences if isinstance(sequences, Mapping) else {"landmarks": sequences}
     if limit is not None:
         named = {name: as_landmarks(values)[:limit] for name, values in named.items()}
-    frames = list(draw_sequences(named, size, overlaid=overlaid, numbered=numbered, lines=lines))
+    frames = list(draw_sequences(named, size, overlaid=overlaid, numbered=numbered, lines=lines, mouth=mouth))
     return np.stack(frames) if frames else np.zeros((0, size, size, 3), np.uint8)
 
 

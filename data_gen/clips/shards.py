@@ -6,12 +6,13 @@
       clips-00000.json           what that shard holds and what was refused, so that making it can be resumed
       parts/                     clips that are made but not yet in a shard; gone when the corpus is whole
 
-Opening a folder reads the index alone; a window of a clip reads only its own rows from the mapped shard.
+Opening a folder reads the index alone; a window of a clip reads only its own rows of the shard.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -36,6 +37,8 @@ from utils.files import (
 
 Floats = NDArray[np.float32]
 CLIPS_PER_SHARD = 500
+MOST_OPEN = 128
+"""Shards that are held open at once."""
 VAL_EVERY = 100
 """Every so-manyth clip is for validation."""
 
@@ -85,23 +88,57 @@ class ClipShards:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self.index = _read_index(self.path)
-        self._open: dict[str, Any] = {}
+        self._open: dict[str, _Shard] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}
 
     def read(self, clip: ClipInfo, name: str, start: int, stop: int) -> Floats:
         """Read rows [start, stop) of one array of a clip, float32."""
-        from safetensors import SafetensorError, safe_open
+        if clip.shard not in self._open:
+            if len(self._open) >= MOST_OPEN:
+                self._open.pop(next(iter(self._open))).close()
+            self._open[clip.shard] = _Shard(self.path / clip.shard)
+        return self._open[clip.shard].rows(f"{clip.key}/{name}", start, stop)
 
+
+class _Shard:
+    """Read rows of a safetensors file by seeking: mapped files would count as memory, and grow with what was read."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
         try:
-            if clip.shard not in self._open:
-                self._open[clip.shard] = safe_open(self.path / clip.shard, framework="np")
-            rows = self._open[clip.shard].get_slice(f"{clip.key}/{name}")[start:stop]
-        except (OSError, SafetensorError) as error:
-            where = f"{self.path / clip.shard}: clip {clip.id}, {name}"
-            raise DataError(f"{where}: {error}. Make the shard again.") from None
-        return np.asarray(rows, dtype=np.float32)
+            self._handle = file.open("rb", buffering=0)
+            self._body = 8 + int.from_bytes(self._handle.read(8), "little")
+            if self._body > file.stat().st_size:
+                raise ValueError("it is cut off")
+            self._header = json.loads(self._handle.read(self._body - 8))
+            if self._body + max(e["data_offsets"][1] for e in self._header.values()) > file.stat().st_size:
+                raise ValueError("it is cut off")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{file}: {error}. Make the clips again.") from None
+
+    def rows(self, name: str, start: int, stop: int) -> Floats:
+        """Read rows [start, stop) of an array, as many as there are."""
+        entry = self._header.get(name)
+        if entry is None or entry["dtype"] != "F32":
+            raise DataError(f"{self.file}: no array {name} of float32. Make the clips again.")
+        count, *shape = entry["shape"]
+        start, stop, _ = slice(start, stop).indices(count)
+        width = 4 * math.prod(shape)
+        self._handle.seek(self._body + entry["data_offsets"][0] + start * width)
+        values = np.empty((max(0, stop - start), *shape), "<f4")
+        place, view = 0, values.reshape(-1).view(np.uint8)
+        while place < len(view):
+            got = self._handle.readinto(view.data[place:])
+            if not got:
+                raise DataError(f"{self.file}: it became shorter while it was read. Make the clips again.")
+            place += got
+        return values
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handle.close()
 
 
 class ClipShardWriter:

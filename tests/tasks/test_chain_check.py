@@ -63,7 +63,7 @@ class Sync:
 
 def with_runs(monkeypatch, **runs):
     def load(self, names):
-        return next(((runs[n], "") for n in names if n in runs), (None, "train it"))
+        return next(((runs[n], "") for n in names if n in runs), (None, "python train"))
 
     monkeypatch.setattr(Chain, "load", load)
 

@@ -89,3 +89,15 @@ def test_the_mesh_is_what_tensorboard_takes():
     assert mesh.faces.shape[2] == 3
     assert mesh.faces.min() >= 0
     assert mesh.faces.max() < 68
+
+
+def test_the_mouth_alone_fills_the_picture():
+    from utils.drawing import GROUP_COLOURS, draw_sequences, near_mouth
+    from utils.landmarks import MEAN_FACE, MOUTH
+
+    pixels = near_mouth(MEAN_FACE, 200)[MOUTH]
+    np.testing.assert_allclose(pixels.mean(axis=0), [100, 100], atol=0.01)
+    far, near = (next(draw_sequences({"a": np.zeros((1, 68, 3))}, 200, mouth=mouth)) for mouth in (False, True))
+    assert far.shape == near.shape == (200, 200, 3)
+    width = [np.ptp(np.flatnonzero((p == GROUP_COLOURS["mouth"]).all(axis=2).any(axis=0))) for p in (far, near)]
+    assert 2 < width[1] / width[0] < 4

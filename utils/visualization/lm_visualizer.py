@@ -41,6 +41,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--numbers", action="store_true", help="write each point's number, from 0")
     parser.add_argument("--no-lines", action="store_true", help="points only")
     parser.add_argument("--overlaid", action="store_true", help="draw several over each other, not side by side")
+    parser.add_argument("--mouth", action="store_true", help="the mouth alone, three times as large")
     return parser
 
 
@@ -75,6 +76,7 @@ def visualize(
     numbers: bool = False,
     lines: bool = True,
     overlaid: bool = False,
+    mouth: bool = False,
 ) -> Path:
     """Write the video and return its path; an `out_path` without a suffix is a folder for `3d_landmark.mp4`."""
     from utils.drawing import draw_sequences
@@ -90,7 +92,7 @@ def visualize(
     unique = [name if names.count(name) == 1 else f"{index + 1}: {name}" for index, name in enumerate(names)]
     sequences = {name: read_landmarks(file) for name, file in zip(unique, files, strict=True)}
     out = Path(out_path) if Path(out_path).suffix else Path(out_path) / "3d_landmark.mp4"
-    frames = draw_sequences(sequences, size, overlaid=overlaid, numbered=numbers, lines=lines)
+    frames = draw_sequences(sequences, size, overlaid=overlaid, numbered=numbers, lines=lines, mouth=mouth)
     first = next(frames)
     with VideoWriter(out, first.shape[0], first.shape[1], audio=audio or None) as video:
         video.write(first)
@@ -111,6 +113,7 @@ def main() -> int:
         numbers=given.numbers,
         lines=not given.no_lines,
         overlaid=given.overlaid,
+        mouth=given.mouth,
     )
     print(out)
     return 0

@@ -45,6 +45,26 @@ def test_shards_are_read_back_and_split(shards):
     assert again.read(clip, "landmarks", 0, 1).shape == (1, 68, 3)
 
 
+def test_a_shard_is_plain_safetensors(shards):
+    from safetensors.numpy import load_file
+
+    arrays = load_file(shards.path / "clips-00000.safetensors")
+    clip = shards.index.clips[1]
+    for name in ("landmarks", "mel", "pitch_hz"):
+        whole = arrays[f"{clip.key}/{name}"]
+        np.testing.assert_array_equal(shards.read(clip, name, 3, 9), whole[3:9])
+        np.testing.assert_array_equal(shards.read(clip, name, 15, 99), whole[15:])
+
+
+def test_a_damaged_shard_is_named(shards):
+    file = shards.path / "clips-00000.safetensors"
+    content = file.read_bytes()
+    for damaged in (content[:-5], content[:100], b"", b"x" * 500):
+        file.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"clips-00000\.safetensors: .* Make the clips again\."):
+            ClipShards(shards.path).read(shards.index.clips[0], "mel", 0, 2)
+
+
 def test_a_shard_made_of_the_same_files_is_kept(shards):
     writer = ClipShardWriter(shards.path, {"mel": 80})
     assert writer.has(0, "first")
@@ -122,6 +142,19 @@ def test_missing_data_names_the_command(tmp_path):
 def test_a_missing_feature_is_named(shards):
     with pytest.raises(DataError, match=r"no audio feature 'hubert'\. It has mel.*--audio_features hubert"):
         MotionCorpus([shards.path], "hubert")
+
+
+def test_many_clips_open_at_once_and_are_read_in_little_memory(tmp_path):
+    """The small sister of `python -m tests.benchmarks.corpus`, which has ten times as many clips."""
+    from tests.benchmarks.corpus import make_corpus, measure
+
+    make_corpus(tmp_path / "corpus", 1000, 1.0, "mel")
+    found = measure(tmp_path / "corpus", "mel", 32, 20, 20)
+    assert found["clips"] == 990
+    assert found["open_cpu_s"] < 0.5
+    assert found["opened_mb"] - found["before_mb"] < 20
+    assert found["peak_mb"] - found["before_mb"] < 400, "torch and its libraries themselves take some 300"
+    assert found["batch_cpu_s"] < 0.2
 
 
 def test_another_share_of_a_video_can_be_held_out(tmp_path):
