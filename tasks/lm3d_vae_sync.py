@@ -163,8 +163,8 @@ class Lm3dVaeSyncTask(Task):
 
     def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Reconstruct a batch; see `Lm3dVaeWeights`."""
-        batch = stretch(batch, self.cfg.augment.stretch if self.training else 0.0)
-        heard = augment(batch, self.cfg.augment, self.model.audio_norm) if self.training else batch
+        batch = stretch(batch, self.cfg.disturbance.stretch if self.training else 0.0)
+        heard = augment(batch, self.cfg.disturbance, self.model.audio_norm) if self.training else batch
         out, kl, likely = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz)
         found = {"kl": kl, "mse": mse(out, batch), "continuity": continuity(out, batch)}
         if self.cfg.weights.prior or self.cfg.weights.lips:

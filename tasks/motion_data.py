@@ -75,11 +75,19 @@ class MotionConfig(TaskConfig):
     """Validate on at most so many batches of 8 windows of 10 seconds."""
     augment: AugmentConfig = AugmentConfig()
     """Disturbances of the speech features."""
+    augment_content: AugmentConfig | None = None
+    """The same for hubert and whisper, whose hundreds of channels say everything several times; none: as `augment`."""
 
     @property
     def audio_dim(self) -> int:
         """Return the width of the speech feature."""
         return feature_width(self.audio_feature)
+
+    @property
+    def disturbance(self) -> AugmentConfig:
+        """Return how this recipe's speech feature is disturbed."""
+        content = self.audio_feature in ("hubert", "whisper")
+        return self.augment_content if content and self.augment_content is not None else self.augment
 
     def corpus_paths(self) -> list[Path]:
         """List the folders to read.

@@ -66,8 +66,11 @@ def imagine(
         raise DataError("The sound is shorter than one video frame (0.04 s).")
     was_training = model.training
     model.eval()
-    noise = prior_noise(1, model.latent, frames + 2 * EDGE, temperature, seed, first)
-    audio, pitch_hz = _drawn_out(audio), None if pitch_hz is None else _drawn_out(pitch_hz)
+    direct = temperature == 0 and model.direct is not None
+    edge = 0 if direct else EDGE  # training's windows end anywhere, so a direct path knows sounds that are cut off
+    noise = prior_noise(1, model.latent, frames + 2 * edge, temperature, seed, first)
+    if edge:
+        audio, pitch_hz = _drawn_out(audio), None if pitch_hz is None else _drawn_out(pitch_hz)
 
     def make(start: int, stop: int) -> Tensor:
         heard = audio[2 * start : 2 * stop].to(device)[None]
@@ -79,7 +82,7 @@ def imagine(
         return model.sample(heard, mask, some, sung)[0]
 
     margin = -(-model.reach // STRIDE) * STRIDE  # the network sees no further, so the seams are exact
-    out = in_windows(frames + 2 * EDGE, margin, make)[EDGE : EDGE + frames]
+    out = in_windows(frames + 2 * edge, margin, make)[edge : edge + frames]
     model.train(was_training)
     return out
 

@@ -143,7 +143,7 @@ class PostnetTask(Task):
     def training_step(self, batch: PostnetBatch, batch_idx: int) -> Tensor:
         """Let the refiner learn, then the critic, from the same imagined landmarks."""
         refiner, critic = self.optimizers()  # type: ignore[misc,attr-defined]
-        batch = PostnetBatch(*(stretch(part, self.cfg.augment.stretch) for part in batch))
+        batch = PostnetBatch(*(stretch(part, self.cfg.disturbance.stretch) for part in batch))
         refined = self._refined(batch.generic)
         own = self._refined(batch.person)
         critic_on = self.updates >= self.cfg.postnet_disc_start_steps and self.cfg.weights.adv > 0
@@ -198,7 +198,7 @@ class PostnetTask(Task):
         with torch.no_grad():
             latent, steps = self.speech.model.latent, -(-batch.mask.shape[1] // 4)
             noise = self.cfg.train_temperature * torch.randn(len(batch.mask), latent, steps, device=self.device)
-            heard = augment(batch, self.cfg.augment, self.speech.model.audio_norm)
+            heard = augment(batch, self.cfg.disturbance, self.speech.model.audio_norm)
             if self.cfg.train_temperature == 0:
                 raw = self.speech.model.likely(heard.audio, batch.mask, batch.pitch_hz)
             else:

@@ -105,8 +105,8 @@ class SyncNetTask(Task):
     def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Compare random clips of the batch; see `SyncNetWeights`."""
         if self.training:
-            batch = stretch(batch, self.cfg.augment.stretch)
-            batch = augment(batch, self.cfg.augment, self.model.audio_norm)
+            batch = stretch(batch, self.cfg.disturbance.stretch)
+            batch = augment(batch, self.cfg.disturbance, self.model.audio_norm)
             if self.cfg.mouth_noise:
                 noise = self.cfg.mouth_noise * torch.randn_like(batch.landmarks)
                 batch = batch._replace(landmarks=batch.landmarks + noise)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
 
+from tasks.checkpoints import find_checkpoint
 from tasks.registry import TASKS
 from tests.made import make_video_dataset
 from tests.tasks import promises
@@ -71,3 +73,14 @@ def test_a_task_draws_pictures(house, name):
 @pytest.mark.parametrize("name", ORDER)
 def test_validation_gives_the_same_figures_twice(house, name, capsys):
     promises.validates_twice_alike(words(house, name), capsys)
+
+
+def test_postnet_scores_every_validation_and_uses_the_chosen_step(house):
+    folder = house / "runs/postnet"
+    told = json.loads((folder / "selection.json").read_text())
+    assert [row["step"] for row in told["validations"]] == [2, 4]
+    assert told["chosen"] in (2, 4)
+    assert (folder / "selection.png").is_file()
+    assert find_checkpoint(folder, "best").name == f"model_ckpt_steps_{told['chosen']}.ckpt"
+    broken = json.loads((house / "runs/postnet_broken/selection.json").read_text())
+    assert broken["validations"] == told["validations"][1:], "only the second half was run there"
