@@ -47,7 +47,7 @@ class FaceDecoder(nn.Module):
             return max(4, round(channels * width))
 
         def dense(a: int, b: int) -> nn.Sequential:
-            return nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU())
+            return nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU(inplace=True))
 
         self.feature_dim, self.points, self.size, grid = feature_dim, points, size, size // 16
         trunk = wide(2048)
@@ -58,7 +58,7 @@ class FaceDecoder(nn.Module):
         )  # fmt: skip
         channels = [wide(c) for c in TEXTURE_CHANNELS]
         ups = [
-            nn.Sequential(nn.ConvTranspose2d(a, b, 5, 2, padding=2, output_padding=1), nn.ReLU())
+            nn.Sequential(nn.ConvTranspose2d(a, b, 5, 2, padding=2, output_padding=1), nn.ReLU(inplace=True))
             for a, b in itertools.pairwise(channels)
         ]
         first = nn.Sequential(nn.Unflatten(1, (channels[0], grid, grid)), *ups[0])

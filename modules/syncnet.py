@@ -72,12 +72,12 @@ class SyncNet(nn.Module):
     def embed_audio(self, audio: Tensor) -> Tensor:
         """Return the unit embedding (B, width) of speech clips."""
         x = self.drop(self.audio_norm(audio).transpose(1, 2))
-        return F.normalize(self.hubert_encoder(x).flatten(1), dim=1)
+        return F.normalize(self.hubert_encoder(x).flatten(1).float(), dim=1)
 
     def embed_mouth(self, mouth: Tensor) -> Tensor:
         """Return the unit embedding (B, width) of mouth clips."""
         x = self.drop(mouth.flatten(2).transpose(1, 2))
-        return F.normalize(self.mouth_encoder(x).flatten(1), dim=1)
+        return F.normalize(self.mouth_encoder(x).flatten(1).float(), dim=1)
 
     def forward(self, audio: Tensor, mouth: Tensor) -> tuple[Tensor, Tensor]:
         """Return both embeddings."""
@@ -130,7 +130,8 @@ def offset_similarity(
     seen = torch.cat([model.embed_mouth(part) for part in mouths.split(chunk)])
     partner = torch.arange(clips, device=device)[:, None] + torch.arange(-radius, radius + 1, device=device)
     exists = (partner >= 0) & (partner < clips)
-    similarity = torch.einsum("tc,toc->to", seen, heard[partner.clamp(0, clips - 1)])
+    with torch.autocast(device.type, enabled=False):  # rounded to bfloat16, neighbouring offsets would tie
+        similarity = torch.einsum("tc,toc->to", seen, heard[partner.clamp(0, clips - 1)])
     return similarity, exists
 
 

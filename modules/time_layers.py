@@ -38,8 +38,8 @@ class TimeNorm(nn.BatchNorm1d):
     """Normalise each channel over batch and time: (B, C, T) -> the same."""
 
     def _check_input_dim(self, input: Tensor) -> None:
-        if input.dim() != 4:
-            raise ValueError(f"expected (B, C, T), got {tuple(input.squeeze(2).shape)}")
+        """Take what `forward` hands on: (B, C, 1, T)."""
+        assert input.dim() == 4, input.shape
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised features."""

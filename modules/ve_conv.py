@@ -48,7 +48,7 @@ class VoiceEncoder(nn.Module):
             parts: list[nn.Module] = [nn.Conv2d(channels[number - 1], channels[number], 4, stride)]
             if number == 9:
                 parts.append(nn.AdaptiveAvgPool2d((None, 1)))
-            parts += [nn.ReLU(), nn.BatchNorm2d(channels[number])]
+            parts += [nn.ReLU(inplace=True), nn.BatchNorm2d(channels[number])]
             if number in POOLED:
                 parts.append(nn.MaxPool2d((1, 2)))
             self.add_module(f"layer{number}", nn.Sequential(*parts))

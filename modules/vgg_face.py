@@ -52,7 +52,7 @@ class VggFace(nn.Module):
             parts.append(nn.Conv2d(channels[number - 1], channels[number], 3, padding=1, bias=not batch_norm))
             if batch_norm:
                 parts.append(nn.BatchNorm2d(channels[number]))
-            parts.append(nn.ReLU())
+            parts.append(nn.ReLU(inplace=True))
             if number in POOLED:
                 parts.append(nn.MaxPool2d(2))
         self.convolutions = nn.Sequential(*parts)

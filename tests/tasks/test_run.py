@@ -53,6 +53,22 @@ def test_a_broken_run_goes_on_to_the_same_next_losses_and_weights(toy, tmp_path,
         assert torch.equal(value, b["state_dict"][name]), name
 
 
+@pytest.mark.parametrize("precision", ["32", "bf16"])
+def test_gradients_are_clipped_whatever_the_precision(toy, tmp_path, monkeypatch, precision):
+    norms = []
+    step = torch.optim.Adam.step
+
+    def watched(self, closure=None):
+        result = closure() if closure else None
+        norms.append(float(torch.nn.utils.get_total_norm([p.grad for g in self.param_groups for p in g["params"]])))
+        step(self)
+        return result
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    train(ToyTask(config(clip_grad_norm=0.25, precision=precision, max_updates=4)), tmp_path)
+    assert norms == pytest.approx([0.25] * 4, rel=1e-3)
+
+
 def test_an_edited_learning_rate_is_not_ignored_on_resume(toy, tmp_path):
     train(ToyTask(config(max_updates=4)), tmp_path)
     task = ToyTask(config(max_updates=8, lr=0.5))
