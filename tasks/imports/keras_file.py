@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,7 @@ def read_keras(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise AssetError(
             f"{path} is a Keras file; reading it takes one more package: .venv/bin/python -m pip install --no-deps h5py"
         ) from None
+    told: dict[str, Any]
     command = [sys.executable, "-m", "tasks.imports.keras_file", str(path.resolve())]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False)
@@ -50,7 +52,7 @@ def read_keras(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors: dict[str, Tensor] = {}
     for name, kind, shape, offset in told["arrays"]:
         dtype = np.dtype(kind)
-        size = dtype.itemsize * int(np.prod(shape, dtype=object))
+        size = dtype.itemsize * math.prod(shape)
         budget -= size
         if budget < 0 or offset + size > path.stat().st_size:
             raise ValueError("its arrays claim more numbers than the file holds")
