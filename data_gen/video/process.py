@@ -21,6 +21,7 @@ import numpy as np
 
 from data_gen.video.dataset import PICTURES, DatasetWriter, VideoDataset, VideoMeta
 from data_gen.video.stages import Tick, Workshop, native_noise_muted
+from utils.audio import feature_width
 from utils.errors import ConfigError, DataError, nearest
 from utils.ffmpeg import existing_file
 from utils.files import load_arrays, read_json, save_arrays, sha256
@@ -43,6 +44,7 @@ class VideoJob:
         size: Side of the square pictures in pixels; a multiple of 32.
         landmarks: auto, mediapipe, face_alignment or dlib.
         parsing: auto, bisenet or grabcut.
+        audio_features: More speech features than those that are always made, comma-separated: whisper:3-6, ...
         start_s, duration_s: The part of the video to use; by default all of it.
         redo: Stages to do again although nothing changed.
     """
@@ -54,10 +56,23 @@ class VideoJob:
     parsing: str = "auto"
     licence: str = ""
     consent: str = ""
+    audio_features: str = ""
     data_dir: Path = Path("data")
     start_s: float = 0.0
     duration_s: float | None = None
     redo: tuple[str, ...] = ()
+
+    @property
+    def more_features(self) -> list[str]:
+        """List the speech features that were asked for by name.
+
+        Raises:
+            DataError: One is called as none is.
+        """
+        names = [name.strip() for name in self.audio_features.split(",") if name.strip()]
+        for name in names:
+            feature_width(name)
+        return names
 
     @property
     def processed(self) -> Path:
@@ -110,6 +125,7 @@ def process_video(job: VideoJob) -> VideoDataset:
 
     check_job(job)
     existing_file(job.video)
+    _ = job.more_features  # a name that none has is told now
     if parser_name(job.parsing) == "bisenet":
         asset_path("face_parsing")  # missing weights are told now, not after minutes of other stages
     redo = job.redo if _dataset_is_whole(job) else (*job.redo, "dataset")
@@ -305,6 +321,7 @@ class _Stages:
 
         names = ["mel", "mfcc", "pitch_hz", "rms"]
         names += [name for name, asset in _CONTENT_FEATURES.items() if find_asset(asset) is not None]
+        names += [name for name in self.job.more_features if name not in names]
 
         def work(folder: Path, tick: Tick) -> dict[str, Any]:
             count = self._said("convert")["frames"]
