@@ -153,7 +153,7 @@ class Ema(pl.Callback):
 
     @staticmethod
     def _trained(task: Task) -> list[tuple[str, torch.nn.Parameter]]:
-        return [(name, p) for name, p in task.named_parameters() if p.requires_grad]
+        return [(name, p) for name, p in task.named_parameters() if p.requires_grad and task.averages(name)]
 
     @torch.no_grad()
     def on_train_batch_end(self, trainer: pl.Trainer, task: Task, *_: Any) -> None:  # type: ignore[override]

@@ -134,7 +134,7 @@ class SyncNetTask(Task):
         sounds = batch.audio[clips.window[:, None, None], rows]
         heard = self.model.embed_audio(sounds.flatten(0, 1)).unflatten(0, inside.shape)
         seen = self.model.embed_mouth(clips.mouth)
-        logits = (seen[:, None] * heard).sum(dim=2) / temperature
+        logits = torch.einsum("nc,noc->no", seen, heard).float() / temperature
         logits = logits.masked_fill(~inside, -1e4)
         right = torch.full_like(clips.start, len(offsets) // 2)
         return F.cross_entropy(logits, right)

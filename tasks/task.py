@@ -126,6 +126,10 @@ class Task(pl.LightningModule):
         """Return the factor on the learning rate after `update` optimiser steps."""
         return 1.0
 
+    def averages(self, name: str) -> bool:
+        """Tell whether `ema_decay` averages the parameter of this name."""
+        return True
+
     # -- optimisation ----------------------------------------------------------------------------------------------
     def configure_optimizers(self) -> Any:
         """Return Adam over the trainable parameters, with `schedule`."""

@@ -63,7 +63,7 @@ class Wav2PixConfig(TaskConfig):
     softmax_coef: Weight | None = None
     """The published name of weights.softmax; wins over it when given."""
     ema_decay: Fraction = 0.999
-    """Average weights over updates with this decay (0 = off); validation and inference use the average."""
+    """Average the generator over updates with this decay (0 = off); validation and inference use the average."""
     weights: Wav2PixWeights = Wav2PixWeights()
     """How much each loss counts."""
     valid_monitor_key: str = "val/l1"
@@ -215,9 +215,10 @@ class Wav2PixTask(Task):
         total = self.weigh(found, "tr")
         g_norm = self._step(generator, total)
         self.untoggle_optimizer(generator)
+        norms = {"tr/grad_norm_g": g_norm, "tr/grad_norm_d": d_norm}
         self.note({
             "tr/d_loss": d_loss.detach(), "tr/d_real": real.mean().detach(), "tr/d_fake": fake.mean().detach(),
-            "tr/d_wrong": wrong.mean().detach(), "tr/grad_norm_g": g_norm, "tr/grad_norm_d": d_norm,
+            "tr/d_wrong": wrong.mean().detach(), **{name: norm for name, norm in norms.items() if norm is not None},
         })  # fmt: skip
         return total.detach()
 
@@ -246,13 +247,19 @@ class Wav2PixTask(Task):
             found["l2"] = F.mse_loss(features.float().mean(0), wanted.float().mean(0))
         return found
 
-    def _step(self, optimizer: Any, loss: Tensor) -> Tensor:
-        """Take one optimiser step and return the norm of the gradient before it was clipped."""
+    def _step(self, optimizer: Any, loss: Tensor) -> Tensor | None:
+        """Take one optimiser step; return the gradient's norm before it was clipped when it is clipped or shown."""
         optimizer.zero_grad()
         self.manual_backward(loss)
-        norm = clip_gradient(optimizer, self.cfg.clip_grad_norm or math.inf)
+        norm = None
+        if self.cfg.clip_grad_norm > 0 or (self.updates + 1) % self.cfg.tb_log_interval == 0:
+            norm = clip_gradient(optimizer, self.cfg.clip_grad_norm or math.inf)
         optimizer.step()
-        return norm.detach()
+        return norm
+
+    def averages(self, name: str) -> bool:
+        """Average the generator; the discriminator only teaches."""
+        return name.startswith("generator.")
 
     def validation_step(self, batch: VoiceBatch, batch_idx: int) -> None:
         """Log losses, what the discriminator says, and how often the voice's speaker is told."""

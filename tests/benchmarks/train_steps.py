@@ -26,7 +26,7 @@ from tests.benchmarks.step_rows import ROWS, Row
 from utils.config import ROOT
 
 PRECISIONS = ("32", "bf16")
-LIMIT = 600
+LIMIT = 3600
 """Seconds after which a row is given up."""
 
 
