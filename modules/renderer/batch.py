@@ -91,7 +91,11 @@ class BatchRenderer:
     def replay(self, inputs: Inputs) -> Tensor:
         """Do the work of `draw` on a GPU as one recorded graph; the next call writes over what it returns."""
         if self._replay is None:
-            self._replay = self._record(inputs)
+            try:
+                self._replay = self._record(inputs)
+            except RuntimeError as error:  # a graph is speed and nothing else
+                log.warning("This GPU does not record the rendering as a graph: %s", str(error).split("\n")[0])
+                self._replay = self.draw
         return self._replay(inputs)
 
     def _record(self, inputs: Inputs) -> Callable[[Inputs], Tensor]:
