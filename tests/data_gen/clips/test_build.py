@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -139,6 +140,7 @@ def test_a_ray_cluster_of_two_nodes_gives_the_same_bytes(videos, whole, tmp_path
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         cluster.add_node(num_cpus=1)
@@ -148,4 +150,7 @@ def test_a_ray_cluster_of_two_nodes_gives_the_same_bytes(videos, whole, tmp_path
     finally:
         cluster.shutdown()
     assert files_of(tmp_path / "corpus") == whole
-    assert capsys.readouterr().out.count("Ray node") == 2
+    # which node gets how many is Ray's choice: a slow one may get none of so few
+    made = [int(count) for count in re.findall(r"Ray node \w+: (\d+) clips", capsys.readouterr().out)]
+    assert sum(made) == len(NAMES)
+    assert 1 <= len(made) <= 2
