@@ -231,24 +231,27 @@ class PostnetTask(Task):
         self.weigh(found, "val")
         earlier = {f"val/{name}_before": value for name, value in lip_metrics(raw, batch).items()}
         self.note({**earlier, **{f"val/{name}": value for name, value in lip_metrics(refined, batch).items()}})
-        moved, recorded = (mouth_variance(x, batch) for x in (refined, batch.landmarks))
+        moved, raw_moved, recorded = (mouth_variance(x, batch) for x in (refined, raw, batch.landmarks))
         sync = found.get("sync", before)
         self._seen.append(
-            torch.stack([found["mse"], mse(raw, batch), sync, before, made.mean(), own.mean(), moved, recorded]).float()
+            torch.stack(
+                [found["mse"], mse(raw, batch), sync, before, made.mean(), own.mean(), moved, raw_moved, recorded]
+            ).float()
         )
 
     def on_validation_epoch_end(self) -> None:
         """Score this step (see tasks/postnet_selection.py), log the parts, and keep them while training."""
         if not self._seen:
             return
-        parts = torch.as_tensor(self.all_gather(torch.stack(self._seen).mean(dim=0))).reshape(-1, 8).mean(dim=0)
+        parts = torch.as_tensor(self.all_gather(torch.stack(self._seen).mean(dim=0))).reshape(-1, 9).mean(dim=0)
         self._seen.clear()
-        error, error_before, sync, before, made, own, moved, recorded = (float(value) for value in parts)
+        error, error_before, sync, before, made, own, moved, raw_moved, recorded = (float(value) for value in parts)
         known = self.cfg.weights.adv > 0
         row = Parts(
             self.updates, error, error_before, sync=None if math.isnan(sync) else sync,
             sync_before=None if math.isnan(before) else before, critic_refined=made if known else None,
             critic_own=own if known else None, variance_ratio=moved / max(recorded, 1e-9),
+            variance_ratio_before=raw_moved / max(recorded, 1e-9),
         )  # fmt: skip
         value = score(row, self.cfg.max_updates, self.cfg.collapse_below)
         shown = {"selection_score": value, "variance_ratio": row.variance_ratio, "mse_before": error_before}

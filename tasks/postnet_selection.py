@@ -7,7 +7,8 @@ earlier is the better one. Here they are one score, the lower the better:
     score = mse / mse_before + sync / sync_before + |neg - 0.5| + |pos - 0.5| + 0.2 * step / max_updates
 
 `before` is the same figure of the landmarks as they came in, so that 2 is "refined nothing, and at once". A step whose
-refined mouths hardly move is collapsed: every sound ends in one face. It has no score, and is never chosen.
+refined mouths hardly move beside the person's is collapsed: every sound ends in one face. It has no score, and is never
+chosen. Where already the landmarks that came in hardly move, they are the measure: that is no fault of the refiner.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 
 STEP_WEIGHT = 0.2
 """What all of the training costs."""
-NUMBERS = ("mse", "mse_before", "variance_ratio")
+NUMBERS = ("mse", "mse_before", "variance_ratio", "variance_ratio_before")
 """Parts that every recipe has; written as null where they are no numbers."""
 SCORE_FILE, PICTURE_FILE = "selection.json", "selection.png"
 
@@ -41,11 +42,13 @@ class Parts(NamedTuple):
     """Mean score of the person's own frames (the guide's disc_pos_conf)."""
     variance_ratio: float
     """Variance over time of the refined mouth over that of the recorded one."""
+    variance_ratio_before: float
+    """The same of the landmarks as they came in."""
 
 
 def is_collapsed(parts: Parts, below: float) -> bool:
     """Tell whether refined mouths move so little that every sound ends in one face, or are no numbers."""
-    return not parts.variance_ratio >= below
+    return not parts.variance_ratio >= below * min(1.0, parts.variance_ratio_before)
 
 
 def score(parts: Parts, max_updates: int, collapse_below: float) -> float:
@@ -140,7 +143,11 @@ class Selection:
             ("squared error", self._curves("mse", "mse_before"), None),
             ("sync loss", self._curves("sync", "sync_before"), None),
             ("critic's scores", self._curves("critic_refined", "critic_own"), 0.5),
-            ("variance of the mouth / recorded", self._curves("variance_ratio"), self.collapse_below),
+            (
+                "variance of the mouth / recorded",
+                self._curves("variance_ratio", "variance_ratio_before"),
+                self.collapse_below,
+            ),
             ("score", {"score": list(self.scores())}, None),
         )
         chosen = self.chosen()

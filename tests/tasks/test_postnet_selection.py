@@ -17,7 +17,7 @@ from utils.errors import DataError
 
 def part(step: int, **changed: float | None) -> Parts:
     """Return a validation that refined nothing, with a critic in doubt, but for what is changed."""
-    made = Parts(step, 0.04, 0.04, 0.2, 0.2, 0.5, 0.5, 0.6)
+    made = Parts(step, 0.04, 0.04, 0.2, 0.2, 0.5, 0.5, 0.6, 0.7)
     return made._replace(**changed)  # type: ignore[arg-type]
 
 
@@ -65,6 +65,13 @@ def test_a_collapsed_step_is_never_chosen_however_good_its_losses(tmp_path):
     assert selection.chosen() == 4000
     assert math.isnan(selection.scores()[-1])
     assert is_collapsed(part(1, variance_ratio=math.nan), 0.1)
+
+
+def test_landmarks_that_came_in_still_are_no_collapse_of_the_refiner():
+    assert not is_collapsed(part(1, variance_ratio=0.0, variance_ratio_before=0.0), 0.1)
+    assert not is_collapsed(part(1, variance_ratio=0.05, variance_ratio_before=0.06), 0.1)
+    assert is_collapsed(part(1, variance_ratio=0.005, variance_ratio_before=0.06), 0.1)
+    assert is_collapsed(part(1, variance_ratio=0.09, variance_ratio_before=3.0), 0.1)
 
 
 def test_nothing_is_chosen_when_all_are_collapsed(tmp_path):
