@@ -117,7 +117,7 @@ class NerfConfig(TaskConfig, InferSettings):
     """Validate and save a checkpoint every so many updates."""
     num_ckpt_keep: Count = 1
     """Keep so many of the newest checkpoints, and the best one."""
-    valid_monitor_key: str = "val/face_psnr"
+    valid_monitor_key: str = "val/face_score"
     """The validation figure that chooses the best checkpoint."""
     valid_monitor_mode: Literal["min", "max"] = "max"
     """Whether a small or a large figure is good."""

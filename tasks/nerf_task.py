@@ -36,6 +36,8 @@ from utils.metrics import Box, crop, make_lpips, psnr, ssim
 log = logging.getLogger(__name__)
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+LPIPS_DECIBELS = 100
+"""Decibels that a distance of 1 in LPIPS is held to be worth when checkpoints are compared."""
 PERCEPTUAL_SIDE = 64
 """Smallest side in pixels of a picture that LPIPS judges; smaller ones are enlarged."""
 
@@ -283,13 +285,15 @@ class NerfTask(Task):
         return {name: torch.tensor(float(np.mean(values))) for name, values in totals.items()}
 
     def judge(self, frame: int, picture: Bytes) -> dict[str, float]:
-        """Compare a render with its frame: `<box>_psnr`, `face_ssim`, and `face_lpips` when its weights are here."""
+        """Compare a render with its frame: `<box>_psnr`, `face_ssim`, `face_lpips` (when its weights are here), `face_score`."""
         truth = self.footage.picture("frames", frame)
         boxes = self.footage.boxes(frame)
         found = {f"{name}_psnr": psnr(picture, truth, box) for name, box in boxes.items()}
         found["face_ssim"] = ssim(picture, truth, boxes["face"])
+        found["face_score"] = found["face_psnr"]
         if (distance := self.lpips(picture, truth, boxes["face"])) is not None:
             found["face_lpips"] = distance
+            found["face_score"] -= LPIPS_DECIBELS * distance
         return found
 
     @torch.no_grad()
