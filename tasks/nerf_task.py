@@ -285,7 +285,7 @@ class NerfTask(Task):
         return {name: torch.tensor(float(np.mean(values))) for name, values in totals.items()}
 
     def judge(self, frame: int, picture: Bytes) -> dict[str, float]:
-        """Compare a render with its frame: `<box>_psnr`, `face_ssim`, `face_score`, and `face_lpips` where it can be had."""
+        """Compare a render with its frame: `<box>_psnr`, `face_ssim`, `face_score`, and `face_lpips` where possible."""
         truth = self.footage.picture("frames", frame)
         boxes = self.footage.boxes(frame)
         found = {f"{name}_psnr": psnr(picture, truth, box) for name, box in boxes.items()}
