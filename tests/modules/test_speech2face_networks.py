@@ -61,6 +61,7 @@ def test_vgg_face_reads_both_published_layouts(vgg, layout, name):
 
 
 def small_vgg() -> VggFace:
+    torch.manual_seed(1)  # some draws say nothing but zeros
     return VggFace(5, feature_dim=6, size=64, width=0.05)
 
 

@@ -133,7 +133,7 @@ def test_a_file_that_is_no_vgg_face_is_refused(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"a\.pt does not hold VGG-Face: 'conv1\.weight' is not a tensor of VGG-Face"):
         load_face_encoder(str(tmp_path / "a.pt"))
     (tmp_path / "b.pt").write_bytes(b"damaged")
-    with pytest.raises(DataError, match=r"b\.pt cannot be read"):
+    with pytest.raises(DataError, match=r"b\.pt is a text file, not a torch"):
         load_face_encoder(str(tmp_path / "b.pt"))
     torch.save([1, 2], tmp_path / "c.pt")
     with pytest.raises(DataError, match="not a table of tensors"):
