@@ -77,7 +77,7 @@ def child(folder: str, feature: str, batch: str, frames: str, repeat: str) -> No
         began = time.process_time()
         corpus.batch(rng, int(batch), int(frames))
         seconds.append(time.process_time() - began)
-    anonymous, peak = _megabytes(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    anonymous, peak = _megabytes(), _megabytes("VmHWM")
     print(json.dumps({
         "clips": len(corpus.runs), "hours": corpus.frames / 90_000, "open_cpu_s": opened, "open_wall_s": opened_wall,
         "before_mb": before, "opened_mb": at_once, "resident_mb": anonymous, "peak_mb": peak,
@@ -85,10 +85,13 @@ def child(folder: str, feature: str, batch: str, frames: str, repeat: str) -> No
     }))  # fmt: skip
 
 
-def _megabytes() -> float:
-    """Return the memory that this process alone holds; pages of mapped files are the system's to take back."""
+def _megabytes(which: str = "RssAnon") -> float:
+    """Return the memory that this process alone holds; pages of mapped files are the system's to take back.
+
+    The peak is `VmHWM`; what getrusage says of it counts the process that began this one, too.
+    """
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
+        if line.startswith(which):
             return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

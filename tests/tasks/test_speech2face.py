@@ -136,7 +136,7 @@ def test_a_file_that_is_no_vgg_face_is_refused(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"b\.pt is a text file, not a torch"):
         load_face_encoder(str(tmp_path / "b.pt"))
     torch.save([1, 2], tmp_path / "c.pt")
-    with pytest.raises(DataError, match="not a table of tensors"):
+    with pytest.raises(DataError, match="holds no tensors"):
         load_face_encoder(str(tmp_path / "c.pt"))
 
 
