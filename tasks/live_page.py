@@ -18,6 +18,7 @@ import json
 import logging
 import re
 import secrets
+import signal
 import socket
 import tempfile
 import threading
@@ -323,6 +324,9 @@ def serve(head: TalkingHead, person: str, sounds: list[Path], *, port: int, max_
         except OSError as error:
             raise DataError(f"Port {port} cannot be used ({error.strerror}). Choose another: --port 0") from None
         with server:
+            if threading.current_thread() is threading.main_thread():  # a shell's `&` would have it ignored
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    signal.signal(number, signal.default_int_handler)
             print(f"{server.address}   (Ctrl-C ends it)", flush=True)
             try:
                 server.serve_forever(poll_interval=0.1)

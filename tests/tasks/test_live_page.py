@@ -185,7 +185,8 @@ def test_a_reader_that_leaves_ends_the_source(tmp_path):
     assert closed.is_set()
 
 
-def test_ctrl_c_ends_the_command_in_the_middle_of_a_speech(server, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_command_in_the_middle_of_a_speech(server, tmp_path, number):
     house = server.stage.folder.parent
     write_tone(house / "long.wav", 0.1 * np.sin(np.arange(16000 * 60) / 30))
     command = [sys.executable, str(ROOT / "tasks/talking_head.py"), "play", "made", "long.wav", "--port=0"]
@@ -205,7 +206,7 @@ def test_ctrl_c_ends_the_command_in_the_middle_of_a_speech(server, tmp_path):
             connection.request("GET", f"/play/{told['sounds'][0]['id']}.mp4")
             assert connection.getresponse().read(2000)
             began = time.monotonic()
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             assert process.wait(120) == 0
             assert time.monotonic() - began < 120
             assert "Traceback" not in process.stderr.read()
