@@ -144,7 +144,7 @@ class Selection:
             ("sync loss", self._curves("sync", "sync_before"), None),
             ("critic's scores", self._curves("critic_refined", "critic_own"), 0.5),
             (
-                "variance of the mouth / recorded",
+                "mouth variance",
                 self._curves("variance_ratio", "variance_ratio_before"),
                 self.collapse_below,
             ),
