@@ -1,12 +1,12 @@
 """The BlendPlane head: a frame's weights blend bases of planes and of a coarse density grid; rays then sum features.
 
-All the conditioning happens once per frame, in `BlendPlaneHead.frame`; a sample costs a bag of table rows and a small
-matrix product, whatever the code says.
+All the conditioning happens once per frame, in `BlendPlaneHead.frames`; a sample costs a bag of table rows and a small
+matrix product, whatever the code says. This is how a head is trained; `marcher.py` renders it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -49,14 +49,6 @@ class Marched(NamedTuple):
     near: Tensor
     far: Tensor
     coarse_pixels: Tensor | None = None
-
-
-class HeadFrame(NamedTuple):
-    """The head of one frame: table of plane rows, static ones before blended ones; log-density grid (R^3,); bias."""
-
-    table: Tensor
-    log_density: Tensor
-    bias: Tensor
 
 
 class HeadFrames(NamedTuple):
@@ -143,13 +135,6 @@ class BlendPlaneHead(nn.Module):
         self.shift = nn.Linear(cond_dim, hidden, bias=False)
         nn.init.zeros_(self.shift.weight)
         self.last = nn.Linear(hidden, 1 + self.feature_dim)
-        self.taps: Callable[..., tuple[Tensor, Tensor]] = head_taps
-        self.march_coarse: Callable[..., Tensor] = coarse_weights
-        self._cast: dict[tuple[str, torch.dtype], Tensor] = {}
-
-    def refresh(self) -> None:
-        """Forget copies of the weights in other types; call it before rendering when the weights may have changed."""
-        self._cast.clear()
 
     def encode(self, landmarks: Tensor) -> FrameCode:
         return self.code(landmarks)  # type: ignore[no-any-return]
@@ -157,20 +142,6 @@ class BlendPlaneHead(nn.Module):
     def table_parameters(self) -> list[nn.Parameter]:
         """Return the planes and grids, which learn at their own rate."""
         return [self.planes, self.bases, self.grid, self.grid_bases]
-
-    def _as(self, name: str, dtype: torch.dtype) -> Tensor:
-        if name == "table":
-            if (name, dtype) not in self._cast:
-                rows = torch.zeros(3 * self.dynamic_size**2, self.planes.shape[1], device=self.planes.device)
-                self._cast[name, dtype] = torch.cat([self.planes.detach(), rows]).to(dtype)
-            return self._cast[name, dtype]
-        tensor: Tensor = self.get_parameter(name)
-        if torch.is_grad_enabled() or tensor.dtype == dtype:
-            return tensor if tensor.dtype == dtype else tensor.to(dtype)
-        key = (name, dtype)
-        if key not in self._cast or self._cast[key].device != tensor.device:
-            self._cast[key] = tensor.detach().to(dtype)
-        return self._cast[key]
 
     def frames(self, code: FrameCode) -> HeadFrames:
         """Blend the planes and the grid of a batch of frames, in one product each, for training."""
@@ -180,60 +151,29 @@ class BlendPlaneHead(nn.Module):
         tables = (code.weights @ self.bases.flatten(1)).view(-1, self.planes.shape[1])
         return HeadFrames(tables, self.grid + code.weights @ self.grid_bases, self.shift(code.code))
 
-    def frame(self, code: FrameCode, index: int, dtype: torch.dtype = torch.float32) -> HeadFrame:
-        """Blend one frame of a batch of codes for rendering; the next call writes over its table."""
-        planes = self._as("planes", dtype)
-        if self.bases_count == 0:
-            return HeadFrame(planes, self.grid, torch.zeros_like(self.first.bias))
-        weights = code.weights[index].to(dtype)[None]
-        table = self._as("table", dtype)
-        blended = table[len(planes) :].view(1, -1)
-        if table.is_inference():
-            torch.mm(weights, self._as("bases", dtype).flatten(1), out=blended)
-        else:
-            blended.copy_(weights @ self._as("bases", dtype).flatten(1))
-        grid = self.grid + (weights @ self._as("grid_bases", dtype))[0].to(self.grid.dtype)
-        return HeadFrame(table, grid, self.shift(code.code[index]))
+    def field(self, frames: HeadFrames, points: Tensor, of: Tensor) -> tuple[Tensor, Tensor]:
+        """Return density (N,) per head unit and features (N, C) at points (N, 3) of the head frame.
 
-    def field(self, frame: HeadFrame, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Return density (N,) per head unit and features (N, C) at points (N, 3) of the head frame."""
-        rows, weights = self._taps(points)
-        read = read_table(frame.table, rows, weights)
-        return self._answer(read, self.first.bias + frame.bias)
-
-    def field_of(self, frames: HeadFrames, points: Tensor, of: Tensor) -> tuple[Tensor, Tensor]:
-        """Do the same in training for points of several frames, with one read of the planes; `of` (N,) says which."""
+        Args:
+            frames: The heads of some frames.
+            points: Points of all of them; the planes that they share are read at once.
+            of: (N,) which frame a point belongs to.
+        """
         rows, weights = self._taps(points)
         read = read_table(self.planes, rows[:, :12].contiguous(), weights[:, :12].contiguous())
         if frames.dynamic is not None:
             shift = of.to(rows.dtype) * (3 * self.dynamic_size**2) - len(self.planes)
             read = read + read_table(frames.dynamic, rows[:, 12:] + shift[:, None], weights[:, 12:].contiguous())
-        return self._answer(read, (self.first.bias + frames.bias).index_select(0, of))
-
-    def _taps(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        if self.bases_count:
-            return self.taps(points, self.box, self.face_box, self.plane_size, self.dynamic_size)
-        place = 2 * (points - self.box[0]) / (self.box[1] - self.box[0]) - 1
-        return plane_taps(place, (self.plane_size,))
-
-    def _answer(self, read: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """Take rows read (N, C) through the MLP; bias (H,) or (N, H)."""
-        dtype = read.dtype
-        if bias.dim() == 1:
-            hidden = F.linear(read, self._as("first.weight", dtype), bias.to(dtype)).relu_()
-        else:
-            hidden = (F.linear(read, self._as("first.weight", dtype)) + bias).relu_()
-        out = F.linear(hidden, self._as("last.weight", dtype), self._as("last.bias", dtype)).float()
+        shift = (self.first.bias + frames.bias).index_select(0, of)
+        out = self.last((F.linear(read, self.first.weight) + shift).relu_())
         density = F.softplus(out[:, 0] - 5) * self.density_scale
         return density, torch.cat([torch.sigmoid(out[:, 1:4]), out[:, 4:]], dim=1)
 
-    def march(self, frame: HeadFrame, rays: Rays, jitter: bool) -> Marched:
-        """Sum the field along rays; with `jitter` the samples are random, without it always the same."""
-        coarse = self._coarse(frame.log_density, rays, jitter)
-        total = coarse.sum(dim=-1)
-        hits = (total > KEEP_ALPHA).nonzero()[:, 0]
-        some = Rays(rays.origin, rays.directions[hits], rays.near[hits], rays.far[hits])
-        return self._fine(lambda points: self.field(frame, points), some, coarse[hits], hits, total, jitter)
+    def _taps(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        if self.bases_count:
+            return head_taps(points, self.box, self.face_box, self.plane_size, self.dynamic_size)
+        place = 2 * (points - self.box[0]) / (self.box[1] - self.box[0]) - 1
+        return plane_taps(place, (self.plane_size,))
 
     def march_frames(self, frames: HeadFrames, rays: Sequence[Rays], jitter: bool) -> Marched:
         """Sum the field along the rays of several frames, one after the other in the result, for training."""
@@ -248,47 +188,29 @@ class BlendPlaneHead(nn.Module):
         directions, near, far = (torch.cat([some[k] for some in rays])[hits] for k in (1, 2, 3))
         origin = torch.stack([some.origin for some in rays])[of][:, None]
 
-        def field(points: Tensor) -> tuple[Tensor, Tensor]:
-            return self.field_of(frames, points, of.repeat_interleave(len(points) // max(1, len(of))))
-
-        return self._fine(field, Rays(origin, directions, near, far), coarse[hits], hits, total, jitter)
+        hit = Rays(origin, directions, near, far)
+        coarse = coarse[hits]
+        steps = self._steps(coarse, hit, jitter)
+        edges = sample_edges(steps, near, far)
+        points = origin + steps[..., None] * directions[:, None]
+        density, features = self.field(frames, points.flatten(0, 1), of.repeat_interleave(steps.shape[1]))
+        weights = composite_weights(density.view_as(steps), edges.diff(dim=-1))
+        summed = (weights[..., None] * features.view(*steps.shape, self.feature_dim)).sum(dim=1)
+        return Marched(hits, total, summed, weights.sum(dim=-1), coarse, weights, edges, near, far)
 
     def _coarse(self, log_density: Tensor, rays: Rays, jitter: bool) -> Tensor:
         """Return the weights (N, S) of the coarse bins; one bin of weight 1 where no coarse steps are wanted."""
         if not self.samples:
             return torch.ones_like(rays.near)[:, None]
-        return self.march_coarse(log_density, rays, self.box, self.samples, self._noise(rays, self.samples, jitter))
+        return coarse_weights(log_density, rays, self.box, self.samples, self._noise(rays, self.samples, jitter))
 
     def _noise(self, rays: Rays, count: int, jitter: bool) -> Tensor | None:
         return torch.rand(len(rays.near), count, device=rays.near.device) if jitter else None
 
-    def _fine(
-        self,
-        field: Callable[[Tensor], tuple[Tensor, Tensor]],
-        rays: Rays,
-        coarse: Tensor,
-        hits: Tensor,
-        total: Tensor,
-        jitter: bool,
-    ) -> Marched:
+    def _steps(self, coarse: Tensor, rays: Rays, jitter: bool) -> Tensor:
+        """Return the distances (N, S) at which the field is asked."""
         count = self.fine_samples or self.samples
         noise = self._noise(rays, count, jitter)
         if self.fine_samples:
-            steps = inverse_cdf(pooled(coarse.detach()), rays.near, rays.far, count, noise)
-        else:
-            steps = bin_positions(rays.near, rays.far, count, noise)
-        edges = sample_edges(steps, rays.near, rays.far)
-        points = rays.origin + steps[..., None] * rays.directions[:, None]
-        density, features = field(points.flatten(0, 1))
-        weights = composite_weights(density.view_as(steps), edges.diff(dim=-1))
-        summed = (weights[..., None] * features.view(*steps.shape, self.feature_dim)).sum(dim=1)
-        return Marched(hits, total, summed, weights.sum(dim=-1), coarse, weights, edges, rays.near, rays.far)
-
-    def occupied(self, frame: HeadFrame, threshold: float = 0.01) -> tuple[Tensor, float]:
-        """Return centres (M, 3) of the blocks of the grid that hold something, and the radius of a block."""
-        cells = 4 if self.grid_size % 4 == 0 else 1
-        blocks = self.grid_size // cells
-        grid = frame.log_density.view(blocks, cells, blocks, cells, blocks, cells).amax(dim=(1, 3, 5))
-        index = (grid > torch.tensor(threshold).log()).nonzero().flip(1)
-        step = (self.box[1] - self.box[0]) / blocks
-        return self.box[0] + (index + 0.5) * step, float(step.norm()) / 2
+            return inverse_cdf(pooled(coarse.detach()), rays.near, rays.far, count, noise)
+        return bin_positions(rays.near, rays.far, count, noise)

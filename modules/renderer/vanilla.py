@@ -158,6 +158,3 @@ class VanillaHead(nn.Module):
         marches = [m._replace(hits=m.hits + int(start)) for m, start in zip(marches, first, strict=False)]
         found = (None if parts[0] is None else torch.cat(parts) for parts in zip(*marches, strict=True))
         return Marched(*found)  # type: ignore[arg-type]
-
-    def refresh(self) -> None:
-        """Nothing is kept between frames."""

@@ -52,7 +52,7 @@ def marched(renderer: Renderer, camera: torch.Tensor, frames: FrameRenderer, win
     head._noise = at_the_same_place
     rays, inside = renderer.scene.rays(frames.uv.view(-1, 2), camera)
     with torch.no_grad():
-        march = head.march(head.frame(head.encode(renderer.scene.normalise(windows)), 0), rays, False)
+        march = head.march_frames(head.frames(head.encode(renderer.scene.normalise(windows))), [rays], False)
     whole = torch.zeros(frames.uv[..., 0].numel(), head.feature_dim + 1)
     whole[inside[march.hits]] = torch.cat([march.features, march.alpha[:, None]], dim=1)
     return whole
