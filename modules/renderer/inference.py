@@ -15,6 +15,7 @@ from modules.renderer.landmark_code import FrameCode
 from modules.renderer.marcher import PLAIN, HeadMarcher, compiled_kernels
 from modules.renderer.rays import ray_directions, ray_grid
 from modules.renderer.renderer import FeatureMap, Renderer
+from modules.renderer.vanilla import VanillaHead
 
 CHUNK_RAYS = 2048
 """Rays that the vanilla networks are asked about at once."""
@@ -157,12 +158,13 @@ class FrameRenderer:
         return FeatureMap(image[:, :-1], image[:, -1:])
 
     def _vanilla(self, code: FrameCode, index: int, camera: Tensor) -> Tensor:
+        assert isinstance(self.head, VanillaHead)
         frame = self.head.frame(code, index)
         rays, inside = self.scene.rays(self.uv.view(-1, 2), camera)
         whole = self.uv.new_zeros(self.rows * self.columns, self.head.feature_dim + 1)
         for part in torch.arange(len(inside), device=inside.device).split(CHUNK_RAYS):
             some = Rays(rays.origin, rays.directions[part], rays.near[part], rays.far[part])
-            march = self.head.march(frame, some, False)  # type: ignore[arg-type]
+            march = self.head.march(frame, some, False)
             whole[inside[part]] = torch.cat([march.features, march.alpha[:, None]], dim=1)
         return whole
 
