@@ -6,6 +6,7 @@ torch files (zip and the older kind, state dicts and whole networks), safetensor
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -127,7 +128,9 @@ def _read_torch(path: Path, *, zipped: bool) -> ForeignFile:
     from tasks.imports.torch_file import by_python2, read_as_data
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped or None)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped or None)
     except Exception:  # it refuses and fails in many ways; the reader below says which in plain words
         content = read_as_data(path, zipped=zipped)
     found = _found(path, content)

@@ -22,6 +22,7 @@ from tasks import export_checkpoint, import_checkpoint
 from tasks.checkpoints import load_task
 from tasks.onnx_files import write_onnx_file
 from tasks.registry import task_class
+from tests.tasks.imports import geneface_files
 from utils.errors import ConfigError, DataError
 from utils.files import sha256
 
@@ -52,6 +53,18 @@ def run(tmp_path, monkeypatch) -> Path:
     }, folder / "model_ckpt_steps_70.ckpt")  # fmt: skip
     (folder / "checkpoints.json").write_text(json.dumps({"70": {"val/face_cosine": 0.625}}))
     return folder
+
+
+def test_a_released_network_goes_there_and_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    released = geneface_files.save_syncnet(tmp_path / "model_ckpt_steps_40000.ckpt")
+    import_checkpoint.main([str(released), "--exp_name", "lrs3/syncnet"])
+    export_checkpoint.main(["lrs3/syncnet", "--out", "syncnet.safetensors"])
+    import_checkpoint.main(["syncnet.safetensors", "--exp_name", "again/syncnet"])
+    first, second = (load_task(f"{name}/syncnet").state_dict() for name in ("lrs3", "again"))
+    assert set(first) == set(second)
+    for name, value in first.items():
+        assert second[name].numpy().tobytes() == value.numpy().tobytes()
 
 
 def test_there_and_back_gives_the_same_bytes(run, capsys):
