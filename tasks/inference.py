@@ -56,7 +56,7 @@ class InferSettings(PostSettings, PoseSettings):
     """How freely audio-to-landmarks varies: 0 gives the likeliest motion, 1 a different one for every seed; as the
     postnet's recipe says when not given."""
     infer_compile: bool = False
-    """Compile the renderer first (20-40 s): pays with very many samples a ray and `upsample: 1`; needs a C++ compiler."""
+    """Compile the renderer first (20-40 s): pays with many samples a ray and `upsample: 1`; needs a C++ compiler."""
 
 
 class Sound:
