@@ -57,6 +57,7 @@ def run(tmp_path, monkeypatch) -> Path:
 
 def test_a_released_network_goes_there_and_back(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
     released = geneface_files.save_syncnet(tmp_path / "model_ckpt_steps_40000.ckpt")
     import_checkpoint.main([str(released), "--exp_name", "lrs3/syncnet"])
     export_checkpoint.main(["lrs3/syncnet", "--out", "syncnet.safetensors"])
