@@ -21,13 +21,16 @@ from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch, MotionCorpus
 from data_gen.video.dataset import VideoDataset, open_video
+from tasks.checkpoints import Steps, parse_steps
+from tasks.talking_head import POSTNETS, RENDERERS, SYNCNETS
 from utils.errors import ConfigError, UserError
 from utils.landmarks import MOUTH
 
 Verdict = Literal["good", "fair", "poor", "not trained", "not measured"]
 ORDER: tuple[Verdict, ...] = ("poor", "fair", "good")
-SYNCNETS, SPEECH = ("syncnet", "lm3d_syncnet"), ("lm3d_vae_sync",)
-POSTNETS, RENDERERS = ("postnet", "lm3d_postnet_sync"), ("lm3d_nerf", "lm3d_nerf_torso")
+SPEECH = ("lm3d_vae_sync",)
+HEAD_FIRST = RENDERERS[::-1]
+"""The head alone is judged, where it is trained: what it does not do well, a torso does not mend."""
 RANGE_MARGIN = 0.1
 """The range of a coordinate is widened by this share of itself before something counts as outside."""
 
@@ -100,7 +103,7 @@ def main(args: argparse.Namespace) -> int:
     if args.frames < 0:
         raise ConfigError(f"--frames {args.frames}: must be at least 0")
     video = open_video(args.id, args.binary_dir)
-    chain = Chain(video, args.checkpoints or Path("checkpoints") / args.id, args.steps)
+    chain = Chain(video, args.checkpoints or Path("checkpoints") / args.id, parse_steps(args.steps))
     stages = []
     for stage in chain.stages(args.frames):
         stages.append(stage)
@@ -130,9 +133,8 @@ class Chain:
         steps: Which checkpoints.
     """
 
-    def __init__(self, video: VideoDataset, folder: Path, steps: str = "best") -> None:
-        self.video, self.folder = video, folder
-        self.steps: Any = int(steps) if steps.isdigit() else steps
+    def __init__(self, video: VideoDataset, folder: Path, steps: Steps = "best") -> None:
+        self.video, self.folder, self.steps = video, folder, steps
         self._windows: dict[str, list[MotionBatch]] = {}
 
     def stages(self, frames: int) -> Iterator[Stage]:
@@ -303,7 +305,7 @@ class Chain:
 
     def rendered(self, count: int) -> Stage:
         """Render held-out frames from the recorded landmarks and compare them with the footage."""
-        renderer, missing = self.load(RENDERERS)
+        renderer, missing = self.load(HEAD_FIRST)
         if renderer is None:
             return absent("rendered face", missing)
         ids = self.video.frame_ids("val")

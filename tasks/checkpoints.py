@@ -35,6 +35,20 @@ def work_dir_of(exp_name: str | Path) -> Path:
     return base.joinpath(*parts)
 
 
+def parse_steps(text: str) -> Steps:
+    """Read which checkpoint of a run is meant, as the commands' `--steps` has it: best, last or a number of updates.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    if text == "best" or text == "last":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(f"--steps {text}: write best, last or a number of updates") from None
+
+
 def checkpoint_files(work_dir: Path) -> dict[int, Path]:
     """Map the number of updates to the checkpoint file, ascending."""
     found = {}

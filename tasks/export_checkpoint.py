@@ -40,24 +40,21 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     args = parser().parse_args(argv)
-    if args.steps not in ("best", "last") and not args.steps.isdigit():
-        raise ConfigError(f"--steps {args.steps}: say best, last, or a number of updates.")
-    from tasks.checkpoints import load_task, work_dir_of
+    from tasks.checkpoints import find_checkpoint, load_task, parse_steps, work_dir_of
 
+    steps = parse_steps(args.steps)
     work_dir = work_dir_of(args.run)
     if args.format == "onnx":
         from tasks.onnx_files import write_onnx_file
 
         if args.weights == "raw":
             raise ConfigError("ONNX holds the network as inference uses it; --weights raw is for safetensors.")
-        task = load_task(args.run, int(args.steps) if args.steps.isdigit() else args.steps)
+        task = load_task(args.run, steps)
         folder = task.work_dir or work_dir
         print(write_onnx_file(task, args.out or folder / "export" / f"{task.cfg.task_cls}.onnx"))
         return 0
-    from tasks.checkpoints import find_checkpoint
     from tasks.model_card import write_safetensors
 
-    steps = int(args.steps) if args.steps.isdigit() else args.steps
     path = Path(args.run) if Path(args.run).is_file() else find_checkpoint(work_dir, steps)
     for written in write_safetensors(path, args.out, raw=args.weights == "raw", said=(args.licence, args.consent)):
         print(written)

@@ -228,12 +228,12 @@ def measure_sync(head: TalkingHead, video_id: str, ids: Ints, sequences: dict[st
     import torch
 
     from tasks.checkpoints import load_task
-    from tasks.talking_head import find_run
+    from tasks.talking_head import SYNCNETS, find_run
     from utils.errors import DataError
 
     out = {}
     try:
-        syncnet: Any = load_task(find_run(video_id, ("syncnet", "lm3d_syncnet")), "best")
+        syncnet: Any = load_task(find_run(video_id, SYNCNETS), "best")
         rows = head.video.audio(syncnet.cfg.audio_feature)[2 * ids[0] : 2 * (ids[-1] + 1)]
         for name, landmarks in sequences.items():
             found = syncnet.find_offset(torch.from_numpy(rows), torch.from_numpy(landmarks))

@@ -31,7 +31,7 @@ from tasks.motion_data import (
 from tasks.motion_infer import in_windows, read_speech, write_landmarks
 from tasks.postnet_config import PostnetConfig
 from tasks.postnet_selection import Parts, Selection, is_collapsed, score
-from tasks.task import Task, clip_gradient
+from tasks.task import Task
 from utils.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,7 @@ class PostnetTask(Task):
         fake = refined[batch.generic.mask]
         found = self._refiner_losses(batch, refined, own, fake if critic_on else None)
         total = self.weigh(found, "tr")
-        self._step(refiner, total)
+        self.step(refiner, total)
         self.untoggle_optimizer(refiner)
 
         if critic_on and self.updates % self.cfg.postnet_disc_interval == 0:
@@ -160,7 +160,7 @@ class PostnetTask(Task):
             real = batch.person.landmarks[batch.person.mask]
             score_fake, score_real = self.disc_model(fake.detach()), self.disc_model(real)
             loss = score_fake.square().mean() + (score_real - 1).square().mean()
-            self._step(critic, loss)
+            self.step(critic, loss)
             self.untoggle_optimizer(critic)
             self.note({
                 "tr/disc_neg_conf": score_fake.mean().detach(), "tr/disc_pos_conf": score_real.mean().detach(),
@@ -169,14 +169,6 @@ class PostnetTask(Task):
         for scheduler in self.lr_schedulers():  # type: ignore[union-attr]
             scheduler.step()  # type: ignore[call-arg]
         return total.detach()
-
-    def _step(self, optimizer: Any, loss: Tensor) -> None:
-        """Take one optimiser step on `loss`, gradients clipped."""
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        if self.cfg.clip_grad_norm > 0:
-            clip_gradient(optimizer, self.cfg.clip_grad_norm)
-        optimizer.step()
 
     def _refiner_losses(
         self, batch: PostnetBatch, refined: Tensor, own: Tensor, fake: Tensor | None

@@ -41,14 +41,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure one run."""
-    from tasks.checkpoints import load_task, work_dir_of
+    from tasks.checkpoints import load_task, parse_steps, work_dir_of
     from tasks.nerf_task import NerfTask
     from utils.config import assignment
     from utils.files import write_json
 
     given = parser().parse_args(arguments)
-    steps: Any = given.steps if given.steps in ("best", "last") else _number(given.steps)
-    task = load_task(given.run, steps, "auto", settings=dict(assignment(text) for text in given.set))
+    task = load_task(given.run, parse_steps(given.steps), "auto", settings=dict(assignment(text) for text in given.set))
     if not isinstance(task, NerfTask):
         raise ConfigError(f"{given.run} is a run of {task.cfg.task_cls}; this measures lm3d_nerf and lm3d_nerf_torso")
     folder = given.out or work_dir_of(given.run) / "evaluation"
@@ -57,13 +56,6 @@ def main(arguments: list[str] | None = None) -> int:
     show(figures)
     print(f"{folder}: metrics.json, pictures.png")
     return 0
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigError(f"--steps {text}: write best, last or a number of updates") from None
 
 
 def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: bool = True) -> dict[str, Any]:
@@ -79,6 +71,7 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
         `<box>_psnr`, `<box>_ssim`, `<box>_lpips` (where its weights are here); `lmd_<part>` in pixels; correlation of
         the lips' opening; `flicker`, the forehead's change from frame to frame over the real one's; seconds a frame.
     """
+    from tasks.person_evaluation import find_points
     from utils.landmark_detector import make_detector
     from utils.progress import Progress
 
@@ -98,8 +91,7 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
             seconds.append(time.perf_counter() - began)
             judged.append(judge(task, frame, pair["made"]))
             for name, picture in pair.items():
-                faces = detector.detect(picture)
-                points[name].append(faces[0].points_px if faces else np.full((68, 2), np.nan, np.float32))
+                points[name].append(find_points(detector, picture))
                 if index in keep:
                     kept[name].append(picture)
             flicker.see(pair["made"], pair["real"], footage.landmarks_px[frame], cut=frame in footage.video.meta.cuts)

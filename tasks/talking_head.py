@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tasks.live import LiveHead
 
 log = logging.getLogger("vizeme")
+SYNCNETS = ("syncnet", "lm3d_syncnet")
 POSTNETS = ("postnet", "lm3d_postnet_sync")
 RENDERERS = ("lm3d_nerf_torso", "lm3d_nerf")
 PRESETS = ("person", "person_small", "demo")
@@ -238,14 +239,14 @@ def main(argv: list[str] | None = None) -> int:
             binary_dir=given.binary_data_dir,
             reset=given.reset,
         )
+    from tasks.checkpoints import parse_steps
     from utils.config import assignment
 
     settings = dict(assignment(text) for text in given.set)
-    steps = given.steps if given.steps in ("best", "last") else _number(given.steps)
     how: dict[str, Any] = {
         "renderer": given.renderer,
         "device": given.device,
-        "steps": steps,
+        "steps": parse_steps(given.steps),
         "seed": given.seed,
         "settings": settings,
     }
@@ -279,13 +280,6 @@ def _play(given: argparse.Namespace, how: Mapping[str, Any]) -> int:
     head = TalkingHead.load(given.video_id, **how)
     serve(head, given.video_id, sounds, port=given.port, max_upload_mb=given.max_upload_mb)
     return 0
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigError(f"--steps {text}: write best, last or a number of updates") from None
 
 
 if __name__ == "__main__":

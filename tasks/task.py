@@ -148,6 +148,20 @@ class Task(pl.LightningModule):
         if gradient_clip_val:
             clip_gradient(optimizer, gradient_clip_val)
 
+    def step(self, optimizer: Any, loss: Tensor, *, watch: bool = False) -> Tensor | None:
+        """Take one step of manual optimisation on `loss`, gradients clipped to `clip_grad_norm`.
+
+        Returns:
+            The gradient's norm before it was clipped, when it is clipped or to be watched.
+        """
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        norm = None
+        if self.cfg.clip_grad_norm > 0 or watch:
+            norm = clip_gradient(optimizer, self.cfg.clip_grad_norm or math.inf)
+        optimizer.step()
+        return norm
+
     def weigh(self, losses: dict[str, Tensor], prefix: str, batch_size: int = 1) -> Tensor:
         """Weigh and sum losses by `cfg.weights`, and log each under `prefix`."""
         weights = getattr(self.cfg, "weights", None)

@@ -16,7 +16,7 @@ from data_gen.templates.shards import TemplateShards
 from modules.template_decoder import SIZES, FaceCritic, TemplateDecoder, laplace_loss, perceptual_loss
 from tasks.board import Board
 from tasks.perceptors import Perceptor, make_perceptor, recogniser_network
-from tasks.task import Task, clip_gradient
+from tasks.task import Task
 from tasks.template_data import (
     FaceBatch,
     TemplateDecoderConfig,
@@ -178,26 +178,19 @@ class TemplateDecoderTask(Task):
         doubt = self.critic(made)
         found["adv"] = F.binary_cross_entropy_with_logits(doubt, torch.ones_like(doubt))
         total = self.weigh(found, "tr")
-        self._step(decoder, total)
+        self.step(decoder, total)
         self.untoggle_optimizer(decoder)
 
         self.toggle_optimizer(critic)
         fake, true = self.critic(made.detach()), self.critic(real)
         loss = F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
         loss = loss + F.binary_cross_entropy_with_logits(true, torch.ones_like(true))
-        self._step(critic, loss)
+        self.step(critic, loss)
         self.untoggle_optimizer(critic)
         self.note({"tr/critic_loss": loss.detach()})
         for scheduler in self.lr_schedulers():  # type: ignore[union-attr]
             scheduler.step()  # type: ignore[call-arg]
         return total.detach()
-
-    def _step(self, optimizer: Any, loss: Tensor) -> None:
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        if self.cfg.clip_grad_norm > 0:
-            clip_gradient(optimizer, self.cfg.clip_grad_norm)
-        optimizer.step()
 
     def _note_speed(self, count: int) -> None:
         now, (before, updates) = time.monotonic(), self._began

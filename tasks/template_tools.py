@@ -73,10 +73,10 @@ def load(run: str, steps: str, recogniser: str = ""):  # type: ignore[no-untyped
     Raises:
         ConfigError: The run is of another task.
     """
-    from tasks.checkpoints import load_task
+    from tasks.checkpoints import load_task, parse_steps
     from tasks.template_decoder import TemplateDecoderTask
 
-    task = load_task(run, int(steps) if steps.isdigit() else steps)  # type: ignore[arg-type]
+    task = load_task(run, parse_steps(steps))
     if not isinstance(task, TemplateDecoderTask):
         raise ConfigError(f"{run} is a {task.cfg.task_cls}, not a template_decoder.")
     if recogniser:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from data_gen.wav2pix.pairs import RATE, FaceVoicePairs, Split, hear, middle
 from modules.wav2pix import Discriminator, Generator, shift_and_tint
 from tasks.board import Board
-from tasks.task import Task, TaskConfig, clip_gradient
+from tasks.task import Task, TaskConfig
 from utils.config import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
 
@@ -207,13 +207,14 @@ class Wav2PixTask(Task):
         self.toggle_optimizer(discriminator)
         real, fake, wrong = self._judge(batch.faces, made, batch.wrong, code)
         d_loss = (real - self.cfg.real_label).square().mean() + fake.square().mean() + wrong.square().mean()
-        d_norm = self._step(discriminator, d_loss)
+        watch = (self.updates + 1) % self.cfg.tb_log_interval == 0
+        d_norm = self.step(discriminator, d_loss, watch=watch)
         self.untoggle_optimizer(discriminator)
 
         self.toggle_optimizer(generator)  # the discriminator's weights get no gradient
         found = self._generator_losses(batch)
         total = self.weigh(found, "tr")
-        g_norm = self._step(generator, total)
+        g_norm = self.step(generator, total, watch=watch)
         self.untoggle_optimizer(generator)
         norms = {"tr/grad_norm_g": g_norm, "tr/grad_norm_d": d_norm}
         self.note({
@@ -246,16 +247,6 @@ class Wav2PixTask(Task):
                 _, wanted = self.discriminator(self._seen(batch.faces), code)
             found["l2"] = F.mse_loss(features.float().mean(0), wanted.float().mean(0))
         return found
-
-    def _step(self, optimizer: Any, loss: Tensor) -> Tensor | None:
-        """Take one optimiser step; return the gradient's norm before it was clipped when it is clipped or shown."""
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        norm = None
-        if self.cfg.clip_grad_norm > 0 or (self.updates + 1) % self.cfg.tb_log_interval == 0:
-            norm = clip_gradient(optimizer, self.cfg.clip_grad_norm or math.inf)
-        optimizer.step()
-        return norm
 
     def averages(self, name: str) -> bool:
         """Average the generator; the discriminator only teaches."""
