@@ -22,6 +22,7 @@ from torch import Tensor
 from data_gen.clips.corpus import MotionBatch, MotionCorpus
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.checkpoints import Steps, parse_steps
+from tasks.nerf_data import spread
 from tasks.talking_head import POSTNETS, RENDERERS, SYNCNETS
 from utils.errors import ConfigError, UserError
 from utils.landmarks import MOUTH
@@ -308,8 +309,7 @@ class Chain:
         renderer, missing = self.load(HEAD_FIRST)
         if renderer is None:
             return absent("rendered face", missing)
-        ids = self.video.frame_ids("val")
-        ids = ids[np.unique(np.linspace(0, len(ids) - 1, count).round().astype(int))]
+        ids = spread(self.video.frame_ids("val"), count)
         try:
             renderer = self._with_footage(renderer)
             pictures = renderer.render_frames(ids)

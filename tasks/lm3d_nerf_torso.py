@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,10 +17,13 @@ from tasks.backdrop import cover
 from tasks.checkpoints import Steps, load_task
 from tasks.lm3d_nerf import resized
 from tasks.nerf_config import NETWORK, NerfConfig
-from tasks.nerf_data import PatchBatch, PatchSource
+from tasks.nerf_data import PatchBatch, PatchSource, mask_box
 from tasks.nerf_task import NerfTask, build_renderer
 from tasks.torso_motion import from_pose, shoulder_motion
 from utils.errors import ConfigError, DataError
+
+FEW = 32
+"""Frames from which the mean torso, and where it is, are found."""
 
 
 class Lm3dNerfTorsoConfig(NerfConfig):
@@ -98,8 +102,7 @@ class Lm3dNerfTorsoTask(NerfTask):
 
     def _paint_mean(self) -> None:
         """Start the torso from the mean of a few frames, so that training is left with what moves."""
-        ids = self.footage.video.frame_ids("train")
-        ids = ids[:: max(1, len(ids) // 32)]
+        ids = self.footage.some("train", FEW)
         plate = self.model.scene.plate.numpy().astype(np.int16)
         picture = np.zeros(plate.shape, np.float32)
         mask = np.zeros(plate.shape[:2], np.float32)
@@ -120,12 +123,16 @@ class Lm3dNerfTorsoTask(NerfTask):
 
     def train_source(self) -> PatchSource:
         """Draw patches where the torso is, and anywhere."""
-        ids = self.footage.video.frame_ids("train")
-        seen = np.max([self.footage.picture("torso_mask", int(i)) for i in ids[:: max(1, len(ids) // 32)]], axis=0)
-        rows, columns = np.flatnonzero((seen > 127).any(axis=1)), np.flatnonzero((seen > 127).any(axis=0))
-        if not len(rows):
+        return self.patches(self._torso_box)
+
+    @functools.cached_property
+    def _torso_box(self) -> NDArray[np.float32]:
+        """Find where the torso is seen, (4,) x0 y0 x1 y1 in pixels; the last row and column are in it."""
+        masks = [self.footage.picture("torso_mask", int(frame)) for frame in self.footage.some("train", FEW)]
+        box = mask_box(np.max(masks, axis=0))
+        if box is None:
             raise DataError(f"{self.footage.video.path}: the torso masks are empty. Process the video again.")
-        return self.patches(np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float32))
+        return np.array([box[0], box[1], box[2] - 1, box[3] - 1], np.float32)
 
     def losses(self, batch: PatchBatch) -> dict[str, Tensor]:
         """Compare the torso over the plate with the footage whose head was taken out.

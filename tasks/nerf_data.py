@@ -73,6 +73,11 @@ class Footage:
         """Return `frames`, `torso_frames`, `head_mask` or `torso_mask` of one frame at the training size."""
         return self.shrink(getattr(self.video, name)[frame])
 
+    def some(self, split: Split, count: int) -> NDArray[np.int64]:
+        """List about `count` frames of a split, evenly apart; fewer than that when it has fewer."""
+        ids = self.video.frame_ids(split)
+        return ids[:: max(1, len(ids) // count)]
+
     def window(self, frame: int, size: int) -> Floats:
         """Return the landmarks (size, 68, 3) around a frame; at a cut the last frame before it repeats."""
         start, stop = next(shot for shot in self._shots if shot[0] <= frame < shot[1])
@@ -82,14 +87,9 @@ class Footage:
         """Return the boxes (None: everything) in which a frame is judged."""
         points, size = self.landmarks_px[frame], (self.height, self.width)
         x0, y0, x1, y1 = self.face_box[frame]
-        mask = self.picture("head_mask", frame) > 127
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        head = None
-        if len(rows):
-            head = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
         return {
             "frame": None,
-            "head": head,
+            "head": mask_box(self.picture("head_mask", frame)),
             "face": points_box(np.array([[x0, y0], [x1, y1]]), 0.0, *size),
             "mouth": points_box(points[MOUTH], 0.15, *size),
             "eyes": points_box(points[EYES], 0.1, *size),
@@ -231,7 +231,7 @@ class ValBatches(Sequence[PatchBatch]):
         if len(ids) == 0:
             raise DataError(f"{source.footage.video.path} has no validation frames. Process a longer video.")
         self.source = source
-        self.ids = ids[np.unique(np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int))]
+        self.ids = spread(ids, count)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -240,6 +240,20 @@ class ValBatches(Sequence[PatchBatch]):
         frame = int(self.ids[index])
         x0, y0, x1, y1 = self.source.footage.face_box[frame] / self.source.upsample
         return self.source.patch(frame, ((y0 + y1) / 2, (x0 + x1) / 2))
+
+
+def spread(ids: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Choose `count` of some frames, the first and the last among them; all when there are fewer."""
+    return ids[np.unique(np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int))]
+
+
+def mask_box(mask: Bytes) -> Box | None:
+    """Return the box around what a mask (H, W) shows; None when that is nothing."""
+    shown = mask > 127
+    rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+    if not len(rows):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def scene_boxes(footage: Footage, depth: tuple[float, float]) -> tuple[Floats, Floats]:
@@ -251,16 +265,13 @@ def scene_boxes(footage: Footage, depth: tuple[float, float]) -> tuple[Floats, F
     Raises:
         DataError: The head masks are empty.
     """
-    ids = footage.video.frame_ids("train")
-    ids = ids[:: max(1, len(ids) // 64)]
+    ids = footage.some("train", 64)
     corners = []
     for frame in ids:
-        mask = footage.picture("head_mask", int(frame)) > 127
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        if not len(rows):
+        box = mask_box(footage.picture("head_mask", int(frame)))
+        if box is None:
             continue
-        u = np.array([columns[0], columns[-1] + 1], np.float64)
-        v = np.array([rows[0], rows[-1] + 1], np.float64)
+        u, v = np.array(box[::2], np.float64), np.array(box[1::2], np.float64)
         camera = footage.cameras[frame].astype(np.float64)
         for x in (u - footage.width / 2) / footage.focal:
             for y in (footage.height / 2 - v) / footage.focal:

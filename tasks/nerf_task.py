@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from data_gen.video.dataset import open_video
 from modules.renderer import losses as terms
 from modules.renderer.field import BlendPlaneHead
-from modules.renderer.inference import FrameRenderer
 from modules.renderer.pool import render_side_by_side
 from modules.renderer.renderer import Renderer
 from modules.renderer.scene import Scene
@@ -95,7 +94,6 @@ class NerfTask(Task):
         self._footage: Footage | None = None
         self._perceptual: torch.nn.Module | None = None
         self._perceptual_sought = False
-        self._frames: FrameRenderer | None = None
 
     # -- data ------------------------------------------------------------------------------------------------------
     @property
@@ -266,14 +264,10 @@ class NerfTask(Task):
 
     def render_frames(self, frame_ids: NDArray[np.integer[Any]]) -> Iterator[Bytes]:
         """Render frames of the dataset from their own landmarks and poses, each with its own window."""
-        frames = FrameRenderer(self.model, dtype=None if self.cfg.infer_bf16 else torch.float32)
-        for frame in frame_ids:
-            window = torch.from_numpy(self.footage.window(int(frame), self.cfg.smo_win_size)).to(self.device)
-            behind = torch.from_numpy(self.plate(int(frame), frames.height, frames.width)).to(self.device)
-            camera = torch.from_numpy(self.footage.cameras[frame]).to(self.device)
-            shoulders = torch.tensor([int(frame)], device=self.device)
-            landmarks = window[len(window) // 2]
-            yield frames(frames.encode(window[None]), 0, landmarks, camera, behind, shoulders).cpu().numpy()
+        painter = self.painter()
+        for frame in frame_ids.tolist():
+            window = self.footage.window(frame, self.cfg.smo_win_size)
+            yield from painter.paint(window, [len(window) // 2], self.footage.cameras[[frame]], np.array([frame]))
 
     def metrics(self, batch: PatchBatch) -> dict[str, Tensor]:
         """Judge whole rendered frames in the boxes of head, face, mouth and eyes."""
