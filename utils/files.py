@@ -154,3 +154,24 @@ def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path} does not exist.") from None
     except (SafetensorError, ValueError) as error:
         raise DataError(f"{path} is damaged ({error}). Delete it and run the command that made it again.") from error
+
+
+@contextmanager
+def alone_in(folder: Path, busy: str) -> Iterator[None]:
+    """Hold a folder while it is filled, and make it first; the lock ends with the process, however that ends.
+
+    Raises:
+        DataError: `busy`, when another process holds it.
+    """
+    import fcntl
+
+    make_folder(folder)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataError(busy) from None
+        yield
+    finally:
+        os.close(handle)

@@ -11,14 +11,12 @@ clips are kept, and the corpus is the same to the byte, however often it was sto
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
 import os
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from data_gen.clips.plan import ClipJob, find_videos, plan_clips
@@ -26,7 +24,7 @@ from data_gen.clips.process import ClipRecipe, make_clip
 from data_gen.clips.shards import CLIPS_PER_SHARD, ClipShards, ClipShardWriter
 from data_gen.clips.workers import Made, Work, make_here, make_on_ray
 from utils.errors import ConfigError, DataError
-from utils.files import fingerprint, make_folder
+from utils.files import alone_in, fingerprint
 from utils.landmark_detector import detector_name
 from utils.progress import Progress, duration
 
@@ -84,7 +82,8 @@ def main(args: argparse.Namespace, work: Work = make_clip) -> int:
             return make_on_ray(work, todo, recipe, args.ray_address, nodes)
         return make_here(work, todo, recipe, min(workers, len(todo)))
 
-    with _alone_in(args.out):
+    busy = f"{args.out} is being filled by another process. Wait for it, or choose another --out."
+    with alone_in(args.out, busy):
         made = Build(writer, jobs, recipe, args.per_shard).run(make)
         corpus = writer.finish(-(-len(jobs) // args.per_shard), refused)
     _report(args.out, corpus, made, time.monotonic() - began)
@@ -159,24 +158,3 @@ def _report(out: Path, corpus: ClipShards, made: int, seconds: float) -> None:
     minutes = sum(clip.frames for clip in index.clips) / 1500
     kept = f"{out}: {len(index.clips)} clips of {speakers} speaker(s), {minutes:.1f} minutes"
     print(f"{kept}; {len(index.skipped)} skipped; {made} made now in {duration(seconds)}")
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder while it is filled; the lock ends with the process, however that ends.
-
-    Raises:
-        DataError: Another process fills it.
-    """
-    make_folder(folder)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DataError(
-                f"{folder} is being filled by another process. Wait for it, or choose another --out."
-            ) from None
-        yield
-    finally:
-        os.close(handle)

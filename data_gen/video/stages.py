@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 from utils.errors import DataError
-from utils.files import fingerprint, make_folder, read_json, remove, write_aside, write_json
+from utils.files import alone_in, fingerprint, read_json, remove, write_aside, write_json
 from utils.progress import Progress
 
 Item = TypeVar("Item")
@@ -86,14 +86,7 @@ class Workshop:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other runs out of the folder, and clear what a killed one left there."""
-        import fcntl
-
-        make_folder(self.folder)
-        with (self.folder / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise DataError(f"{self.folder} is being worked on by another run. Wait for it to end.") from None
+        with alone_in(self.folder, f"{self.folder} is being worked on by another run. Wait for it to end."):
             for left in self.folder.glob(".*.part"):
                 remove(left)
             yield
