@@ -24,7 +24,8 @@ from tasks.backdrop import read_background
 from tasks.head_pose import HeadMotion
 from tasks.inference import FPS, HOP, RATE, InferSettings, Sound, landmark_blocks, seed_everything
 from tasks.landmark_post import Floats, Person, mend
-from tasks.silence import silence_weight, silent_frames
+from tasks.silence import frame_rms, silence_weight, silent_frames
+from utils.content_features import content_kind
 from utils.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class LiveLandmarks:
         self.person = Person.of(video, settings.infer_sil_ref_frame_idx)
         self.motion = HeadMotion(video, settings)
         self.past = max(PAST, silent_frames(settings) + 8)
-        if postnet.cfg.audio_feature.startswith("whisper"):
+        if content_kind(postnet.cfg.audio_feature) == "whisper":
             self.past = max(self.past, WHISPER_ROWS // 2 - lookahead - step - 4)
         self.hearing = Hearing(self.past + 8)
         self.loudness, self.rest = Loudness(), np.zeros(0, np.float32)
@@ -168,7 +169,7 @@ class LiveLandmarks:
     def _rest(self, start: int, stop: int, count: int) -> Floats:
         """Return how far the mouth closes in frames [start, stop)."""
         rms = np.sqrt(np.mean(self.hearing.read(start, stop).reshape(-1, 2, HOP // 2) ** 2, axis=-1)).reshape(-1)
-        self.loudness.add(rms.reshape(-1, 2).max(axis=1)[max(0, self.measured - start) :])
+        self.loudness.add(frame_rms(rms, stop - start)[max(0, self.measured - start) :])
         self.measured = stop
         weight = silence_weight(rms, stop - start, self.settings, self.loudness.speech())
         known = self.done - start
@@ -229,7 +230,7 @@ class LiveHead:
     def __init__(
         self, head: TalkingHead, *, lookahead: int | None = None, step: int | None = None, sound: Sound | None = None
     ) -> None:
-        slow = head.postnet.cfg.audio_feature.startswith("whisper")
+        slow = content_kind(head.postnet.cfg.audio_feature) == "whisper"
         lookahead = (WHISPER_LOOKAHEAD if slow else LOOKAHEAD) if lookahead is None else lookahead
         step = (WHISPER_STEP if slow else STEP) if step is None else step
         if lookahead < 0 or step < 1:

@@ -16,6 +16,7 @@ from modules.audio_condition import FeatureNorm
 from tasks.task import Task, TaskConfig
 from utils.audio import feature_width
 from utils.config import Config, Count, Fraction, Weight
+from utils.content_features import content_kind
 from utils.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -86,8 +87,9 @@ class MotionConfig(TaskConfig):
     @property
     def disturbance(self) -> AugmentConfig:
         """Return how this recipe's speech feature is disturbed."""
-        content = self.audio_feature in ("hubert", "whisper")
-        return self.augment_content if content and self.augment_content is not None else self.augment
+        if self.augment_content is not None and content_kind(self.audio_feature):
+            return self.augment_content
+        return self.augment
 
     def corpus_paths(self) -> list[Path]:
         """List the folders to read.

@@ -59,6 +59,12 @@ def parse_content_feature(name: str) -> ContentFeature | None:
     return ContentFeature(kind, (first, last) if found[1] else None, found[3] or "")
 
 
+def content_kind(name: str) -> str:
+    """Return `whisper` or `hubert`, whatever layers and model a feature's name asks for; empty for another feature."""
+    content = parse_content_feature(name)
+    return "" if content is None else content.kind
+
+
 def content_width(feature: ContentFeature) -> int:
     """Return how wide a feature is: what its model's config.json says."""
     if not feature.model:

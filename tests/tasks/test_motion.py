@@ -328,4 +328,5 @@ def test_content_features_may_be_disturbed_in_their_own_way():
 
     assert of("mel", augment_content={"noise": 0.4}) == 0.1
     assert of("whisper", augment_content={"noise": 0.4}) == 0.4
+    assert of("whisper:3-6", augment_content={"noise": 0.4}) == 0.4
     assert of("hubert") == 0.1
