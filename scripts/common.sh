@@ -82,3 +82,16 @@ recipe_for() {
     RECIPE=(--config="egs/datasets/videos/person/$2.yaml" --video_id="$1")
   fi
 }
+
+# Use the run in the folder $1, a trained $2, with the settings name=value that follow and FLAGS; refuse with $3 when it is
+# not trained.
+infer_with() {
+  local run="$1" what="$2" remedy="$3"
+  shift 3
+  if [[ ! -f "$run/config.yaml" ]]; then
+    echo "error: no trained $what in $run. $remedy" >&2
+    exit 2
+  fi
+  exec "$PYTHON" tasks/run.py --config="$run/config.yaml" --exp_name="$run" \
+    --hparams="$(IFS=, && printf '%s' "$*")" --infer ${FLAGS[@]+"${FLAGS[@]}"}
+}

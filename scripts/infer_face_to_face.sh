@@ -13,9 +13,6 @@ IMAGE="$(from_caller "$(argument 0 "")")"
 OUT="$(from_caller "$(argument 1 "")")"
 RUN="$(argument 2 "$(run_folder face_voice face_decoder ../demo/face_decoder)")"
 [[ "$RUN" == /* ]] || RUN="checkpoints/${RUN#checkpoints/}"
-if [[ ! -f "$RUN/config.yaml" ]]; then
-  echo "error: no trained face decoder in $RUN. Train one: docs/speech_to_face.md tells how." >&2
-  exit 2
-fi
-exec "$PYTHON" tasks/run.py --config="$RUN/config.yaml" --exp_name="$RUN" \
-  --hparams="infer_image=$(quoted "$IMAGE"),infer_out=$(quoted "$OUT")" --infer ${FLAGS[@]+"${FLAGS[@]}"}
+infer_with "$RUN" "face decoder" \
+  "Train one: docs/speech_to_face.md tells how." \
+  "infer_image=$(quoted "$IMAGE")" "infer_out=$(quoted "$OUT")"

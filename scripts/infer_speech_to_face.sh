@@ -13,9 +13,6 @@ AUDIO="$(from_caller "$(argument 0 "")")"
 OUT="$(from_caller "$(argument 1 "")")"
 RUN="$(argument 2 "$(run_folder face_voice ve_conv ve_ast ../demo/ve_conv)")"
 [[ "$RUN" == /* ]] || RUN="checkpoints/${RUN#checkpoints/}"
-if [[ ! -f "$RUN/config.yaml" ]]; then
-  echo "error: no trained voice encoder in $RUN. Train one: docs/speech_to_face.md tells how." >&2
-  exit 2
-fi
-exec "$PYTHON" tasks/run.py --config="$RUN/config.yaml" --exp_name="$RUN" \
-  --hparams="infer_audio=$(quoted "$AUDIO"),infer_out=$(quoted "$OUT")" --infer ${FLAGS[@]+"${FLAGS[@]}"}
+infer_with "$RUN" "voice encoder" \
+  "Train one: docs/speech_to_face.md tells how." \
+  "infer_audio=$(quoted "$AUDIO")" "infer_out=$(quoted "$OUT")"

@@ -12,9 +12,6 @@ SOURCE="$(from_caller "$(argument 0 "")")"
 RUN="$(argument 1 faces/template_decoder)"
 RUN="checkpoints/${RUN#checkpoints/}"
 OUT="$(from_caller "$(argument 2 "$ROOT/infer_out/${RUN#checkpoints/}")")"
-if [[ ! -f "$RUN/config.yaml" ]]; then
-  echo "error: no trained template_decoder in $RUN. Train it: python tasks/run.py --config=egs/datasets/faces/template_decoder.yaml --exp_name=${RUN#checkpoints/}" >&2
-  exit 2
-fi
-exec "$PYTHON" tasks/run.py --config="$RUN/config.yaml" --exp_name="$RUN" \
-  --hparams="infer_source=$(quoted "$SOURCE"),infer_out_dir=$(quoted "$OUT")" --infer ${FLAGS[@]+"${FLAGS[@]}"}
+infer_with "$RUN" "template_decoder" \
+  "Train it: python tasks/run.py --config=egs/datasets/faces/template_decoder.yaml --exp_name=${RUN#checkpoints/}" \
+  "infer_source=$(quoted "$SOURCE")" "infer_out_dir=$(quoted "$OUT")"

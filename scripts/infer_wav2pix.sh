@@ -11,9 +11,6 @@ SOURCE="$(from_caller "$(argument 0 "")")"
 RUN="$(argument 1 speakers/wav2pix)"
 RUN="checkpoints/${RUN#checkpoints/}"
 OUT="$(from_caller "$(argument 2 "$ROOT/infer_out/${RUN#checkpoints/}")")"
-if [[ ! -f "$RUN/config.yaml" ]]; then
-  echo "error: no trained wav2pix in $RUN. Train it: python tasks/run.py --config=egs/datasets/speakers/wav2pix.yaml --exp_name=${RUN#checkpoints/}" >&2
-  exit 2
-fi
-exec "$PYTHON" tasks/run.py --config="$RUN/config.yaml" --exp_name="$RUN" \
-  --hparams="infer_audio_source_name=$(quoted "$SOURCE"),infer_out_dir=$(quoted "$OUT")" --infer ${FLAGS[@]+"${FLAGS[@]}"}
+infer_with "$RUN" "wav2pix" \
+  "Train it: python tasks/run.py --config=egs/datasets/speakers/wav2pix.yaml --exp_name=${RUN#checkpoints/}" \
+  "infer_audio_source_name=$(quoted "$SOURCE")" "infer_out_dir=$(quoted "$OUT")"
