@@ -264,6 +264,4 @@ def read_published(path: Path) -> dict[str, Tensor]:
     if file.kind == "keras":
         arrays = list(file.tensors.values())
         return from_keras(list(zip(arrays[::2], arrays[1::2], strict=True)))
-    prefix = "model_state_dict."
-    inside = {name.removeprefix(prefix): value for name, value in file.tensors.items() if name.startswith(prefix)}
-    return inside or file.tensors
+    return file.inside("model_state_dict")

@@ -140,15 +140,12 @@ class ImportedRenderer(Task):
 
     def infer(self) -> None:
         """Write `infer_out_video_name` from landmarks or speech features, and the sound."""
-        from tasks.inference import write_frames
+        from tasks.inference import need, write_frames
 
         cfg = self.cfg
         wanted = ["infer_cond_name"] if self.landmark_driven else []
         wanted += ["infer_speech_name"] if self.needs_speech() else []
-        missing = [name for name in (*wanted, "infer_out_video_name") if not getattr(cfg, name)]
-        if missing:
-            told = ",".join(f"{name}=..." for name in missing)
-            raise ConfigError(f"--infer needs {' and '.join(missing)}; give --hparams={told}")
+        need(cfg, *wanted, "infer_out_video_name")
         landmarks, speech = self._read_conditions()
         total = min(len(rows) for rows in (landmarks, speech) if rows is not None)
         landmarks, speech = (None if rows is None else rows[:total] for rows in (landmarks, speech))
@@ -187,13 +184,11 @@ class View(NamedTuple):
 
 def normalised(landmarks: Floats, scene: GenefaceScene, cfg: ImportedRendererConfig) -> Floats:
     """Return (T, 204) landmarks in standard deviations of the person, clamped and smoothed as the settings say."""
-    from utils.landmarks import BROWS, EYES
+    from tasks.landmark_post import clamp_reach
 
     values = (landmarks - scene.landmarks_mean) / scene.landmarks_std
     if cfg.infer_lm3d_clamp_std:
-        reach = np.full((68, 3), cfg.infer_lm3d_clamp_std, np.float32)
-        reach[BROWS, :2] /= 2
-        reach[EYES, :2] /= 2
+        reach = clamp_reach(cfg.infer_lm3d_clamp_std)
         values = np.clip(values, -reach, reach)
     if cfg.infer_lm3d_ema:
         values = values.copy()

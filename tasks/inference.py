@@ -20,7 +20,7 @@ from data_gen.video.dataset import VideoDataset, open_video
 from tasks.backdrop import read_background
 from tasks.head_pose import HeadMotion, PoseSettings
 from tasks.landmark_post import Floats, Person, PostSettings, post_process
-from utils.config import Positive, Weight
+from utils.config import Config, Positive, Weight
 from utils.errors import ConfigError, DataError
 from utils.progress import Progress
 
@@ -253,7 +253,7 @@ def video_of(task: Any) -> VideoDataset:
     return open_video(task.cfg.video_id, task.cfg.binary_data_dir)
 
 
-def need(settings: InferSettings, *names: str) -> None:
+def need(settings: Config, *names: str) -> None:
     """Refuse to go on when one of the named settings is empty.
 
     Raises:

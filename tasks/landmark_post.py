@@ -127,10 +127,16 @@ def clamp(landmarks: Floats, person: Person, times_std: float) -> Floats:
     """Keep landmarks (T, 68, 3) within mean +- times_std * std; brows and eyes at half of it in x and y."""
     if times_std == 0:
         return landmarks
+    reach = clamp_reach(times_std) * person.std
+    return np.clip(landmarks, person.mean - reach, person.mean + reach)
+
+
+def clamp_reach(times_std: float) -> Floats:
+    """Return how many deviations each coordinate (68, 3) may be from the mean: brows and eyes half in x and y."""
     reach = np.full((68, 3), times_std, np.float32)
     reach[BROWS, :2] /= 2
     reach[EYES, :2] /= 2
-    return np.clip(landmarks, person.mean - reach * person.std, person.mean + reach * person.std)
+    return reach
 
 
 def exaggerate(landmarks: Floats, person: Person, gain: float) -> Floats:

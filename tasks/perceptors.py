@@ -105,5 +105,4 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises:
         DataError: It is missing, or something else.
     """
-    prefix, tensors = "state_dict.", read_file(path).tensors
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)} or tensors
+    return read_file(path).inside("state_dict")

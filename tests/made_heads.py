@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from tasks.registry import task_class
@@ -24,8 +25,15 @@ SMALL = {
 }
 
 
-def make_house() -> None:
-    """Make in the current folder a video, voice.wav of 1.5 s, and five runs that know the video's statistics."""
+def make_house(folder: Path) -> Path:
+    """Make a video, voice.wav of 1.5 s, and five runs that know the video's statistics in a folder, and return it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        _fill()
+    return folder
+
+
+def _fill() -> None:
     make_video_dataset(Path("data/binary/videos/made"), frames=60, size=32)
     write_tone(Path("voice.wav"), 0.3 * np.sin(np.arange(24000) / 20) * np.sin(np.arange(24000) / 3000))
     Path("checkpoints").mkdir()

@@ -42,6 +42,12 @@ class ForeignFile:
     tensors: dict[str, Tensor]
     extras: dict[str, Any] = field(default_factory=dict)
 
+    def inside(self, name: str) -> dict[str, Tensor]:
+        """Return the tensors in the container called `name`, without that in front; all where there is none."""
+        prefix = f"{name}."
+        found = {key.removeprefix(prefix): value for key, value in self.tensors.items() if key.startswith(prefix)}
+        return found or self.tensors
+
 
 def read_file(path: str | Path) -> ForeignFile:
     """Read a checkpoint of another project.

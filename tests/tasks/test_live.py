@@ -25,11 +25,7 @@ from utils.landmarks import mouth_opening
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("house")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        make_house()
-    return folder
+    return make_house(tmp_path_factory.mktemp("house"))
 
 
 @pytest.fixture

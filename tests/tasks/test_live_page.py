@@ -31,10 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """Serve an untrained head that can say voice.wav."""
-    folder = tmp_path_factory.mktemp("house")
+    folder = make_house(tmp_path_factory.mktemp("house"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        make_house()
         (folder / "uploads").mkdir()
         stage = Stage(TalkingHead.load("made", device="cpu"), "made", folder / "uploads", max_bytes=200_000)
         stage.add(folder / "voice.wav", "voice.wav")

@@ -19,11 +19,7 @@ from utils.video import probe, read_frames
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """Make a video and five runs that know its statistics and nothing else."""
-    folder = tmp_path_factory.mktemp("house")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        make_house()
-    return folder
+    return make_house(tmp_path_factory.mktemp("house"))
 
 
 @pytest.fixture
