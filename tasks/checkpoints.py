@@ -41,10 +41,8 @@ def parse_steps(text: str) -> Steps:
     Raises:
         ConfigError: It is none of these.
     """
-    if text == "best" or text == "last":
-        return text
     try:
-        return int(text)
+        return "best" if text == "best" else "last" if text == "last" else int(text)
     except ValueError:
         raise ConfigError(f"--steps {text}: write best, last or a number of updates") from None
 
