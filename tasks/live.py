@@ -14,12 +14,14 @@ how the sound is cut into pieces changes nothing.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modules.renderer.pool import render_side_by_side
 from tasks.backdrop import read_background
 from tasks.head_pose import HeadMotion
 from tasks.inference import FPS, HOP, RATE, InferSettings, Sound, landmark_blocks, seed_everything
@@ -264,29 +266,45 @@ class LiveHead:
         if self.finished:
             raise ValueError("the speech is finished; begin another with a new LiveHead")
         self.landmarks.hearing.add(wav)
-        yield from self._draw(False)
+        yield from self._draw(self.jobs())
 
     def finish(self) -> Iterator[NDArray[np.uint8]]:
         """Yield what is left when no more sound comes: as many frames in all as the sound lasts, the last one begun."""
         self.finished = True
-        yield from self._draw(True)
+        yield from self._draw(self.jobs())
 
-    def _draw(self, finished: bool) -> Iterator[NDArray[np.uint8]]:
+    def _draw(self, jobs: Iterator[tuple[Any, ...]]) -> Iterator[NDArray[np.uint8]]:
+        for job in jobs:
+            yield self.painter.frames(*job).cpu().numpy()
+
+    def jobs(self) -> Iterator[tuple[Any, ...]]:
+        """Yield what `FrameRenderer` is called with for each frame that can be drawn now."""
         live = self.landmarks
-        while (count := live.ready(finished)) > 0:
+        while (count := live.ready(self.finished)) > 0:
             first = live.done
-            values, known = live.advance(count, finished)
+            values, known = live.advance(count, self.finished)
             moment = live.motion.frames(first, first + count)
             poses, ids = moment.world_from_camera, moment.frame_ids
             wanted = range(known, known + count)
-            yield from self.painter.paint(values, wanted, poses, ids, own_poses=moment.own_poses)
+            yield from self.painter.jobs(values, wanted, poses, ids, own_poses=moment.own_poses)
 
 
 def play_sound(head: TalkingHead, sound: Sound) -> Iterator[NDArray[np.uint8]]:
-    """Yield the frames of an open sound as soon as they are known; what is kept does not grow with its length."""
+    """Yield the frames of an open sound as soon as they are known, drawn side by side on the processor's cores.
+
+    What is kept does not grow with the length of the sound.
+    """
     live = LiveHead(head, sound=sound)
-    step = live.landmarks.step
-    for start in range(0, sound.frames, step):
-        stop = min(start + step, sound.frames)
-        yield from live.push(sound.read(start, stop)[: sound.samples - start * HOP])
-    yield from live.finish()
+
+    def jobs() -> Iterator[tuple[Any, ...]]:
+        step = live.landmarks.step
+        for start in range(0, sound.frames, step):
+            stop = min(start + step, sound.frames)
+            live.landmarks.hearing.add(sound.read(start, stop)[: sound.samples - start * HOP])
+            yield from live.jobs()
+        live.finished = True
+        yield from live.jobs()
+
+    with contextlib.closing(render_side_by_side(live.painter.frames, jobs())) as pictures:
+        for picture in pictures:
+            yield picture.cpu().numpy()
