@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from utils.config import ROOT, show_path
 from utils.errors import ConfigError, DataError
 from utils.files import sha256
+from utils.memory import within_memory
 
 if TYPE_CHECKING:
     from tasks.task import Task
@@ -225,7 +226,8 @@ def load_task(
     recipe = {**checkpoint["vizeme"]["recipe"], **(settings or {})}
     kind = task_class(recipe["task_cls"])
     known = kind.schema.model_fields
-    task = kind({name: value for name, value in recipe.items() if name in known})
+    with within_memory("this network"):
+        task = kind({name: value for name, value in recipe.items() if name in known})
     try:
         task.load_state_dict(checkpoint["state_dict"])
     except RuntimeError:
