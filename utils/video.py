@@ -42,7 +42,7 @@ def probe(path: str | Path) -> VideoInfo:
     text = describe(file)
     lines = [line for line in text.splitlines() if re.match(r"\s*Stream #", line)]
     video = next((line for line in lines if " Video: " in line and "attached pic" not in line), None)
-    size = re.search(r", (\d{2,5})x(\d{2,5})[, ]", video + " ") if video else None
+    size = re.search(r", (\d{1,5})x(\d{1,5})[, ]", video + " ") if video else None
     if video is None or size is None:
         raise DataError(f"{path} is not a video that ffmpeg can read.")
     width, height = int(size[1]), int(size[2])

@@ -11,7 +11,6 @@ lie in them and the split is theirs; otherwise whole persons are split, every la
 from __future__ import annotations
 
 import argparse
-import csv
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +21,7 @@ from data_gen.face_voice.dataset import PERSONS_PER_SHARD, FaceVoiceWriter, Made
 from data_gen.face_voice.process import PICTURES, SOUNDS, VIDEOS, Limits, PersonFiles, Result, process_person
 from data_gen.face_voice.splits import Split, split_persons
 from utils.errors import DataError
-from utils.files import fingerprint
+from utils.files import fingerprint, read_table
 from utils.landmark_detector import LandmarkDetector, make_detector
 from utils.progress import Progress
 
@@ -123,13 +122,7 @@ def read_labels(path: Path) -> dict[str, str]:
     Raises:
         DataError: It is missing or has other columns.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
-    if not rows or not {"person", "label"} <= set(rows[0]):
-        raise DataError(f"{path} has no columns 'person' and 'label'.")
+    rows = read_table(path, ("person", "label"))
     return {row["person"]: row["label"] for row in rows}
 
 

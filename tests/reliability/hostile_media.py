@@ -62,7 +62,6 @@ GOOD_SOUNDS: dict[str, Callable[[], bytes]] = {
     "float64 beyond float32": lambda: wav(TONE * 1e300, bits=64, floats=True),
     "4 kHz": lambda: wav(TONE[::4], rate=4000),
     "192 kHz": lambda: wav(np.repeat(TONE, 12), rate=192_000),
-    "1 Hz": lambda: wav(TONE[:2], rate=1),
     "44,101 Hz": lambda: wav(rate=44_101),
     "one sample": lambda: wav(TONE[5:6]),
     "two channels": lambda: wav(channels=2),
@@ -103,6 +102,7 @@ BAD_SOUNDS: dict[str, Callable[[], bytes]] = {
     "an executable": lambda: b"\x7fELF" + bytes(500),
 }
 EITHER_SOUNDS: dict[str, Callable[[], bytes]] = {
+    "1 Hz": lambda: wav(TONE[:2], rate=1),
     "100 channels": lambda: wav(channels=100),
     "65,535 channels": lambda: wav(TONE[:10], channels=65_535),
     "a rate of four billion": lambda: wav(rate=0xFFFFFFFF),
@@ -157,7 +157,7 @@ def bomb(side: int) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
     head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    rows = zlib.compress(bytes((side // 8 + 1) * min(side, 1000)), 9)
+    rows = zlib.compress(bytes(min(side // 8 * 1000, 10_000_000) + 1), 9)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
