@@ -20,6 +20,8 @@ from utils.files import sha256
 from utils.memory import within_memory
 
 if TYPE_CHECKING:
+    import torch
+
     from tasks.task import Task
 
 log = logging.getLogger(__name__)
@@ -230,6 +232,26 @@ def finished_updates(work_dir: Path) -> int:
     return max(checkpoint_files(work_dir), default=0)
 
 
+def device_of(name: str) -> torch.device:
+    """Return the device called `name`; `auto` is a GPU when there is one.
+
+    Raises:
+        ConfigError: None is called so, or it is not here.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        count = torch.cuda.device_count()
+        here = ", ".join(["auto", "cpu", *(f"cuda:{i}" for i in range(count))])
+        raise ConfigError(f"There is no device '{name}' here. Known: {here}.") from None
+    return device
+
+
 def load_task(
     exp: str | Path, steps: Steps = "last", device: str = "cpu", settings: dict[str, Any] | None = None
 ) -> Task:
@@ -245,10 +267,9 @@ def load_task(
         DataError: There is no such checkpoint, or it is damaged.
         ConfigError: The settings make another network than the checkpoint's.
     """
-    import torch
-
     from tasks.registry import task_class
 
+    place = device_of(device)
     path = Path(exp) if Path(exp).is_file() else find_checkpoint(work_dir_of(exp), steps)
     weights, saved, told = _parts(path)
     recipe = {**saved, **(settings or {})}
@@ -265,11 +286,9 @@ def load_task(
         raise ConfigError(
             f"{path} is another network than these settings make ({changed}); leave out what changes the network."
         ) from None
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     task.updates = int(told["updates"])
     task.data_fingerprint = str(told.get("data_fingerprint", ""))
     task.work_dir = path.parent
     task.on_load_extra(told.get("extra", {}))
     task.source = {"path": str(path), "updates": task.updates, "sha256": sha256(path)}
-    return task.to(device).eval()
+    return task.to(place).eval()

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from utils.errors import ConfigError, DataError
-from utils.files import load_array, read_checked
 from utils.face_crops import CROP, PICTURES, crops_of, find_pictures, read_photo, resized
+from utils.files import load_array, read_checked
 from utils.recogniser import Recogniser, RecogniserId, find_recogniser, units
 
 if TYPE_CHECKING:

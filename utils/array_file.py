@@ -1,7 +1,8 @@
 """Read rows of arrays in a safetensors file, and notice when its bytes are not those that were written.
 
-The file's header may hold a checksum (CRC-32) of every array: `{"__metadata__": {"crc32": "{name: digits}"}}`. An array is
-compared with its own when it is first touched, so that a corpus opens in no time and a flipped bit is found all the same.
+The file's header may hold a checksum (CRC-32) of every array: `{"__metadata__": {"crc32": "{name: digits}"}}`. An array
+is compared with its own when it is first touched, so that a corpus opens in no time and a flipped bit is found all the
+same.
 Rows are read by seeking: mapped files would count as memory, and grow with what was read.
 """
 

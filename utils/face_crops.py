@@ -66,7 +66,9 @@ def aligned_crop(photo: Image, five: Points) -> Image:
 
 
 def read_photo(path: str | Path) -> Image:
-    """Read a picture as RGB uint8 (H, W, 3), turned as its EXIF says; more bits are scaled to 8, of many frames the first.
+    """Read a picture as RGB uint8 (H, W, 3), turned as its EXIF says.
+
+    More than 8 bits a channel are scaled to 8; of several frames the first is taken.
 
     Raises:
         DataError: It is missing, damaged, larger than any photo, or not a picture.

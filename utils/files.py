@@ -144,7 +144,7 @@ def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is not a CSV file in UTF-8 ({error}). It has the columns {wanted}.") from None
     if missing := [name for name in columns if name not in names]:
-        raise DataError(f"{path} has no column '{missing[0]}'. It has {', '.join(names)[:200] or 'none'}; wanted: {wanted}.")
+        raise DataError(f"{path} has no column '{missing[0]}'. It has: {', '.join(names)[:200]}. Wanted: {wanted}.")
     if not rows:
         raise DataError(f"{path} has no row below its head ({wanted}).")
     if any("\0" in cell for row in rows for cell in row.values() if isinstance(cell, str)):
@@ -203,8 +203,8 @@ def load_array(path: str | Path, what: str) -> np.ndarray:
         what: What it should hold, for the error: "landmarks".
 
     Raises:
-        DataError: It is missing or damaged, holds something else than numbers (pickled objects, texts, an archive), claims
-            more than is there, or a value is not finite.
+        DataError: It is missing or damaged, holds something else than numbers (pickled objects, texts, an archive),
+            claims more than is there, or a value is not finite.
     """
     from utils.ffmpeg import existing_file
 

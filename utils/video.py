@@ -237,7 +237,21 @@ class VideoWriter:
         arguments = ["-y", *input_arguments(picture), *input_arguments(self._sound), "-map", "0:v:0", "-map", "1:a:0"]
         arguments += ["-c:v", "copy", "-af", "apad", "-c:a", "aac", "-b:a", "128k", "-flags:a", "+bitexact"]
         arguments += ["-t", f"{length_s:.6f}", *self._target(self._aside)]
-        run(arguments, STALL_S + length_s, f"{self.path} could not be given its sound")
+        doing = f"{self.path} could not be given its sound"
+        try:
+            run(arguments, STALL_S + length_s, doing)
+        except DataError:  # values that are no numbers, say, on which the encoder ends: once more with them mended
+            place, mended = arguments.index(f"file:{self._sound.absolute()}"), self._mended(self._sound)
+            arguments[place] = f"file:{mended.absolute()}"
+            run(arguments, STALL_S + length_s, doing)
+
+    def _mended(self, sound: Path) -> Path:
+        from utils.audio import read_wav, write_wav
+
+        mended = self._aside.with_suffix(".wav")
+        self._stack.callback(mended.unlink, missing_ok=True)
+        write_wav(mended, read_wav(sound, 48_000), 48_000)
+        return mended
 
     @staticmethod
     def _target(file: Path) -> list[str]:

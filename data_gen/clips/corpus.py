@@ -133,8 +133,8 @@ class MotionCorpus:
             landmarks = source.read(clip, "landmarks", start, stop)
         if len(audio) != 2 * len(landmarks) or len(pitch) != len(audio) or len(landmarks) != stop - start:
             raise DataError(
-                f"{source.path} has {len(audio)} speech rows and {len(landmarks)} faces for {stop - start} frames (wants "
-                "2 and 1 a frame). Process it again."
+                f"{source.path} has {len(audio)} speech rows and {len(landmarks)} faces for {stop - start} frames "
+                "(wants 2 and 1 a frame). Process it again."
             )
         return Window(audio, landmarks, pitch, run.speaker)
 

@@ -2,8 +2,8 @@
 
     data/binary/lfw/
       index.json                 which recogniser (name, SHA-256), how many of each split a shard holds
-      faces-00000.safetensors    "jpeg" (bytes,) u8 and "offsets" (n + 1,), "jpeg_crc32" (n,) i64, "templates" (n, D) f32,
-                                 "identity" (n,) i32
+      faces-00000.safetensors    "jpeg" (bytes,) u8, "offsets" (n + 1,) and "jpeg_crc32" (n,) i64,
+                                 "templates" (n, D) f32, "identity" (n,) i32
       faces-00000.json           names of the shard's photos and identities, and what was refused
 
 A shard is of one split. Opening a folder reads the index alone; a pair reads only its own bytes of the mapped shard,
@@ -133,7 +133,8 @@ class TemplateShards:
             self._open[shard.file] = ArrayFile(self.path / shard.file, again)
         rows = self._open[shard.file].rows(name, start, stop, check=check)
         if len(rows) != stop - start:
-            raise DataError(f"{self.path}: {shard.file} has fewer pairs than index.json says. Make the templates again.")
+            where = f"{self.path}: {shard.file}"
+            raise DataError(f"{where} has fewer pairs than index.json says. Make the templates again.")
         return rows
 
     def _jpeg(self, shard: ShardInfo, row: int) -> bytes:

@@ -24,6 +24,7 @@ from utils.audio import read_wav
 from utils.errors import DataError
 from utils.face_crops import PICTURES, read_photo, resized
 from utils.files import read_table
+from utils.flags import number, whole
 from utils.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -47,10 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=Path, required=True, help="folder of speakers' pictures and sounds, or videos")
     parser.add_argument("--out", type=Path, required=True, help="folder to fill, for example data/binary/speakers")
     parser.add_argument(
-        "--image_size", type=int, default=128, help="side of the stored faces; training may shrink them"
+        "--image_size", type=whole(8, 1024), default=128, help="side of the stored faces; training may shrink them"
     )
     parser.add_argument(
-        "--seconds", type=float, default=1.0, help="length of the sounds, 0.7 to 4; the middle is taken"
+        "--seconds", type=number(0.1, 60), default=1.0, help="length of the sounds, 0.7 to 4; the middle is taken"
     )
     parser.add_argument(
         "--swapped", action="store_true", help="the pictures have red and blue swapped, as the published set"
@@ -136,7 +137,8 @@ def _listed(folder: Path, number: int, row: dict[str, str]) -> Source:
     """Read a row of pairs.csv."""
     split, speaker, image, wav = (row[name].strip() for name in COLUMNS)
     if split not in ("train", "val", "test") or not (speaker and image and wav):
-        raise DataError(f"{folder / 'pairs.csv'}, line {number}: wants train, val or test, a speaker, an image and a wav.")
+        where = f"{folder / 'pairs.csv'}, line {number}"
+        raise DataError(f"{where}: wants train, val or test, a speaker, an image and a wav.")
     return Source("train" if split == "train" else "val", speaker, folder / image, folder / wav)
 
 

@@ -1,7 +1,7 @@
 """Hand bad things to a command or a reader, and judge how it refuses them.
 
-The rule for what is the user's slip: exit code 2, an error of few and plain lines that says what and where, no traceback,
-no file left behind, an end in time. What is odd but right is taken, and says nothing of errors.
+The rule for what is the user's slip: exit code 2, an error of few and plain lines that says what and where, no
+traceback, no file left behind, an end in time. What is odd but right is taken, and says nothing of errors.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Table:
     def refuses(
         self, kind: str, main: Callable[..., int | None], words: Sequence[str | Path], says: str = "", leaves: str = ""
     ) -> Answer:
-        """Run a command that must refuse; `says` must stand in its error, `leaves` is a pattern of files it may leave."""
+        """Run a command that must refuse; `says` must stand in its error, files like `leaves` may be left."""
         before = files_in(self.folder)
         answer = self.run(main, words)
         assert answer.code == 2, f"exit code {answer.code}\n{answer.out}{answer.err}"
@@ -175,3 +175,12 @@ def scratch(folder: Path) -> Iterator[Path]:
         tempfile.tempdir = old
     left = list(folder.iterdir())
     assert not left, f"left among the temporary files: {left}"
+
+
+def sweep(table: Table, kind: str, data: bytes, file: Path, read: Callable[[], Any], count: int) -> None:
+    """Change bytes at random many times, or cut the file; the reader refuses or reads."""
+    rng = random.Random(SEED)
+    for number in range(count):
+        changed = truncated(data, rng.random()) if number % 5 == 0 else flipped(data, number, rng.randrange(1, 20))
+        file.write_bytes(changed)
+        table.reads(kind, read)

@@ -121,7 +121,7 @@ def picture(form: str, mode: str = "RGB", size: tuple[int, int] = (40, 30), **mo
     wide, high = size
     noise = np.random.default_rng(SEED).integers(0, 256, (high, wide, 3), np.uint8)
     if mode == "I;16":
-        image = Image.fromarray((noise[..., 0].astype(np.uint16) * 257))
+        image = Image.fromarray(noise[..., 0].astype(np.uint16) * 257)
     elif mode == "F":
         image = Image.fromarray(noise[..., 0].astype(np.float32))
     else:
@@ -222,12 +222,13 @@ def make_videos(folder: Path) -> dict[str, Path]:
 
     sound = [word.format(0.6) for word in _SOUND]
     x264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
+    vfr = ["-fps_mode", "vfr"]
     plans: dict[str, list[str]] = {
         "plain.mp4": [*source(), *sound, *x264],
         "no_sound.mp4": [*source(), *x264],
         "odd_size.mkv": [*source("63x47"), *sound, "-c:v", "ffv1"],
         "tiny.mkv": [*source("16x16"), *sound, "-vf", "crop=1:1", "-c:v", "ffv1"],
-        "variable_rate.mkv": [*source(), *sound, "-vf", "select='not(mod(n,3))+not(mod(n,7))'", "-fps_mode", "vfr", *x264],
+        "variable_rate.mkv": [*source(), *sound, "-vf", "select='not(mod(n,3))+not(mod(n,7))'", *vfr, *x264],
         "one_frame.mp4": [*source(), *sound, "-frames:v", "1", *x264],
         "wide_pixels.mp4": [*source(), *sound, "-vf", "setsar=4/3", *x264],
         "slow.mp4": [*source(rate=3, seconds=1), *sound, *x264],

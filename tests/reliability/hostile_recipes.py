@@ -135,7 +135,8 @@ NO_NUMBERS = {
     "a list": "[1, 2]", "a mapping": "{a: 1}", "null": "null", "a date": "2020-01-01", "a truth": "yes",
     "a base-60 number": "1:30", "a full-width digit": "８", "an Arabic digit": "٨",
     "a huge power": "1.0e999", "two numbers": "1 2", "a fraction": "1/2", "a percentage": "5%", "an expression": "2**3",
-    "a hexadecimal float": "0x1p3", "an octal number": "0o17", "a NUL": '"1\\0"', "a forced date": "!!timestamp 2020-01-01",
+    "a hexadecimal float": "0x1p3", "an octal number": "0o17", "a NUL": '"1\\0"',
+    "a forced date": "!!timestamp 2020-01-01",
 }  # fmt: skip
 """What is no number of updates, no learning rate, no weight."""
 WHOLE_ONLY = {"a half": "0.5", "a huge number": "1.0e300", "more than 64 bits": "9" * 40}

@@ -38,9 +38,13 @@ class Count:
         print(f"\n{'given':<{width}}  refused in plain words  rightly taken")
         for kind in kinds:
             print(f"{kind:<{width}}  {self.answers[kind, 'refused']:>22}  {self.answers[kind, 'taken']:>13}")
-        refused, taken = (sum(n for (_, how), n in self.answers.items() if how == word) for word in ("refused", "taken"))
+        refused, taken = (
+            sum(count for (_, how), count in self.answers.items() if how == word) for word in ("refused", "taken")
+        )
         print(f"{'all':<{width}}  {refused:>22}  {taken:>13}")
-        print(f"{refused + taken} given, {len(self.failed)} tests failed: a traceback, a hang, an unclear error, a file left")
+        print(
+            f"{refused + taken} given; {len(self.failed)} tests failed (a traceback, a hang, no plain error)"
+        )
         for name in self.failed:
             print(f"  {name}")
 

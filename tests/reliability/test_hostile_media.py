@@ -126,7 +126,10 @@ def test_a_silent_film_is_no_sound(table, videos, name):
     table.read_refuses(VIDEOS, lambda: read_wav(videos[name]), says=f"{name} has no sound")
 
 
-@pytest.mark.parametrize("name", ["nothing", "a text", "zeros", "a play list", "a concat list", "a session description"])
+NO_VIDEOS = ["nothing", "a text", "zeros", "a play list", "a concat list", "a session description"]
+
+
+@pytest.mark.parametrize("name", NO_VIDEOS)
 def test_what_is_no_video(table, name):
     path = food(table, BAD_SOUNDS[name](), "video.mp4")
     table.read_refuses(VIDEOS, lambda: seen(path), says="video.mp4")
@@ -189,9 +192,9 @@ def test_a_file_that_is_none(table, what):
 
 STRANGE = [
     "with space", "new\nline", "tab\tbed", "quo'te", 'quo"te', "-i", "--help", "-", "ünï", "日本語", "☃", "%d", "%04d",
-    "%s%n", "a%20b", "$(touch hacked)", "`touch hacked`", ";touch hacked", "|touch hacked", "&", "*", "?", "[a-z]", "{}",
-    "~", "back\\slash", "file:x", "http:x", "pipe:0", "concat:a", "data:x", "#", "a=b", "a,b", ":", "é", "x" * 200,
-    "\u202eabc", "esc\x1b[31m", "\udcff\udcfe", " ", ". .", "a.b.c", "CON", "null\u200b",
+    "%s%n", "a%20b", "$(touch hacked)", "`touch hacked`", ";touch hacked", "|touch hacked", "&", "*", "?", "[a-z]",
+    "{}", "~", "back\\slash", "file:x", "http:x", "pipe:0", "concat:a", "data:x", "#", "a=b", "a,b", ":", "é",
+    "x" * 200, "\u202eabc", "esc\x1b[31m", "\udcff\udcfe", " ", ". .", "a.b.c", "CON", "null\u200b",
 ]  # fmt: skip
 
 

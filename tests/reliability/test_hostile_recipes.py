@@ -110,8 +110,9 @@ def test_a_recipe_that_is_no_file(toy, table, what):
 
 @pytest.mark.parametrize(
     "name",
-    ["with space.yaml", "quo'te.yaml", 'quo"te.yaml', "per%d.yaml", "ünï☃.yaml", "new\nline.yaml", "$(touch hacked).yaml",
-     "semi;colon.yaml", "brace{}.yaml", "[glob]*?.yaml", "-dash.yaml", "esc\x1b[31m.yaml", "back\\slash.yaml"],
+    ["with space.yaml", "quo'te.yaml", 'quo"te.yaml', "per%d.yaml", "ünï☃.yaml", "new\nline.yaml",
+     "$(touch hacked).yaml", "semi;colon.yaml", "brace{}.yaml", "[glob]*?.yaml", "-dash.yaml",
+     "esc\x1b[31m.yaml", "back\\slash.yaml"],
 )  # fmt: skip
 def test_a_recipe_of_any_name(toy, table, trained, monkeypatch, name):
     monkeypatch.chdir(table.folder)

@@ -84,8 +84,8 @@ def visualize(
     names = labels or [Path(file).stem for file in files]
     if len(names) != len(files):
         raise UserError(f"{len(files)} files but {len(names)} labels: give one label a file.")
-    if size < 32:
-        raise UserError(f"--size {size}: at least 32 pixels.")
+    if not 32 <= size <= 4096:
+        raise UserError(f"--size {size}: from 32 to 4096 pixels.")
     if audio and not Path(audio).is_file():
         raise DataError(f"No sound at {audio}. Give --audio_name a file, or --audio_name '' for a silent video.")
     unique = [name if names.count(name) == 1 else f"{index + 1}: {name}" for index, name in enumerate(names)]
