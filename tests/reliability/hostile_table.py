@@ -42,9 +42,7 @@ class Count:
             sum(count for (_, how), count in self.answers.items() if how == word) for word in ("refused", "taken")
         )
         print(f"{'all':<{width}}  {refused:>22}  {taken:>13}")
-        print(
-            f"{refused + taken} given; {len(self.failed)} tests failed (a traceback, a hang, no plain error)"
-        )
+        print(f"{refused + taken} given; {len(self.failed)} tests failed (a traceback, a hang, no plain error)")
         for name in self.failed:
             print(f"  {name}")
 

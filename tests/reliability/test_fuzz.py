@@ -42,8 +42,8 @@ fuzz = settings(
 PIECES = st.sampled_from(
     ["task_cls", "lr", "weights", "error", ": ", ":\n", "\n", "\n  ", "- ", "{", "}", "[", "]", ",", "'", '"', "&a ",
      "*a", "<<", "!!int ", "!!python/name:os.system", "#", "|", ">", "?", "%", "@", "`", "~", ".nan", ".inf", "1:30",
-     "0x", "010", "1e9", "5e-4", "yes", "2020-01-01", "\t", "\0", "\x1b", "\ufeff", "\u2028", "\u200b", "---", "...", "=",
-     "base_config", "./x.yaml"]
+     "0x", "010", "1e9", "5e-4", "yes", "2020-01-01", "\t", "\0", "\x1b", "\ufeff", "\u2028", "\u200b", "---", "...",
+     "=", "base_config", "./x.yaml"]
 )  # fmt: skip
 RECIPE = st.one_of(st.lists(PIECES, max_size=25).map("".join), st.text(max_size=80))
 PLAIN = st.recursive(
