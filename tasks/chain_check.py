@@ -103,13 +103,15 @@ def main(args: argparse.Namespace) -> int:
 
     if args.frames < 0:
         raise ConfigError(f"--frames {args.frames}: must be at least 0")
+    out = args.out or Path("infer_out") / args.id / "check.json"
+    if out.is_dir():
+        raise ConfigError(f"--out {out} is a folder. Name the JSON to write.")
     video = open_video(args.id, args.binary_dir)
     chain = Chain(video, args.checkpoints or Path("checkpoints") / args.id, parse_steps(args.steps))
     stages = []
     for stage in chain.stages(args.frames):
         stages.append(stage)
         show(stage)
-    out = args.out or Path("infer_out") / args.id / "check.json"
     limits = {name: asdict(limit) for name, limit in LIMITS.items()}
     write_json(out, {"id": args.id, "stages": [asdict(stage) for stage in stages], "limits": limits})
     print(out)

@@ -10,14 +10,18 @@ from __future__ import annotations
 import json
 import logging
 import re
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from utils.config import ROOT, show_path
 from utils.errors import ConfigError, DataError
 from utils.files import sha256
+from utils.memory import within_memory
 
 if TYPE_CHECKING:
+    import torch
+
     from tasks.task import Task
 
 log = logging.getLogger(__name__)
@@ -60,8 +64,10 @@ def read_index(work_dir: Path) -> dict[int, dict[str, float]]:
     """Read the validation figures of each checkpoint; empty when there are none."""
     try:
         raw = json.loads((Path(work_dir) / INDEX).read_text())
-        return {int(step): dict(figures) for step, figures in raw.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+        return {
+            int(step): {str(name): float(value) for name, value in figures.items()} for step, figures in raw.items()
+        }
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return {}
 
 
@@ -84,17 +90,42 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     import torch
 
     try:
+        _check_sums(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"No checkpoint at {path}.") from None
     except Exception as error:  # a damaged file fails in many ways, none of them ours to enumerate
         if is_foreign(path.parent):
             raise ForeignCheckpoint(path) from None
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        reason = getattr(error, "strerror", "") or str(error).split("\n")[0][:200] or "it cannot be unpacked"
         raise DataError(f"{path} is damaged or not a checkpoint ({reason}).") from None
     if not isinstance(checkpoint, dict) or "vizeme" not in checkpoint or "state_dict" not in checkpoint:
         raise ForeignCheckpoint(path)
     return checkpoint
+
+
+def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Read a checkpoint's weights, its recipe and what else this project keeps in it.
+
+    Raises:
+        DataError: It is damaged, or something in it is missing or of the wrong kind.
+    """
+    checkpoint = read_checkpoint(path)
+    weights, told = checkpoint["state_dict"], checkpoint["vizeme"]
+    recipe = told.get("recipe") if isinstance(told, dict) else None
+    if not (isinstance(weights, dict) and isinstance(recipe, dict) and "task_cls" in recipe and "updates" in told):
+        raise DataError(f"{path} is no whole checkpoint: weights, recipe or number of updates are missing.")
+    return weights, recipe, told
+
+
+def _check_sums(path: Path) -> None:
+    """Raise when a part of a checkpoint is not what was written: torch keeps checksums, and does not look at them."""
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            return  # torch says what is wrong with it
+        with zipfile.ZipFile(file) as archive:
+            if (wrong := archive.testzip()) is not None:
+                raise ValueError(f"its part {wrong} is not what was written")
 
 
 class ForeignCheckpoint(DataError):
@@ -201,6 +232,26 @@ def finished_updates(work_dir: Path) -> int:
     return max(checkpoint_files(work_dir), default=0)
 
 
+def device_of(name: str) -> torch.device:
+    """Return the device called `name`; `auto` is a GPU when there is one.
+
+    Raises:
+        ConfigError: None is called so, or it is not here.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        count = torch.cuda.device_count()
+        here = ", ".join(["auto", "cpu", *(f"cuda:{i}" for i in range(count))])
+        raise ConfigError(f"There is no device '{name}' here. Known: {here}.") from None
+    return device
+
+
 def load_task(
     exp: str | Path, steps: Steps = "last", device: str = "cpu", settings: dict[str, Any] | None = None
 ) -> Task:
@@ -216,31 +267,28 @@ def load_task(
         DataError: There is no such checkpoint, or it is damaged.
         ConfigError: The settings make another network than the checkpoint's.
     """
-    import torch
-
     from tasks.registry import task_class
 
+    place = device_of(device)
     path = Path(exp) if Path(exp).is_file() else find_checkpoint(work_dir_of(exp), steps)
-    checkpoint = read_checkpoint(path)
-    recipe = {**checkpoint["vizeme"]["recipe"], **(settings or {})}
+    weights, saved, told = _parts(path)
+    recipe = {**saved, **(settings or {})}
     kind = task_class(recipe["task_cls"])
     known = kind.schema.model_fields
-    task = kind({name: value for name, value in recipe.items() if name in known})
+    with within_memory("this network"):
+        task = kind({name: value for name, value in recipe.items() if name in known})
     try:
-        task.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError:
-        saved = checkpoint["vizeme"]["recipe"]
+        task.load_state_dict(weights)
+    except (RuntimeError, NotImplementedError):  # the latter of what is sparse
         changed = ", ".join(f"{k}={v!r}" for k, v in (settings or {}).items() if saved.get(k) != v)
         if not changed:
             raise DataError(f"{path} is not of the network that its recipe describes; train it anew.") from None
         raise ConfigError(
             f"{path} is another network than these settings make ({changed}); leave out what changes the network."
         ) from None
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    task.updates = int(checkpoint["vizeme"]["updates"])
-    task.data_fingerprint = str(checkpoint["vizeme"].get("data_fingerprint", ""))
+    task.updates = int(told["updates"])
+    task.data_fingerprint = str(told.get("data_fingerprint", ""))
     task.work_dir = path.parent
-    task.on_load_extra(checkpoint["vizeme"].get("extra", {}))
+    task.on_load_extra(told.get("extra", {}))
     task.source = {"path": str(path), "updates": task.updates, "sha256": sha256(path)}
-    return task.to(device).eval()
+    return task.to(place).eval()

@@ -241,9 +241,10 @@ class FaceDecoderTask(Task):
 
     def infer(self) -> None:
         """Draw the person of `infer_image` frontal; every picture of a folder."""
-        from data_gen.face_voice.faces import find_face, read_picture
+        from data_gen.face_voice.faces import find_face
         from data_gen.face_voice.process import PICTURES
         from tasks.speech2face_pictures import write_face
+        from utils.face_crops import read_photo
         from utils.landmark_detector import make_detector
 
         if not self.cfg.infer_image:
@@ -259,7 +260,7 @@ class FaceDecoderTask(Task):
         with make_detector(self.cfg.infer_detector) as detector:
             for path, target in jobs.items():
                 try:
-                    crop = find_face(read_picture(path), detector)
+                    crop = find_face(read_photo(path), detector)
                 except DataError as error:
                     if len(jobs) == 1:
                         raise DataError(f"{path}: {error}") from None

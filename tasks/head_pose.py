@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from data_gen.video.dataset import VideoDataset
 from tasks.landmark_post import Floats, Ints
 from utils.config import Config, Count, Whole
 from utils.errors import ConfigError, DataError
+from utils.files import load_array
 
 TOLERANCE = 0.02
 """How far a given rotation times its transpose may be from the identity."""
@@ -105,19 +106,13 @@ def read_poses(path: str) -> Floats:
     """
     if not Path(path).is_file():
         raise DataError(f"No camera poses at {path} (infer_c2w_name).")
-    try:
-        poses: np.ndarray[Any, Any] = np.load(path, allow_pickle=False).astype(np.float32)
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path}: {error}") from None
+    poses = load_array(path, "camera poses")
     if poses.ndim == 4 and len(poses) == 1:
         poses = poses[0]
     if poses.ndim != 3 or poses.shape[1:] not in ((3, 4), (4, 4)) or not len(poses):
         raise DataError(f"{path} has shape {poses.shape}: camera poses are [1, T, 3, 4] or [T, 4, 4].")
     full = np.tile(np.eye(4, dtype=np.float32), (len(poses), 1, 1))
     full[:, :3] = poses[:, :3]
-    wrong = np.flatnonzero(~np.isfinite(full).all(axis=(1, 2)))
-    if len(wrong):
-        raise DataError(f"{path}: {len(wrong)} of {len(full)} poses hold values that are no numbers, first {wrong[0]}.")
     turned = full[:, :3, :3] @ full[:, :3, :3].transpose(0, 2, 1) - np.eye(3, dtype=np.float32)
     wrong = np.flatnonzero((np.abs(turned).max(axis=(1, 2)) > TOLERANCE) | (np.linalg.det(full[:, :3, :3]) < 0))
     if len(wrong):

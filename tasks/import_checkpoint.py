@@ -188,7 +188,7 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
     chosen = candidates(folder)
     if not chosen:
         raise DataError(f"{folder} holds no checkpoint ({', '.join(SUFFIXES)}).")
-    done, failed = [], []
+    done, failed, passed = [], [], 0
     for path in chosen:
         inside = path.parent.resolve().relative_to(folder.resolve())
         name = inside if alone(path) else inside / path.stem
@@ -198,10 +198,13 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
             done.append(import_file(path, Options(asked, options.source), default))
         except (AlreadyOurs, GoesWith) as error:
             log.info("passed over: %s", error)
+            passed += 1
         except DataError as error:
             failed.append(str(error))
     for work_dir in done:
         print(work_dir)
+    if not done and not failed:
+        print(f"{folder}: nothing new; {passed} file(s) are this project's already, or belong to those that are")
     if failed:
         raise DataError("\n".join([f"{len(done)} imported, {len(failed)} not:", *failed]))
     return done

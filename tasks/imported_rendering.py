@@ -16,6 +16,7 @@ from tasks.geneface_scene import FILE, GenefaceScene, open_scene
 from tasks.task import Task, TaskConfig
 from utils.config import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
+from utils.files import load_array
 
 if TYPE_CHECKING:
     from tasks.task import BatchSource
@@ -214,13 +215,10 @@ def read_speech_windows(path: str, shape: tuple[int, int]) -> Floats:
     """
     if not Path(path).is_file():
         raise DataError(f"No speech features at {path} (infer_speech_name).")
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path}: {error}") from None
+    values = load_array(path, "speech features")
     if values.ndim != 3 or values.shape[1:] != shape or not len(values):
         raise DataError(f"{path} has shape {values.shape}: this network wants [T, {shape[0]}, {shape[1]}].")
-    return np.asarray(values, np.float32)
+    return values
 
 
 def resized(picture: Bytes, scale: float) -> Bytes:

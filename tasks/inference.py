@@ -81,6 +81,7 @@ class Sound:
         return self
 
     def _convert(self, target: Path) -> None:
+        from utils.audio import no_sound
         from utils.ffmpeg import Stream, existing_file, input_arguments
 
         file = existing_file(self.path)
@@ -92,10 +93,7 @@ class Sound:
             while filled := stream.read_into(memoryview(block)):
                 out.write(memoryview(block)[:filled])
             if stream.finish() != 0:
-                reason = stream.last_message()
-                if "matches no streams" in reason or "not contain any stream" in reason:
-                    raise DataError(f"{self.path} has no sound.")
-                raise DataError(f"{self.path} could not be read as sound: {reason}")
+                raise no_sound(self.path, stream)
         self.samples = target.stat().st_size // 4
         if not self.samples:
             raise DataError(f"{self.path} holds no sound (0 samples).")

@@ -6,8 +6,10 @@ import logging
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +43,8 @@ class Mp4Stream:
         self.even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         self.error: BaseException | None = None
         self._over = threading.Event()
+        self._writing_since: float | None = None
+        self._reading_since: float | None = None
 
     def _arguments(self) -> list[str]:
         height, width = self.even
@@ -63,6 +67,7 @@ class Mp4Stream:
         )
         self._feeder = threading.Thread(target=self._feed, name="frames")
         self._feeder.start()
+        threading.Thread(target=self._watch, name="watch", daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -74,6 +79,15 @@ class Mp4Stream:
         for pipe in (self._process.stdout, self._messages):
             if pipe is not None:
                 pipe.close()
+
+    def _watch(self) -> None:
+        """Kill an encoder that for long neither takes a frame nor gives a byte, though both are wanted."""
+        while not self._over.wait(min(1.0, STALL_S / 4)):
+            since = [self._writing_since, self._reading_since]
+            if all(since) and time.monotonic() - max(filter(None, since)) > STALL_S:
+                self.error = DataError(f"The stream could not be encoded: ffmpeg gave no sign for {STALL_S:.0f} s.")
+                self._process.kill()
+                return
 
     def _feed(self) -> None:
         """Hand frames to the encoder until they end, it ends, or nobody wants them any more."""
@@ -87,11 +101,13 @@ class Mp4Stream:
                 if high or wide:
                     frame = np.pad(frame, ((0, high), (0, wide), (0, 0)), mode="edge")
                 view = np.ascontiguousarray(frame).data.cast("B")
+                self._writing_since = time.monotonic()
                 while len(view):
                     view = view[pipe.write(view) or 0 :]
+                self._writing_since = None
         except (BrokenPipeError, ValueError) as error:
             if not self._over.is_set():
-                self.error = error
+                self.error = self.error or error
         except BaseException as error:  # it is raised again where the bytes are read
             self.error = error
         finally:
@@ -102,6 +118,7 @@ class Mp4Stream:
                 pipe.close()
             except OSError:
                 pass
+            self._writing_since = time.monotonic()  # all is given: from now on the encoder has no reason to be silent
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes of the mp4 as they are made.
@@ -110,7 +127,7 @@ class Mp4Stream:
             DataError: The encoder failed.
         """
         assert self._process.stdout is not None
-        while block := self._process.stdout.read(BLOCK):
+        while block := self._read(self._process.stdout):
             yield block
         self._feeder.join(STALL_S)
         if self.error is not None and not isinstance(self.error, BrokenPipeError):
@@ -119,3 +136,9 @@ class Mp4Stream:
             self._messages.seek(0)
             lines = self._messages.read().decode("utf-8", "replace").strip().splitlines()
             raise DataError(f"The stream could not be encoded: {lines[-1] if lines else 'ffmpeg gave no reason'}")
+
+    def _read(self, pipe: IO[bytes]) -> bytes:
+        self._reading_since = time.monotonic()
+        block = pipe.read(BLOCK)
+        self._reading_since = None
+        return block

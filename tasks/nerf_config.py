@@ -8,7 +8,9 @@ from pydantic import Field
 
 from tasks.inference import InferSettings
 from tasks.task import TaskConfig
-from utils.config import Config, Count, Fraction, Positive, Weight, Whole
+from utils.config import Config, Count, Fraction, Positive, Weight
+
+Samples = Annotated[int, Field(ge=0, le=4096)]
 
 NETWORK = (
     "backbone", "upsample", "cond_dim", "smo_win_size", "n_bases", "plane_size", "dynamic_size", "grid_size",
@@ -71,10 +73,10 @@ class NerfConfig(TaskConfig, InferSettings):
     """Frames per update; many small patches teach the mouth faster than few large ones."""
     in_rect_percent: Fraction = 0.7
     """Share of the patches that are centred on the face; the others lie anywhere."""
-    n_samples_per_ray: Whole = 32
+    n_samples_per_ray: Samples = 32
     """Steps of a ray through the coarse grid (vanilla: through the coarse network); with 0 no ray is skipped, and the
     fine samples lie evenly on it."""
-    n_samples_per_ray_fine: Whole = 8
+    n_samples_per_ray_fine: Samples = 8
     """Evaluations of the field on a ray, placed where the coarse steps found something; with 0 the field is evaluated
     in the middle of every coarse step. One of the two must be more than 0."""
     box_depth: tuple[float, float] = (-1.8, 0.9)

@@ -14,7 +14,8 @@ from typing import Any
 
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.checkpoints import checkpoint_files, finished_updates, read_checkpoint, work_dir_of
-from utils.config import ROOT, assignment, load_recipe, merge, read_yaml, set_dotted, show_path
+from tasks.registry import task_class
+from utils.config import ROOT, assignment, load_recipe, merge, parse, read_yaml, set_dotted, show_path
 from utils.errors import ConfigError, DataError, UserError
 from utils.files import sha256
 
@@ -132,13 +133,14 @@ def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = 
         stage.values = merge({}, recipe.values)
         for name, value in stage.overrides.items():
             set_dotted(stage.values, name, value)
+        parse(task_class(stage.name).schema, stage.values, stage.recipe)  # a slip is told before the first is trained
+    if feature is not None and feature not in video.meta.audio_features:
+        video.audio(str(feature))  # which says what there is
     return stages
 
 
 def fields_of(stage: str) -> set[str]:
     """Return the names of a task's settings."""
-    from tasks.registry import task_class
-
     return set(task_class(stage).schema.model_fields)
 
 

@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
     work_dir = choose_work_dir(args, recipe)
     if args.infer or args.validate or getattr(config, "inference", False):
         return use(args, kind, config, overrides, recipe, work_dir)
-    return train(args, kind, config, work_dir)
+    return train(args, kind, config, work_dir, show_path(recipe.path))
 
 
 def read_overrides(args: argparse.Namespace, rest: list[str]) -> list[str]:
@@ -211,16 +211,17 @@ def use(
     return 0
 
 
-def train(args: argparse.Namespace, kind: Any, config: Any, work_dir: Path) -> int:
-    """Train, going on from what the run's folder holds; say what changed since."""
+def train(args: argparse.Namespace, kind: Any, config: Any, work_dir: Path, where: str) -> int:
+    """Train by the recipe at `where`, going on from what the run's folder holds; say what changed since."""
     if args.debug == "fast":
         few = {"max_updates": 3, "val_check_interval": 2, "tb_log_interval": 1}
         config = config.model_copy(update=few)
         import tasks.trainer as trainer
 
-        trainer.train(new_task(kind, config), work_dir, debug="fast")
+        trainer.train(new_task(kind, config, where), work_dir, debug="fast")
         print("debug run ended; nothing was saved")
         return 0
+    task = new_task(kind, config, where)
     if args.reset:
         set_aside(work_dir)
     saved = work_dir / "config.yaml"
@@ -228,16 +229,19 @@ def train(args: argparse.Namespace, kind: Any, config: Any, work_dir: Path) -> i
         tell_differences(saved, config)
     import tasks.trainer as trainer
 
-    trainer.train(new_task(kind, config), work_dir, debug=args.debug, resume=not args.reset)
+    trainer.train(task, work_dir, debug=args.debug, resume=not args.reset)
     return 0
 
 
-def new_task(kind: Any, config: Any) -> Any:
-    """Build a task whose first weights follow from the seed."""
+def new_task(kind: Any, config: Any, where: str) -> Any:
+    """Build the task of a recipe at `where`; its first weights follow from the seed."""
     import torch
 
+    from utils.memory import within_memory
+
     torch.manual_seed(config.seed)
-    return kind(config)
+    with within_memory(f"the network of {where}"):
+        return kind(config)
 
 
 def main_process() -> bool:

@@ -29,6 +29,7 @@ import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 from utils.errors import ConfigError, DataError, run_command  # noqa: E402
+from utils.flags import whole  # noqa: E402
 
 if TYPE_CHECKING:
     from tasks.live import LiveHead
@@ -204,7 +205,7 @@ def parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="compare with held-out footage; writes figures and pictures")
     evaluate.add_argument("video_id", help="whom")
-    evaluate.add_argument("--frames", type=int, default=250, help="at most so many held-out frames (250)")
+    evaluate.add_argument("--frames", type=whole(1), default=250, help="at most so many held-out frames (250)")
     evaluate.add_argument("--out", default="", help="folder to write (infer_out/<id>/evaluation)")
     _use(evaluate, settings)
     return out
@@ -220,7 +221,7 @@ def _use(command: argparse.ArgumentParser, settings: str) -> None:
     )
     command.add_argument("--steps", default="best", help="which checkpoints: best, last or a number (best)")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda (auto)")
-    command.add_argument("--seed", type=int, default=9999, help="decides what is random (9999)")
+    command.add_argument("--seed", type=whole(0, 2**63 - 1), default=9999, help="decides what is random (9999)")
     command.add_argument("--set", action="append", default=[], metavar="A=1", help=settings)
 
 
@@ -274,8 +275,8 @@ def _play(given: argparse.Namespace, how: Mapping[str, Any]) -> int:
 
     if not 0 <= given.port <= 65535:
         raise ConfigError(f"--port {given.port}: a port is a number from 0 to 65535")
-    if not given.max_upload_mb > 0:
-        raise ConfigError(f"--max_upload_mb {given.max_upload_mb:g}: must be more than 0")
+    if not 0 < given.max_upload_mb <= 100_000:
+        raise ConfigError(f"--max_upload_mb {given.max_upload_mb:g}: must be more than 0, and at most 100,000")
     sounds = [existing_file(path) for path in given.audio]
     head = TalkingHead.load(given.video_id, **how)
     serve(head, given.video_id, sounds, port=given.port, max_upload_mb=given.max_upload_mb)

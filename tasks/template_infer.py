@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from utils.errors import ConfigError, DataError
 from utils.face_crops import CROP, PICTURES, crops_of, find_pictures, read_photo, resized
+from utils.files import load_array, read_checked
 from utils.recogniser import Recogniser, RecogniserId, find_recogniser, units
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def read_templates(path: Path, wanted: RecogniserId) -> tuple[list[str], Floats]
     names: list[str] = []
     try:
         if path.suffix == ".npy":
-            values: Any = np.load(path, allow_pickle=False)
+            values: Any = load_array(path, "templates")
         elif path.suffix == ".csv":
             names, values = _read_csv(path)
         elif path.suffix == ".b64":
@@ -108,7 +109,8 @@ def read_templates(path: Path, wanted: RecogniserId) -> tuple[list[str], Floats]
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
     except (ValueError, binascii.Error, OSError) as error:
-        raise DataError(f"{path} holds no templates that can be read ({error}).") from None
+        reason = getattr(error, "strerror", "") or error
+        raise DataError(f"{path} holds no templates that can be read ({reason}).") from None
     templates = np.asarray(values, np.float32)
     templates = templates.reshape(-1, wanted.width) if templates.size % wanted.width == 0 else templates
     if templates.ndim != 2 or templates.shape[1] != wanted.width or not len(templates):
@@ -119,9 +121,15 @@ def read_templates(path: Path, wanted: RecogniserId) -> tuple[list[str], Floats]
         raise DataError(f"{path} holds a template that is zero or not finite.")
     beside = path.with_name(path.name + ".json")
     if beside.is_file():
-        said = RecogniserId.model_validate(json.loads(beside.read_text())["recogniser"])
+        said = read_checked(beside, _Beside, missing=f"{beside} cannot be read.", again="Mend or delete it.").recogniser
         wanted.refuse_other(said, "This decoder", str(path))
     return names or [f"{path.stem}_{i:04d}" for i in range(len(templates))], templates
+
+
+class _Beside(BaseModel):
+    """What lies beside a file of templates."""
+
+    recogniser: RecogniserId
 
 
 def _read_csv(path: Path) -> tuple[list[str], list[list[float]]]:
@@ -135,6 +143,8 @@ def _read_csv(path: Path) -> tuple[list[str], list[list[float]]]:
         except ValueError:
             names.append(cells[0])
             rows.append([float(cell) for cell in cells[1:]])
+    if len({len(row) for row in rows}) > 1:
+        raise ValueError("its rows are not equally long")
     if names and len(names) != len(rows):
         raise ValueError("some rows have a name and some have none")
     return names, rows

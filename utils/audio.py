@@ -56,15 +56,21 @@ def read_wav(path: str | Path, rate: int = RATE, *, start_s: float = 0.0, second
             if filled < block.nbytes:
                 break
         if stream.finish() != 0:
-            if "matches no streams" in stream.messages():
-                raise DataError(f"{path} has no sound.")
-            raise DataError(f"{path} could not be read as sound: {stream.last_message()}")
+            raise no_sound(path, stream)
     wav = np.concatenate(blocks)[first:]
     if not len(wav):
         where = f" after {start_s:g} s" if start_s else ""
         raise DataError(f"{path} holds no sound{where} (0 samples).")
     wav = np.nan_to_num(wav, copy=False).clip(-1, 1)
     return wav if count is None else fit_length(wav, count)
+
+
+def no_sound(path: str | Path, stream: Stream) -> DataError:
+    """Return the error for a file from which ffmpeg got no sound."""
+    said = stream.messages()
+    if "matches no streams" in said or "not contain any stream" in said:
+        return DataError(f"{path} has no sound.")
+    return DataError(f"{path} could not be read as sound: {stream.last_message()}")
 
 
 def write_wav(path: str | Path, wav: np.ndarray, rate: int = RATE) -> None:

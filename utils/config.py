@@ -6,23 +6,26 @@ replace. What is wrong is said all at once, with the file and the nearest known 
 
 from __future__ import annotations
 
+import re
 import types
 import typing
+import unicodedata
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from utils.errors import ConfigError, nearest
 
 ROOT = Path(__file__).resolve().parents[1]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Whole = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, lt=2**63)]
+Whole = Annotated[int, Field(ge=0, lt=2**63)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -30,6 +33,20 @@ class Config(BaseModel):
     """A closed, frozen group of settings; the string under a field is its `--help`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_meant(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what would be taken for something else: true for 1, a character that ends a path."""
+        if isinstance(value, bool) and not _allows_bool(cls.model_fields[str(info.field_name)].annotation):
+            raise PydanticCustomError("truth", "a yes or no, where something else is wanted")
+        if isinstance(value, str) and "\0" in value:
+            raise PydanticCustomError("zero", "it holds a NUL character")
+        return value
+
+
+def _allows_bool(annotation: Any) -> bool:
+    return annotation in (bool, Any) or any(_allows_bool(part) for part in typing.get_args(annotation))
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
@@ -42,7 +59,7 @@ class Recipe:
     Attributes:
         path: The file that was asked for.
         values: Merged settings, `base_config` taken out.
-        chain: Every file read, bases first.
+        chain: Every file read, bases first, each once.
         origins: Dotted key -> the file that set it last.
         problems: What is wrong with the files themselves, one line each.
     """
@@ -55,7 +72,16 @@ class Recipe:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Read YAML as SafeLoader does, but refuse repeated keys, merge keys, anchors and aliases."""
+    """Read YAML as SafeLoader does, but refuse repeated keys, merge keys, anchors and aliases.
+
+    Only texts, numbers, yes and no, nothing, lists and mappings: a date stays the text that was typed, and so do 007
+    and 1:30, which SafeLoader takes for 7 and 90.
+    """
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in known if not tag.endswith((":timestamp", ":int", ":float"))]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Hashable, Any]:
@@ -74,6 +100,11 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Hashable, An
     return seen
 
 
+def _no_tag(loader: _StrictLoader, node: yaml.Node) -> Any:
+    tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+    raise yaml.constructor.ConstructorError(None, None, f"the tag {tag} is not used here", node.start_mark)
+
+
 def _no_alias(loader: _StrictLoader, parent: Any, index: Any) -> Any:
     if loader.check_event(yaml.events.AliasEvent):
         event = loader.peek_event()
@@ -81,6 +112,15 @@ def _no_alias(loader: _StrictLoader, parent: Any, index: Any) -> Any:
     return yaml.SafeLoader.compose_node(loader, parent, index)
 
 
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0b[0-1_]+|0x[0-9a-fA-F_]+)$")
+_FLOAT = re.compile(
+    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|\.(?:inf|Inf|INF))$"
+    r"|\.(?:nan|NaN|NAN)$"
+)
+_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
+for _tag in (None, *(f"tag:yaml.org,2002:{name}" for name in ("timestamp", "binary", "omap", "pairs", "set"))):
+    _StrictLoader.add_constructor(_tag, _no_tag)  # type: ignore[type-var]
 _StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)  # type: ignore[type-var]
 _StrictLoader.compose_node = _no_alias  # type: ignore[method-assign,assignment]
 
@@ -98,7 +138,9 @@ def read_yaml(text: str, where: str) -> Any:
         line = f" line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ConfigError(f"{where}{line}: {problem}") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise ConfigError(f"{where}: its brackets or indentations are too deep in each other") from None
+    except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
 
 
@@ -124,43 +166,78 @@ def load_recipe(path: str | Path) -> Recipe:
         guess = nearest(str(path), known)
         raise ConfigError(f"No recipe at {path}." + (f" Did you mean {guess}?" if guess else " See egs/ for recipes."))
     recipe = Recipe(path)
-    recipe.values = _load(path, recipe, ())
+    recipe.values, recipe.origins = _Reader(recipe).read(path, ())
     return recipe
 
 
-def _load(path: Path, recipe: Recipe, above: tuple[Path, ...]) -> dict[str, Any]:
-    path = path.resolve()
-    if path in above:
-        loop = " -> ".join(show_path(p) for p in (*above[above.index(path) :], path))
-        recipe.problems.append(f"base_config goes in a circle: {loop}")
-        return {}
+_Read = tuple[dict[str, Any], dict[str, Path]]
+"""Values, and dotted key -> the file that set it last."""
+
+
+class _Reader:
+    """Read a recipe and its bases, each file once however often it is named."""
+
+    deepest = 50
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.known: dict[Path, _Read] = {}
+
+    def read(self, path: Path, above: tuple[Path, ...]) -> _Read:
+        path = path.resolve()
+        if path in above:
+            loop = " -> ".join(show_path(p) for p in (*above[above.index(path) :], path))
+            self.recipe.problems.append(f"base_config goes in a circle: {loop}")
+            return {}, {}
+        if len(above) > self.deepest:
+            self.recipe.problems.append(f"base_config: more than {self.deepest} recipes deep, at {show_path(path)}")
+            return {}, {}
+        if path not in self.known:
+            self.known[path] = self._read(path, above)
+        return self.known[path]
+
+    def _read(self, path: Path, above: tuple[Path, ...]) -> _Read:
+        problems = self.recipe.problems
+        try:
+            own = read_yaml(path.read_text(encoding="utf-8"), show_path(path))
+        except ConfigError as error:
+            problems.append(str(error))
+            return {}, {}
+        except (UnicodeDecodeError, OSError) as error:
+            problems.append(f"{show_path(path)}: it cannot be read as text ({getattr(error, 'strerror', '') or error})")
+            return {}, {}
+        if own is None:
+            own = {}
+        if not isinstance(own, dict):
+            problems.append(f"{show_path(path)}: a recipe is a mapping 'name: value', not a {type(own).__name__}")
+            return {}, {}
+        merged: dict[str, Any] = {}
+        origins: dict[str, Path] = {}
+        for base in _bases(own.pop("base_config", None)):
+            if not isinstance(base, str) or "\0" in base:
+                problems.append(f"{show_path(path)}: base_config holds {base!r}, which is not a path")
+                continue
+            target = (path.parent if base.startswith(".") else ROOT) / base
+            if not _is_file(target):
+                guess = nearest(base, [show_path(p) for p in (ROOT / "egs").rglob("*.yaml")])
+                hint = f"; did you mean {guess}?" if guess else ""
+                problems.append(f"{show_path(path)}: base_config {base} does not exist{hint}")
+                continue
+            values, told = self.read(target, (*above, path))
+            merged, origins = merge(merged, values), origins | told
+        self.recipe.chain.append(path)
+        return merge(merged, own), origins | dict.fromkeys(_dotted(own), path)
+
+
+def _is_file(path: Path) -> bool:
     try:
-        own = read_yaml(path.read_text(encoding="utf-8"), show_path(path))
-    except (ConfigError, UnicodeDecodeError, OSError) as error:
-        recipe.problems.append(str(error))
-        return {}
-    if own is None:
-        own = {}
-    if not isinstance(own, dict):
-        recipe.problems.append(f"{show_path(path)}: a recipe is a mapping 'name: value', not a {type(own).__name__}")
-        return {}
-    merged: dict[str, Any] = {}
-    bases = own.pop("base_config", [])
-    for base in [bases] if isinstance(bases, str) else bases or []:
-        if not isinstance(base, str):
-            recipe.problems.append(f"{show_path(path)}: base_config holds {base!r}, which is not a path")
-            continue
-        target = (path.parent if base.startswith(".") else ROOT) / base
-        if not target.is_file():
-            guess = nearest(base, [show_path(p) for p in (ROOT / "egs").rglob("*.yaml")])
-            hint = f"; did you mean {guess}?" if guess else ""
-            recipe.problems.append(f"{show_path(path)}: base_config {base} does not exist{hint}")
-            continue
-        merged = merge(merged, _load(target, recipe, (*above, path)))
-    for key in _dotted(own):
-        recipe.origins[key] = path
-    recipe.chain.append(path)
-    return merge(merged, own)
+        return path.is_file()
+    except OSError:  # a name too long, a link to itself
+        return False
+
+
+def _bases(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,7 +329,7 @@ def _number(value: Any) -> Any:
     """Read 5e-4 as a number on the command line, where a person means it as one."""
     if isinstance(value, str):
         try:
-            return float(value) if value.strip().lower().lstrip("+-")[:1].isdigit() else value
+            return float(value) if value.isascii() and value.strip().lstrip("+-")[:1].isdigit() else value
         except ValueError:
             return value
     return value
@@ -290,12 +367,12 @@ def parse(
     try:
         found = schema.model_validate(dict(raw))
     except ValidationError as error:
-        for item in error.errors():
+        for number, item in enumerate(error.errors()):
             name = ".".join(str(part) for part in item["loc"]) or "(whole)"
             if item["type"] == "extra_forbidden":
                 group = _group(schema, item["loc"][:-1])
-                guess = nearest(str(item["loc"][-1]), group)
-                text = f"{name}: no such setting" + (f"; write '{guess}'" if guess else "")
+                guess = nearest(str(item["loc"][-1]), group) if number < _HINTS else None
+                text = f"{name}: no such setting" + (f"; write '{guess}'" if guess else "") + _look_alike(name)
             elif item["type"] == "missing":
                 text = f"{name}: missing; give it a value"
             else:
@@ -309,6 +386,17 @@ def parse(
         body = "\n".join(f"  {line}" for line in lines)
         raise ConfigError(f"{show_path(path)}: {len(lines)} setting(s) to mend\n{body}")
     return found
+
+
+_HINTS = 20
+"""So many unknown names get a guess of what was meant: it takes a moment each."""
+
+
+def _look_alike(name: str) -> str:
+    """Name the letters of a setting that only look like a plain one's."""
+    strange = [char for char in dict.fromkeys(name) if not char.isascii()]
+    told = ", ".join(f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip() for char in strange[:3])
+    return f" (it holds {told})" if told else ""
 
 
 def submodel(annotation: Any) -> type[Config] | None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.errors import DataError
+from utils.ffmpeg import existing_file
 
 CROP = 112
 """Side of a crop in pixels."""
@@ -22,6 +23,8 @@ FIVE_POINTS = np.array(
 """ArcFace's places, (5, 2), of the eye on the left of the picture, the other eye, the nose's tip and the mouth's
 corners: centres of pixels counted from 0, as OpenCV does."""
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
+"""What Pillow may take a file for, whatever its name. It would hand PostScript to another program, which runs it."""
 Image = NDArray[np.uint8]
 Points = NDArray[np.floating[Any]]
 
@@ -65,19 +68,42 @@ def aligned_crop(photo: Image, five: Points) -> Image:
 def read_photo(path: str | Path) -> Image:
     """Read a picture as RGB uint8 (H, W, 3), turned as its EXIF says.
 
+    More than 8 bits a channel are scaled to 8; of several frames the first is taken.
+
     Raises:
-        DataError: It is missing or not a picture.
+        DataError: It is missing, damaged, larger than any photo, or not a picture.
     """
+    import warnings
+
     from PIL import Image as Pillow
     from PIL import ImageOps
 
+    file = existing_file(path)
     try:
-        with Pillow.open(path) as opened:
-            return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{path} is not a picture that can be read ({error}).") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pictures that are large, or a little damaged
+            with Pillow.open(file, formats=FORMATS) as opened:
+                picture = ImageOps.exif_transpose(opened)
+                return np.array(_eight_bits(picture).convert("RGB"))
+    except Pillow.DecompressionBombError:
+        most = 2 * (Pillow.MAX_IMAGE_PIXELS or 0) // 1_000_000
+        raise DataError(f"{path} has, or claims to have, more than {most} million pixels. Make it smaller.") from None
+    except Pillow.UnidentifiedImageError:
+        raise DataError(f"{path} is not a picture that can be read ({', '.join(FORMATS)}).") from None
+    except Exception as error:  # a damaged picture fails in many ways, none of them ours to enumerate
+        reason = " ".join(str(error).split()) or "it is damaged"
+        raise DataError(f"{path} is not a picture that can be read ({reason}).") from None
+
+
+def _eight_bits(picture: Any) -> Any:
+    """Return a Pillow picture of more than 8 bits a channel with 8; `convert` would cut what is brighter to white."""
+    from PIL import Image as Pillow
+
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    values = np.nan_to_num(np.asarray(picture).astype(np.float64))
+    scale = 255 / 65535 if values.max() > 255 else 1 if picture.mode.startswith("I") or values.max() > 1 else 255
+    return Pillow.fromarray((values * scale).round().clip(0, 255).astype(np.uint8))
 
 
 def resized(picture: Image, size: int) -> Image:

@@ -27,16 +27,18 @@ def executable() -> str:
 
 def existing_file(path: str | Path) -> Path:
     """Return the absolute path of a file that has content and may be read; `DataError` otherwise."""
-    file = Path(path).expanduser().absolute()
+    file = Path(path).absolute()
     try:
+        if not file.exists() and str(path).startswith("~/"):
+            file = Path(path).expanduser()
         if not file.exists():
             raise DataError(f"{path} does not exist.")
         if not file.is_file():
             raise DataError(f"{path} is not a file.")
         if file.stat().st_size == 0:
             raise DataError(f"{path} is empty.")
-    except OSError as error:  # a folder that may not be entered, a name too long
-        raise DataError(f"{path} cannot be read ({error.strerror}).") from None
+    except (OSError, RuntimeError) as error:  # a folder that may not be entered, a name too long, nobody's home
+        raise DataError(f"{path} cannot be read ({getattr(error, 'strerror', '') or error}).") from None
     if not os.access(file, os.R_OK):
         raise DataError(f"{path} may not be read. Change its permissions.")
     return file

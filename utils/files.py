@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -92,8 +92,10 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not valid JSON ({error}). Delete it and run the command again.") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}).") from None
 
 
 def read_checked(file: Path, schema: type[ModelT], *, missing: str, again: str) -> ModelT:
@@ -109,13 +111,45 @@ def read_checked(file: Path, schema: type[ModelT], *, missing: str, again: str) 
     from pydantic import ValidationError
 
     try:
-        return schema.model_validate_json(file.read_text())
+        return schema.model_validate_json(file.read_text(encoding="utf-8"))
     except OSError:
         raise DataError(missing) from None
+    except UnicodeDecodeError:
+        raise DataError(f"{file} is damaged: it is no text. {again}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"{file}: {where}: {first['msg'].lower()}. {again}") from None
+        where = "".join(f"{part}: " for part in (".".join(map(str, first["loc"])),) if part)
+        raise DataError(f"{file}: {where}{first['msg'].lower()}. {again}") from None
+
+
+def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Read the rows of a CSV file (UTF-8, a head with names); a cell that is missing is an empty text.
+
+    Args:
+        columns: Those that it must have.
+
+    Raises:
+        DataError: It is missing, no CSV, lacks a column or has no row.
+    """
+    import csv
+
+    wanted = ", ".join(columns)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="")
+            rows = list(reader)
+            names = list(reader.fieldnames or [])
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}).") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is not a CSV file in UTF-8 ({error}). It has the columns {wanted}.") from None
+    if missing := [name for name in columns if name not in names]:
+        raise DataError(f"{path} has no column '{missing[0]}'. It has: {', '.join(names)[:200]}. Wanted: {wanted}.")
+    if not rows:
+        raise DataError(f"{path} has no row below its head ({wanted}).")
+    if any("\0" in cell for row in rows for cell in row.values() if isinstance(cell, str)):
+        raise DataError(f"{path} is not a CSV file: it holds NUL characters.")
+    return rows
 
 
 def write_json(path: str | Path, data: Any) -> None:
@@ -136,24 +170,64 @@ def _plain(value: Any) -> Any:
 
 
 def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
-    """Write named arrays as safetensors, aside and renamed."""
+    """Write named arrays as safetensors with their checksums, aside and renamed."""
     from safetensors.numpy import save_file
 
+    from utils.array_file import checksums, crc32
+
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    sums = checksums({name: crc32(array) for name, array in whole.items()})
     with write_aside(path) as aside:
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, aside, metadata)
+        save_file(whole, aside, {**(metadata or {}), **sums})
 
 
-def load_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """Read every array of a safetensors file; `DataError` when it is missing or damaged."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+def load_arrays(
+    path: str | Path, again: str = "Delete it and run the command that made it again."
+) -> dict[str, np.ndarray]:
+    """Read every array of a safetensors file; `DataError`, ending in `again`, when it is missing or damaged."""
+    from utils.array_file import ArrayFile
 
+    if not Path(path).exists():
+        raise DataError(f"{path} does not exist. {again}")
+    opened = ArrayFile(Path(path), again)
     try:
-        return load_file(str(path))
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
-    except (SafetensorError, ValueError) as error:
-        raise DataError(f"{path} is damaged ({error}). Delete it and run the command that made it again.") from error
+        return {name: opened.rows(name) for name in opened.names}
+    finally:
+        opened.close()
+
+
+def load_array(path: str | Path, what: str) -> np.ndarray:
+    """Read the numbers of an `.npy` file.
+
+    Args:
+        what: What it should hold, for the error: "landmarks".
+
+    Raises:
+        DataError: It is missing or damaged, holds something else than numbers (pickled objects, texts, an archive),
+            claims more than is there, or a value is not finite.
+    """
+    from utils.ffmpeg import existing_file
+
+    file = existing_file(path)
+    try:
+        # mapped first: a header may claim more than any memory holds
+        mapped = np.lib.format.open_memmap(file, mode="r")
+    except Exception as error:  # numpy refuses a damaged header in many ways
+        reason = "it is damaged, or claims more than it holds"
+        if file.open("rb").read(6) != np.lib.format.MAGIC_PREFIX:
+            reason = "it is not an .npy file"
+        elif "Array can't be memory-mapped" in str(error):
+            reason = "it holds Python objects, which are not read; save plain numbers"
+        raise DataError(f"{path} holds no {what} that can be read ({reason}).") from None
+    if mapped.dtype.kind not in "fiub":
+        raise DataError(f"{path} holds no {what}, but values of type {mapped.dtype}. Save plain numbers.")
+    with np.errstate(all="ignore"):
+        values = np.asarray(mapped, dtype=np.float32)
+    wrong = np.argwhere(~np.isfinite(values))
+    if len(wrong):
+        place = ", ".join(map(str, wrong[0]))
+        raise DataError(f"{path}: {len(wrong)} values are not finite numbers, the first at [{place}].")
+    return values
 
 
 @contextmanager

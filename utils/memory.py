@@ -1,10 +1,27 @@
-"""Keep the memory of one update for the next one."""
+"""Keep the memory of one update for the next one, and say plainly when there is too little."""
 
 from __future__ import annotations
 
 import ctypes
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from utils.errors import ConfigError
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+_TOO_LARGE = re.compile(r"allocat|out of memory|overflow", re.IGNORECASE)
+
+
+@contextmanager
+def within_memory(what: str) -> Iterator[None]:
+    """Turn an allocation that fails in the block into a `ConfigError` about `what`, say "this network"."""
+    try:
+        yield
+    except (MemoryError, RuntimeError, OverflowError, TypeError) as error:  # torch has no error of its own for it
+        if not isinstance(error, MemoryError) and not _TOO_LARGE.search(str(error)):
+            raise
+        raise ConfigError(f"There is too little memory for {what}. Make its sizes smaller in the recipe.") from None
 
 
 def keep_freed_memory() -> bool:

@@ -42,7 +42,7 @@ def probe(path: str | Path) -> VideoInfo:
     text = describe(file)
     lines = [line for line in text.splitlines() if re.match(r"\s*Stream #", line)]
     video = next((line for line in lines if " Video: " in line and "attached pic" not in line), None)
-    size = re.search(r", (\d{2,5})x(\d{2,5})[, ]", video + " ") if video else None
+    size = re.search(r", (\d{1,5})x(\d{1,5})[, ]", video + " ") if video else None
     if video is None or size is None:
         raise DataError(f"{path} is not a video that ffmpeg can read.")
     width, height = int(size[1]), int(size[2])
@@ -237,7 +237,21 @@ class VideoWriter:
         arguments = ["-y", *input_arguments(picture), *input_arguments(self._sound), "-map", "0:v:0", "-map", "1:a:0"]
         arguments += ["-c:v", "copy", "-af", "apad", "-c:a", "aac", "-b:a", "128k", "-flags:a", "+bitexact"]
         arguments += ["-t", f"{length_s:.6f}", *self._target(self._aside)]
-        run(arguments, STALL_S + length_s, f"{self.path} could not be given its sound")
+        doing = f"{self.path} could not be given its sound"
+        try:
+            run(arguments, STALL_S + length_s, doing)
+        except DataError:  # values that are no numbers, say, on which the encoder ends: once more with them mended
+            place, mended = arguments.index(f"file:{self._sound.absolute()}"), self._mended(self._sound)
+            arguments[place] = f"file:{mended.absolute()}"
+            run(arguments, STALL_S + length_s, doing)
+
+    def _mended(self, sound: Path) -> Path:
+        from utils.audio import read_wav, write_wav
+
+        mended = self._aside.with_suffix(".wav")
+        self._stack.callback(mended.unlink, missing_ok=True)
+        write_wav(mended, read_wav(sound, 48_000), 48_000)
+        return mended
 
     @staticmethod
     def _target(file: Path) -> list[str]:

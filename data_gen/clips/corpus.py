@@ -131,10 +131,10 @@ class MotionCorpus:
             audio = source.read(clip, self.audio_feature, 2 * start, 2 * stop)
             pitch = source.read(clip, "pitch_hz", 2 * start, 2 * stop)
             landmarks = source.read(clip, "landmarks", start, stop)
-        if len(audio) != 2 * len(landmarks) or len(pitch) != len(audio):
+        if len(audio) != 2 * len(landmarks) or len(pitch) != len(audio) or len(landmarks) != stop - start:
             raise DataError(
-                f"{source.path} has {len(audio)} speech rows for {len(landmarks)} frames (wants 2 a frame). "
-                "Process it again."
+                f"{source.path} has {len(audio)} speech rows and {len(landmarks)} faces for {stop - start} frames "
+                "(wants 2 and 1 a frame). Process it again."
             )
         return Window(audio, landmarks, pitch, run.speaker)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.errors import DataError
+from utils.files import read_table
 from utils.video import FPS, probe
 
 log = logging.getLogger(__name__)
@@ -66,18 +66,9 @@ def find_videos(source: Path) -> list[Video]:
 
 
 def _from_csv(file: Path) -> list[Video]:
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as opened:
-            reader = csv.DictReader(opened)
-            rows, columns = list(reader), reader.fieldnames or []
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file} is not a CSV file ({error}). Give a folder of videos, or a CSV.") from None
-    if "video" not in columns:
-        raise DataError(f"{file} has no column 'video'. Columns: {', '.join(COLUMNS)}; only the first is needed.")
-    if ignored := [name for name in columns if name not in COLUMNS]:
+    rows = read_table(file, COLUMNS[:1])
+    if ignored := [str(name) for name in rows[0] if name not in COLUMNS]:
         log.info("%s: not used: %s", file, ", ".join(ignored))
-    if not rows:
-        raise DataError(f"{file} lists no video.")
     videos, names = [], Counter[str]()
     for number, row in enumerate(rows, 2):
         path = Path(row["video"] or "")

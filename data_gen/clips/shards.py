@@ -12,7 +12,7 @@ Opening a folder reads the index alone; a window of a clip reads only its own ro
 from __future__ import annotations
 
 import json
-import math
+import logging
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from utils.array_file import ArrayFile, checksums, crc32
 from utils.errors import DataError
 from utils.files import (
     fingerprint,
@@ -35,6 +36,7 @@ from utils.files import (
     write_json,
 )
 
+log = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 CLIPS_PER_SHARD = 500
 MOST_OPEN = 128
@@ -88,7 +90,7 @@ class ClipShards:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self.index = _read_index(self.path)
-        self._open: dict[str, _Shard] = {}
+        self._open: dict[str, ArrayFile] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}
@@ -98,47 +100,11 @@ class ClipShards:
         if clip.shard not in self._open:
             if len(self._open) >= MOST_OPEN:
                 self._open.pop(next(iter(self._open))).close()
-            self._open[clip.shard] = _Shard(self.path / clip.shard)
-        return self._open[clip.shard].rows(f"{clip.key}/{name}", start, stop)
-
-
-class _Shard:
-    """Read rows of a safetensors file by seeking: mapped files would count as memory, and grow with what was read."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        try:
-            self._handle = file.open("rb", buffering=0)
-            self._body = 8 + int.from_bytes(self._handle.read(8), "little")
-            if self._body > file.stat().st_size:
-                raise ValueError("it is cut off")
-            self._header = json.loads(self._handle.read(self._body - 8))
-            if self._body + max(e["data_offsets"][1] for e in self._header.values()) > file.stat().st_size:
-                raise ValueError("it is cut off")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{file}: {error}. Make the clips again.") from None
-
-    def rows(self, name: str, start: int, stop: int) -> Floats:
-        """Read rows [start, stop) of an array, as many as there are."""
-        entry = self._header.get(name)
-        if entry is None or entry["dtype"] != "F32":
-            raise DataError(f"{self.file}: no array {name} of float32. Make the clips again.")
-        count, *shape = entry["shape"]
-        start, stop, _ = slice(start, stop).indices(count)
-        width = 4 * math.prod(shape)
-        self._handle.seek(self._body + entry["data_offsets"][0] + start * width)
-        values = np.empty((max(0, stop - start), *shape), "<f4")
-        place, view = 0, values.reshape(-1).view(np.uint8)
-        while place < len(view):
-            got = self._handle.readinto(view.data[place:])
-            if not got:
-                raise DataError(f"{self.file}: it became shorter while it was read. Make the clips again.")
-            place += got
+            self._open[clip.shard] = ArrayFile(self.path / clip.shard, "Make the clips again.")
+        values = self._open[clip.shard].rows(f"{clip.key}/{name}", start, stop)
+        if values.dtype != np.float32:
+            raise DataError(f"{self.path / clip.shard}: {clip.key}/{name} is not float32. Make the clips again.")
         return values
-
-    def close(self) -> None:
-        """Close the file."""
-        self._handle.close()
 
 
 class ClipShardWriter:
@@ -182,15 +148,17 @@ class ClipShardWriter:
 
         A corpus of which some videos were added, changed or removed is divided into shards anew.
         """
-        from safetensors.numpy import load_file
-
         for file in sorted(self.path.glob("clips-*.json")):
             number = int(file.stem.split("-")[1])
             notes = self._read_notes(number)
             missing = {name: d for name, d in notes.get("digests", {}).items() if d in wanted and not self.has_part(d)}
             if number in kept or not missing or not self._shard(number).is_file():
                 continue
-            arrays = load_file(self._shard(number))
+            try:
+                arrays = load_arrays(self._shard(number))
+            except DataError as error:
+                log.warning("%s Its clips are made again.", error)
+                continue
             keys = {entry["id"]: entry["key"] for entry in notes["clips"]}
             for name, digest in missing.items():
                 prefix = f"{keys[name]}/" if name in keys else ""
@@ -288,18 +256,21 @@ class ClipShardWriter:
 
 def shape_of(file: Path, name: str) -> list[int]:
     """Return the shape of one array of a safetensors file without reading it."""
-    from safetensors import safe_open
-
-    with safe_open(file, framework="np") as opened:
-        return list(opened.get_slice(name).get_shape())
+    opened = ArrayFile(file, "Delete it and run the command again.")
+    try:
+        return list(opened.shape(name))
+    finally:
+        opened.close()
 
 
 def write_arrays_in_turn(file: Path, arrays: Iterable[tuple[str, NDArray[np.generic]]]) -> None:
     """Write named float32 arrays as safetensors while they come, so that only one is in memory.
 
-    The format is eight bytes of header length, the header (JSON: type, shape and place of each array), the numbers.
+    The format is eight bytes of header length, the header (JSON: type, shape and place of each array, and a checksum of
+    it), the numbers.
     """
     header: dict[str, Any] = {}
+    sums: dict[str, str] = {}
     place = 0
     body = file.with_name(file.name + ".body")
     try:
@@ -307,8 +278,10 @@ def write_arrays_in_turn(file: Path, arrays: Iterable[tuple[str, NDArray[np.gene
             for name, array in arrays:
                 data = np.ascontiguousarray(array, dtype="<f4")
                 header[name] = {"dtype": "F32", "shape": data.shape, "data_offsets": [place, place + data.nbytes]}
+                sums[name] = crc32(data)
                 out.write(data.tobytes())
                 place += data.nbytes
+        header["__metadata__"] = checksums(sums)
         text = json.dumps(header, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 8)
         with file.open("wb") as out, body.open("rb") as numbers:

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from data_gen.face_voice.splits import Split
+from utils.array_file import ArrayFile
 from utils.errors import DataError
-from utils.files import fingerprint, read_checked, write_aside, write_json
+from utils.files import fingerprint, read_checked, save_arrays, write_json
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -81,7 +82,7 @@ class FaceVoiceDataset:
         numbers: dict[str, int] = {}
         self.numbers = [numbers.setdefault(person.id, len(numbers)) for person in self.persons]
         """Number of each entry's person: the same for two entries of one person."""
-        self._open: dict[str, Any] = {}
+        self._open: dict[str, ArrayFile] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}
@@ -96,30 +97,25 @@ class FaceVoiceDataset:
 
     def wav(self, entry: int, clip: int) -> Floats:
         """Read one sound, (S,) float32."""
-        return self._tensor(entry, f"wav/{clip}")[:].astype(np.float32) / 32767
+        return self._rows(entry, f"wav/{clip}").astype(np.float32) / 32767
 
     def face(self, entry: int, face: int) -> Bytes:
         """Read one picture, (224, 224, 3) uint8."""
-        return np.asarray(self._tensor(entry, "faces")[face])
+        return np.asarray(self._rows(entry, "faces", face, face + 1)[0])
 
     def faces(self, entry: int) -> Bytes:
         """Read all pictures of an entry, (K, 224, 224, 3) uint8."""
-        return np.asarray(self._tensor(entry, "faces")[:])
+        return self._rows(entry, "faces")
 
     def landmarks_px(self, entry: int) -> Floats:
         """Read the landmarks of all pictures of an entry, (K, 68, 2)."""
-        return np.asarray(self._tensor(entry, "landmarks_px")[:], np.float32)
+        return np.asarray(self._rows(entry, "landmarks_px"), np.float32)
 
-    def _tensor(self, entry: int, name: str) -> Any:
-        from safetensors import SafetensorError, safe_open
-
+    def _rows(self, entry: int, name: str, start: int = 0, stop: int | None = None) -> Any:
         person = self.persons[entry]
-        try:
-            if person.shard not in self._open:
-                self._open[person.shard] = safe_open(self.path / person.shard, framework="np")
-            return self._open[person.shard].get_slice(f"{person.key}/{name}")
-        except (OSError, SafetensorError) as error:
-            raise DataError(f"{self.path / person.shard}: {person.id}, {name}: {error}. Make it again.") from None
+        if person.shard not in self._open:
+            self._open[person.shard] = ArrayFile(self.path / person.shard, "Delete it and make it again.")
+        return self._open[person.shard].rows(f"{person.key}/{name}", start, stop)
 
 
 class Pair(NamedTuple):
@@ -194,8 +190,6 @@ class FaceVoiceWriter:
         self, number: int, persons: Iterable[MadePerson], *, recipe: str = "", skipped: Mapping[str, str] | None = None
     ) -> None:
         """Write shard `number`; `skipped` (file -> why) is read when `persons` is exhausted."""
-        from safetensors.numpy import save_file
-
         arrays: dict[str, NDArray[np.generic]] = {}
         infos = []
         for order, person in enumerate(persons):
@@ -210,8 +204,7 @@ class FaceVoiceWriter:
                 clips=[name for name, _ in person.clips], faces=[name for name, _, _ in person.faces],
             )  # fmt: skip
             infos.append(info.model_dump())
-        with write_aside(self._shard(number)) as aside:
-            save_file(arrays, aside)
+        save_arrays(self._shard(number), arrays)
         write_json(self._notes(number), {"recipe": recipe, "persons": infos, "skipped": dict(skipped or {})})
 
     def finish(self, shards: int) -> FaceVoiceDataset:

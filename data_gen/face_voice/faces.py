@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -77,20 +76,3 @@ def find_face(picture: Bytes, detector: LandmarkDetector, size: int = FACE_SIZE)
         raise DataError("no face in it")
     ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
     return align(picture, faces[0].points_px * ratio, size)
-
-
-def read_picture(path: str | Path) -> Bytes:
-    """Read a picture upright (its EXIF turn applied) as (H, W, 3) uint8 RGB.
-
-    Raises:
-        DataError: It is missing or no picture.
-    """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"), np.uint8)
-    except FileNotFoundError:
-        raise DataError(f"No picture at {path}.") from None
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{path} could not be read as a picture ({error}).") from None

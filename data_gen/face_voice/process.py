@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from data_gen.face_voice.dataset import MadePerson
-from data_gen.face_voice.faces import align, find_face, read_picture
+from data_gen.face_voice.faces import align, find_face
 from data_gen.face_voice.sound import clean_speech
 from data_gen.face_voice.splits import Split
 from utils.audio import RATE, read_wav
 from utils.errors import DataError, UserError
+from utils.face_crops import read_photo
 from utils.landmark_detector import LandmarkDetector
 
 SOUNDS = {".wav", ".m4a", ".mp3", ".flac", ".ogg", ".opus", ".aac"}
@@ -78,7 +79,7 @@ def process_person(files: PersonFiles, detector: LandmarkDetector | None, limits
                 skipped[str(path)] = " ".join(str(error).split())
     for path in files.pictures[: limits.faces]:
         try:
-            crop = find_face(read_picture(path), detector)
+            crop = find_face(read_photo(path), detector)
             person.faces.append((path.name, crop.picture, crop.landmarks_px))
         except DataError as error:
             skipped[str(path)] = " ".join(str(error).split())

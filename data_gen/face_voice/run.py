@@ -11,7 +11,6 @@ lie in them and the split is theirs; otherwise whole persons are split, every la
 from __future__ import annotations
 
 import argparse
-import csv
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,8 +20,9 @@ from pathlib import Path
 from data_gen.face_voice.dataset import PERSONS_PER_SHARD, FaceVoiceWriter, MadePerson
 from data_gen.face_voice.process import PICTURES, SOUNDS, VIDEOS, Limits, PersonFiles, Result, process_person
 from data_gen.face_voice.splits import Split, split_persons
-from utils.errors import DataError
-from utils.files import fingerprint
+from utils.errors import ConfigError, DataError
+from utils.files import fingerprint, read_table
+from utils.flags import number, whole
 from utils.landmark_detector import LandmarkDetector, make_detector
 from utils.progress import Progress
 
@@ -37,20 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to fill, for example data/binary/face_voice")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--persons", type=Path, help="folder of persons: <person>/{audios,images}/..., or videos")
-    source.add_argument("--made", type=int, help="make so many persons who do not exist")
+    source.add_argument("--made", type=whole(1), help="make so many persons who do not exist")
     parser.add_argument("--faces_only", action="store_true", help="pictures only, to train a face encoder with")
     parser.add_argument("--labels", type=Path, help="CSV with the columns person,label, to spread labels over splits")
     parser.add_argument("--split_by", choices=["person", "file"], default="person",
                         help="file: every person is known in training, a tenth of the files is held out")  # fmt: skip
-    parser.add_argument("--val", type=float, default=0.1, help="share of the persons for validation")
-    parser.add_argument("--test", type=float, default=0.1, help="share of the persons for the last test")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the split, and of made persons")
-    parser.add_argument("--max_clips", type=int, default=200, help="sounds taken of a person")
-    parser.add_argument("--max_faces", type=int, default=50, help="pictures taken of a person")
-    parser.add_argument("--max_seconds", type=float, default=30.0, help="seconds taken of a sound")
+    parser.add_argument("--val", type=number(0, 1), default=0.1, help="share of the persons for validation")
+    parser.add_argument("--test", type=number(0, 1), default=0.1, help="share of the persons for the last test")
+    parser.add_argument("--seed", type=whole(0), default=0, help="seed of the split, and of made persons")
+    parser.add_argument("--max_clips", type=whole(1), default=200, help="sounds taken of a person")
+    parser.add_argument("--max_faces", type=whole(1), default=50, help="pictures taken of a person")
+    parser.add_argument("--max_seconds", type=number(0.1), default=30.0, help="seconds taken of a sound")
     parser.add_argument("--detector", default="auto", help="landmark detector: auto, mediapipe, face_alignment, dlib")
-    parser.add_argument("--workers", type=int, default=1, help="processes")
-    parser.add_argument("--per_shard", type=int, default=PERSONS_PER_SHARD, help="persons per file")
+    parser.add_argument("--workers", type=whole(1), default=1, help="processes")
+    parser.add_argument("--per_shard", type=whole(1), default=PERSONS_PER_SHARD, help="persons per file")
     parser.add_argument("--licence", default="", help="licence and consent of the data, kept with it")
 
 
@@ -60,6 +60,8 @@ def main(args: argparse.Namespace) -> int:
     Raises:
         DataError: Nobody was found, or nobody could be used.
     """
+    if args.val + args.test >= 1:
+        raise ConfigError(f"--val {args.val:g} and --test {args.test:g} leave nobody to train on: together less than 1")
     limits = Limits(args.max_clips, args.max_faces, args.max_seconds, voices=not args.faces_only)
     persons = made_persons(args) if args.made else find_persons(args)
     shards = [persons[i : i + args.per_shard] for i in range(0, len(persons), args.per_shard)]
@@ -123,13 +125,7 @@ def read_labels(path: Path) -> dict[str, str]:
     Raises:
         DataError: It is missing or has other columns.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
-    if not rows or not {"person", "label"} <= set(rows[0]):
-        raise DataError(f"{path} has no columns 'person' and 'label'.")
+    rows = read_table(path, ("person", "label"))
     return {row["person"]: row["label"] for row in rows}
 
 

@@ -25,6 +25,7 @@ from data_gen.templates.shards import PER_SHARD, Split, TemplateShardWriter, dec
 from utils.errors import DataError, UserError
 from utils.face_crops import CROP, crops_of, find_pictures, read_photo, resized
 from utils.files import fingerprint
+from utils.flags import whole
 from utils.landmark_detector import LandmarkDetector, make_detector
 from utils.progress import Progress
 from utils.recogniser import Recogniser, open_recogniser
@@ -45,12 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--aligned", action="store_true", help="the photos are aligned crops already")
     parser.add_argument(
-        "--val_identities", type=int, default=-1, help="people kept for validation; a tenth (at least one) unless given"
-    )
-    parser.add_argument("--max_per_identity", type=int, default=0, help="take at most so many photos of a person")
+        "--val_identities", type=whole(-1), default=-1,
+        help="people kept for validation; a tenth (at least one) unless given",
+    )  # fmt: skip
+    parser.add_argument("--max_per_identity", type=whole(0), default=0, help="take at most so many photos of a person")
     parser.add_argument("--detector", default="auto", help="landmark detector: auto, mediapipe, face_alignment, dlib")
-    parser.add_argument("--workers", type=int, default=1, help="processes that find faces")
-    parser.add_argument("--per_shard", type=int, default=PER_SHARD, help="pairs per file")
+    parser.add_argument("--workers", type=whole(1), default=1, help="processes that find faces")
+    parser.add_argument("--per_shard", type=whole(1), default=PER_SHARD, help="pairs per file")
     parser.add_argument("--licence", default="", help="licence and consent of the photos, kept with the data")
 
 

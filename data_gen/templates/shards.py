@@ -2,7 +2,8 @@
 
     data/binary/lfw/
       index.json                 which recogniser (name, SHA-256), how many of each split a shard holds
-      faces-00000.safetensors    "jpeg" (bytes,) u8 and "offsets" (n + 1,), "templates" (n, D) f32, "identity" (n,) i32
+      faces-00000.safetensors    "jpeg" (bytes,) u8, "offsets" (n + 1,) and "jpeg_crc32" (n,) i64,
+                                 "templates" (n, D) f32, "identity" (n,) i32
       faces-00000.json           names of the shard's photos and identities, and what was refused
 
 A shard is of one split. Opening a folder reads the index alone; a pair reads only its own bytes of the mapped shard,
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from utils.array_file import ArrayFile
 from utils.errors import DataError
 from utils.files import fingerprint, read_checked, save_arrays, write_json
 from utils.recogniser import RecogniserId
@@ -80,7 +83,7 @@ class TemplateShards:
         self.index = _read_index(self.path)
         self._of = {s: [shard for shard in self.index.shards if shard.split == s] for s in ("train", "val")}
         self._ends = {s: np.cumsum([shard.count for shard in shards]) for s, shards in self._of.items()}
-        self._open: dict[str, Any] = {}
+        self._open: dict[str, ArrayFile] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}
@@ -97,8 +100,7 @@ class TemplateShards:
     def read(self, split: Split, number: int) -> Pair:
         """Read one pair."""
         shard, row = self._place(split, number)
-        start, stop = (int(at) for at in self._rows(shard, "offsets", row, row + 2))
-        crop = decode(self._rows(shard, "jpeg", start, stop).tobytes())
+        crop = decode(self._jpeg(shard, row))
         template = np.asarray(self._rows(shard, "templates", row, row + 1)[0], np.float32)
         return Pair(crop, template, int(self._rows(shard, "identity", row, row + 1)[0]))
 
@@ -125,15 +127,24 @@ class TemplateShards:
         order = int(np.searchsorted(ends, number, side="right"))
         return self._of[split][order], int(number - (ends[order - 1] if order else 0))
 
-    def _rows(self, shard: ShardInfo, name: str, start: int, stop: int) -> NDArray[Any]:
-        from safetensors import SafetensorError, safe_open
+    def _rows(self, shard: ShardInfo, name: str, start: int, stop: int, *, check: bool = True) -> NDArray[Any]:
+        if shard.file not in self._open:
+            again = "Delete it and run the command that made it again."
+            self._open[shard.file] = ArrayFile(self.path / shard.file, again)
+        rows = self._open[shard.file].rows(name, start, stop, check=check)
+        if len(rows) != stop - start:
+            where = f"{self.path}: {shard.file}"
+            raise DataError(f"{where} has fewer pairs than index.json says. Make the templates again.")
+        return rows
 
-        try:
-            if shard.file not in self._open:
-                self._open[shard.file] = safe_open(self.path / shard.file, framework="np")
-            return self._open[shard.file].get_slice(name)[start:stop]
-        except (OSError, SafetensorError) as error:
-            raise DataError(f"{self.path / shard.file}: {error}. Delete it and run the command again.") from None
+    def _jpeg(self, shard: ShardInfo, row: int) -> bytes:
+        """Read one JPEG and compare it with its own checksum, so that a pair reads no other's bytes."""
+        start, stop = (int(at) for at in self._rows(shard, "offsets", row, row + 2))
+        data = self._rows(shard, "jpeg", start, stop, check=False)
+        if "jpeg_crc32" in self._open[shard.file].names:
+            if zlib.crc32(data.data) != int(self._rows(shard, "jpeg_crc32", row, row + 1)[0]):
+                raise DataError(f"{self.path / shard.file} is damaged at picture {row}. Delete it and make it again.")
+        return data.tobytes()
 
 
 def encode(crop: NDArray[np.uint8]) -> bytes:
@@ -196,6 +207,7 @@ class TemplateShardWriter:
             arrays: dict[str, NDArray[Any]] = {
                 "jpeg": np.frombuffer(b"".join(pictures), np.uint8),
                 "offsets": np.cumsum([0, *(len(picture) for picture in pictures)]).astype(np.int64),
+                "jpeg_crc32": np.array([zlib.crc32(picture) for picture in pictures], np.int64),
                 "templates": np.stack(templates).astype(np.float32),
                 "identity": np.array(identities, np.int32),
             }

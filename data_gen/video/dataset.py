@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from utils.errors import DataError
-from utils.files import make_folder, read_checked, remove, sha256
+from utils.files import load_arrays, make_folder, read_checked, remove, save_arrays, sha256
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
+_ONCE = ("neutral", "landmarks_mean", "landmarks_std")
+"""Arrays of motion.safetensors that are not per frame."""
 Split = Literal["train", "val", "all"]
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -44,7 +46,7 @@ class VideoMeta(BaseModel):
     focal_px: float = Field(gt=0)
     cuts: list[int] = []
     """First frame of every new shot; nothing reaches across one."""
-    val_start: int
+    val_start: int = Field(ge=0)
     """Frames from here on are for validation."""
     audio_features: dict[str, int]
     """Width of every audio feature in `audio.safetensors`."""
@@ -97,7 +99,16 @@ class VideoDataset:
             raise DataError(
                 f"{self.path}/motion.safetensors has no '{name}' (it has {known}). Process the video again."
             )
-        return np.asarray(self._motion[name], dtype=np.float32)
+        values = np.asarray(self._motion[name], dtype=np.float32)
+        return values if name in _ONCE else self._per_frame(values, f"motion.safetensors, {name}", 1)
+
+    def _per_frame(self, values: Floats, what: str, rows: int) -> Floats:
+        if len(values) != rows * self.meta.frames:
+            raise DataError(
+                f"{self.path}/{what}: {len(values)} rows for {self.meta.frames} frames (wants {rows} a frame): it was "
+                f"made again meanwhile, or is damaged. Start again, or process the video again."
+            )
+        return values
 
     @property
     def landmarks(self) -> Floats:
@@ -181,7 +192,7 @@ class VideoDataset:
                 f"{self.path} has no audio feature '{name}'. It has {known}: choose one of these with audio_feature, "
                 f"or get the weights for '{name}' (python -m utils.assets) and process the video again."
             )
-        return np.asarray(self._audio[name], dtype=np.float32)
+        return self._per_frame(np.asarray(self._audio[name], dtype=np.float32), f"audio.safetensors, {name}", 2)
 
     @property
     def wav_path(self) -> Path:
@@ -272,8 +283,6 @@ class DatasetWriter:
         Raises:
             DataError: An array's length is not that of the frames (T), or of the audio (2T).
         """
-        from safetensors.numpy import save_file
-
         for name in ("landmarks", "landmarks_px", "world_from_camera", "face_box_px", "face_found"):
             if len(motion[name]) != meta.frames:
                 raise DataError(f"{name} has {len(motion[name])} rows for {meta.frames} frames")
@@ -284,8 +293,8 @@ class DatasetWriter:
                 )
         for picture in (self.frames, self.head_mask, self.torso_mask, self.torso_frames, self.background):
             picture.flush()
-        save_file({k: np.ascontiguousarray(v) for k, v in motion.items()}, self.part / "motion.safetensors")
-        save_file({k: np.ascontiguousarray(v) for k, v in audio.items()}, self.part / "audio.safetensors")
+        save_arrays(self.part / "motion.safetensors", dict(motion))
+        save_arrays(self.part / "audio.safetensors", dict(audio))
         shutil.copyfile(wav_path, self.part / "audio.wav")
         meta = meta.model_copy(update={"fingerprint": fingerprint(self.part)})
         (self.part / "meta.json").write_text(json.dumps(meta.model_dump(mode="json"), indent=1) + "\n")
@@ -313,10 +322,4 @@ def _read_meta(path: Path) -> VideoMeta:
 
 
 def _read_tensors(path: Path) -> Mapping[str, NDArray[np.generic]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path} cannot be read ({error}). Process the video again.") from None
+    return load_arrays(path, "Process the video again.")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from utils.array_file import crc32
 from utils.errors import DataError
 from utils.files import fingerprint, read_checked, write_aside
 
@@ -38,6 +39,8 @@ class PairsMeta(BaseModel):
     licence: str = ""
     skipped: dict[str, str] = {}
     """File -> why it was refused."""
+    digests: dict[str, str] = {}
+    """Array -> its checksum (CRC-32)."""
     fingerprint: str = ""
 
 
@@ -69,27 +72,41 @@ class FaceVoicePairs:
 
     def count(self, split: Split) -> int:
         """Return how many pairs a split has."""
-        return self.meta.counts[split]
+        return self.meta.counts.get(split, 0)
 
     def faces(self, split: Split) -> NDArray[np.uint8]:
         """Return the faces of a split, (N, S, S, 3), mapped."""
-        return self._array(f"{split}_faces")
+        side = self.meta.image_size
+        return self._array(split, "faces", (side, side, 3), np.uint8)
 
     def wavs(self, split: Split) -> NDArray[np.int16]:
         """Return the sounds of a split, (N, samples), mapped."""
-        return self._array(f"{split}_wavs")
+        return self._array(split, "wavs", (self.meta.samples,), np.int16)
 
     def labels(self, split: Split) -> NDArray[np.int64]:
         """Return the classes of a split, (N,)."""
-        return self._array(f"{split}_labels")
+        labels = self._array(split, "labels", (), np.int64)
+        if len(labels) and not 0 <= labels.min() <= labels.max() < len(self.meta.speakers):
+            raise DataError(f"{self.path}: labels of speakers that meta.json does not name. Make the pairs again.")
+        return labels
 
-    def _array(self, name: str) -> NDArray[Any]:
-        if name not in self._arrays:
+    def _array(self, split: Split, name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+        """Map an array and, the first time, compare it with what the index says of it: shape, type and checksum."""
+        key = f"{split}_{name}"
+        if key not in self._arrays:
+            file = self.path / f"{key}.npy"
             try:
-                self._arrays[name] = np.load(self.path / f"{name}.npy", mmap_mode="r")
-            except (OSError, ValueError) as error:
-                raise DataError(f"{self.path / name}.npy: {error}. Make the pairs again.") from None
-        return self._arrays[name]
+                found = np.lib.format.open_memmap(file, mode="r")
+            except (OSError, ValueError, EOFError, SyntaxError) as error:
+                reason = getattr(error, "strerror", "") or "it is damaged"
+                raise DataError(f"{file}: {reason}. Make the pairs again.") from None
+            whole = (self.meta.counts.get(split, 0), *shape)
+            if found.shape != whole or found.dtype != dtype:
+                raise DataError(f"{file} holds {found.shape}, but meta.json says {whole}. Make the pairs again.")
+            if self.meta.digests and self.meta.digests.get(key) != crc32(found):
+                raise DataError(f"{file} is damaged: its numbers are not those written. Make the pairs again.")
+            self._arrays[key] = found
+        return self._arrays[key]
 
 
 def write_pairs(
@@ -110,7 +127,7 @@ def write_pairs(
     first = pairs["train"][0]
     with write_aside(path) as aside:
         aside.mkdir()
-        digests = []
+        digests: dict[str, str] = {}
         for split, some in pairs.items():
             arrays: dict[str, NDArray[Any]] = {
                 "faces": np.stack([pair.face for pair in some]),
@@ -119,11 +136,11 @@ def write_pairs(
             }
             for name, array in arrays.items():
                 np.save(aside / f"{split}_{name}.npy", array)
-                digests.append(fingerprint(name, array.shape, int(array.sum(dtype=np.int64))))
+                digests[f"{split}_{name}"] = crc32(array)
         meta = PairsMeta(
             speakers=speakers, image_size=first.face.shape[0], samples=len(first.wav), licence=licence,
             counts={split: len(some) for split, some in pairs.items()}, skipped=skipped or {},
-            fingerprint=fingerprint(speakers, digests),
+            digests=digests, fingerprint=fingerprint(speakers, digests),
         )  # fmt: skip
         (aside / "meta.json").write_text(meta.model_dump_json(indent=2))
     return FaceVoicePairs(path)

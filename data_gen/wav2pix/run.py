@@ -11,7 +11,6 @@ speaker's pairs is for validation.
 from __future__ import annotations
 
 import argparse
-import csv
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +23,13 @@ from data_gen.wav2pix.pairs import RATE, Pair, Split, middle, write_pairs
 from utils.audio import read_wav
 from utils.errors import DataError
 from utils.face_crops import PICTURES, read_photo, resized
+from utils.files import read_table
+from utils.flags import number, whole
 from utils.progress import Progress
 
 log = logging.getLogger(__name__)
 VIDEOS = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
+COLUMNS = ("split", "speaker", "image", "wav")
 AROUND = 1.5
 """Side of a face cut out of a video, in sizes of its landmarks' box."""
 
@@ -46,10 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=Path, required=True, help="folder of speakers' pictures and sounds, or videos")
     parser.add_argument("--out", type=Path, required=True, help="folder to fill, for example data/binary/speakers")
     parser.add_argument(
-        "--image_size", type=int, default=128, help="side of the stored faces; training may shrink them"
+        "--image_size", type=whole(8, 1024), default=128, help="side of the stored faces; training may shrink them"
     )
     parser.add_argument(
-        "--seconds", type=float, default=1.0, help="length of the sounds, 0.7 to 4; the middle is taken"
+        "--seconds", type=number(0.1, 60), default=1.0, help="length of the sounds, 0.7 to 4; the middle is taken"
     )
     parser.add_argument(
         "--swapped", action="store_true", help="the pictures have red and blue swapped, as the published set"
@@ -107,12 +109,9 @@ def find_sources(folder: Path) -> list[Source]:
     Raises:
         DataError: There is none.
     """
-    if (folder / "pairs.csv").is_file():
-        with (folder / "pairs.csv").open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        if not rows or not {"split", "speaker", "image", "wav"} <= set(rows[0]):
-            raise DataError(f"{folder / 'pairs.csv'} wants the columns split, speaker, image, wav.")
-        return [Source(_split(r["split"]), r["speaker"], folder / r["image"], folder / r["wav"]) for r in rows]
+    file = folder / "pairs.csv"
+    if file.is_file():
+        return [_listed(folder, number, row) for number, row in enumerate(read_table(file, COLUMNS), 2)]
     splits: list[tuple[Split | None, Path]] = [(None, folder)]
     if (folder / "train").is_dir():
         splits = [
@@ -134,8 +133,13 @@ def find_sources(folder: Path) -> list[Source]:
     return found
 
 
-def _split(word: str) -> Split:
-    return "train" if word == "train" else "val"
+def _listed(folder: Path, number: int, row: dict[str, str]) -> Source:
+    """Read a row of pairs.csv."""
+    split, speaker, image, wav = (row[name].strip() for name in COLUMNS)
+    if split not in ("train", "val", "test") or not (speaker and image and wav):
+        where = f"{folder / 'pairs.csv'}, line {number}"
+        raise DataError(f"{where}: wants train, val or test, a speaker, an image and a wav.")
+    return Source("train" if split == "train" else "val", speaker, folder / image, folder / wav)
 
 
 def read_source(source: Source, samples: int, args: argparse.Namespace) -> Iterator[Pair]:

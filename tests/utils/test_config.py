@@ -91,7 +91,7 @@ def test_a_circle_of_bases_is_named(tmp_path):
         ("lr: 1\nlr: 2\n", "x line 2: 'lr' is given twice"),
         ("a: &x 1\nb: *x\n", "x line 2: anchors and aliases are not used here"),
         ("1: 2\n", "x line 1: the key 1 is not a name"),
-        ("a: !!python/object:os.system x\n", "x line 1: could not determine a constructor"),
+        ("a: !!python/object:os.system x\n", "x line 1: the tag !!python/object:os.system is not used here"),
         ("a: [1\n", "x line 2: expected ',' or ']'"),
     ],
 )

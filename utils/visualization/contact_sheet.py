@@ -1,6 +1,6 @@
 """Lay frames of a video out in one picture, so that a look tells whether the mouth moves.
 
-    python utils/visualization/contact_sheet.py infer_out/demo/demo.mp4 infer_out/demo/demo.png --every 3 --count 24
+python utils/visualization/contact_sheet.py infer_out/demo/demo.mp4 infer_out/demo/demo.png --every 3 --count 24
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().p
     sys.path[0] = str(ROOT)
 
 from utils.errors import DataError, run_command  # noqa: E402
+from utils.flags import whole  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,11 +22,11 @@ def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(description="Lay frames of a video out in one picture.")
     out.add_argument("video", help="any video")
     out.add_argument("out", help="the PNG to write")
-    out.add_argument("--start", type=int, default=0, help="first frame (0)")
-    out.add_argument("--every", type=int, default=3, help="take every so many frames (3)")
-    out.add_argument("--count", type=int, default=24, help="frames in the picture (24)")
-    out.add_argument("--columns", type=int, default=8, help="frames a row (8)")
-    out.add_argument("--size", type=int, default=160, help="height of a frame in the picture, pixels (160)")
+    out.add_argument("--start", type=whole(0), default=0, help="first frame (0)")
+    out.add_argument("--every", type=whole(1), default=3, help="take every so many frames (3)")
+    out.add_argument("--count", type=whole(1, 10_000), default=24, help="frames in the picture (24)")
+    out.add_argument("--columns", type=whole(1, 1000), default=8, help="frames a row (8)")
+    out.add_argument("--size", type=whole(16, 2048), default=160, help="height of a frame in the picture, pixels (160)")
     return out
 
 
@@ -41,10 +42,10 @@ def main(argv: list[str] | None = None) -> int:
     given = parser().parse_args(argv)
     if Path(given.out).suffix.lower() != ".png":
         raise DataError(f"{given.out}: the picture is a PNG; end its name in .png")
-    wanted = max(1, given.every) * max(1, given.count)
+    wanted = given.every * given.count
     pictures, labels = [], []
     for number, frame in enumerate(read_frames(given.video, fps=FPS, start=given.start, count=wanted)):
-        if number % max(1, given.every) == 0:
+        if number % given.every == 0:
             pictures.append(np.array(frame))
             labels.append(f"{(given.start + number) / FPS:.2f} s")
     if not pictures:

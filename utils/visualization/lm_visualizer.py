@@ -49,18 +49,17 @@ def read_landmarks(path: str | Path) -> np.ndarray:
     """Read `landmarks` (T, 68, 3) from an .npy file in any of the layouts in use.
 
     Raises:
-        DataError: The file is missing, is no plain array, or has another shape.
+        DataError: The file is missing, is no plain array, has another shape, or a value that is not finite.
     """
     from utils.drawing import as_landmarks
+    from utils.files import load_array
 
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise DataError(f"No landmarks at {path}. Make them with: bash scripts/infer_postnet.sh VIDEO_ID AUDIO {path}")
     try:
-        values = np.load(path, allow_pickle=False)
-        landmarks = as_landmarks(values)
-    except (ValueError, TypeError, OSError, EOFError) as error:
-        reason = "it is not an .npy file of plain numbers" if "pickle" in str(error) else error
-        raise DataError(f"{path}: {reason}") from None
+        landmarks = as_landmarks(load_array(path, "landmarks"))
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from None
     if not len(landmarks):
         raise DataError(f"{path}: holds no frame")
     return landmarks
@@ -85,8 +84,8 @@ def visualize(
     names = labels or [Path(file).stem for file in files]
     if len(names) != len(files):
         raise UserError(f"{len(files)} files but {len(names)} labels: give one label a file.")
-    if size < 32:
-        raise UserError(f"--size {size}: at least 32 pixels.")
+    if not 32 <= size <= 4096:
+        raise UserError(f"--size {size}: from 32 to 4096 pixels.")
     if audio and not Path(audio).is_file():
         raise DataError(f"No sound at {audio}. Give --audio_name a file, or --audio_name '' for a silent video.")
     unique = [name if names.count(name) == 1 else f"{index + 1}: {name}" for index, name in enumerate(names)]

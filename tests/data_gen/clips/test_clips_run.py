@@ -32,7 +32,7 @@ def test_a_csv_lists_videos(tmp_path):
     ]
     for text, message in (
         ("file\na.mp4\n", "has no column 'video'"),
-        ("video\n", "lists no video"),
+        ("video\n", "has no row below its head"),
         ("video,start_s\na.mp4,soon\n", r"line 2: start_s = 'soon': wants seconds"),
         ("video,start_s,stop_s\na.mp4,3,2\n", r"line 2: wants a video, and a stop_s after its start_s"),
     ):

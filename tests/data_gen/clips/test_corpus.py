@@ -61,7 +61,7 @@ def test_a_damaged_shard_is_named(shards):
     content = file.read_bytes()
     for damaged in (content[:-5], content[:100], b"", b"x" * 500):
         file.write_bytes(damaged)
-        with pytest.raises(DataError, match=r"clips-00000\.safetensors: .* Make the clips again\."):
+        with pytest.raises(DataError, match=r"clips-00000\.safetensors is damaged: .* Make the clips again\."):
             ClipShards(shards.path).read(shards.index.clips[0], "mel", 0, 2)
 
 

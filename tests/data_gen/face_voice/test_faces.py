@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_gen.face_voice.faces import align, find_face, mean_shape, read_picture, similarity
+from data_gen.face_voice.faces import align, find_face, mean_shape, similarity
 from tests.made_persons import made_face
 from utils.errors import DataError
+from utils.face_crops import read_photo
 from utils.landmark_detector import Face, LandmarkDetector
 
 
@@ -64,9 +65,9 @@ def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
     exif = picture.getexif()
     exif[0x0112] = 6
     picture.save(tmp_path / "a.jpg", exif=exif)
-    assert read_picture(tmp_path / "a.jpg").shape == (40, 20, 3)
+    assert read_photo(tmp_path / "a.jpg").shape == (40, 20, 3)
     (tmp_path / "b.jpg").write_bytes(b"no picture")
-    with pytest.raises(DataError, match="could not be read as a picture"):
-        read_picture(tmp_path / "b.jpg")
-    with pytest.raises(DataError, match="No picture at"):
-        read_picture(tmp_path / "c.jpg")
+    with pytest.raises(DataError, match="is not a picture that can be read"):
+        read_photo(tmp_path / "b.jpg")
+    with pytest.raises(DataError, match="does not exist"):
+        read_photo(tmp_path / "c.jpg")

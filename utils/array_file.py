@@ -1,0 +1,151 @@
+"""Read rows of arrays in a safetensors file, and notice when its bytes are not those that were written.
+
+The file's header may hold a checksum (CRC-32) of every array: `{"__metadata__": {"crc32": "{name: digits}"}}`. An array
+is compared with its own when it is first touched, so that a corpus opens in no time and a flipped bit is found all the
+same.
+Rows are read by seeking: mapped files would count as memory, and grow with what was read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.errors import DataError
+
+Numbers = NDArray[Any]
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
+_BLOCK = 1 << 20
+_LONGEST_HEADER = 100_000_000
+
+
+def crc32(array: Numbers) -> str:
+    """Return the checksum of an array's numbers as they lie in a file, eight hexadecimal digits."""
+    plain = np.ascontiguousarray(array)
+    return f"{zlib.crc32(plain.reshape(-1).view(np.uint8).data):08x}"
+
+
+def checksums(sums: Mapping[str, str]) -> dict[str, str]:
+    """Return what the metadata of a safetensors file says of its arrays' checksums."""
+    return {"crc32": json.dumps(dict(sums), sort_keys=True, separators=(",", ":"))}
+
+
+class ArrayFile:
+    """The arrays of a safetensors file.
+
+    Args:
+        path: The file.
+        again: What to do when it is damaged, a sentence.
+
+    Raises:
+        DataError: It is missing or damaged.
+    """
+
+    def __init__(self, path: Path, again: str) -> None:
+        self.path, self.again = path, again
+        try:
+            self._handle = path.open("rb", buffering=0)
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror}). {again}") from None
+        try:
+            self._read_header()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            self.close()
+            reason = str(error) if isinstance(error, _Damaged) else "its header makes no sense"
+            raise DataError(f"{path} is damaged: {reason}. {again}") from None
+        self._sound: set[str] = set()
+
+    def _read_header(self) -> None:
+        size = self.path.stat().st_size
+        length = int.from_bytes(self._handle.read(8), "little")
+        self._body = 8 + length
+        if self._body > size:
+            raise _Damaged("it is cut off")
+        if length > _LONGEST_HEADER:
+            raise _Damaged("its header is too long")
+        header = json.loads(self._handle.read(length))
+        told = header.pop("__metadata__", {})
+        self.metadata: dict[str, str] = {str(name): str(value) for name, value in told.items()}
+        self._sums: dict[str, str] = dict(json.loads(self.metadata.get("crc32", "{}")))
+        self._entries: dict[str, tuple[str, tuple[int, ...], int]] = {}
+        for name, entry in header.items():
+            shape = tuple(int(side) for side in entry["shape"])
+            start, stop = (int(place) for place in entry["data_offsets"])
+            dtype = str(entry["dtype"])
+            wide = np.dtype(_DTYPES[dtype]).itemsize * math.prod(shape)
+            if min((*shape, start)) < 0 or stop - start != wide:
+                raise _Damaged(f"the place of {name} in it makes no sense")
+            if self._body + stop > size:
+                raise _Damaged("it is cut off")
+            self._entries[name] = (dtype, shape, start)
+        if self._sums and set(self._sums) != set(self._entries):
+            raise _Damaged("its checksums are of other arrays")
+
+    @property
+    def names(self) -> list[str]:
+        """List the arrays."""
+        return list(self._entries)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an array without reading it."""
+        return self._entry(name)[1]
+
+    def rows(self, name: str, start: int = 0, stop: int | None = None, *, check: bool = True) -> Numbers:
+        """Read rows [start, stop) of an array, as many as there are.
+
+        Args:
+            check: False leaves the checksum of the array alone: the caller has a finer one.
+
+        Raises:
+            DataError: There is no such array, or its bytes are not those that were written.
+        """
+        dtype, shape, place = self._entry(name)
+        if check and name in self._sums and name not in self._sound:
+            self._verify(name)
+        start, stop, _ = slice(start, stop).indices(shape[0])
+        values = np.empty((max(0, stop - start), *shape[1:]), _DTYPES[dtype])
+        width = values.itemsize * math.prod(shape[1:])
+        self._fill(values.reshape(-1).view(np.uint8), place + start * width)
+        return values
+
+    def _entry(self, name: str) -> tuple[str, tuple[int, ...], int]:
+        if name not in self._entries:
+            raise DataError(f"{self.path} has no array {name}. {self.again}")
+        return self._entries[name]
+
+    def _verify(self, name: str) -> None:
+        dtype, shape, place = self._entries[name]
+        left = np.dtype(_DTYPES[dtype]).itemsize * math.prod(shape)
+        block, found = np.empty(min(left, _BLOCK), np.uint8), 0
+        while left:
+            some = block[: min(left, _BLOCK)]
+            self._fill(some, place)
+            found = zlib.crc32(some.data, found)
+            left, place = left - len(some), place + len(some)
+        if f"{found:08x}" != self._sums[name]:
+            raise DataError(f"{self.path} is damaged: the numbers of {name} are not those written. {self.again}")
+        self._sound.add(name)
+
+    def _fill(self, view: NDArray[np.uint8], place: int) -> None:
+        self._handle.seek(self._body + place)
+        done = 0
+        while done < len(view):
+            got = self._handle.readinto(view.data[done:])
+            if not got:
+                raise DataError(f"{self.path} became shorter while it was read. {self.again}")
+            done += got
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handle.close()
+
+
+class _Damaged(ValueError):
+    """Say what is wrong with a file."""
