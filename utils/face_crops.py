@@ -22,6 +22,8 @@ FIVE_POINTS = np.array(
 """ArcFace's places, (5, 2), of the eye on the left of the picture, the other eye, the nose's tip and the mouth's
 corners: centres of pixels counted from 0, as OpenCV does."""
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
+"""What Pillow may take a file for, whatever its name. It would hand PostScript to another program, which runs it."""
 Image = NDArray[np.uint8]
 Points = NDArray[np.floating[Any]]
 
@@ -72,7 +74,7 @@ def read_photo(path: str | Path) -> Image:
     from PIL import ImageOps
 
     try:
-        with Pillow.open(path) as opened:
+        with Pillow.open(path, formats=FORMATS) as opened:
             return np.array(ImageOps.exif_transpose(opened).convert("RGB"))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.errors import DataError
+from utils.face_crops import FORMATS
 from utils.landmark_detector import LandmarkDetector
 from utils.landmarks import MEAN_FACE
 
@@ -88,7 +89,7 @@ def read_picture(path: str | Path) -> Bytes:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"), np.uint8)
     except FileNotFoundError:
         raise DataError(f"No picture at {path}.") from None
