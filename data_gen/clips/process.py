@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data_gen.clips.plan import MIN_FRAMES, ClipJob, reason_without
 from utils.errors import AssetError, ConfigError, DataError, UserError
-from utils.files import fingerprint
+from utils.files import fingerprint, stamp
 from utils.landmark_detector import LandmarkDetector, make_detector
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -42,8 +42,10 @@ def make_clip(job: ClipJob, recipe: ClipRecipe) -> Arrays | str:
     """Make one clip; return why not when its video cannot be used. Any process on any machine may call this."""
     if recipe.detector not in _detectors:
         _detectors[recipe.detector] = make_detector(recipe.detector)
+    seen = stamp(Path(job.video))
     try:
-        return process_clip(job, _detectors[recipe.detector], recipe.features)
+        made = process_clip(job, _detectors[recipe.detector], recipe.features)
+        return made if stamp(Path(job.video)) == seen else "it was changed while it was read"
     except (AssetError, ConfigError):
         raise
     except UserError as error:

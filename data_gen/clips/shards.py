@@ -25,12 +25,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from utils.errors import DataError
 from utils.files import (
     fingerprint,
+    inside,
     load_arrays,
     make_folder,
     read_checked,
     read_json,
+    refuse_changed,
     remove,
     save_arrays,
+    stamp,
     write_aside,
     write_json,
 )
@@ -87,6 +90,7 @@ class ClipShards:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self._stamp = stamp(self.path / "index.json")
         self.index = _read_index(self.path)
         self._open: dict[str, _Shard] = {}
 
@@ -98,7 +102,9 @@ class ClipShards:
         if clip.shard not in self._open:
             if len(self._open) >= MOST_OPEN:
                 self._open.pop(next(iter(self._open))).close()
-            self._open[clip.shard] = _Shard(self.path / clip.shard)
+            file = inside(self.path, clip.shard)
+            refuse_changed(self.path / "index.json", self._stamp)
+            self._open[clip.shard] = _Shard(file)
         return self._open[clip.shard].rows(f"{clip.key}/{name}", start, stop)
 
 

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict
 
 from data_gen.face_voice.splits import Split
 from utils.errors import DataError
-from utils.files import fingerprint, read_checked, write_aside, write_json
+from utils.files import fingerprint, inside, read_checked, refuse_changed, stamp, write_aside, write_json
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -76,6 +76,7 @@ class FaceVoiceDataset:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._stamp = stamp(self.path / "index.json")
         self.index = _read_index(self.path)
         self.persons = self.index.persons
         numbers: dict[str, int] = {}
@@ -116,7 +117,9 @@ class FaceVoiceDataset:
         person = self.persons[entry]
         try:
             if person.shard not in self._open:
-                self._open[person.shard] = safe_open(self.path / person.shard, framework="np")
+                file = inside(self.path, person.shard)
+                refuse_changed(self.path / "index.json", self._stamp)
+                self._open[person.shard] = safe_open(file, framework="np")
             return self._open[person.shard].get_slice(f"{person.key}/{name}")
         except (OSError, SafetensorError) as error:
             raise DataError(f"{self.path / person.shard}: {person.id}, {name}: {error}. Make it again.") from None

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from utils.errors import DataError
-from utils.files import fingerprint, read_checked, save_arrays, write_json
+from utils.files import fingerprint, inside, read_checked, refuse_changed, save_arrays, stamp, write_json
 from utils.recogniser import RecogniserId
 
 Split = Literal["train", "val"]
@@ -77,6 +77,7 @@ class TemplateShards:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._stamp = stamp(self.path / "index.json")
         self.index = _read_index(self.path)
         self._of = {s: [shard for shard in self.index.shards if shard.split == s] for s in ("train", "val")}
         self._ends = {s: np.cumsum([shard.count for shard in shards]) for s, shards in self._of.items()}
@@ -118,7 +119,7 @@ class TemplateShards:
         return json.loads(self._notes(shard).read_text())["files"][row]
 
     def _notes(self, shard: ShardInfo) -> Path:
-        return (self.path / shard.file).with_suffix(".json")
+        return inside(self.path, shard.file).with_suffix(".json")
 
     def _place(self, split: Split, number: int) -> tuple[ShardInfo, int]:
         ends = self._ends[split]
@@ -130,7 +131,9 @@ class TemplateShards:
 
         try:
             if shard.file not in self._open:
-                self._open[shard.file] = safe_open(self.path / shard.file, framework="np")
+                file = inside(self.path, shard.file)
+                refuse_changed(self.path / "index.json", self._stamp)
+                self._open[shard.file] = safe_open(file, framework="np")
             return self._open[shard.file].get_slice(name)[start:stop]
         except (OSError, SafetensorError) as error:
             raise DataError(f"{self.path / shard.file}: {error}. Delete it and run the command again.") from None
@@ -149,7 +152,7 @@ def decode(data: bytes) -> NDArray[np.uint8]:
     """Return the RGB picture of a JPEG."""
     from PIL import Image
 
-    return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
+    return np.array(Image.open(io.BytesIO(data), formats=("JPEG",)).convert("RGB"))
 
 
 class TemplateShardWriter:

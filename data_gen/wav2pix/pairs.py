@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from utils.errors import DataError
-from utils.files import fingerprint, read_checked, write_aside
+from utils.files import fingerprint, read_checked, refuse_changed, stamp, write_aside
 
 Split = Literal["train", "val"]
 RATE = 16_000
@@ -61,6 +61,7 @@ class FaceVoicePairs:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._stamp = stamp(self.path / "meta.json")
         self.meta = _read_meta(self.path)
         self._arrays: dict[str, NDArray[Any]] = {}
 
@@ -85,6 +86,7 @@ class FaceVoicePairs:
 
     def _array(self, name: str) -> NDArray[Any]:
         if name not in self._arrays:
+            refuse_changed(self.path / "meta.json", self._stamp)
             try:
                 self._arrays[name] = np.load(self.path / f"{name}.npy", mmap_mode="r")
             except (OSError, ValueError) as error:

@@ -24,6 +24,7 @@ from data_gen.wav2pix.pairs import RATE, Pair, Split, middle, write_pairs
 from utils.audio import read_wav
 from utils.errors import DataError
 from utils.face_crops import PICTURES, read_photo, resized
+from utils.files import inside
 from utils.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,9 @@ def find_sources(folder: Path) -> list[Source]:
             rows = list(csv.DictReader(stream))
         if not rows or not {"split", "speaker", "image", "wav"} <= set(rows[0]):
             raise DataError(f"{folder / 'pairs.csv'} wants the columns split, speaker, image, wav.")
-        return [Source(_split(r["split"]), r["speaker"], folder / r["image"], folder / r["wav"]) for r in rows]
+        return [
+            Source(_split(r["split"]), r["speaker"], inside(folder, r["image"]), inside(folder, r["wav"])) for r in rows
+        ]
     splits: list[tuple[Split | None, Path]] = [(None, folder)]
     if (folder / "train").is_dir():
         splits = [
