@@ -1,0 +1,1 @@
+"""Attacks on the whole project: kills, hunger, bad food, open doors."""
