@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from data_gen.video.outliers import refuse_not_finite
 from utils.errors import DataError
 from utils.files import (
     fingerprint,
@@ -181,6 +182,7 @@ class ClipShardWriter:
             if feature not in result or len(result[feature]) != 2 * frames:
                 raise DataError(f"clip {digest}: {feature} wants {2 * frames} rows for {frames} frames")
         wanted = ["landmarks", *self.audio_features, "pitch_hz"]
+        refuse_not_finite({key: result[key] for key in wanted}, f"clip {digest}")
         save_arrays(self._part(digest, ".safetensors"), {key: result[key] for key in wanted})
 
     def salvage(self, wanted: set[str], kept: set[int]) -> None:

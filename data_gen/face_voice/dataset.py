@@ -206,13 +206,19 @@ class FaceVoiceWriter:
             if person.faces:
                 arrays[f"{key}/faces"] = np.stack([face for _, face, _ in person.faces])
                 arrays[f"{key}/landmarks_px"] = np.stack([points for _, _, points in person.faces]).astype(np.float32)
-            for clip, (_, wav) in enumerate(person.clips):
+            for clip, (sound, wav) in enumerate(person.clips):
+                if not np.isfinite(wav).all():
+                    raise DataError(f"{person.id}: {sound} holds numbers that are none. Leave the file out.")
                 arrays[f"{key}/wav/{clip}"] = np.round(np.clip(wav, -1, 1) * 32767).astype(np.int16)
             info = PersonInfo(
                 id=person.id, label=person.label, split=person.split, shard=self._shard(number).name, key=key,
                 clips=[name for name, _ in person.clips], faces=[name for name, _, _ in person.faces],
             )  # fmt: skip
             infos.append(info.model_dump())
+        for name, array in arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                whose = infos[int(name.split("/")[0])]["id"]
+                raise DataError(f"{whose}: {name} holds numbers that are none. Leave the person's files out.")
         with write_aside(self._shard(number)) as aside:
             save_file(arrays, aside)
         write_json(self._notes(number), {"recipe": recipe, "persons": infos, "skipped": dict(skipped or {})})

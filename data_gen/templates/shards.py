@@ -191,6 +191,8 @@ class TemplateShardWriter:
         pictures: list[bytes] = []
         templates: list[NDArray[np.float32]] = []
         for file, identity, jpeg, template in pairs:
+            if not np.isfinite(template).all():
+                raise DataError(f"{file}: its template holds numbers that are none. Leave the photo out.")
             files.append(file)
             identities.append(identity)
             pictures.append(jpeg)

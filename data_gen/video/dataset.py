@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from data_gen.video.outliers import refuse_not_finite
 from utils.errors import DataError
 from utils.files import make_folder, map_new_array, read_checked, refuse_changed, remove, sha256, stamp
 
@@ -88,12 +89,12 @@ class VideoDataset:
     @cached_property
     def _motion(self) -> Mapping[str, NDArray[np.generic]]:
         refuse_changed(self.path / "meta.json", self._stamp)
-        return _read_tensors(self.path / "motion.safetensors")
+        return _read_tensors(self.path / "motion.safetensors", rows_a_frame=1)
 
     @cached_property
     def _audio(self) -> Mapping[str, NDArray[np.generic]]:
         refuse_changed(self.path / "meta.json", self._stamp)
-        return _read_tensors(self.path / "audio.safetensors")
+        return _read_tensors(self.path / "audio.safetensors", rows_a_frame=2)
 
     def motion(self, name: str) -> Floats:
         """Return the array `name` of motion.safetensors, for example `face_found` or `blendshapes`."""
@@ -314,6 +315,8 @@ class DatasetWriter:
                 raise DataError(
                     f"audio feature {name} has {len(values)} rows for {meta.frames} frames (wants 2 a frame)"
                 )
+        refuse_not_finite(motion, str(self.path))
+        refuse_not_finite(audio, str(self.path), rows_a_frame=2)
         for picture in self._made.values():
             picture.flush()
         if missing := [name for name in (*PICTURES, "background") if not (self.part / f"{name}.npy").is_file()]:
@@ -346,11 +349,13 @@ def _read_meta(path: Path) -> VideoMeta:
     return read_checked(file, VideoMeta, missing=missing, again="Process the video again.")
 
 
-def _read_tensors(path: Path) -> Mapping[str, NDArray[np.generic]]:
+def _read_tensors(path: Path, rows_a_frame: int) -> Mapping[str, NDArray[np.generic]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        return load_file(path)
+        found = load_file(path)
+        refuse_not_finite(found, str(path), rows_a_frame)
+        return found
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} cannot be read ({error}). Process the video again.") from None

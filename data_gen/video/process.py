@@ -251,7 +251,12 @@ class _Stages:
                 arrays["blendshapes"] = track.blendshapes
             save_arrays(folder / "arrays.safetensors", arrays)
             missing = np.flatnonzero(~track.found)
-            return {"source": track.source, "found": float(track.found.mean()), "missing_frames": missing.tolist()}
+            return {
+                "source": track.source,
+                "found": float(track.found.mean()),
+                "missing_frames": missing.tolist(),
+                "outlier_frames": list(track.excursions),
+            }
 
         self.work("landmarks", work, version=1, needs=("convert", "cuts"), source=source)
 
@@ -408,7 +413,7 @@ class _Stages:
             return write_report(VideoDataset(self.job.binary), dict(self.workshop.done), folder)
 
         needs = tuple(stage for stage in STAGES if stage != "report")
-        done = self.work("report", work, version=1, needs=needs)
+        done = self.work("report", work, version=2, needs=needs)
         print_report(done.summary, self.job.id, done.folder, self.workshop.console)
 
 
