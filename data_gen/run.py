@@ -12,6 +12,7 @@ if Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
     sys.path[0] = str(ROOT)  # this folder must not shadow other modules
 
 from utils.errors import ConfigError, nearest, run_command  # noqa: E402
+from utils.files import alone_in  # noqa: E402
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "video": ("data_gen.video.run", "turn a video of a talking person into a dataset"),
@@ -23,6 +24,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "face_voice": ("data_gen.face_voice.run", "make a set of persons with voices and faces"),
 }
 """Name -> module with `add_arguments(parser)` and `main(args)`, and what it does."""
+
+HELD = ("templates", "face_voice")
+"""Commands that fill the folder `--out` shard by shard and leave its lock to this door."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
         prog=f"data_gen/run.py {name}", description=(module.__doc__ or "").split("\n\n")[0]
     )
     module.add_arguments(parser)
-    return module.main(parser.parse_args(given[1:])) or 0
+    parsed = parser.parse_args(given[1:])
+    if name not in HELD:
+        return module.main(parsed) or 0
+    busy = f"{parsed.out} is being filled by another process. Wait for it, or choose another --out"
+    with alone_in(parsed.out, busy):
+        return module.main(parsed) or 0
 
 
 if __name__ == "__main__":

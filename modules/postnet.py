@@ -14,9 +14,7 @@ class PostNetBlock(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, *, residual: bool = False) -> None:
         super().__init__()
-        self.conv_block = nn.Sequential(
-            TimeConv(channels_in, channels_out, 3, padding=1), TimeNorm(channels_out)
-        )
+        self.conv_block = nn.Sequential(TimeConv(channels_in, channels_out, 3, padding=1), TimeNorm(channels_out))
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import types
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from tasks.checkpoints import INDEX, best_step, checkpoint_files, read_index
 from tasks.task import Task
-from utils.errors import UserError
+from utils.config import show_path
+from utils.errors import DataError
 from utils.files import write_json
 from utils.progress import Progress
 
@@ -73,13 +75,23 @@ class KeepCheckpoints(pl.Callback):
         """Write one checkpoint aside, rename it, point `last.ckpt` at it, and drop the oldest.
 
         Raises:
-            UserError: A weight is not finite: what was saved before is not overlaid with it.
+            UserError: A weight is not finite: what was saved before is not overlaid with it; or the disk refuses.
         """
+        task.guard.check(task)
         if not all(torch.isfinite(p).all() for p in task.parameters()):
-            raise UserError(_not_finite("Weights are not finite", task))
+            raise task.guard.refusal(task, task.updates, "Weights are not finite")
         path = self.work_dir / f"model_ckpt_steps_{task.updates}.ckpt"
         aside = path.with_suffix(".ckpt.part")
-        trainer.save_checkpoint(aside)
+        try:
+            trainer.save_checkpoint(aside)
+        except OSError as error:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            reason = error.strerror or str(error)
+            raise DataError(
+                f"{show_path(path)} could not be saved ({reason}). The checkpoints before it are as they were: make "
+                "room or mend the folder, and give the same command again."
+            ) from None
         if trainer.is_global_zero:
             with aside.open("rb") as stream:
                 os.fsync(stream.fileno())
@@ -107,6 +119,26 @@ class KeepCheckpoints(pl.Callback):
         )
 
 
+class OnlyRestore(KeepCheckpoints):
+    """Restore what was saved, and save nothing."""
+
+    def save(self, trainer: pl.Trainer, task: Task, figures: dict[str, float]) -> None:
+        """Leave the run as it is."""
+
+
+class StopAfter(pl.Callback):
+    """End training when an update is done."""
+
+    def __init__(self, update: int) -> None:
+        self.update = update
+
+    def on_train_batch_end(self, trainer: pl.Trainer, task: Task, *_: Any) -> None:  # type: ignore[override]
+        """Ask the loop to end."""
+        if task.updates > self.update:
+            trainer.should_stop = True
+            trainer.fit_loop.epoch_loop.min_steps = None  # type: ignore[attr-defined]
+
+
 def _set_rates(scheduler: Any, base: list[float]) -> None:
     """Give the optimiser's groups the rates that the schedule has at its place, from the rates it begins with."""
     if isinstance(scheduler, torch.optim.lr_scheduler.LambdaLR):
@@ -123,13 +155,6 @@ def _link(path: Path, link: Path) -> None:
     except OSError:
         shutil.copyfile(path, aside)
     os.replace(aside, link)
-
-
-def _not_finite(what: str, task: Task) -> str:
-    return (
-        f"{what} at update {task.updates}. The last checkpoint is sound; lower lr, "
-        f"set clip_grad_norm, or look for bad rows in the data with --validate."
-    )
 
 
 class Ema(pl.Callback):
@@ -191,15 +216,21 @@ class Updates(pl.Callback):
     """Count updates, seed each by its number, stop at a loss that is not finite, and let the task draw."""
 
     def on_train_batch_start(self, trainer: pl.Trainer, task: Task, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
-        """Seed the batch by its number in the whole training."""
+        """Seed the batch by its number in the whole training.
+
+        Raises:
+            DataError: The batch could not be made.
+        """
+        if (why := getattr(batch, "why", None)) is not None:
+            raise DataError(why)
         scale = task.cfg.accumulate_grad_batches
-        task.seed_step("train", task.updates * scale + batch_idx % scale)
+        task.guard.batch = task.updates * scale + batch_idx % scale
+        task.seed_step("train", task.guard.batch)
 
     def on_train_batch_end(self, trainer: pl.Trainer, task: Task, outputs: Any, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
         """Count the update; refuse to go on from a loss that is not finite."""
-        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
-        if isinstance(loss, Tensor) and task.updates % task.cfg.tb_log_interval == 0 and not torch.isfinite(loss).all():
-            raise UserError(_not_finite(f"The loss is {float(loss)}", task))
+        if task.updates % task.cfg.tb_log_interval == 0:
+            task.guard.check(task)
         if (batch_idx + 1) % task.cfg.accumulate_grad_batches == 0:
             task.updates += 1
 

@@ -59,13 +59,20 @@ class FaceSource:
         self.dataset, self.size, self.side = dataset, size, side
         self.entries = dataset.entries(split)
         self.labels, self.features, self.augment = labels, features, augment
+        self._last: list[tuple[int, int]] = []
 
     def batch(self, rng: np.random.Generator) -> FaceBatch:
         """Draw one batch."""
         entries = rng.choice(self.entries, self.size, replace=self.size > len(self.entries))
         chosen = [(int(e), int(rng.integers(len(self.dataset.persons[int(e)].faces)))) for e in entries]
+        self._last = chosen
         batch = self.read(chosen)
         return disturb(batch, rng) if self.augment else batch
+
+    def names(self) -> list[str]:
+        """Name what the last batch was made of."""
+        persons = self.dataset.persons
+        return [f"{persons[entry].id}: {persons[entry].faces[face]}" for entry, face in self._last]
 
     def read(self, chosen: Sequence[tuple[int, int]]) -> FaceBatch:
         """Read pictures by (entry, face)."""
@@ -138,11 +145,22 @@ class VoiceSource:
         self.pairs = Pairs(dataset, split, pairing)
         self.dataset, self.size, self.samples, self.hear = dataset, size, samples, hear
         self.features, self.random_crop = features, random_crop
+        self._last = np.zeros(0, np.int64)
 
     def batch(self, rng: np.random.Generator) -> VoiceBatch:
         """Draw one batch."""
-        numbers = rng.choice(len(self.pairs), self.size, replace=self.size > len(self.pairs))
-        return self._read(numbers, rng if self.random_crop else None)
+        self._last = rng.choice(len(self.pairs), self.size, replace=self.size > len(self.pairs))
+        return self._read(self._last, rng if self.random_crop else None)
+
+    def names(self) -> list[str]:
+        """Name what the last batch was made of."""
+        told = []
+        for number in self._last:
+            pair = self.pairs[int(number)]
+            person = self.dataset.persons[pair.entry]
+            face = "the mean of the faces" if pair.face is None else person.faces[pair.face]
+            told.append(f"{person.id}: {person.clips[pair.clip]} with {face}")
+        return told
 
     def whole(self, limit: int) -> list[VoiceBatch]:
         """Return all pairs, at most `limit` evenly, from the start of each sound, always the same."""

@@ -69,7 +69,7 @@ class Sound:
         self.path = Path(path)
         self.samples = 0
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._data: Floats = np.zeros(0, np.float32)
+        self._file: Path | None = None
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="vizeme-")
@@ -97,12 +97,12 @@ class Sound:
         self.samples = target.stat().st_size // 4
         if not self.samples:
             raise DataError(f"{self.path} holds no sound (0 samples).")
-        self._data = np.memmap(target, np.float32, mode="r")
+        self._file = target
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._data = np.zeros(0, np.float32)
+        self._file = None
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -113,7 +113,10 @@ class Sound:
 
     def read(self, start: int, stop: int) -> Floats:
         """Return the samples of video frames [start, stop), float32; silence beyond the end."""
-        piece = np.nan_to_num(self._data[start * HOP : stop * HOP]).clip(-1, 1)
+        assert self._file is not None, "read inside the with block"
+        # Not mapped: what was read of a mapped file counts as memory until the end.
+        whole = np.fromfile(self._file, np.float32, count=(stop - start) * HOP, offset=4 * start * HOP)
+        piece = np.nan_to_num(whole).clip(-1, 1)
         return np.pad(piece, (0, (stop - start) * HOP - len(piece)))
 
     def rms(self) -> Floats:

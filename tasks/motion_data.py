@@ -163,6 +163,10 @@ class WindowSource:
         """Draw one batch."""
         return self.corpus.batch(rng, self.size, self.frames)
 
+    def names(self) -> list[str]:
+        """Name what the last batch was made of."""
+        return self.corpus.names()
+
 
 def val_batches(corpus: MotionCorpus, limit: int, *, frames: int = 250, size: int = 8) -> list[MotionBatch]:
     """Cut validation runs into ten-second windows, eight a batch, at most `limit` batches; always the same."""

@@ -133,20 +133,28 @@ class PatchSource:
         side = max(1, math.isqrt(rays))
         self.high, self.wide = min(side, self.rows), min(side, self.columns)
         self.ids = footage.video.frame_ids("train")
+        self._last: list[int] = []
         if len(self.ids) == 0:
             raise DataError(f"{footage.video.path} has no training frames. Process a longer video.")
 
     def batch(self, rng: np.random.Generator) -> PatchBatch:
         """Make a batch from a random generator and nothing else."""
         parts: list[PatchBatch] = []
+        self._last = []
         while len(parts) < self.frames:
             frame = int(rng.choice(self.ids))
+            self._last.append(frame)
             centre = self._centre(frame, rng)
             parts.append(self.patch(frame, centre, rng))
             if self.pairs:
                 after = frame + 1 if frame + 1 in self.ids and frame + 1 not in self.footage.video.meta.cuts else frame
                 parts.append(self.patch(after, centre, rng))
         return PatchBatch(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+
+    def names(self) -> list[str]:
+        """Name what the last batch was made of."""
+        after = " and the one after" if self.pairs else ""
+        return [f"{self.footage.video.path}: frame {frame}{after} ({frame / 25:.2f} s)" for frame in self._last]
 
     def _centre(self, frame: int, rng: np.random.Generator) -> tuple[float, float]:
         if rng.random() >= self.in_rect:

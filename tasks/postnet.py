@@ -56,9 +56,13 @@ class PostnetSource:
     def batch(self, rng: np.random.Generator) -> PostnetBatch:
         """Draw one batch."""
         first, second = rng.spawn(2)
-        return PostnetBatch(
-            self.generic.batch(first, self.size, self.frames), self.person.batch(second, self.size, self.frames)
-        )
+        generic = self.generic.batch(first, self.size, self.frames)
+        person = self.person.batch(second, self.size, self.frames)
+        return PostnetBatch(generic, person)
+
+    def names(self) -> list[str]:
+        """Name what the last batch was made of."""
+        return [*self.generic.names(), *self.person.names()]
 
 
 class PostnetTask(Task):

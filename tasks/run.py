@@ -9,6 +9,8 @@ import argparse
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from utils.config import (  # noqa: E402
     typed_assignment,
 )
 from utils.errors import ConfigError, UserError, nearest, run_command  # noqa: E402
+from utils.files import HOLDER, alone_in  # noqa: E402
 
 log = logging.getLogger("vizeme")
 
@@ -52,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--set", metavar="A.B=1", action="append", default=[], help="one setting; may be repeated")
     out.add_argument("--infer", action="store_true", help="use the trained task, as its infer_* settings say")
     out.add_argument("--validate", action="store_true", help="validate the trained task and print its figures")
+    out.add_argument(
+        "--replay", action="store_true", help="train again up to the update whose loss was not finite, writing nothing"
+    )
     out.add_argument("--reset", action="store_true", help="train anew; the old run is set aside, not deleted")
     out.add_argument(
         "--debug", nargs="?", const="fast", choices=["fast", "overfit"],
@@ -98,7 +104,13 @@ def main(argv: list[str] | None = None) -> int:
     work_dir = choose_work_dir(args, recipe)
     if args.infer or args.validate or getattr(config, "inference", False):
         return use(args, kind, config, overrides, recipe, work_dir)
-    return train(args, kind, config, work_dir, show_path(recipe.path))
+    where = show_path(recipe.path)
+    if args.replay:
+        import tasks.trainer as trainer
+
+        print(trainer.replay(new_task(kind, config, where), work_dir))
+        return 0
+    return train(args, kind, config, work_dir, where)
 
 
 def read_overrides(args: argparse.Namespace, rest: list[str]) -> list[str]:
@@ -221,16 +233,38 @@ def train(args: argparse.Namespace, kind: Any, config: Any, work_dir: Path, wher
         trainer.train(new_task(kind, config, where), work_dir, debug="fast")
         print("debug run ended; nothing was saved")
         return 0
-    task = new_task(kind, config, where)
-    if args.reset:
-        set_aside(work_dir)
-    saved = work_dir / "config.yaml"
-    if saved.is_file():
-        tell_differences(saved, config)
-    import tasks.trainer as trainer
+    with own_run(work_dir):
+        task = new_task(kind, config, where)
+        if args.reset:
+            set_aside(work_dir)
+        saved = work_dir / "config.yaml"
+        if saved.is_file():
+            tell_differences(saved, config)
+        import tasks.trainer as trainer
 
-    trainer.train(task, work_dir, debug=args.debug, resume=not args.reset)
+        trainer.train(task, work_dir, debug=args.debug, resume=not args.reset)
     return 0
+
+
+@contextmanager
+def own_run(work_dir: Path) -> Iterator[None]:
+    """Let no other process train into a run's folder; one that stays empty is removed again.
+
+    Raises:
+        DataError: Another process trains there, and which.
+    """
+    if not main_process():
+        yield
+        return
+    new = [folder for folder in (work_dir, *work_dir.parents) if not folder.exists()]
+    try:
+        busy = f"{show_path(work_dir)} is being trained by another process. Choose another --exp_name"
+        with alone_in(work_dir, busy):
+            yield
+    finally:
+        with suppress(OSError):
+            for folder in new:
+                folder.rmdir()
 
 
 def new_task(kind: Any, config: Any, where: str) -> Any:
@@ -253,7 +287,7 @@ def set_aside(work_dir: Path) -> None:
     """Move an old run into `before_reset_<n>/` inside its folder."""
     if not main_process() or not work_dir.is_dir():
         return
-    old = [path for path in work_dir.iterdir() if not path.name.startswith("before_reset_")]
+    old = [path for path in work_dir.iterdir() if not path.name.startswith(("before_reset_", HOLDER))]
     if not old:
         return
     number = 1

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator
 from torch import Tensor
 
 from tasks.board import Board
+from tasks.guard import Guard
 from utils.config import Config, Count, Fraction, Positive, Weight, Whole, parse
 
 
@@ -55,7 +56,10 @@ class TaskConfig(Config):
 
 
 class BatchSource(Protocol):
-    """Make one training batch from a random generator, and from nothing else."""
+    """Make one training batch from a random generator, and from nothing else.
+
+    A source may also have `names() -> list[str]`, which says what its last batch was made of: clips, frames, files.
+    """
 
     def batch(self, rng: np.random.Generator) -> Any:
         """Return a NamedTuple of CPU tensors."""
@@ -85,6 +89,7 @@ class Task(pl.LightningModule):
         self.data_fingerprint = ""
         self.source: dict[str, Any] = {}
         self.board = Board(None)
+        self.guard = Guard()
 
     # -- what a subclass gives -------------------------------------------------------------------------------------
     def losses(self, batch: Any) -> dict[str, Tensor]:
@@ -145,20 +150,18 @@ class Task(pl.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Scale gradients down to `clip_grad_norm`; Lightning's own way refuses fused optimisers under autocast."""
-        if gradient_clip_val:
-            clip_gradient(optimizer, gradient_clip_val)
+        self.guard.gradient(self, optimizer, clip_gradient(optimizer, gradient_clip_val or math.inf))
 
-    def step(self, optimizer: Any, loss: Tensor, *, watch: bool = False) -> Tensor | None:
+    def step(self, optimizer: Any, loss: Tensor) -> Tensor:
         """Take one step of manual optimisation on `loss`, gradients clipped to `clip_grad_norm`.
 
         Returns:
-            The gradient's norm before it was clipped, when it is clipped or to be watched.
+            The gradient's norm before it was clipped.
         """
         optimizer.zero_grad()
         self.manual_backward(loss)
-        norm = None
-        if self.cfg.clip_grad_norm > 0 or watch:
-            norm = clip_gradient(optimizer, self.cfg.clip_grad_norm or math.inf)
+        norm = clip_gradient(optimizer, self.cfg.clip_grad_norm or math.inf)
+        self.guard.gradient(self, optimizer, norm)
         optimizer.step()
         return norm
 
@@ -173,6 +176,8 @@ class Task(pl.LightningModule):
         shown = {f"{prefix}/{name}": loss.detach() for name, loss in losses.items()}
         shown[f"{prefix}/total_loss"] = total.detach() if isinstance(total, Tensor) else torch.tensor(total)
         self.note(shown, batch_size)
+        if prefix == "tr":
+            self.guard.losses(self, shown["tr/total_loss"], {name: loss.detach() for name, loss in losses.items()})
         return total if isinstance(total, Tensor) else torch.tensor(total, device=self.device)
 
     def note(self, figures: dict[str, Tensor], batch_size: int = 1) -> None:

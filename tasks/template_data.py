@@ -88,11 +88,16 @@ class TemplateSource:
 
     def __init__(self, shards: TemplateShards, size: int, batch_size: int, augment: bool) -> None:
         self.shards, self.size, self.batch_size, self.augment = shards, size, batch_size, augment
+        self._last: list[int] = []
 
     def batch(self, rng: np.random.Generator) -> FaceBatch:
         """Draw one batch."""
-        numbers = rng.integers(0, self.shards.count("train"), self.batch_size)
-        return face_batch(self.shards, "train", numbers.tolist(), self.size, rng if self.augment else None)
+        self._last = rng.integers(0, self.shards.count("train"), self.batch_size).tolist()
+        return face_batch(self.shards, "train", self._last, self.size, rng if self.augment else None)
+
+    def names(self) -> list[str]:
+        """Name what the last batch was made of."""
+        return [f"train pair {number}: {self.shards.name('train', number)}" for number in self._last]
 
 
 def face_batch(

@@ -13,7 +13,7 @@ import subprocess
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
@@ -22,14 +22,22 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tasks.board import Board
-from tasks.callbacks import Ema, KeepCheckpoints, ShowProgress, StopSignals, Updates
-from tasks.checkpoints import newest_sound
+from tasks.callbacks import Ema, KeepCheckpoints, OnlyRestore, ShowProgress, StopAfter, StopSignals, Updates
+from tasks.checkpoints import checkpoint_files, newest_sound, read_checkpoint
+from tasks.guard import NotFinite, newest_record
 from tasks.task import BatchSource, Task
 from utils.config import ROOT
-from utils.errors import ConfigError
+from utils.errors import WORKER_DIED, ConfigError, DataError, UserError
+from utils.files import write_aside
 from utils.memory import keep_freed_memory
 
 log = logging.getLogger(__name__)
+
+
+class RefusedBatch(NamedTuple):
+    """Why a batch could not be made; an error raised in a worker process would come back as a traceback."""
+
+    why: str
 
 
 class StepBatches(Dataset[Any]):
@@ -40,7 +48,10 @@ class StepBatches(Dataset[Any]):
 
     def __getitem__(self, number: int) -> Any:
         number = 0 if self.one_batch else number
-        return self.source.batch(np.random.default_rng([self.seed, number, self.rank]))
+        try:
+            return self.source.batch(np.random.default_rng([self.seed, number, self.rank]))
+        except UserError as error:
+            return RefusedBatch(str(error))
 
 
 class FixedBatches(Dataset[Any]):
@@ -94,6 +105,7 @@ class _Data(pl.LightningDataModule):
             self.task.train_source(), cfg.seed, self.task.global_rank, one_batch=self.debug == "overfit"
         )
         scale = cfg.accumulate_grad_batches
+        self.task.guard.source = batches.source
         sampler = _Remaining(self.task.updates * scale, cfg.max_updates * scale)
         return _loader(batches, cfg.num_workers, sampler)
 
@@ -177,8 +189,7 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
         log.info("Going on from %s (%d updates).", path, task.updates)
         if checkpoint["vizeme"].get("data_fingerprint", "") not in ("", task.data_fingerprint):
             log.warning("The data is not what this run was begun with; --reset begins anew with it.")
-        task.load_state_dict(checkpoint["vizeme"].get("raw_state") or checkpoint["state_dict"])
-        task.on_load_extra(checkpoint["vizeme"].get("extra", {}))
+        take_weights(task, checkpoint)
     trainer = make_trainer(task, work_dir, debug=debug)
     trainer.resumed = found[1] if found else None  # type: ignore[attr-defined]
     found, checkpoint = None, {}  # the optimisers take over what they need; the rest is not kept for days
@@ -187,10 +198,58 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
         write_config(work_dir, task)
     if trainer.logger is not None and trainer.is_global_zero:
         task.board = Board(trainer.logger.experiment)  # type: ignore[attr-defined]
-    trainer.fit(task, datamodule=_Data(task, debug))
+    try:
+        trainer.fit(task, datamodule=_Data(task, debug))
+    except (ConnectionError, EOFError) as error:  # the pipe to a worker process is cut when that is killed
+        if not task.cfg.num_workers:
+            raise
+        raise DataError(WORKER_DIED) from error
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, StopSignals):
             callback.leave()
+
+
+def take_weights(task: Task, checkpoint: dict[str, Any]) -> None:
+    """Give a task the weights that training went on with, which with `ema_decay` are not the averaged ones."""
+    task.load_state_dict(checkpoint["vizeme"].get("raw_state") or checkpoint["state_dict"])
+    task.on_load_extra(checkpoint["vizeme"].get("extra", {}))
+
+
+def replay(task: Task, work_dir: Path) -> str:
+    """Train again from the last checkpoint before a loss was not finite, up to there; write nothing.
+
+    Returns:
+        What was seen: the losses of the last updates, and whether it happened again.
+
+    Raises:
+        UserError: The run has met no such loss, or the checkpoint is another network's.
+    """
+    settle()
+    record = newest_record(work_dir)
+    task.prepare()
+    if record["data_fingerprint"] not in ("", task.data_fingerprint):
+        log.warning("The data is not what it was then.")
+    files = [file for step, file in checkpoint_files(work_dir).items() if step <= record["update"]]
+    checkpoint = read_checkpoint(files[-1]) if files else None
+    if checkpoint is not None:
+        refuse_other_network(task, checkpoint, files[-1])
+        task.updates = int(checkpoint["vizeme"]["updates"])
+        take_weights(task, checkpoint)
+    task.guard.replaying = {}
+    trainer = make_trainer(task, None)
+    trainer.limit_val_batches = 0
+    trainer.callbacks += [OnlyRestore(work_dir), StopAfter(record["update"])]  # type: ignore[attr-defined]
+    trainer.resumed = checkpoint  # type: ignore[attr-defined]
+    try:
+        trainer.fit(task, datamodule=_Data(task, None))
+        end = f"It did not happen again: update {record['update']} is finite now."
+    except NotFinite as error:
+        end = f"It happened again. {error}"
+    last = list(task.guard.replaying.items())[-10:]
+    lines = [f"update {n}: " + "  ".join(f"{name} {value:.4g}" for name, value in losses.items()) for n, losses in last]
+    lines += [f"made of: {name}" for name in record.get("made_of", [])]
+    lines += [f"not finite in the batch: {name}" for name in record.get("not_finite_in_the_batch", [])]
+    return "\n".join([*lines, end])
 
 
 def validate(task: Task, work_dir: Path | None = None) -> dict[str, float]:
@@ -225,10 +284,10 @@ def write_config(work_dir: Path, task: Task) -> None:
     """Write the resolved recipe, which is also a recipe: `--config=checkpoints/<exp>/config.yaml` works."""
     import yaml
 
-    aside = work_dir / "config.yaml.part"
     text = yaml.safe_dump(task.cfg.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    aside.write_text("# Every setting of this run as it was resolved. Edit the recipe in egs/, not this copy.\n" + text)
-    os.replace(aside, work_dir / "config.yaml")
+    with write_aside(work_dir / "config.yaml") as aside:
+        head = "# Every setting of this run as it was resolved. Edit the recipe in egs/, not this copy.\n"
+        aside.write_text(head + text)
 
 
 def write_environment(work_dir: Path) -> None:
@@ -243,4 +302,5 @@ def write_environment(work_dir: Path) -> None:
         pass
     packages = sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions())
     lines = [f"python {platform.python_version()}", f"platform {platform.platform()}", f"commit {commit}", *packages]
-    (work_dir / "environment.txt").write_text("\n".join(lines) + "\n")
+    with write_aside(work_dir / "environment.txt") as aside:
+        aside.write_text("\n".join(lines) + "\n")

@@ -92,13 +92,21 @@ class PairSource:
         self.pairs, self.cfg, self.split = pairs, cfg, split
         labels = pairs.labels(split)
         self.others = [np.flatnonzero(labels != label) for label in range(len(pairs.meta.speakers))]
+        self._last = np.zeros(0, np.int64)
 
     def batch(self, rng: np.random.Generator) -> VoiceBatch:
         """Draw one batch."""
         return self.of(rng.integers(0, self.pairs.count(self.split), self.cfg.batch_size), rng)
 
+    def names(self) -> list[str]:
+        """Name what the last batch was made of."""
+        speakers = self.pairs.meta.speakers
+        labels = self.pairs.labels(self.split)[self._last]
+        return [f"{self.split} pair {n} ({speakers[label]})" for n, label in zip(self._last, labels, strict=True)]
+
     def of(self, numbers: np.ndarray, rng: np.random.Generator) -> VoiceBatch:
         """Read the pairs called `numbers`; `rng` chooses whose faces are wrong."""
+        self._last = numbers
         labels = self.pairs.labels(self.split)[numbers]
         wrong = np.array([rng.choice(self.others[label]) for label in labels])
         wavs = torch.from_numpy(hear(self.pairs.wavs(self.split)[numbers], self.cfg.audio_normalisation))
@@ -207,19 +215,17 @@ class Wav2PixTask(Task):
         self.toggle_optimizer(discriminator)
         real, fake, wrong = self._judge(batch.faces, made, batch.wrong, code)
         d_loss = (real - self.cfg.real_label).square().mean() + fake.square().mean() + wrong.square().mean()
-        watch = (self.updates + 1) % self.cfg.tb_log_interval == 0
-        d_norm = self.step(discriminator, d_loss, watch=watch)
+        d_norm = self.step(discriminator, d_loss)
         self.untoggle_optimizer(discriminator)
 
         self.toggle_optimizer(generator)  # the discriminator's weights get no gradient
         found = self._generator_losses(batch)
         total = self.weigh(found, "tr")
-        g_norm = self.step(generator, total, watch=watch)
+        g_norm = self.step(generator, total)
         self.untoggle_optimizer(generator)
-        norms = {"tr/grad_norm_g": g_norm, "tr/grad_norm_d": d_norm}
         self.note({
             "tr/d_loss": d_loss.detach(), "tr/d_real": real.mean().detach(), "tr/d_fake": fake.mean().detach(),
-            "tr/d_wrong": wrong.mean().detach(), **{name: norm for name, norm in norms.items() if norm is not None},
+            "tr/d_wrong": wrong.mean().detach(), "tr/grad_norm_g": g_norm, "tr/grad_norm_d": d_norm,
         })  # fmt: skip
         return total.detach()
 

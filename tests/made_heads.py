@@ -25,21 +25,22 @@ SMALL = {
 }
 
 
-def make_house(folder: Path) -> Path:
+def make_house(folder: Path, size: int = 32) -> Path:
     """Make a video, voice.wav of 1.5 s, and five runs that know the video's statistics in a folder, and return it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        _fill()
+        _fill(size)
     return folder
 
 
-def _fill() -> None:
-    make_video_dataset(Path("data/binary/videos/made"), frames=60, size=32)
+def _fill(size: int) -> None:
+    make_video_dataset(Path("data/binary/videos/made"), frames=60, size=size)
     write_tone(Path("voice.wav"), 0.3 * np.sin(np.arange(24000) / 20) * np.sin(np.arange(24000) / 3000))
     Path("checkpoints").mkdir()
     for name, settings in SMALL.items():
         kind = task_class(name)
         torch.manual_seed(1)
+        settings = {**settings, "size": size} if "size" in settings else settings
         task = kind(kind.schema(task_cls=name, video_id="made", **settings))
         task.prepare()
         run = Path("checkpoints/made") / name

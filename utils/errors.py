@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -46,6 +47,11 @@ _REMEDIES = {
     errno.EDQUOT: _ROOM,
     errno.ENAMETOOLONG: "Choose a shorter name.",
     errno.ELOOP: "A link there leads to itself; mend it.",
+    errno.EFBIG: "A file may not grow so large here: look at `ulimit -f`.",
+    errno.EMFILE: "Too many files are open: raise `ulimit -n`, or use fewer workers.",
+    errno.ENOMEM: "End other programs, or make less at once.",
+    errno.EIO: "The disk or the connection to it fails.",
+    errno.ESTALE: "The folder was moved or deleted meanwhile.",
 }
 """What the machine refuses for reasons outside the program, and what to do about it."""
 
@@ -73,6 +79,37 @@ def _plain_line(line: str) -> str:
     )
 
 
+_NO_ROOM = re.compile(r"requested and \d+ written|file write failed|unexpected pos \d+ vs")
+WORKER_DIED = (
+    "A process that shares the work died: it was killed, or there was too little memory. What is finished is kept: "
+    "give the command again, with fewer workers if it is the memory."
+)
+_WORKER = re.compile(r"DataLoader worker .*(exited unexpectedly|is killed)")
+_NO_MEMORY = re.compile(r"can't allocate memory|[Oo]ut of memory")
+
+
+def refused_by_machine(error: Exception) -> str | None:
+    """Say what the machine refused and what to do about it; None when the error is of another kind.
+
+    Not every library says it as Python does: safetensors has the number of the system's error in its text, numpy and
+    torch only tell that less was written than they wanted.
+    """
+    if isinstance(error, OSError) and error.errno in _REMEDIES:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}. {_REMEDIES[error.errno]}"
+    text = str(error)
+    told = re.search(r"\(os error (\d+)\)", text)
+    if told and int(told[1]) in _REMEDIES:
+        return f"{os.strerror(int(told[1]))}. {_REMEDIES[int(told[1])]}"
+    if isinstance(error, OSError | RuntimeError) and _NO_ROOM.search(text):
+        return f"{os.strerror(errno.ENOSPC)}, it seems: a file could not be written whole. {_ROOM}"
+    if type(error).__name__ == "BrokenProcessPool" or (isinstance(error, RuntimeError) and _WORKER.search(text)):
+        return WORKER_DIED
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(text)):
+        return "There is too little memory. End other programs, or make less at once: a smaller batch, fewer workers."
+    return None
+
+
 def run_command(main: Callable[[], int | None]) -> None:
     """Run a command's `main` and exit: 2 on what is the user's to mend, 130 on Ctrl-C, its own code otherwise.
 
@@ -88,11 +125,11 @@ def run_command(main: Callable[[], int | None]) -> None:
     except UserError as error:
         print(plain(f"error: {error}"), file=sys.stderr)
         code = 2
-    except OSError as error:
-        if error.errno not in _REMEDIES:
+    except Exception as error:
+        refusal = refused_by_machine(error)
+        if refusal is None:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        print(plain(f"error: {where}{error.strerror}. {_REMEDIES[error.errno]}"), file=sys.stderr)
+        print(plain(f"error: {refusal}"), file=sys.stderr)
         code = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -15,6 +15,12 @@ from typing import Self
 from utils.errors import DataError
 
 STALL_S = 120.0
+FORMATS = (
+    "mov,matroska,avi,mpeg,mpegts,mpegvideo,h264,hevc,m4v,mjpeg,flv,asf,rm,dv,mxf,nut,ivf,obu,gif,yuv4mpegpipe,wtv,"
+    "ogg,wav,w64,mp3,flac,aac,ac3,eac3,dts,aiff,au,caf,amr,ape,wv,tta,tak,mpc,mpc8,voc,sox,dsf"
+)
+"""Containers that hold what they play. Play lists (HLS, DASH, concat, IMF, SDP, ...) name other files or addresses, and
+ffmpeg knows them by their content: one called .mp4 would be followed."""
 
 
 @functools.cache
@@ -47,7 +53,8 @@ def existing_file(path: str | Path) -> Path:
 def input_arguments(file: Path, skipped_s: float = 0) -> list[str]:
     """Return the arguments that open a local file `skipped_s` from its start, whatever its name, and nothing else."""
     seek = ["-ss", f"{skipped_s}"] if skipped_s else []
-    return [*seek, "-protocol_whitelist", "file,pipe", "-i", f"file:{file.absolute()}"]
+    fences = ["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS]
+    return [*seek, *fences, "-i", f"file:{file.absolute()}"]
 
 
 def describe(file: Path, timeout_s: float = STALL_S) -> str:

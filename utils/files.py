@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -230,22 +231,97 @@ def load_array(path: str | Path, what: str) -> np.ndarray:
     return values
 
 
+def inside(folder: Path, name: str) -> Path:
+    """Return where `name`, as an index or a list of files gives it, lies in `folder`.
+
+    Raises:
+        DataError: It leads out of the folder: by `..`, as an absolute path, or over a link.
+    """
+    path = Path(folder) / name
+    if not path.resolve().is_relative_to(Path(folder).resolve()):
+        raise DataError(f"{folder}: '{name}' leads out of the folder, which no file of a dataset may. Make it again.")
+    return path
+
+
+def stamp(file: Path) -> tuple[int, int, int]:
+    """Return what tells that a file is no longer the one it was: its number, size and time; zeros when it is gone."""
+    try:
+        status = Path(file).stat()
+    except OSError:
+        return 0, 0, 0
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def refuse_changed(index: Path, seen: tuple[int, int, int]) -> None:
+    """Raise `DataError` when a dataset's index is no longer the one whose `stamp` was `seen`: its files may not fit."""
+    if stamp(index) != seen:
+        raise DataError(f"{index.parent} was made again, or is gone, since it was opened. Start again.")
+
+
+def map_new_array(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+    """Make an `.npy` of bytes on the disk and map it for writing, its whole room taken at once.
+
+    Writing to a mapped file for which the disk has no room ends the process with SIGBUS; here it is an `OSError`.
+    """
+    mapped = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(path)) from None
+    return mapped
+
+
+_held: set[int] = set()
+
+
+def _let_go() -> None:
+    """Close the locks in a forked child: one that outlives its killed parent must not keep them."""
+    for handle in _held:
+        os.close(handle)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+HOLDER = ".held_by.json"
+
+
 @contextmanager
 def alone_in(folder: Path, busy: str) -> Iterator[None]:
     """Hold a folder while it is filled, and make it first; the lock ends with the process, however that ends.
 
     Raises:
-        DataError: `busy`, when another process holds it.
+        DataError: `busy` (a sentence without its full stop) and which process holds it, when another one does.
     """
     import fcntl
 
     make_folder(folder)
     handle = os.open(folder, os.O_RDONLY)
+    note = folder / HOLDER
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise DataError(busy) from None
-        yield
+            raise DataError(f"{busy}{_holder(note)}") from None
+        _held.add(handle)
+        with suppress(OSError):  # a full disk is told when something worth keeping cannot be written
+            note.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                note.unlink(missing_ok=True)
     finally:
+        _held.discard(handle)
         os.close(handle)
+
+
+def _holder(note: Path) -> str:
+    """Say who wrote a lock's note, as the end of a sentence; only the full stop when it cannot be read."""
+    try:
+        told = json.loads(note.read_text())
+        return f" (it is process {int(told['pid'])} on {str(told['host'])[:80]})."
+    except (OSError, ValueError, KeyError, TypeError):
+        return "."

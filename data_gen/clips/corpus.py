@@ -93,6 +93,7 @@ class MotionCorpus:
             folders = ", ".join(str(source.path) for source in self.sources)
             raise DataError(f"{folders}: no {split} stretch of {MIN_FRAMES} frames or more. Give a longer video.")
         self._ends = np.cumsum([run.frames for run in self.runs])
+        self._last: list[tuple[Run, int, int]] = []
 
     def _width(self, source: VideoDataset | ClipShards) -> int:
         known = source.meta.audio_features if isinstance(source, VideoDataset) else source.index.audio_features
@@ -140,14 +141,23 @@ class MotionCorpus:
 
     def batch(self, rng: np.random.Generator, size: int, frames: int) -> MotionBatch:
         """Draw `size` windows of `frames` frames, every frame of the corpus equally likely; depends on `rng` only."""
-        windows = []
+        self._last = []
         for place in rng.integers(0, self.frames, size):
             number = int(np.searchsorted(self._ends, place, side="right"))
             run = self.runs[number]
             latest = max(0, run.frames - frames)
             inside = int(place - (self._ends[number] - run.frames)) - int(rng.integers(0, frames))
-            windows.append(self.read(run, int(np.clip(inside, 0, latest)), frames))
-        return collate(windows, frames)
+            self._last.append((run, int(np.clip(inside, 0, latest)), frames))
+        return collate([self.read(*place) for place in self._last], frames)
+
+    def names(self) -> list[str]:
+        """Name the windows that the last batch was made of: source, clip, first frame and the one after the last."""
+        told = []
+        for run, first, frames in self._last:
+            source, start = self.sources[run.source], run.start + first
+            clip = "" if isinstance(source, VideoDataset) else f" clip {source.index.clips[run.clip].id}"
+            told.append(f"{source.path}:{clip} frames {start} to {min(run.stop, start + frames)} ({start / 25:.2f} s)")
+        return told
 
     def whole(self, frames: int, *, size: int = 8, limit: int | None = None) -> list[MotionBatch]:
         """Cut every run into consecutive windows of `frames` frames, `size` a batch, the same every time.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data_gen.clips.plan import MIN_FRAMES, ClipJob, reason_without
 from utils.errors import AssetError, ConfigError, DataError, UserError
-from utils.files import fingerprint
+from utils.files import fingerprint, stamp
 from utils.landmark_detector import LandmarkDetector, make_detector
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -42,8 +42,10 @@ def make_clip(job: ClipJob, recipe: ClipRecipe) -> Arrays | str:
     """Make one clip; return why not when its video cannot be used. Any process on any machine may call this."""
     if recipe.detector not in _detectors:
         _detectors[recipe.detector] = make_detector(recipe.detector)
+    seen = stamp(Path(job.video))
     try:
-        return process_clip(job, _detectors[recipe.detector], recipe.features)
+        made = process_clip(job, _detectors[recipe.detector], recipe.features)
+        return made if stamp(Path(job.video)) == seen else "it was changed while it was read"
     except (AssetError, ConfigError):
         raise
     except UserError as error:
@@ -58,6 +60,7 @@ def process_clip(job: ClipJob, detector: LandmarkDetector, features: tuple[str, 
     """
     from data_gen.video.cuts import find_cuts, frame_changes
     from data_gen.video.landmarks import track_landmarks
+    from data_gen.video.outliers import frames_told, odd_frames, pose_jumps, refuse_not_finite
     from data_gen.video.sync_offset import measure_offset
     from data_gen.video.tracking import fit_camera
     from utils.audio import audio_features, mel, read_wav
@@ -85,4 +88,10 @@ def process_clip(job: ClipJob, detector: LandmarkDetector, features: tuple[str, 
     arrays: Arrays = {"landmarks": fit.landmarks.astype(np.float32)}
     for name in dict.fromkeys([*features, "pitch_hz"]):
         arrays[name] = np.asarray(audio_features(wav, name, frames=count), np.float32)
+    refuse_not_finite({"landmarks": arrays["landmarks"]}, video)
+    refuse_not_finite({name: array for name, array in arrays.items() if name != "landmarks"}, video, rows_a_frame=2)
+    jumps, odd = pose_jumps(fit.world_from_camera), odd_frames(fit.landmarks)
+    for what, wrong in (("the head jumps at", jumps), ("the landmarks are no face's at", odd)):
+        if len(wrong):
+            raise DataError(f"{video}: {what} {frames_told(wrong, start_s)}; leave that part out")
     return arrays

@@ -82,7 +82,7 @@ def main(args: argparse.Namespace, work: Work = make_clip) -> int:
             return make_on_ray(work, todo, recipe, args.ray_address, nodes)
         return make_here(work, todo, recipe, min(workers, len(todo)))
 
-    busy = f"{args.out} is being filled by another process. Wait for it, or choose another --out."
+    busy = f"{args.out} is being filled by another process. Wait for it, or choose another --out"
     with alone_in(args.out, busy):
         made = Build(writer, jobs, recipe, args.per_shard).run(make)
         corpus = writer.finish(-(-len(jobs) // args.per_shard), refused)

@@ -22,16 +22,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from data_gen.video.outliers import refuse_not_finite
 from utils.array_file import ArrayFile, checksums, crc32
 from utils.errors import DataError
 from utils.files import (
     fingerprint,
+    inside,
     load_arrays,
     make_folder,
     read_checked,
     read_json,
+    refuse_changed,
     remove,
     save_arrays,
+    stamp,
     write_aside,
     write_json,
 )
@@ -89,6 +93,7 @@ class ClipShards:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self._stamp = stamp(self.path / "index.json")
         self.index = _read_index(self.path)
         self._open: dict[str, ArrayFile] = {}
 
@@ -100,7 +105,9 @@ class ClipShards:
         if clip.shard not in self._open:
             if len(self._open) >= MOST_OPEN:
                 self._open.pop(next(iter(self._open))).close()
-            self._open[clip.shard] = ArrayFile(self.path / clip.shard, "Make the clips again.")
+            file = inside(self.path, clip.shard)
+            refuse_changed(self.path / "index.json", self._stamp)
+            self._open[clip.shard] = ArrayFile(file, "Make the clips again.")
         values = self._open[clip.shard].rows(f"{clip.key}/{name}", start, stop)
         if values.dtype != np.float32:
             raise DataError(f"{self.path / clip.shard}: {clip.key}/{name} is not float32. Make the clips again.")
@@ -141,6 +148,7 @@ class ClipShardWriter:
             if feature not in result or len(result[feature]) != 2 * frames:
                 raise DataError(f"clip {digest}: {feature} wants {2 * frames} rows for {frames} frames")
         wanted = ["landmarks", *self.audio_features, "pitch_hz"]
+        refuse_not_finite({key: result[key] for key in wanted}, f"clip {digest}")
         save_arrays(self._part(digest, ".safetensors"), {key: result[key] for key in wanted})
 
     def salvage(self, wanted: set[str], kept: set[int]) -> None:

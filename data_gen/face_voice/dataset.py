@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict
 from data_gen.face_voice.splits import Split
 from utils.array_file import ArrayFile
 from utils.errors import DataError
-from utils.files import fingerprint, read_checked, save_arrays, write_json
+from utils.files import fingerprint, inside, read_checked, refuse_changed, save_arrays, stamp, write_json
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -77,6 +77,7 @@ class FaceVoiceDataset:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._stamp = stamp(self.path / "index.json")
         self.index = _read_index(self.path)
         self.persons = self.index.persons
         numbers: dict[str, int] = {}
@@ -114,7 +115,9 @@ class FaceVoiceDataset:
     def _rows(self, entry: int, name: str, start: int = 0, stop: int | None = None) -> Any:
         person = self.persons[entry]
         if person.shard not in self._open:
-            self._open[person.shard] = ArrayFile(self.path / person.shard, "Delete it and make it again.")
+            file = inside(self.path, person.shard)
+            refuse_changed(self.path / "index.json", self._stamp)
+            self._open[person.shard] = ArrayFile(file, "Delete it and make it again.")
         return self._open[person.shard].rows(f"{person.key}/{name}", start, stop)
 
 
@@ -197,13 +200,19 @@ class FaceVoiceWriter:
             if person.faces:
                 arrays[f"{key}/faces"] = np.stack([face for _, face, _ in person.faces])
                 arrays[f"{key}/landmarks_px"] = np.stack([points for _, _, points in person.faces]).astype(np.float32)
-            for clip, (_, wav) in enumerate(person.clips):
+            for clip, (sound, wav) in enumerate(person.clips):
+                if not np.isfinite(wav).all():
+                    raise DataError(f"{person.id}: {sound} holds numbers that are none. Leave the file out.")
                 arrays[f"{key}/wav/{clip}"] = np.round(np.clip(wav, -1, 1) * 32767).astype(np.int16)
             info = PersonInfo(
                 id=person.id, label=person.label, split=person.split, shard=self._shard(number).name, key=key,
                 clips=[name for name, _ in person.clips], faces=[name for name, _, _ in person.faces],
             )  # fmt: skip
             infos.append(info.model_dump())
+        for name, array in arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                whose = infos[int(name.split("/")[0])]["id"]
+                raise DataError(f"{whose}: {name} holds numbers that are none. Leave the person's files out.")
         save_arrays(self._shard(number), arrays)
         write_json(self._notes(number), {"recipe": recipe, "persons": infos, "skipped": dict(skipped or {})})
 

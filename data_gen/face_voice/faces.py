@@ -18,6 +18,9 @@ EYE_DISTANCE = 0.28
 """Distance of the eyes' centres in a crop, relative to its side; hair and chin are inside."""
 EYE_HEIGHT = 0.42
 """How far below the top the eyes lie, relative to the side."""
+NO_FACE = 0.6
+"""Landmarks that lie so far from the mean face's (root mean square, in eye distances) after turning and scaling are
+those of something else."""
 
 
 class FaceCrop(NamedTuple):
@@ -75,4 +78,8 @@ def find_face(picture: Bytes, detector: LandmarkDetector, size: int = FACE_SIZE)
     if not faces:
         raise DataError("no face in it")
     ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
-    return align(picture, faces[0].points_px * ratio, size)
+    crop = align(picture, faces[0].points_px * ratio, size)
+    off = np.sqrt(np.square(crop.landmarks_px - mean_shape(size)).sum(-1).mean()) / (EYE_DISTANCE * size)
+    if not off < NO_FACE:  # also when it is no number
+        raise DataError(f"its landmarks are no face's ({off:.1f} eye distances from one)")
+    return crop

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from utils.array_file import ArrayFile
 from utils.errors import DataError
-from utils.files import fingerprint, read_checked, save_arrays, write_json
+from utils.files import fingerprint, inside, read_checked, refuse_changed, save_arrays, stamp, write_json
 from utils.recogniser import RecogniserId
 
 Split = Literal["train", "val"]
@@ -80,6 +80,7 @@ class TemplateShards:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._stamp = stamp(self.path / "index.json")
         self.index = _read_index(self.path)
         self._of = {s: [shard for shard in self.index.shards if shard.split == s] for s in ("train", "val")}
         self._ends = {s: np.cumsum([shard.count for shard in shards]) for s, shards in self._of.items()}
@@ -120,7 +121,7 @@ class TemplateShards:
         return json.loads(self._notes(shard).read_text())["files"][row]
 
     def _notes(self, shard: ShardInfo) -> Path:
-        return (self.path / shard.file).with_suffix(".json")
+        return inside(self.path, shard.file).with_suffix(".json")
 
     def _place(self, split: Split, number: int) -> tuple[ShardInfo, int]:
         ends = self._ends[split]
@@ -129,8 +130,9 @@ class TemplateShards:
 
     def _rows(self, shard: ShardInfo, name: str, start: int, stop: int, *, check: bool = True) -> NDArray[Any]:
         if shard.file not in self._open:
-            again = "Delete it and run the command that made it again."
-            self._open[shard.file] = ArrayFile(self.path / shard.file, again)
+            file = inside(self.path, shard.file)
+            refuse_changed(self.path / "index.json", self._stamp)
+            self._open[shard.file] = ArrayFile(file, "Delete it and run the command that made it again.")
         rows = self._open[shard.file].rows(name, start, stop, check=check)
         if len(rows) != stop - start:
             where = f"{self.path}: {shard.file}"
@@ -160,7 +162,7 @@ def decode(data: bytes) -> NDArray[np.uint8]:
     """Return the RGB picture of a JPEG."""
     from PIL import Image
 
-    return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
+    return np.array(Image.open(io.BytesIO(data), formats=("JPEG",)).convert("RGB"))
 
 
 class TemplateShardWriter:
@@ -199,6 +201,8 @@ class TemplateShardWriter:
         pictures: list[bytes] = []
         templates: list[NDArray[np.float32]] = []
         for file, identity, jpeg, template in pairs:
+            if not np.isfinite(template).all():
+                raise DataError(f"{file}: its template holds numbers that are none. Leave the photo out.")
             files.append(file)
             identities.append(identity)
             pictures.append(jpeg)

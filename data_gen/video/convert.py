@@ -14,7 +14,7 @@ from data_gen.video.landmarks import find_face_box
 from data_gen.video.stages import Tick
 from utils.audio import RATE, read_wav, write_wav
 from utils.errors import DataError
-from utils.files import sha256
+from utils.files import map_new_array, sha256
 from utils.landmark_detector import LandmarkDetector
 from utils.video import FPS, probe, read_frames
 
@@ -129,7 +129,7 @@ def convert(
         )
     crop = crop_square([value * shrink for value in box], info.height, info.width, size)
     check_room(folder, seen, size)
-    frames = np.lib.format.open_memmap(folder / "frames.npy", mode="w+", dtype=np.uint8, shape=(seen, size, size, 3))
+    frames = map_new_array(folder / "frames.npy", (seen, size, size, 3))
     for index, frame in enumerate(read_frames(video, fps=FPS, crop=crop, size=(size, size), start=first, count=seen)):
         frames[index] = frame
         tick(seen + index + 1, 2 * seen)

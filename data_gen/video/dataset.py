@@ -20,8 +20,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from data_gen.video.outliers import refuse_not_finite
 from utils.errors import DataError
-from utils.files import load_arrays, make_folder, read_checked, remove, save_arrays, sha256
+from utils.files import (
+    load_arrays,
+    make_folder,
+    map_new_array,
+    read_checked,
+    refuse_changed,
+    remove,
+    save_arrays,
+    sha256,
+    stamp,
+)
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
 _ONCE = ("neutral", "landmarks_mean", "landmarks_std")
@@ -29,6 +40,7 @@ _ONCE = ("neutral", "landmarks_mean", "landmarks_std")
 Split = Literal["train", "val", "all"]
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
+Map = np.memmap[tuple[int, ...], np.dtype[np.uint8]]
 
 
 class VideoMeta(BaseModel):
@@ -76,21 +88,25 @@ class VideoDataset:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self._stamp = stamp(self.path / "meta.json")
         self.meta = _read_meta(self.path)
 
     def __len__(self) -> int:
         return self.meta.frames
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "meta": self.meta}  # a worker opens the files anew; mapped frames do not travel
+        # a worker opens the files anew; mapped frames do not travel
+        return {name: self.__dict__[name] for name in ("path", "meta", "_stamp")}
 
     @cached_property
     def _motion(self) -> Mapping[str, NDArray[np.generic]]:
-        return _read_tensors(self.path / "motion.safetensors")
+        refuse_changed(self.path / "meta.json", self._stamp)
+        return _read_tensors(self.path / "motion.safetensors", rows_a_frame=1)
 
     @cached_property
     def _audio(self) -> Mapping[str, NDArray[np.generic]]:
-        return _read_tensors(self.path / "audio.safetensors")
+        refuse_changed(self.path / "meta.json", self._stamp)
+        return _read_tensors(self.path / "audio.safetensors", rows_a_frame=2)
 
     def motion(self, name: str) -> Floats:
         """Return the array `name` of motion.safetensors, for example `face_found` or `blendshapes`."""
@@ -172,6 +188,7 @@ class VideoDataset:
 
     def _pictures(self, name: str) -> Bytes:
         path = self.path / f"{name}.npy"
+        refuse_changed(self.path / "meta.json", self._stamp)
         try:
             pictures: Bytes = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
@@ -251,16 +268,42 @@ class DatasetWriter:
         for left in (self.part, self._old):
             remove(left)
         make_folder(self.part)
-        size = (frames, height, width)
-        self.frames = self._map("frames", (*size, 3))
-        self.head_mask = self._map("head_mask", size)
-        self.torso_mask = self._map("torso_mask", size)
-        self.torso_frames = self._map("torso_frames", (*size, 3))
-        self.background = self._map("background", (height, width, 3))
+        self._size = (frames, height, width)
+        self._made: dict[str, Map] = {}
         self._done = False
 
-    def _map(self, name: str, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
-        return np.lib.format.open_memmap(self.part / f"{name}.npy", mode="w+", dtype=np.uint8, shape=shape)
+    def _map(self, name: str) -> Map:
+        """Make a picture file when it is first written to; one that was linked into the folder is never asked for."""
+        if name not in self._made:
+            depth = () if name.endswith("mask") else (3,)
+            shape = (*(self._size[1:] if name == "background" else self._size), *depth)
+            self._made[name] = map_new_array(self.part / f"{name}.npy", shape)
+        return self._made[name]
+
+    @property
+    def frames(self) -> Map:
+        """Return the frames to fill, (T, H, W, 3)."""
+        return self._map("frames")
+
+    @property
+    def head_mask(self) -> Map:
+        """Return the head masks to fill, (T, H, W)."""
+        return self._map("head_mask")
+
+    @property
+    def torso_mask(self) -> Map:
+        """Return the torso masks to fill, (T, H, W)."""
+        return self._map("torso_mask")
+
+    @property
+    def torso_frames(self) -> Map:
+        """Return the torso frames to fill, (T, H, W, 3)."""
+        return self._map("torso_frames")
+
+    @property
+    def background(self) -> Map:
+        """Return the plate to fill, (H, W, 3)."""
+        return self._map("background")
 
     def __enter__(self) -> DatasetWriter:
         return self
@@ -291,8 +334,12 @@ class DatasetWriter:
                 raise DataError(
                     f"audio feature {name} has {len(values)} rows for {meta.frames} frames (wants 2 a frame)"
                 )
-        for picture in (self.frames, self.head_mask, self.torso_mask, self.torso_frames, self.background):
+        refuse_not_finite(motion, str(self.path))
+        refuse_not_finite(audio, str(self.path), rows_a_frame=2)
+        for picture in self._made.values():
             picture.flush()
+        if missing := [name for name in (*PICTURES, "background") if not (self.part / f"{name}.npy").is_file()]:
+            raise RuntimeError(f"{self.path}: {', '.join(missing)} was not written")
         save_arrays(self.part / "motion.safetensors", dict(motion))
         save_arrays(self.part / "audio.safetensors", dict(audio))
         shutil.copyfile(wav_path, self.part / "audio.wav")
@@ -321,5 +368,7 @@ def _read_meta(path: Path) -> VideoMeta:
     return read_checked(file, VideoMeta, missing=missing, again="Process the video again.")
 
 
-def _read_tensors(path: Path) -> Mapping[str, NDArray[np.generic]]:
-    return load_arrays(path, "Process the video again.")
+def _read_tensors(path: Path, rows_a_frame: int) -> Mapping[str, NDArray[np.generic]]:
+    found = load_arrays(path, "Process the video again.")
+    refuse_not_finite(found, str(path), rows_a_frame)
+    return found

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.video.outliers import excursions, frames_told
 from utils.errors import DataError
 from utils.landmark_detector import Face, Frame, LandmarkDetector
 from utils.landmarks import shot_ranges, smooth_over_time
@@ -32,13 +33,15 @@ class LandmarkTrack(NamedTuple):
     """The face of a video.
 
     points_px (T, 68, 2) float32 pixels, smoothed along time, interpolated where not found; found (T,) bool;
-    blendshapes (T, 52) float32 or None; source: the detector's name.
+    blendshapes (T, 52) float32 or None; source: the detector's name;
+    excursions: frames in which the landmarks were on something else or no numbers; they count as not found.
     """
 
     points_px: NDArray[np.float32]
     found: NDArray[np.bool_]
     blendshapes: NDArray[np.float32] | None
     source: str
+    excursions: tuple[int, ...] = ()
 
 
 class FaceBox(NamedTuple):
@@ -207,24 +210,27 @@ def _as_track(
     found = np.array([face is not None for face in faces], dtype=bool)
     if not count:
         raise DataError(f"{video}: it has no frames. Is the file complete?")
+    if not found.any():
+        raise DataError(f"{video}: no face in any of {count} frames. It must show one person's face from the front.")
+    seen = np.stack([np.zeros((68, 2)) if face is None else face.points_px for face in faces])
+    strange = excursions(seen, found, cuts)
+    found &= ~strange
     missing = np.flatnonzero(~found)
     longest = _longest_run(~found)
-    if len(missing) == count:
-        raise DataError(f"{video}: no face in any of {count} frames. It must show one person's face from the front.")
     if len(missing) > MAX_MISSING * count or longest > MAX_GAP:
         raise DataError(
-            f"{video}: no face in {len(missing)} of {count} frames (first at {start_s + missing[0] / fps:.1f} s). "
+            f"{video}: no face in {len(missing)} of {count} frames (first at {start_s + missing[0] / fps:.1f} s)"
+            f"{_told_strange(strange, start_s)}. "
             f"At most {MAX_GAP} in a row and {MAX_MISSING:.0%} in all are bridged: cut those parts out, or use a "
             f"video in which the face is seen from the front throughout."
         )
-    points: FloatArray = np.zeros((count, 68, 2))
+    points = np.where(found[:, None, None], seen, 0.0)
     shapes: FloatArray | None = (
         np.zeros((count, 52)) if all(f is None or f.blendshapes is not None for f in faces) else None
     )
     for index, face in enumerate(faces):
         if face is None:
             continue
-        points[index] = face.points_px
         if shapes is not None and face.blendshapes is not None:
             shapes[index] = face.blendshapes
     sigma = detector.smoothing_frames
@@ -232,7 +238,14 @@ def _as_track(
     def mended(values: FloatArray) -> NDArray[np.float32]:
         return smooth_over_time(bridge_gaps(values, found, cuts), sigma, cuts).astype(np.float32)
 
-    return LandmarkTrack(mended(points), found, None if shapes is None else mended(shapes), detector.name)
+    told = tuple(int(frame) for frame in np.flatnonzero(strange))
+    return LandmarkTrack(mended(points), found, None if shapes is None else mended(shapes), detector.name, told)
+
+
+def _told_strange(strange: NDArray[np.bool_], start_s: float) -> str:
+    """Say in which of the frames the landmarks were no face's."""
+    frames = np.flatnonzero(strange)
+    return f", of which in {len(frames)} the landmarks leave it: {frames_told(frames, start_s)}" if len(frames) else ""
 
 
 def _square(boxes: FloatArray, shape: tuple[int, int], margin: float) -> FaceBox:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from data_gen.video.stages import Tick, in_parallel
 from utils.errors import AssetError, ConfigError, nearest
+from utils.files import map_new_array
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating[Any]]
@@ -142,8 +143,7 @@ def parse_frames(
     """
     count, height, width = frames.shape[:3]
     head, neck, torso = (
-        np.lib.format.open_memmap(folder / f"{name}_mask.npy", mode="w+", dtype=np.uint8, shape=(count, height, width))
-        for name in ("head", "neck", "torso")
+        map_new_array(folder / f"{name}_mask.npy", (count, height, width)) for name in ("head", "neck", "torso")
     )
 
     def one(index: int) -> Masks:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.video.stages import Tick, in_parallel
+from utils.files import map_new_array
 
 Bytes = NDArray[Any]
 Floats = NDArray[Any]
@@ -157,7 +158,7 @@ def paint_plates(
     """Write background.npy (H, W, 3) and torso_frames.npy (T, H, W, 3) into `folder`."""
     plate, known = background_plate(frames, head_mask, torso_mask)
     np.save(folder / "background.npy", plate, allow_pickle=False)
-    result = np.lib.format.open_memmap(folder / "torso_frames.npy", mode="w+", dtype=np.uint8, shape=frames.shape)
+    result = map_new_array(folder / "torso_frames.npy", frames.shape)
     count = len(frames)
 
     def one(index: int) -> Bytes:

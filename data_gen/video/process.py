@@ -24,7 +24,7 @@ from data_gen.video.stages import Tick, Workshop, native_noise_muted
 from utils.audio import feature_width
 from utils.errors import ConfigError, DataError, nearest
 from utils.ffmpeg import existing_file
-from utils.files import load_arrays, read_json, save_arrays, sha256
+from utils.files import load_arrays, read_json, save_arrays, sha256, stamp
 from utils.video import FPS
 
 STAGES = (
@@ -160,6 +160,7 @@ class _Stages:
         self.job = job
         self.workshop = workshop
         self.work = workshop.run
+        self.seen = stamp(job.video)
 
     def all(self) -> VideoDataset:
         """Do them in order."""
@@ -200,7 +201,10 @@ class _Stages:
         def work(folder: Path, tick: Tick) -> dict[str, Any]:
             with native_noise_muted(), make_detector(job.landmarks) as detector:  # type: ignore[arg-type]
                 part = {"start_s": job.start_s, "duration_s": job.duration_s}
-                return convert(job.video, folder, tick, size=job.size, detector=detector, **part)  # type: ignore[arg-type]
+                said = convert(job.video, folder, tick, size=job.size, detector=detector, **part)  # type: ignore[arg-type]
+            if stamp(job.video) != self.seen:
+                raise DataError(f"{job.video} was changed while it was read. Run the command again when it is whole.")
+            return said
 
         # The crop of a detector that was named is its own; what `auto` means may change without a new crop.
         named = {} if job.landmarks == "auto" else {"detector": job.landmarks}
@@ -247,7 +251,12 @@ class _Stages:
                 arrays["blendshapes"] = track.blendshapes
             save_arrays(folder / "arrays.safetensors", arrays)
             missing = np.flatnonzero(~track.found)
-            return {"source": track.source, "found": float(track.found.mean()), "missing_frames": missing.tolist()}
+            return {
+                "source": track.source,
+                "found": float(track.found.mean()),
+                "missing_frames": missing.tolist(),
+                "outlier_frames": list(track.excursions),
+            }
 
         self.work("landmarks", work, version=1, needs=("convert", "cuts"), source=source)
 
@@ -404,7 +413,7 @@ class _Stages:
             return write_report(VideoDataset(self.job.binary), dict(self.workshop.done), folder)
 
         needs = tuple(stage for stage in STAGES if stage != "report")
-        done = self.work("report", work, version=1, needs=needs)
+        done = self.work("report", work, version=2, needs=needs)
         print_report(done.summary, self.job.id, done.folder, self.workshop.console)
 
 

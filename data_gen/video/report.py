@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from data_gen.video.dataset import VideoDataset
+from data_gen.video.outliers import frames_told, odd_frames, pose_jumps
 from data_gen.video.stages import Done
 from utils.files import load_arrays, write_aside, write_json
 from utils.landmarks import eye_distance, mouth_opening
@@ -40,7 +41,13 @@ def _check(name: str, value: str, good: bool, remedy: str, *, bad: bool = False)
 def checks_of(data: VideoDataset, stages: Mapping[str, Done]) -> list[Check]:
     """Judge a processed video."""
     said = {name: done.summary for name, done in stages.items()}
-    return [*_material(data, said), *_geometry(data, said), *_pictures(data, said), *_sound(said)]
+    return [
+        *_material(data, said),
+        *_outliers(data, said),
+        *_geometry(data, said),
+        *_pictures(data, said),
+        *_sound(said),
+    ]
 
 
 def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Check]:
@@ -68,6 +75,33 @@ def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
             f"{len(cuts)}" + (f" at {times} s" if cuts else "") + f"; longest shot {longest:.1f} s",
             longest >= 2.5 or not cuts,
             "Shots this short leave little room for windows; use footage with fewer cuts.",
+        ),
+    ]
+
+
+def _outliers(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Check]:
+    strange = said["landmarks"].get("outlier_frames", [])
+    jumps = pose_jumps(data.world_from_camera, data.meta.cuts)
+    odd = odd_frames(data.landmarks)
+    most = 0.01 * len(data)
+
+    def check(name: str, frames: Sequence[int] | np.ndarray, remedy: str, *, bad: bool = False) -> Check:
+        told = f"{len(frames)}: {frames_told(frames)}" if len(frames) else "none"
+        return _check(name, told, not len(frames), remedy, bad=bad)
+
+    return [
+        check("landmarks off the face", strange, "They were bridged. Look at the footage there: a hand, another face?"),
+        check(
+            "head jumps",
+            jumps,
+            "No head moves so: a cut that was not found, or another face. Cut the video there and leave the part out.",
+            bad=len(jumps) > most,
+        ),
+        check(
+            "faces unlike the others",
+            odd,
+            "The landmarks there are no shape of this face: leave those parts out of the video.",
+            bad=len(odd) > most,
         ),
     ]
 

@@ -86,7 +86,7 @@ class Workshop:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other runs out of the folder, and clear what a killed one left there."""
-        with alone_in(self.folder, f"{self.folder} is being worked on by another run. Wait for it to end."):
+        with alone_in(self.folder, f"{self.folder} is being worked on by another run. Wait for it to end"):
             for left in self.folder.glob(".*.part"):
                 remove(left)
             yield

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from utils.array_file import crc32
 from utils.errors import DataError
-from utils.files import fingerprint, read_checked, write_aside
+from utils.files import fingerprint, read_checked, refuse_changed, stamp, write_aside
 
 Split = Literal["train", "val"]
 RATE = 16_000
@@ -64,6 +64,7 @@ class FaceVoicePairs:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._stamp = stamp(self.path / "meta.json")
         self.meta = _read_meta(self.path)
         self._arrays: dict[str, NDArray[Any]] = {}
 
@@ -94,6 +95,7 @@ class FaceVoicePairs:
         """Map an array and, the first time, compare it with what the index says of it: shape, type and checksum."""
         key = f"{split}_{name}"
         if key not in self._arrays:
+            refuse_changed(self.path / "meta.json", self._stamp)
             file = self.path / f"{key}.npy"
             try:
                 found = np.lib.format.open_memmap(file, mode="r")

@@ -23,7 +23,7 @@ from data_gen.wav2pix.pairs import RATE, Pair, Split, middle, write_pairs
 from utils.audio import read_wav
 from utils.errors import DataError
 from utils.face_crops import PICTURES, read_photo, resized
-from utils.files import read_table
+from utils.files import inside, read_table
 from utils.flags import number, whole
 from utils.progress import Progress
 
@@ -139,7 +139,7 @@ def _listed(folder: Path, number: int, row: dict[str, str]) -> Source:
     if split not in ("train", "val", "test") or not (speaker and image and wav):
         where = f"{folder / 'pairs.csv'}, line {number}"
         raise DataError(f"{where}: wants train, val or test, a speaker, an image and a wav.")
-    return Source("train" if split == "train" else "val", speaker, folder / image, folder / wav)
+    return Source("train" if split == "train" else "val", speaker, inside(folder, image), inside(folder, wav))
 
 
 def read_source(source: Source, samples: int, args: argparse.Namespace) -> Iterator[Pair]:

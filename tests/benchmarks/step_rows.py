@@ -115,9 +115,7 @@ def lm3d_nerf(precision: str, *, vanilla: bool) -> tuple[Task, Any]:
     mask = torch.full((frames, 1, side * up, side * up), 255, dtype=torch.uint8)
     pictures = [torch.randint(0, 256, pixels, dtype=torch.uint8) for _ in range(2)]
     landmarks = torch.randn(frames, cfg.smo_win_size, 68, 3)
-    return task, PatchBatch(
-        torch.arange(frames), landmarks, pose, uv, *pictures, mask, mask, torch.ones(mask.shape)
-    )
+    return task, PatchBatch(torch.arange(frames), landmarks, pose, uv, *pictures, mask, mask, torch.ones(mask.shape))
 
 
 def _put_head(head: Any) -> None:
@@ -188,9 +186,7 @@ def wav2pix(precision: str, *, size: int, count: int) -> tuple[Task, Any]:
 
 ROWS: dict[str, Row] = {
     "syncnet": Row(syncnet, 1024, "clips", Original(2.73, 2.63, 9_304_352, 953)),
-    "lm3d_vae_sync": Row(
-        lambda p: lm3d_vae_sync(p, sync=False), 32, "windows", Original(2.44, 2.39, 11_127_500, 1019)
-    ),
+    "lm3d_vae_sync": Row(lambda p: lm3d_vae_sync(p, sync=False), 32, "windows", Original(2.44, 2.39, 11_127_500, 1019)),
     "lm3d_vae_sync+sync": Row(
         lambda p: lm3d_vae_sync(p, sync=True), 32, "windows", Original(2.44, 2.39, 11_127_500, 1019)
     ),

@@ -62,7 +62,7 @@ def test_a_dataset_made_again_while_it_is_open_is_not_mixed(tmp_path):
     first = opened.frames
     make_video_dataset(tmp_path / "anna", frames=50, size=32)
     assert first.shape[0] == 60  # what is mapped stays
-    with pytest.raises(DataError, match=r"head_mask\.npy holds \(50, 32, 32\)"):
+    with pytest.raises(DataError, match="was made again, or is gone"):
         _ = opened.head_mask
 
 
