@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict
 
 from data_gen.face_voice.splits import Split
 from utils.errors import DataError
-from utils.files import fingerprint, read_checked, write_aside, write_json
+from utils.files import fingerprint, keep_only, read_checked, write_aside, write_json
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -212,6 +212,8 @@ class FaceVoiceWriter:
             infos.append(info.model_dump())
         with write_aside(self._shard(number)) as aside:
             save_file(arrays, aside)
+            for file in (self.path / "index.json", self._notes(number)):
+                file.unlink(missing_ok=True)  # from here on, a run that is killed must not be believed
         write_json(self._notes(number), {"recipe": recipe, "persons": infos, "skipped": dict(skipped or {})})
 
     def finish(self, shards: int) -> FaceVoiceDataset:
@@ -234,6 +236,9 @@ class FaceVoiceWriter:
             fingerprint=fingerprint([p.model_dump() for p in persons], [_size(self._shard(n)) for n in range(shards)]),
         )  # fmt: skip
         write_json(self.path / "index.json", index.model_dump(mode="json"))
+        keep_only(
+            self.path, "persons-*", {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
+        )
         return FaceVoiceDataset(self.path)
 
     def _shard(self, number: int) -> Path:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from utils.errors import DataError
-from utils.files import fingerprint, read_checked, save_arrays, write_json
+from utils.files import fingerprint, keep_only, read_checked, write_aside, write_json
 from utils.recogniser import RecogniserId
 
 Split = Literal["train", "val"]
@@ -164,9 +164,12 @@ class TemplateShardWriter:
         """Return where shard `number` goes."""
         return self.path / f"faces-{number:05d}.safetensors"
 
+    def _notes_of(self, number: int) -> Path:
+        return self.file(number).with_suffix(".json")
+
     def has(self, number: int, recipe: str) -> bool:
         """Tell whether shard `number` was made from `recipe`, a digest of its inputs."""
-        notes = self.file(number).with_suffix(".json")
+        notes = self._notes_of(number)
         try:
             known = json.loads(notes.read_text())
             return known["recipe"] == recipe and (self.file(number).is_file() or not known["files"])
@@ -183,6 +186,8 @@ class TemplateShardWriter:
         skipped: Mapping[str, str] | None = None,
     ) -> int:
         """Write (file, identity, JPEG, template) pairs as shard `number`; return how many. `skipped` is read last."""
+        from safetensors.numpy import save_file
+
         files: list[str] = []
         identities: list[int] = []
         pictures: list[bytes] = []
@@ -199,12 +204,15 @@ class TemplateShardWriter:
                 "templates": np.stack(templates).astype(np.float32),
                 "identity": np.array(identities, np.int32),
             }
-            save_arrays(self.file(number), arrays)
+            with write_aside(self.file(number)) as aside:
+                save_file(arrays, aside)
+                for outdated in (self.path / "index.json", self._notes_of(number)):
+                    outdated.unlink(missing_ok=True)  # from here on, a run that is killed must not be believed
         notes = {
             "recipe": recipe, "split": split, "files": files, "identities": len(set(identities)),
             "skipped": dict(skipped or {}),
         }  # fmt: skip
-        write_json(self.file(number).with_suffix(".json"), notes)
+        write_json(self._notes_of(number), notes)
         return len(files)
 
     def finish(self, shards: int) -> TemplateShards:
@@ -217,7 +225,7 @@ class TemplateShardWriter:
         skipped: dict[str, str] = {}
         digests: list[str] = []
         for number in range(shards):
-            notes = json.loads(self.file(number).with_suffix(".json").read_text())
+            notes = json.loads(self._notes_of(number).read_text())
             skipped |= notes["skipped"]
             digests.append(notes["recipe"])
             if notes["files"]:
@@ -235,6 +243,8 @@ class TemplateShardWriter:
             fingerprint=fingerprint(self.recogniser.sha256, digests),
         )  # fmt: skip
         write_json(self.path / "index.json", index.model_dump(mode="json"))
+        made = [self.file(number) for number in range(shards)]
+        keep_only(self.path, "faces-*", {name for file in made for name in (file.name, file.with_suffix(".json").name)})
         return TemplateShards(self.path)
 
 
