@@ -7,19 +7,19 @@ import os
 import shutil
 import signal
 import types
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from tasks.checkpoints import INDEX, best_step, checkpoint_files, read_index
-from tasks.task import Task
+from tasks.task import Task, TaskConfig
 from utils.config import show_path
 from utils.errors import DataError
-from utils.files import write_json
+from utils.files import write_aside, write_json
 from utils.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,10 @@ class KeepCheckpoints(pl.Callback):
             self.save(trainer, task, {})
 
     def save(self, trainer: pl.Trainer, task: Task, figures: dict[str, float]) -> None:
-        """Write one checkpoint aside, rename it, point `last.ckpt` at it, and drop the oldest.
+        """Write one checkpoint, point `last.ckpt` at it, and drop the oldest.
+
+        Its figures are written first: a run that is killed between the two goes on from the checkpoint before, and
+        one that is killed after them has both.
 
         Raises:
             UserError: A weight is not finite: what was saved before is not overlaid with it; or the disk refuses.
@@ -80,32 +83,23 @@ class KeepCheckpoints(pl.Callback):
         task.guard.check(task)
         if not all(torch.isfinite(p).all() for p in task.parameters()):
             raise task.guard.refusal(task, task.updates, "Weights are not finite")
+        if trainer.is_global_zero:
+            known = {**read_index(self.work_dir), task.updates: figures}
+            there = {*checkpoint_files(self.work_dir), task.updates}
+            write_json(self.work_dir / INDEX, {step: known[step] for step in sorted(known) if step in there})
+            if task.board.writer is not None:
+                task.board.writer.flush()  # a killed run must not lose the curves up to its last checkpoint
         path = self.work_dir / f"model_ckpt_steps_{task.updates}.ckpt"
-        aside = path.with_suffix(".ckpt.part")
         try:
-            trainer.save_checkpoint(aside)
+            trainer.save_checkpoint(path)
         except OSError as error:
-            with suppress(OSError):
-                aside.unlink(missing_ok=True)
             reason = error.strerror or str(error)
             raise DataError(
                 f"{show_path(path)} could not be saved ({reason}). The checkpoints before it are as they were: make "
                 "room or mend the folder, and give the same command again."
             ) from None
         if trainer.is_global_zero:
-            with aside.open("rb") as stream:
-                os.fsync(stream.fileno())
-            os.replace(aside, path)
-            _link(path, self.work_dir / "last.ckpt")
-            index = read_index(self.work_dir)
-            index[task.updates] = figures
-            cfg = task.cfg
-            files = checkpoint_files(self.work_dir)
-            write_json(self.work_dir / INDEX, {k: v for k, v in sorted(index.items()) if k in files})
-            best = best_step(self.work_dir, cfg.valid_monitor_key, cfg.valid_monitor_mode)
-            for step in list(files)[: -cfg.num_ckpt_keep]:
-                if step != best:
-                    files[step].unlink()
+            keep_newest(self.work_dir, task.cfg)
         self.saved = task.updates
 
     def on_save_checkpoint(self, trainer: pl.Trainer, task: Task, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
@@ -147,14 +141,41 @@ def _set_rates(scheduler: Any, base: list[float]) -> None:
             group["lr"] = rate * factor
 
 
+def keep_newest(work_dir: Path, cfg: TaskConfig) -> None:
+    """Point `last.ckpt` at the newest checkpoint, and drop the oldest; a killed run may not have come to it."""
+    files = checkpoint_files(work_dir)
+    if not files:
+        return
+    newest, last = files[max(files)], work_dir / "last.ckpt"
+    if not last.exists() or not last.samefile(newest):
+        _link(newest, last)
+    best = best_step(work_dir, cfg.valid_monitor_key, cfg.valid_monitor_mode)
+    for step in list(files)[: -cfg.num_ckpt_keep]:
+        if step != best:
+            files[step].unlink()
+
+
+class LocalFiles(TorchCheckpointIO):
+    """Write checkpoints aside, straight to the disk they are for, and rename them.
+
+    Lightning's own way goes through a copy in memory and a second one in the temporary folder, which a killed run
+    leaves there, and which need not be on the same disk.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:  # type: ignore[override]
+        """Write one checkpoint, and wait until it is on the disk."""
+        with write_aside(path) as aside:
+            torch.save(checkpoint, aside)
+            with aside.open("rb") as stream:
+                os.fsync(stream.fileno())
+
+
 def _link(path: Path, link: Path) -> None:
-    aside = link.with_name(link.name + ".part")
-    aside.unlink(missing_ok=True)
-    try:
-        os.link(path, aside)
-    except OSError:
-        shutil.copyfile(path, aside)
-    os.replace(aside, link)
+    with write_aside(link) as aside:
+        try:
+            os.link(path, aside)
+        except OSError:
+            shutil.copyfile(path, aside)
 
 
 class Ema(pl.Callback):
@@ -257,13 +278,19 @@ class StopSignals(pl.Callback):
         self.signal = 0
         self.old: dict[int, Any] = {}
 
+    def setup(self, trainer: pl.Trainer, task: Task, stage: str) -> None:  # type: ignore[override]
+        """Take Ctrl-C over before Lightning does, which would exit with 1."""
+        self._take(signal.SIGINT)
+
     def on_train_start(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
-        """Take the two signals over; a second one stops at once."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self.old[number] = signal.signal(number, self._note)
-            except ValueError:  # not the main thread
-                return
+        """Take SIGTERM over from Lightning; a second signal stops at once."""
+        self._take(signal.SIGTERM)
+
+    def _take(self, number: int) -> None:
+        try:
+            self.old[number] = signal.signal(number, self._note)
+        except ValueError:  # not the main thread
+            return
 
     def _note(self, number: int, frame: types.FrameType | None) -> None:
         if self.signal:
@@ -277,11 +304,14 @@ class StopSignals(pl.Callback):
             self.signal = self.signal or signal.SIGTERM
         if self.signal:
             trainer.should_stop = True
+            if task.updates % task.cfg.val_check_interval:
+                trainer.limit_val_batches = 0  # else Lightning validates before it stops, which may take minutes
             trainer.fit_loop.epoch_loop.min_steps = None  # type: ignore[attr-defined]
 
-    def on_train_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
+    def teardown(self, trainer: pl.Trainer, task: Task, stage: str) -> None:  # type: ignore[override]
         """Give the signals back."""
-        for number, handler in self.old.items():
+        while self.old:
+            number, handler = self.old.popitem()
             signal.signal(number, handler)
 
     def leave(self) -> None:

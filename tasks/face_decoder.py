@@ -21,6 +21,7 @@ from tasks.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.face_features import FaceFeatures, encode, features_of
 from tasks.face_voice_data import FaceBatch, FaceSource
 from tasks.task import Task, TaskConfig
+from tasks.template_data import write_picture
 from utils.config import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
 
@@ -226,11 +227,7 @@ class FaceDecoderTask(Task):
             picture = decoder_picture(self, few)
             board.image(f"faces/{name}", picture)
             if self.cfg.save_images and self.work_dir is not None:
-                from PIL import Image
-
-                folder = self.work_dir / "images"
-                folder.mkdir(exist_ok=True)
-                Image.fromarray(picture).save(folder / f"{name}_{self.updates:07d}.png")
+                write_picture(self.work_dir / "images" / f"{name}_{self.updates:07d}.png", picture)
 
     @torch.no_grad()
     def reface(self, pictures: np.ndarray) -> Tensor:

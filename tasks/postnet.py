@@ -265,6 +265,7 @@ class PostnetTask(Task):
             )
         if self.selection is not None:
             self.selection.add(row)
+            self.selection.draw()
 
     def on_fit_start(self) -> None:
         """Open the selection of this run; an interrupted one goes on."""
@@ -273,10 +274,9 @@ class PostnetTask(Task):
             self.selection.load(self.updates)
 
     def on_fit_end(self) -> None:
-        """Draw the curves and say which step was chosen."""
+        """Say which step was chosen."""
         if self.selection is None or not self.selection.rows:
             return
-        self.selection.draw()
         chosen = self.selection.chosen()
         words = f"step {chosen}" if chosen is not None else "no step: all collapsed"
         log.info("Chosen by val/selection_score: %s (%s)", words, self.selection.work_dir / "selection.png")

@@ -43,7 +43,7 @@ def evaluate(
     Returns:
         The figures, as in the JSON.
     """
-    from utils.files import write_json
+    from utils.files import write_aside, write_json
 
     shards = TemplateShards(data)
     if task.recogniser is None:
@@ -81,7 +81,8 @@ def evaluate(
         figures["under"][other.id.name] = under(other, known, made, mean_face, others, all_of, whose)
     text = table(figures)
     write_json(out / f"{figures['set']}.json", figures)
-    (out / f"{figures['set']}.md").write_text(text)
+    with write_aside(out / f"{figures['set']}.md") as aside:
+        aside.write_text(text)
     write_sheet(out / f"{figures['set']}.png", real, made, mean_face)
     print(text)
     return figures

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import signal
 import subprocess
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,13 +23,23 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tasks.board import Board
-from tasks.callbacks import Ema, KeepCheckpoints, OnlyRestore, ShowProgress, StopAfter, StopSignals, Updates
+from tasks.callbacks import (
+    Ema,
+    KeepCheckpoints,
+    LocalFiles,
+    OnlyRestore,
+    ShowProgress,
+    StopAfter,
+    StopSignals,
+    Updates,
+    keep_newest,
+)
 from tasks.checkpoints import checkpoint_files, newest_sound, read_checkpoint
 from tasks.guard import NotFinite, newest_record
 from tasks.task import BatchSource, Task
 from utils.config import ROOT
 from utils.errors import WORKER_DIED, ConfigError, DataError, UserError
-from utils.files import write_aside
+from utils.files import clear_after_killed, write_aside
 from utils.memory import keep_freed_memory
 
 log = logging.getLogger(__name__)
@@ -89,7 +100,14 @@ def _loader(dataset: Dataset[Any], workers: int, sampler: Sampler[int] | None = 
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context="fork" if workers and not torch.cuda.is_available() else None,
+        worker_init_fn=_leave_signals_to_parent,
     )
+
+
+def _leave_signals_to_parent(worker: int) -> None:
+    """Go on through Ctrl-C and SIGTERM, which reach every process: the parent finishes its update, and ends these."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _Data(pl.LightningDataModule):
@@ -147,6 +165,7 @@ def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None)
         gradient_clip_val=cfg.clip_grad_norm if cfg.clip_grad_norm > 0 and task.automatic_optimization else None,
         accumulate_grad_batches=cfg.accumulate_grad_batches if task.automatic_optimization else 1,
         callbacks=callbacks,
+        plugins=[LocalFiles()],
         logger=logger,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -185,6 +204,7 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
         if task.updates >= task.cfg.max_updates:
             words = "%s has %d updates already; max_updates is %d. Raise it, or train anew with --reset."
             log.info(words, path, task.updates, task.cfg.max_updates)
+            keep_newest(work_dir, task.cfg)
             return
         log.info("Going on from %s (%d updates).", path, task.updates)
         if checkpoint["vizeme"].get("data_fingerprint", "") not in ("", task.data_fingerprint):
@@ -194,6 +214,7 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
     trainer.resumed = found[1] if found else None  # type: ignore[attr-defined]
     found, checkpoint = None, {}  # the optimisers take over what they need; the rest is not kept for days
     if trainer.is_global_zero and debug != "fast":
+        clear_after_killed(work_dir)
         write_environment(work_dir)
         write_config(work_dir, task)
     if trainer.logger is not None and trainer.is_global_zero:

@@ -6,9 +6,12 @@ import difflib
 import errno
 import os
 import re
+import signal
 import sys
+import threading
 import unicodedata
 from collections.abc import Callable, Iterable
+from types import FrameType
 
 
 class UserError(Exception):
@@ -111,7 +114,9 @@ def refused_by_machine(error: Exception) -> str | None:
 
 
 def run_command(main: Callable[[], int | None]) -> None:
-    """Run a command's `main` and exit: 2 on what is the user's to mend, 130 on Ctrl-C, its own code otherwise.
+    """Run a command's `main` and exit: 2 on what is the user's to mend, its own code otherwise.
+
+    Ctrl-C (130) and SIGTERM (143) end it as an error does: what it was writing is removed, what it started is ended.
 
     OpenMP's threads are told to sleep while they wait for each other, which must be said before torch is imported: when
     another job wants the processor, threads that spin made an update of training seven times as long.
@@ -120,6 +125,8 @@ def run_command(main: Callable[[], int | None]) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="surrogateescape")  # a file's name need not be UTF-8
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
     try:
         code = main() or 0
     except UserError as error:
@@ -135,3 +142,9 @@ def run_command(main: Callable[[], int | None]) -> None:
         print("interrupted", file=sys.stderr)
         code = 130
     sys.exit(code)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Leave by way of every `finally`, once: what comes while things are put in order must not break it off."""
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit(128 + number)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import glob
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import socket
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,18 +32,22 @@ def write_aside(path: str | Path) -> Iterator[Path]:
     """Give a path beside `path` to write a file or a folder at; rename it to `path` when the block succeeds.
 
     What was at `path` stays until then, and stays for good when the block raises. The suffix is kept, since
-    many writers choose a format by it. A process that is killed leaves only a name ending in `.part<suffix>`.
+    many writers choose a format by it. A process that is killed leaves only a hidden name with `.part` in it, and the
+    next that writes `path` removes it.
     """
     path = Path(path)
     make_folder(path.parent)
-    aside = path.with_name(f".{path.stem}.{os.getpid()}-{uuid.uuid4().hex[:6]}.part{path.suffix}")
+    clear_after_killed(path.parent, path.stem)
+    aside = _beside(path, "part")
     try:
         yield aside
         if not aside.exists():
             raise RuntimeError(f"nothing was written for {path}")
         replace(aside, path)
-    finally:
-        remove(aside)
+    except BaseException:
+        for left in (aside, *path.parent.glob(f"{glob.escape(aside.stem)}*")):  # and what was written beside it
+            remove(left)
+        raise
 
 
 def make_folder(path: Path) -> None:
@@ -61,10 +69,60 @@ def replace(source: Path, target: Path) -> None:
     if not target.is_dir():
         os.replace(source, target)
         return
-    old = target.with_name(f".{target.name}.{uuid.uuid4().hex[:6]}.old.part")
+    old = _beside(target, "old.part")
     os.rename(target, old)
     os.rename(source, target)
     remove(old)
+
+
+def clear_after_killed(folder: Path, stem: str = "") -> None:
+    """Remove what processes of this machine that were killed while they wrote into a folder have left there.
+
+    A folder that was on its way to being replaced when that happened is put back.
+
+    Args:
+        stem: Only what was to become files of this name without suffix; all when empty.
+    """
+    ours = re.compile(rf"\.(.+)\.{_machine()}-(\d+)-[0-9a-f]{{6}}(\.old)?\.part(.*)", re.DOTALL)
+    with os.scandir(folder) as entries:
+        left = [(Path(entry.path), match) for entry in entries if (match := ours.fullmatch(entry.name))]
+    for file, match in left:
+        name, process, old, suffix = match.groups()
+        if stem in ("", name) and not _lives(int(process)):
+            if old and not (target := folder / f"{name}{suffix}").exists():
+                os.rename(file, target)
+            else:
+                remove(file)
+
+
+def keep_only(folder: Path, pattern: str, names: Collection[str]) -> None:
+    """Delete the files of a folder that match `pattern` and are not among `names`, and what killed runs left there.
+
+    Nobody else may be writing into the folder: see `alone_in`.
+    """
+    for file in (*folder.glob(pattern), *folder.glob(".*.part*")):
+        if file.name not in names:
+            remove(file)
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f".{path.stem}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.{what}{path.suffix}")
+
+
+@functools.cache
+def _machine() -> str:
+    """Return six digits that tell this machine from others which share its disk."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def remove(path: Path) -> None:

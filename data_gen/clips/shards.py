@@ -28,6 +28,7 @@ from utils.errors import DataError
 from utils.files import (
     fingerprint,
     inside,
+    keep_only,
     load_arrays,
     make_folder,
     read_checked,
@@ -195,7 +196,6 @@ class ClipShardWriter:
             info = ClipInfo(id=name, speaker=speaker, shard=shard, key=key, frames=frames, split=split)
             infos.append(info.model_dump())
             used.append(digest)
-        self._notes(number).unlink(missing_ok=True)  # a run killed between the two files must not be believed
         with write_aside(self._shard(number)) as aside:
             arrays = (
                 (f"{order}/{name}", array)
@@ -203,6 +203,8 @@ class ClipShardWriter:
                 for name, array in load_arrays(self._part(digest, ".safetensors")).items()
             )
             write_arrays_in_turn(aside, arrays)
+            for file in (self.path / "index.json", self._notes(number)):
+                file.unlink(missing_ok=True)  # from here on, a run that is killed must not be believed
         digests = {name: digest for name, _, digest in clips}
         notes = {"recipe": recipe, "clips": infos, "skipped": skipped, "digests": digests}
         write_json(self._notes(number), notes)
@@ -234,16 +236,11 @@ class ClipShardWriter:
             clips=clips, skipped=skipped, fingerprint=fingerprint([clip.model_dump() for clip in clips], recipes),
         )  # fmt: skip
         write_json(self.path / "index.json", index.model_dump(mode="json"))
-        self._remove_all_but(shards)
-        return ClipShards(self.path)
-
-    def _remove_all_but(self, shards: int) -> None:
-        """Delete shards of a longer corpus that was here, what waited for a shard, and what killed runs left."""
-        keep = {path(number).name for number in range(shards) for path in (self._shard, self._notes)}
-        for file in (*self.path.glob("clips-*"), *self.path.glob(".*.part*")):
-            if file.name not in keep:
-                remove(file)
+        keep_only(
+            self.path, "clips-*", {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
+        )
         remove(self.path / "parts")
+        return ClipShards(self.path)
 
     def _shard(self, number: int) -> Path:
         return self.path / f"clips-{number:05d}.safetensors"

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from data_gen.clips.plan import ClipJob
 from data_gen.clips.process import Arrays, ClipRecipe
 from utils.errors import ConfigError, DataError, UserError
+from utils.workers import WorkerPool
 
 log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,73 +26,34 @@ _AHEAD = 3
 
 
 def make_here(work: Work, jobs: Sequence[ClipJob], recipe: ClipRecipe, workers: int) -> Iterator[Made]:
-    """Yield clips as they are finished, in any order, from `workers` processes of one thread each.
+    """Yield clips as they are finished, in any order, from `workers` processes.
 
     A job whose process dies is tried once more alone; when that dies too, it is refused with the reason.
     """
     waiting = list(reversed(jobs))
-    with _one_thread_each():
-        while waiting:
-            flying: dict[Future[Arrays | str], ClipJob] = {}
-            with _pool(workers) as pool:
-                try:
-                    while waiting or flying:
-                        while waiting and len(flying) < _AHEAD * workers:
-                            job = waiting.pop()
-                            flying[pool.submit(work, job, recipe)] = job
-                        for done in wait(flying, return_when=FIRST_COMPLETED).done:
-                            result = done.result()
-                            yield flying.pop(done), result
-                except BrokenProcessPool:
-                    log.warning("a worker died; its clips are tried again one at a time")
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-            for job in flying.values():
-                yield job, _alone(work, job, recipe)
+    while waiting:
+        flying: dict[Future[Arrays | str], ClipJob] = {}
+        try:
+            with WorkerPool(workers) as pool:
+                while waiting or flying:
+                    while waiting and len(flying) < _AHEAD * workers:
+                        job = waiting.pop()
+                        flying[pool.submit(work, job, recipe)] = job
+                    for done in wait(flying, return_when=FIRST_COMPLETED).done:
+                        result = done.result()
+                        yield flying.pop(done), result
+        except BrokenProcessPool:
+            log.warning("a worker died; its clips are tried again one at a time")
+        for job in flying.values():
+            yield job, _alone(work, job, recipe)
 
 
 def _alone(work: Work, job: ClipJob, recipe: ClipRecipe) -> Arrays | str:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(work, job, recipe).result()
-        except BrokenProcessPool:
-            return CRASHED
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # spawned, not forked: a fork inherits locks of threads that it does not have
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin)
-
-
-def _begin() -> None:
-    import cv2
-
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes that start here use one thread for matrices: quicker, and the same bytes whatever the machine."""
-    wanted = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
     try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        with WorkerPool(1) as pool:
+            return pool.submit(work, job, recipe).result()
+    except BrokenProcessPool:
+        return CRASHED
 
 
 def make_on_ray(

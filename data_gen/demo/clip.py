@@ -145,7 +145,8 @@ class Clip:
         with write_aside(paths[0]) as aside:
             save_file(arrays, str(aside))
         paths[0].chmod(0o644)  # safetensors writes for the owner alone
-        paths[1].write_text(json.dumps(told, indent=1) + "\n")
+        with write_aside(paths[1]) as aside:
+            aside.write_text(json.dumps(told, indent=1) + "\n")
         return paths
 
 

@@ -58,8 +58,8 @@ def main(args: argparse.Namespace) -> int:
     clip.save_truth(stem)
     val_wav: Path = args.val_wav or out.parent.parent / "val_wavs" / f"{stem.name}.wav"
     unseen = Clip(identity, say(identity, [UNSEEN[0]], seed=args.seed + 1), size=args.size, seed=args.seed + 1)
-    write_wav(val_wav, unseen.speech.wav)
     unseen.save_truth(val_wav.with_suffix(""))
+    write_wav(val_wav, unseen.speech.wav)  # last: who finds it (scripts/demo.sh) may take all to be there
     told = {"video": str(out), "seconds": speech.seconds, "frames": len(clip), "unseen_wav": str(val_wav)}
     print(json.dumps(told))
     return 0

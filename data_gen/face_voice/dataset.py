@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict
 from data_gen.face_voice.splits import Split
 from utils.array_file import ArrayFile
 from utils.errors import DataError
-from utils.files import fingerprint, inside, read_checked, refuse_changed, save_arrays, stamp, write_json
+from utils.files import fingerprint, inside, keep_only, read_checked, refuse_changed, save_arrays, stamp, write_json
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -213,6 +213,8 @@ class FaceVoiceWriter:
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 whose = infos[int(name.split("/")[0])]["id"]
                 raise DataError(f"{whose}: {name} holds numbers that are none. Leave the person's files out.")
+        for file in (self.path / "index.json", self._notes(number)):
+            file.unlink(missing_ok=True)  # from here on, a run that is killed must not be believed
         save_arrays(self._shard(number), arrays)
         write_json(self._notes(number), {"recipe": recipe, "persons": infos, "skipped": dict(skipped or {})})
 
@@ -236,6 +238,9 @@ class FaceVoiceWriter:
             fingerprint=fingerprint([p.model_dump() for p in persons], [_size(self._shard(n)) for n in range(shards)]),
         )  # fmt: skip
         write_json(self.path / "index.json", index.model_dump(mode="json"))
+        keep_only(
+            self.path, "persons-*", {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
+        )
         return FaceVoiceDataset(self.path)
 
     def _shard(self, number: int) -> Path:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from data_gen.face_voice.dataset import PERSONS_PER_SHARD, FaceVoiceWriter, Made
 from data_gen.face_voice.process import PICTURES, SOUNDS, VIDEOS, Limits, PersonFiles, Result, process_person
 from data_gen.face_voice.splits import Split, split_persons
 from utils.errors import ConfigError, DataError
-from utils.files import fingerprint, read_table
+from utils.files import alone_in, fingerprint, read_table
 from utils.flags import number, whole
 from utils.landmark_detector import LandmarkDetector, make_detector
 from utils.progress import Progress
+from utils.workers import WorkerPool
 
 log = logging.getLogger(__name__)
 VERSION = 1
@@ -66,8 +67,11 @@ def main(args: argparse.Namespace) -> int:
     persons = made_persons(args) if args.made else find_persons(args)
     shards = [persons[i : i + args.per_shard] for i in range(0, len(persons), args.per_shard)]
     licence = args.licence or ("Made: NASA portrait (public domain), espeak-ng voices." if args.made else "")
-    writer = FaceVoiceWriter(args.out, licence=licence)
-    with Progress("persons", len(persons)) as bar:
+    with ExitStack() as stack:
+        stack.enter_context(alone_in(args.out, f"{args.out} is being filled by another process. Wait for it to end."))
+        writer = FaceVoiceWriter(args.out, licence=licence)
+        bar = stack.enter_context(Progress("persons", len(persons)))
+        pool = stack.enter_context(WorkerPool(args.workers)) if args.workers > 1 else None
         for number, some in enumerate(shards):
             told = [(p.id, p.split, p.label, p.made, p.stamps()) for p in some]
             recipe = fingerprint(VERSION, told, asdict(limits), args.detector)
@@ -75,8 +79,8 @@ def main(args: argparse.Namespace) -> int:
                 bar.step(len(some))
                 continue
             skipped: dict[str, str] = {}
-            writer.write(number, _usable(some, args, limits, skipped, bar), recipe=recipe, skipped=skipped)
-    dataset = writer.finish(len(shards))
+            writer.write(number, _usable(some, args, limits, skipped, bar, pool), recipe=recipe, skipped=skipped)
+        dataset = writer.finish(len(shards))
     for file, why in dataset.index.skipped.items():
         print(f"skipped {file}: {why}")
     for split in SPLITS:
@@ -153,20 +157,16 @@ def _split_files(person: PersonFiles, val: float) -> list[PersonFiles]:
 
 
 def _usable(
-    persons: Sequence[PersonFiles], args: argparse.Namespace, limits: Limits, skipped: dict[str, str], bar: Progress
+    persons: Sequence[PersonFiles],
+    args: argparse.Namespace,
+    limits: Limits,
+    skipped: dict[str, str],
+    bar: Progress,
+    pool: WorkerPool | None,
 ) -> Iterator[MadePerson]:
     """Yield the persons of whom something could be used, in order; note the rest in `skipped`."""
     jobs = [(person, args.detector, limits) for person in persons]
-    if args.workers > 1:
-        with ProcessPoolExecutor(args.workers) as pool:
-            yield from _kept(persons, pool.map(_one, jobs), limits, skipped, bar)
-    else:
-        yield from _kept(persons, map(_one, jobs), limits, skipped, bar)
-
-
-def _kept(
-    persons: Sequence[PersonFiles], results: Iterator[Result], limits: Limits, skipped: dict[str, str], bar: Progress
-) -> Iterator[MadePerson]:
+    results = pool.map(_one, jobs) if pool is not None else map(_one, jobs)
     for files, result in zip(persons, results, strict=True):
         skipped |= result.skipped
         bar.step()

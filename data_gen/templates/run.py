@@ -13,7 +13,6 @@ import argparse
 import logging
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,12 @@ from numpy.typing import NDArray
 from data_gen.templates.shards import PER_SHARD, Split, TemplateShardWriter, decode, encode
 from utils.errors import DataError, UserError
 from utils.face_crops import CROP, crops_of, find_pictures, read_photo, resized
-from utils.files import fingerprint
+from utils.files import alone_in, fingerprint
 from utils.flags import whole
 from utils.landmark_detector import LandmarkDetector, make_detector
 from utils.progress import Progress
 from utils.recogniser import Recogniser, open_recogniser
+from utils.workers import WorkerPool
 
 log = logging.getLogger(__name__)
 VERSION = 1
@@ -68,15 +68,16 @@ def main(args: argparse.Namespace) -> int:
     held_out = choose_held_out(people, args.val_identities)
     began = time.monotonic()
     recogniser = open_recogniser(args.recogniser)
-    writer = TemplateShardWriter(args.out, recogniser.id, licence=args.licence)
     jobs: list[tuple[Split, list[Path]]] = []
     for split in ("train", "val"):
         wanted = [p for p in photos if (identity_of(p, args.faces) in held_out) == (split == "val")]
         wanted = first_of_each(wanted, args.faces, args.max_per_identity)
         jobs += [(split, wanted[i : i + args.per_shard]) for i in range(0, len(wanted), args.per_shard)]  # type: ignore[misc]
     with ExitStack() as stack:
+        stack.enter_context(alone_in(args.out, f"{args.out} is being filled by another process. Wait for it to end."))
+        writer = TemplateShardWriter(args.out, recogniser.id, licence=args.licence)
         progress = stack.enter_context(Progress("templates", sum(len(some) for _, some in jobs)))
-        pool = stack.enter_context(ProcessPoolExecutor(args.workers)) if args.workers > 1 else None
+        pool = stack.enter_context(WorkerPool(args.workers)) if args.workers > 1 else None
         for number, (split, some) in enumerate(jobs):
             stamps = [(str(p.relative_to(args.faces)), p.stat().st_size, p.stat().st_mtime_ns) for p in some]
             source = "aligned" if args.aligned else args.detector
@@ -92,7 +93,7 @@ def main(args: argparse.Namespace) -> int:
                 for p, jpeg, template in with_templates(found, recogniser)
             )
             writer.write(number, pairs, split=split, recipe=recipe, skipped=skipped)
-    shards = writer.finish(len(jobs))
+        shards = writer.finish(len(jobs))
     kept = {split: shards.count(split) for split in ("train", "val")}  # type: ignore[arg-type]
     print(
         f"{args.out}: {kept['train']} pairs to train, {kept['val']} of {len(held_out)} unseen people to validate; "
@@ -137,7 +138,7 @@ def first_of_each(photos: list[Path], folder: Path, most: int) -> list[Path]:
 def cut_out(
     photos: list[Path],
     args: argparse.Namespace,
-    pool: ProcessPoolExecutor | None,
+    pool: WorkerPool | None,
     skipped: dict[str, str],
     bar: Progress,
 ) -> Iterator[tuple[Path, bytes]]:

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from utils.array_file import ArrayFile
 from utils.errors import DataError
-from utils.files import fingerprint, inside, read_checked, refuse_changed, save_arrays, stamp, write_json
+from utils.files import fingerprint, inside, keep_only, read_checked, refuse_changed, save_arrays, stamp, write_json
 from utils.recogniser import RecogniserId
 
 Split = Literal["train", "val"]
@@ -177,9 +177,12 @@ class TemplateShardWriter:
         """Return where shard `number` goes."""
         return self.path / f"faces-{number:05d}.safetensors"
 
+    def _notes_of(self, number: int) -> Path:
+        return self.file(number).with_suffix(".json")
+
     def has(self, number: int, recipe: str) -> bool:
         """Tell whether shard `number` was made from `recipe`, a digest of its inputs."""
-        notes = self.file(number).with_suffix(".json")
+        notes = self._notes_of(number)
         try:
             known = json.loads(notes.read_text())
             return known["recipe"] == recipe and (self.file(number).is_file() or not known["files"])
@@ -196,6 +199,7 @@ class TemplateShardWriter:
         skipped: Mapping[str, str] | None = None,
     ) -> int:
         """Write (file, identity, JPEG, template) pairs as shard `number`; return how many. `skipped` is read last."""
+
         files: list[str] = []
         identities: list[int] = []
         pictures: list[bytes] = []
@@ -215,12 +219,14 @@ class TemplateShardWriter:
                 "templates": np.stack(templates).astype(np.float32),
                 "identity": np.array(identities, np.int32),
             }
+            for outdated in (self.path / "index.json", self._notes_of(number)):
+                outdated.unlink(missing_ok=True)  # from here on, a run that is killed must not be believed
             save_arrays(self.file(number), arrays)
         notes = {
             "recipe": recipe, "split": split, "files": files, "identities": len(set(identities)),
             "skipped": dict(skipped or {}),
         }  # fmt: skip
-        write_json(self.file(number).with_suffix(".json"), notes)
+        write_json(self._notes_of(number), notes)
         return len(files)
 
     def finish(self, shards: int) -> TemplateShards:
@@ -233,7 +239,7 @@ class TemplateShardWriter:
         skipped: dict[str, str] = {}
         digests: list[str] = []
         for number in range(shards):
-            notes = json.loads(self.file(number).with_suffix(".json").read_text())
+            notes = json.loads(self._notes_of(number).read_text())
             skipped |= notes["skipped"]
             digests.append(notes["recipe"])
             if notes["files"]:
@@ -251,6 +257,8 @@ class TemplateShardWriter:
             fingerprint=fingerprint(self.recogniser.sha256, digests),
         )  # fmt: skip
         write_json(self.path / "index.json", index.model_dump(mode="json"))
+        made = [self.file(number) for number in range(shards)]
+        keep_only(self.path, "faces-*", {name for file in made for name in (file.name, file.with_suffix(".json").name)})
         return TemplateShards(self.path)
 
 

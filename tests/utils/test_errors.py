@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +36,23 @@ def exit_code(error: BaseException) -> int:
 def test_what_the_user_can_mend_is_one_line_and_exit_code_2(error, line, capsys):
     assert exit_code(error) == 2
     assert capsys.readouterr().err == line
+
+
+def test_sigterm_ends_it_by_way_of_every_finally(tmp_path):
+    code = (
+        "import os, sys, time; from pathlib import Path; from utils.errors import run_command;"
+        "from utils.files import write_aside\n"
+        "def main():\n"
+        " with write_aside(Path(sys.argv[1])) as aside:\n"
+        "  aside.write_text('half'); os.kill(os.getpid(), 15); time.sleep(60)\n"
+        "run_command(main)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.txt")], cwd=Path(__file__).parents[2], timeout=60,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (143, "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path, capsys):

@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from utils.errors import DataError
-from utils.files import fingerprint, load_arrays, read_json, save_arrays, sha256, write_aside, write_json
+from utils.files import (
+    clear_after_killed,
+    fingerprint,
+    load_arrays,
+    read_json,
+    save_arrays,
+    sha256,
+    write_aside,
+    write_json,
+)
 
 
 def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
@@ -28,6 +41,48 @@ def test_a_folder_replaces_a_folder(tmp_path):
             (aside / text).write_text(text)
     assert [file.name for file in (tmp_path / "stage").iterdir()] == ["two"]
     assert [file.name for file in tmp_path.iterdir()] == ["stage"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from utils import files
+path = Path(sys.argv[1])
+if path.is_dir():  # as between the two renames that replace a folder
+    files.os.rename = lambda source, target, rename=os.rename: (rename(source, target), os.kill(os.getpid(), 9))
+with files.write_aside(path) as aside:
+    aside.mkdir() if path.is_dir() else aside.write_text("half")
+    path.is_dir() or os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def killed_while_writing(path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[2], timeout=60)
+    assert done.returncode == -9
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "a.b.txt"
+    path.write_text("old")
+    killed_while_writing(path)
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+    with write_aside(path) as aside, write_aside(path) as other:
+        aside.write_text("new")
+        other.write_text("at the same time")
+        assert len(list(tmp_path.iterdir())) == 3, "those of living processes stay"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.b.txt"]
+
+
+def test_a_folder_that_was_being_replaced_is_put_back(tmp_path):
+    path = tmp_path / "anna.v2"
+    path.mkdir()
+    (path / "precious").write_text("mine")
+    killed_while_writing(path)
+    assert not path.exists()
+    clear_after_killed(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["anna.v2"]
+    assert (path / "precious").read_text() == "mine"
 
 
 def test_a_file_never_takes_the_place_of_a_folder(tmp_path):

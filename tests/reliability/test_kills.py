@@ -1,0 +1,146 @@
+"""A command that is killed, or told to end, and given again ends where one ends that never was, to the byte.
+
+`VIZEME_KILLS` says how often every command is killed: by default once, in scripts/test_reliability.sh 20 times.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.checkpoints import checkpoint_files
+from tests.reliability.counts import Counts, counting
+from tests.reliability.kill_cases import NAMES, SLOW, Case, House
+
+KILLS = int(os.environ.get("VIZEME_KILLS", "1"))
+SEED = int(os.environ.get("VIZEME_KILLS_SEED", "8"))
+LATE_S = (0.0, 0.0, 0.002, 0.01)
+"""How long after a change to the folder a kill may come, to fall into what is written then."""
+TRIES = 6
+QUICK = {"syncnet": signal.SIGTERM, "data_gen templates": signal.SIGINT, "talking_head infer": signal.SIGTERM}
+"""What is tried on every change, with one of the signals; the rest is for the long version."""
+WORKERS = {"data_gen clips": "--workers=2", "data_gen face_voice": "--workers=2", "data_gen templates": "--workers=2"}
+
+
+@pytest.fixture(scope="module")
+def counts() -> Iterator[Counts]:
+    """Count what was tried."""
+    yield from counting()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """Make the data; unbroken runs are made when they are wanted."""
+    return House(tmp_path_factory.mktemp("kills"))
+
+
+def named(*names: str) -> list[object]:
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in names]
+
+
+def moments(case: Case, changes: int, kills: int) -> Iterator[tuple[str, float]]:
+    """Yield when to kill: the first as a person's command, then by turns at a change to the folder and at any time."""
+    rng = random.Random(f"{SEED} {case.name}")
+    at = rng.sample(range(1, changes + 1), min(kills, changes))
+    for number in range(kills):
+        if number == 0 and kills > 2:
+            yield "typed", rng.uniform(0.5, 1.0)
+        elif number % 2 == 0 and at:
+            yield "change", at.pop()
+        else:
+            yield "time", rng.uniform(0.02, 1.0)
+
+
+@pytest.mark.parametrize("name", named(*NAMES))
+def test_kill_9_loses_nothing(house: House, name: str, counts: Counts) -> None:
+    case = house.cases[name]
+    house.whole(case)
+    rng = random.Random(f"{SEED} {name} late")
+    wrong, killed = [], 0
+    for number, (how, moment) in enumerate(moments(case, house.changes[name], KILLS)):
+        run = f"k{number}"
+        late = rng.choice(LATE_S)
+        if not _killed(house, case, run, how, moment, late):
+            continue
+        killed += 1
+        faults = house.half_written(case, run)
+        again = house.start(case, run)
+        code = again.wait()
+        faults += [f"exit code {code}: {again.said()}"] if code else house.differences(case, run)
+        faults += [what for what in house.left_behind() if not what.startswith("vizeme-")]  # a sound being spoken
+        where = f"{moment:.2f} of its time" if how != "change" else f"change {moment} + {late} s"
+        wrong += [f"killed at {where} ({how}): {fault}" for fault in faults]
+        counts.note("kills", name, survived=not faults)
+        shutil.rmtree(house.folder(case, run), ignore_errors=True)
+    assert killed == KILLS
+    assert not wrong, "\n".join(wrong)
+
+
+def _killed(house: House, case: Case, run: str, how: str, moment: float, late: float) -> bool:
+    """Start a case and kill it; a run that was quicker than thought is started anew and killed sooner."""
+    for _ in range(TRIES):
+        if how == "change":
+            running = house.start(case, run, stop=(int(moment), late))
+            if running.wait() == -signal.SIGKILL:
+                assert not running.left()
+                return True
+            moment, late = max(1, moment - 1), 0.0
+        else:
+            running = house.start(case, run, typed=how == "typed")
+            time.sleep(moment * (house.seconds[case.name] + (house.importing_s if how == "typed" else 0)))
+            if running.kill():
+                assert not running.left()
+                return True
+            moment *= 0.6
+        shutil.rmtree(house.folder(case, run), ignore_errors=True)
+    return False
+
+
+def both() -> list[object]:
+    return [
+        pytest.param(name, number, marks=[] if QUICK.get(name) == number else [pytest.mark.slow])
+        for name in NAMES
+        for number in (signal.SIGINT, signal.SIGTERM)
+    ]
+
+
+@pytest.mark.parametrize(("name", "number"), both())
+def test_a_polite_end_leaves_nothing_half_done(house: House, name: str, number: signal.Signals, counts: Counts) -> None:
+    case = house.cases[name]
+    house.whole(case)
+    more = ("--set", "num_workers=2") if case.kind == "training" else tuple(filter(None, [WORKERS.get(name)]))
+    change = random.Random(f"{SEED} {name} {number}").randint(1, house.changes[name])
+    running = house.start(case, "signal", stop=(change, 0.0), with_signal=number, more=more)
+    code = running.wait()
+    faults = [] if code == 128 + number else [f"exit code {code}: {running.said()}"]
+    faults += [f"still there: {process}" for process in running.left()]
+    faults += [f"a traceback: {running.said()}"] if "Traceback" in running.said() else []
+    folder = house.folder(case, "signal")
+    faults += [f"{path.name} is left" for path in folder.rglob(".*") if ".part" in path.name] + house.left_behind()
+    code = (again := house.start(case, "signal")).wait()
+    faults += [f"exit code {code} of the second: {again.said()}"] if code else house.differences(case, "signal")
+    shutil.rmtree(folder, ignore_errors=True)
+    counts.note(signal.Signals(number).name, name, survived=not faults)
+    assert not faults, f"at change {change} of {house.changes[name]}:\n" + "\n".join(faults)
+
+
+def test_training_stops_at_once_with_a_checkpoint(house: House) -> None:
+    case = house.cases["syncnet"]
+    running = house.start(case, "stopped", more=("--set", "max_updates=100000", "--set", "num_workers=2"))
+    folder = house.folder(case, "stopped")
+    while not checkpoint_files(folder) and running.wait(0.02) is None:
+        pass
+    running.send(signal.SIGINT)
+    assert running.wait() == 130, running.said()
+    assert not running.left()
+    stopped = max(checkpoint_files(folder))
+    assert stopped < 100_000
+    again = house.start(case, "stopped", more=("--set", f"max_updates={stopped + 1}"))
+    assert again.wait() == 0
+    assert f"Going on from {folder}/model_ckpt_steps_{stopped}.ckpt ({stopped} updates)" in again.said()
