@@ -167,6 +167,10 @@ class FaceEncoderTask(Task):
         """Compare all pairs of unseen pictures."""
         feature, person = (torch.cat(parts) for parts in zip(*self._seen, strict=True))
         self.note({f"val/{name}": value for name, value in verification(feature, person).items()})
+        if self.trainer.state.fn != "fit" and self.work_dir is not None and self.trainer.is_global_zero:
+            from tasks.speech2face_evaluation import write_encoder_evaluation
+
+            write_encoder_evaluation(self, feature, person)
 
     def draw(self, board: Board) -> None:
         """Show unseen pictures with the ones that the encoder finds most alike."""
@@ -191,10 +195,18 @@ class FaceEncoderTask(Task):
         }, size=112))  # fmt: skip
 
 
-def verification(feature: Tensor, person: Tensor) -> dict[str, Tensor]:
-    """Return auc and accuracy (at the best threshold) of telling same from different persons, and mean cosines."""
+def verification(feature: Tensor, person: Tensor, picture: Tensor | None = None) -> dict[str, Tensor]:
+    """Return auc and accuracy (at the best threshold) of telling same from different persons, and mean cosines.
+
+    Args:
+        feature: (N, F), any length.
+        person: (N,) whose it is.
+        picture: (N,) of which picture it is, when one may stand twice: no pair is made of a picture and itself.
+    """
     unit = F.normalize(feature, dim=1)
     upper = torch.ones(len(unit), len(unit), dtype=torch.bool, device=unit.device).triu(1)
+    if picture is not None:
+        upper &= picture[:, None] != picture[None]
     cosine = (unit @ unit.T)[upper]
     same = (person[:, None] == person[None])[upper]
     count_same, count_other = same.sum(), (~same).sum()

@@ -93,8 +93,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     print("| known | R@1 | 95 % interval | R@5 | feature cosine |\n|---|---|---|---|---|")
     for name, rows in known.items():
-        x = np.concatenate([rows[entry] for entry in train])
-        y = np.concatenate([np.repeat(mean[entry][None], len(rows[entry]), 0) for entry in train])
+        x = np.stack([np.mean(rows[entry], axis=0) for entry in train])
+        y = np.stack([mean[entry] for entry in train])
         asked = np.concatenate([rows[entry] for entry in val])
         whose = np.repeat(val, [len(rows[entry]) for entry in val])
         told = torch.from_numpy(ridge(x, y, asked)).float()
