@@ -60,6 +60,9 @@ class FaceEncoderConfig(TaskConfig):
     """Pull of the weights towards 0."""
     augment: bool = True
     """Mirror the pictures, and change light, place and scale a little."""
+    colour_jitter: Fraction = 0.0
+    """How far to change hue, saturation and tones while training: 0 not at all, 1 from grey to any colour. Where colours
+    alone tell the training persons apart, this is what makes the feature one of shapes."""
     batch_size: Count = 32
     """Pictures in a batch."""
     eval_max_faces: Count = 1000
@@ -125,7 +128,10 @@ class FaceEncoderTask(Task):
         labels = self.labels(self.data())
         of_entry = {e: labels[self.data().numbers[e]] for e in self.data().entries("train")}
         cfg = self.cfg
-        return FaceSource(self.data(), "train", cfg.batch_size, cfg.size, labels=of_entry, augment=cfg.augment)
+        return FaceSource(
+            self.data(), "train", cfg.batch_size, cfg.size, labels=of_entry, augment=cfg.augment,
+            colour_jitter=cfg.colour_jitter,
+        )  # fmt: skip
 
     def val_source(self) -> Sequence[FaceBatch]:
         """Return the validation persons' pictures."""

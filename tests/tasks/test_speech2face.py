@@ -10,7 +10,7 @@ from modules.face_warp import to_pixels
 from tasks.early_stopping import EarlyStopper
 from tasks.face_encoder import load_face_encoder, verification
 from tasks.face_features import FaceFeatures
-from tasks.face_voice_data import FaceBatch, FaceSource, VoiceSource, disturb, mirrored
+from tasks.face_voice_data import FaceBatch, FaceSource, VoiceSource, disturb, mirrored, recolour
 from tasks.speech2face_evaluation import (
     RATIOS,
     bootstrap,
@@ -142,6 +142,25 @@ def test_disturbed_pictures_keep_their_landmarks():
         assert min(nearest[36], nearest[45]) < 1.5
     twice = mirrored(mirrored(landmarks))
     torch.testing.assert_close(twice, landmarks)
+
+
+def test_recoloured_pictures_keep_their_shapes(persons):
+    """Strength 0 changes nothing; 1 changes colours and light but not where the edges are."""
+    images = FaceSource(persons, "train", 4, 64).batch(np.random.default_rng(0)).images
+    torch.testing.assert_close(recolour(images, 0.0, np.random.default_rng(1)), images, atol=2e-3, rtol=0)
+    first, second = (recolour(images, 1.0, np.random.default_rng(seed)) for seed in (1, 2))
+    assert torch.equal(first, recolour(images, 1.0, np.random.default_rng(1)))
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert (first - second).abs().mean() > 0.1
+
+    def edges(pictures):
+        grey = pictures.mean(1)
+        return (grey[:, 1:, 1:] - grey[:, :-1, :-1]).abs().flatten(1)
+
+    assert torch.corrcoef(torch.cat([edges(images[:1]), edges(first[:1])]))[0, 1] > 0.5
+    jittered = FaceSource(persons, "train", 4, 64, colour_jitter=1.0).batch(np.random.default_rng(0))
+    assert not torch.equal(jittered.images, images)
 
 
 def test_a_wrong_face_encoder_is_refused(tmp_path):
