@@ -60,6 +60,9 @@ class FaceEncoderConfig(TaskConfig):
     """Pull of the weights towards 0."""
     augment: bool = True
     """Mirror the pictures, and change light, place and scale a little."""
+    colour_jitter: Fraction = 0.0
+    """How far to change hue, saturation and tones while training: 0 not at all, 1 from grey to any colour. Where colours
+    alone tell the training persons apart, this is what makes the feature one of shapes."""
     batch_size: Count = 32
     """Pictures in a batch."""
     eval_max_faces: Count = 1000
@@ -125,7 +128,10 @@ class FaceEncoderTask(Task):
         labels = self.labels(self.data())
         of_entry = {e: labels[self.data().numbers[e]] for e in self.data().entries("train")}
         cfg = self.cfg
-        return FaceSource(self.data(), "train", cfg.batch_size, cfg.size, labels=of_entry, augment=cfg.augment)
+        return FaceSource(
+            self.data(), "train", cfg.batch_size, cfg.size, labels=of_entry, augment=cfg.augment,
+            colour_jitter=cfg.colour_jitter,
+        )  # fmt: skip
 
     def val_source(self) -> Sequence[FaceBatch]:
         """Return the validation persons' pictures."""
@@ -167,6 +173,10 @@ class FaceEncoderTask(Task):
         """Compare all pairs of unseen pictures."""
         feature, person = (torch.cat(parts) for parts in zip(*self._seen, strict=True))
         self.note({f"val/{name}": value for name, value in verification(feature, person).items()})
+        if self.trainer.state.fn != "fit" and self.work_dir is not None and self.trainer.is_global_zero:
+            from tasks.speech2face_evaluation import write_encoder_evaluation
+
+            write_encoder_evaluation(self, feature, person)
 
     def draw(self, board: Board) -> None:
         """Show unseen pictures with the ones that the encoder finds most alike."""
@@ -191,10 +201,18 @@ class FaceEncoderTask(Task):
         }, size=112))  # fmt: skip
 
 
-def verification(feature: Tensor, person: Tensor) -> dict[str, Tensor]:
-    """Return auc and accuracy (at the best threshold) of telling same from different persons, and mean cosines."""
+def verification(feature: Tensor, person: Tensor, picture: Tensor | None = None) -> dict[str, Tensor]:
+    """Return auc and accuracy (at the best threshold) of telling same from different persons, and mean cosines.
+
+    Args:
+        feature: (N, F), any length.
+        person: (N,) whose it is.
+        picture: (N,) of which picture it is, when one may stand twice: no pair is made of a picture and itself.
+    """
     unit = F.normalize(feature, dim=1)
     upper = torch.ones(len(unit), len(unit), dtype=torch.bool, device=unit.device).triu(1)
+    if picture is not None:
+        upper &= picture[:, None] != picture[None]
     cosine = (unit @ unit.T)[upper]
     same = (person[:, None] == person[None])[upper]
     count_same, count_other = same.sum(), (~same).sum()

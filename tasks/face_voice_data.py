@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -50,15 +51,16 @@ class FaceSource:
         labels: Entry -> number of the person for the last layer; None numbers persons as the dataset does.
         features: Face features to give along.
         augment: Mirror, and change light, place and scale a little. Off where features or landmarks must stay true.
+        colour_jitter: How far to change the colours, see `recolour`; likewise.
     """
 
     def __init__(
         self, dataset: FaceVoiceDataset, split: Split, size: int, side: int, *, labels: dict[int, int] | None = None,
-        features: FaceFeatures | None = None, augment: bool = False,
+        features: FaceFeatures | None = None, augment: bool = False, colour_jitter: float = 0.0,
     ) -> None:  # fmt: skip
         self.dataset, self.size, self.side = dataset, size, side
         self.entries = dataset.entries(split)
-        self.labels, self.features, self.augment = labels, features, augment
+        self.labels, self.features, self.augment, self.colour_jitter = labels, features, augment, colour_jitter
         self._last: list[tuple[int, int]] = []
 
     def batch(self, rng: np.random.Generator) -> FaceBatch:
@@ -67,6 +69,8 @@ class FaceSource:
         chosen = [(int(e), int(rng.integers(len(self.dataset.persons[int(e)].faces)))) for e in entries]
         self._last = chosen
         batch = self.read(chosen)
+        if self.colour_jitter:
+            batch = batch._replace(images=recolour(batch.images, self.colour_jitter, rng))
         return disturb(batch, rng) if self.augment else batch
 
     def names(self) -> list[str]:
@@ -115,6 +119,26 @@ def disturb(batch: FaceBatch, rng: np.random.Generator) -> FaceBatch:
     contrast = torch.from_numpy(rng.uniform(0.8, 1.2, (count, 1, 1, 1)).astype(np.float32))
     mean = images.mean((1, 2, 3), keepdim=True)
     return batch._replace(images=((images - mean) * contrast + mean + light).clamp(0, 1), landmarks=landmarks)
+
+
+def recolour(images: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
+    """Turn hues, change saturation, bend tones and throw light and shade on each picture (B, 3, S, S) in 0..1.
+
+    Args:
+        strength: From 0, as it is, to 1: any hue, from grey to twice the colour, gamma from 1/2 to 2, light that falls
+            unevenly by up to a factor of 2 either way.
+    """
+    import kornia.enhance as ke
+
+    def draw(low: float, high: float, *shape: int) -> Tensor:
+        return torch.from_numpy(rng.uniform(low, high, (len(images), *shape)).astype(np.float32))
+
+    images = ke.adjust_hue(images, draw(-math.pi * strength, math.pi * strength))
+    images = ke.adjust_saturation_with_gray_subtraction(images, draw(1 - strength, 1 + strength))
+    reach = math.log(2) * strength
+    images = ke.adjust_gamma(images, draw(-reach, reach).exp())
+    shade = F.interpolate(draw(-reach, reach, 1, 3, 3), images.shape[-2:], mode="bicubic", align_corners=True)
+    return (images * shade.exp()).clamp(0, 1)
 
 
 def mirrored(landmarks: Tensor) -> Tensor:

@@ -97,6 +97,8 @@ def main(argv: list[str] | None = None) -> int:
             print(f"  --{name:32} {default:14} {' '.join(text.split())}")
         return 0
     config = parse(kind.schema, recipe.values, recipe.path, origins=recipe.origins, problems=recipe.problems)
+    if config.trainer.accelerator == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks for one: whatever asks is told there is none
     if main_process():
         log.info("recipe: %s", " <- ".join(show_path(path) for path in reversed(recipe.chain)))
     else:

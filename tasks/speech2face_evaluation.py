@@ -16,6 +16,7 @@ from utils.files import write_aside, write_json
 
 if TYPE_CHECKING:
     from tasks.face_decoder import FaceDecoderTask
+    from tasks.face_encoder import FaceEncoderTask
     from tasks.voice_task import VoiceTask
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,45 @@ def bootstrap_correlation(a: Floats, b: Floats, seed: int = 0) -> dict[str, floa
     return {"mean": float(pearson(a, b)), "low": float(low), "high": float(high)}
 
 
+def bootstrap_shape(drawn: Floats, true: Floats, seed: int = 0) -> dict[str, float]:
+    """Return the correlation of landmarks (persons, 68, 2), as offsets from their mean, with the 95 % interval."""
+
+    def correlation(a: Floats, b: Floats) -> float:
+        a, b = a - a.mean(0), b - b.mean(0)
+        return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))
+
+    again = np.random.default_rng(seed).integers(0, len(drawn), (DRAWS, len(drawn)))
+    low, high = np.quantile([correlation(drawn[some], true[some]) for some in again], [0.025, 0.975])
+    return {"mean": correlation(drawn, true), "low": float(low), "high": float(high)}
+
+
+def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, float]:
+    """Return how well pairs of one person are told from pairs of two, and the 95 % interval of drawing persons again.
+
+    Args:
+        feature: (N, F), any length.
+        person: (N,) whose picture it is.
+    """
+    unit = F.normalize(feature.double(), dim=1)
+    first, second = np.triu_indices(len(unit), 1)
+    order = (unit @ unit.T).numpy()[first, second].argsort()
+    _, number = np.unique(person.numpy(), return_inverse=True)
+    first, second = number[first[order]], number[second[order]]
+    same = first == second
+
+    def auc(weight: Floats) -> float:
+        own, other = weight * same, weight * ~same
+        return float((own * other.cumsum()).sum() / max(own.sum() * other.sum(), 1e-12))
+
+    found = []
+    persons = number.max() + 1
+    for drawn in np.random.default_rng(seed).integers(0, persons, (DRAWS // 5, persons)):
+        times = np.bincount(drawn, minlength=persons).astype(np.float64)
+        found.append(auc(times[first] * times[second]))
+    low, high = np.quantile(found, [0.025, 0.975])
+    return {"mean": auc(np.ones(len(first))), "low": float(low), "high": float(high)}
+
+
 def ratios(landmarks: Floats) -> dict[str, Floats]:
     """Return the craniofacial ratios of landmarks (N, 68, 2)."""
 
@@ -84,9 +124,7 @@ def shape_correlations(drawn: Floats, true: Floats, groups: Floats) -> dict[str,
     drawn, true = per_person(drawn, groups), per_person(true, groups)
     if len(drawn) < 3:
         return {}
-    found: dict[str, dict[str, float]] = {}
-    a, b = (x - x.mean(0) for x in (drawn, true))
-    found["landmark correlation"] = {"mean": float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))}
+    found = {"landmark correlation": bootstrap_shape(drawn, true)}
     mine, theirs = ratios(drawn), ratios(true)
     for name in RATIOS:
         found[f"ratio: {name}"] = bootstrap_correlation(mine[name], theirs[name])
@@ -96,6 +134,7 @@ def shape_correlations(drawn: Floats, true: Floats, groups: Floats) -> dict[str,
 def write_evaluation(task: VoiceTask, heard: Tensor, feature: Tensor, entry: Tensor) -> None:
     """Write `evaluation.json`, `.md` and `.png` of a voice encoder into its run's folder."""
     from tasks.face_decoder import FaceDecoderTask
+    from tasks.face_encoder import FaceEncoderTask
     from tasks.voice_task import RANKS
 
     assert task.work_dir is not None
@@ -114,10 +153,14 @@ def write_evaluation(task: VoiceTask, heard: Tensor, feature: Tensor, entry: Ten
     for k in RANKS:
         hits = (task.recall.rank < k).double().numpy()
         figures[f"R@{k}"] = {**bootstrap(hits, groups), "chance": min(1.0, k / gallery)}
-    decoder = task.frozen.get("face_decoder")
-    if isinstance(decoder, FaceDecoderTask):
+    decoder, encoder = task.frozen.get("face_decoder"), task.frozen.get("face_encoder")
+    if isinstance(decoder, FaceDecoderTask) and isinstance(encoder, FaceEncoderTask):
         with torch.no_grad():
-            drawn = decoder.model(heard).landmarks.double().cpu().numpy()
+            faces = [decoder.render(part) for part in heard.split(32)]
+            again = torch.cat([encoder.features(face.face).float() for face in faces])
+        drawn = torch.cat([face.landmarks for face in faces]).double().cpu().numpy()
+        cosine = F.cosine_similarity(again, feature, dim=1)
+        figures["drawn face's feature cosine"] = bootstrap(cosine.double().cpu().numpy(), groups)
         true = np.stack([data.landmarks_px(int(e)).mean(0) for e in entry.cpu()]).astype(np.float64) / 112 - 1
         figures |= shape_correlations(drawn, true, groups)
     about = {"voices": len(heard), "persons": gallery, "checkpoint": task.source, "data": str(data.path)}
@@ -137,6 +180,22 @@ def write_decoder_evaluation(task: FaceDecoderTask) -> None:
         **shape_correlations(drawn, true, groups),
     }
     about = {"faces": len(cosine), "checkpoint": task.source, "data": task.cfg.binary_data_dir}
+    write_report(task.work_dir, about, figures)
+
+
+def write_encoder_evaluation(task: FaceEncoderTask, feature: Tensor, person: Tensor) -> None:
+    """Write `evaluation.json`, `.md` and `.png` of a face encoder into its run's folder."""
+    from tasks.face_encoder import verification
+
+    assert task.work_dir is not None
+    feature, person = feature.cpu(), person.cpu()
+    figures = {"verification AUC": bootstrap_auc(feature, person)}
+    names = {"balanced_accuracy": "balanced accuracy", "cosine_same": "cosine, same person",
+             "cosine_other": "cosine, two persons"}  # fmt: skip
+    told = verification(feature, person)
+    figures |= {name: {"mean": float(told[key])} for key, name in names.items() if key in told}
+    about = {"faces": len(feature), "persons": len(person.unique()), "checkpoint": task.source,
+             "data": task.cfg.binary_data_dir}  # fmt: skip
     write_report(task.work_dir, about, figures)
 
 

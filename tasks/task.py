@@ -18,6 +18,13 @@ from tasks.guard import Guard
 from utils.config import Config, Count, Fraction, Positive, Weight, Whole, parse
 
 
+class TrainerConfig(Config):
+    """What a task runs on."""
+
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """auto: the GPU when there is one. cpu: leave it alone. gpu: refuse to go on without one."""
+
+
 class TaskConfig(Config):
     """Settings that every task has."""
 
@@ -38,7 +45,7 @@ class TaskConfig(Config):
     val_check_interval: Count = 1000
     """Validate and save a checkpoint every so many updates."""
     tb_log_interval: Count = 50
-    """Write losses to TensorBoard every so many updates."""
+    """Write losses to TensorBoard and metrics.csv every so many updates."""
     num_ckpt_keep: Count = 5
     """Keep so many of the newest checkpoints, and the best one."""
     num_valid_plots: Whole = 2
@@ -53,6 +60,8 @@ class TaskConfig(Config):
     """Whether a small or a large figure is good."""
     infer_ckpt_steps: int | Literal["last", "best"] = "best"
     """Which checkpoint --infer uses: last, best, or a number of updates."""
+    trainer: TrainerConfig = TrainerConfig()
+    """What it runs on."""
 
 
 class BatchSource(Protocol):

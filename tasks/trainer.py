@@ -36,6 +36,7 @@ from tasks.callbacks import (
 )
 from tasks.checkpoints import checkpoint_files, newest_sound, read_checkpoint
 from tasks.guard import NotFinite, newest_record
+from tasks.history import History
 from tasks.task import BatchSource, Task
 from utils.config import ROOT
 from utils.errors import WORKER_DIED, ConfigError, DataError, UserError
@@ -143,13 +144,16 @@ def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None)
     world = int(os.environ.get("WORLD_SIZE", "1"))
     local = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
     gpu = torch.cuda.is_available()
+    if cfg.trainer.accelerator == "gpu" and not gpu:
+        raise ConfigError("trainer.accelerator = gpu, but torch finds none here; auto takes what there is.")
     callbacks: list[pl.Callback] = [ShowProgress(str(work_dir.name) if work_dir else "check"), Updates()]
     if cfg.ema_decay > 0:
         callbacks.append(Ema(cfg.ema_decay))
     logger: Any = False
     if work_dir is not None and debug != "fast":
         callbacks += [KeepCheckpoints(work_dir), StopSignals()]
-        logger = TensorBoardLogger(save_dir=str(work_dir), name="", version="tb_logs")
+        board = TensorBoardLogger(save_dir=str(work_dir), name="", version="tb_logs")
+        logger = [board, History(work_dir / "metrics.csv", task)]  # the first is trainer.logger
     interval = cfg.val_check_interval * cfg.accumulate_grad_batches
     return pl.Trainer(
         accelerator="gpu" if gpu else "cpu",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,7 @@ def trains_saves_loads_and_goes_on_exactly(words: Callable[[str], list[str]], wh
 
 
 def draws_pictures_and_curves(whole: Path) -> None:
-    """Find pictures, training curves and validation curves in the run's TensorBoard events."""
+    """Find pictures, training curves and validation curves in the run's TensorBoard events; the curves in a table too."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(whole / "tb_logs"), size_guidance={"images": 0})
@@ -47,6 +48,8 @@ def draws_pictures_and_curves(whole: Path) -> None:
     scalars = events.Tags()["scalars"]
     assert any(tag.startswith("tr/") for tag in scalars)
     assert any(tag.startswith("val/") for tag in scalars)
+    with (whole / "metrics.csv").open(newline="") as file:
+        assert set(next(csv.reader(file))) == {"update", *scalars} - {"epoch"}
 
 
 def validates_twice_alike(command: list[str], capsys: pytest.CaptureFixture[str], *, every: bool = False) -> None:

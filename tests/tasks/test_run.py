@@ -51,6 +51,9 @@ def test_a_broken_run_goes_on_to_the_same_next_losses_and_weights(toy, tmp_path,
     b = read_checkpoint(tmp_path / "broken" / "last.ckpt")
     for name, value in a["state_dict"].items():
         assert torch.equal(value, b["state_dict"][name]), name
+    table = (tmp_path / "whole" / "metrics.csv").read_text()
+    assert table == (tmp_path / "broken" / "metrics.csv").read_text()
+    assert [line.split(",")[0] for line in table.splitlines()] == ["update", *(str(n) for n in range(1, 13))]
 
 
 @pytest.mark.parametrize("precision", ["32", "bf16"])
@@ -164,6 +167,16 @@ def test_a_process_that_does_not_move_the_old_run_begins_anew_too(toy, tmp_path,
     with pytest.raises(SystemExit):
         run.main([f"--config={path}", f"--exp_name={tmp_path / 'exp'}", "--reset"])
     assert seen == [0]
+
+
+def test_the_gpu_can_be_left_alone_and_can_be_demanded(toy, tmp_path, monkeypatch):
+    words = [f"--config={recipe(tmp_path)}", f"--exp_name={tmp_path / 'exp'}"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert run.main([*words, "--hparams", "trainer.accelerator=cpu"]) == 0
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigError, match=r"trainer\.accelerator = gpu, but torch finds none here"):
+        run.main([*words, "--max_updates=20", "--hparams", "trainer.accelerator=gpu"])
 
 
 def test_precision_may_be_written_as_a_number(toy, tmp_path):
@@ -322,6 +335,9 @@ def test_kill_9_and_the_same_command_again_ends_where_an_unbroken_run_ends(toy, 
     assert killed["vizeme"]["updates"] == whole["vizeme"]["updates"] == 3000
     for name, value in whole["state_dict"].items():
         assert torch.equal(value, killed["state_dict"][name]), name
+    tables = [(tmp_path / name / "metrics.csv").read_text() for name in ("killed", "whole")]
+    assert tables[0] == tables[1], "no row twice, none missing"
+    assert len(tables[0].splitlines()) == 1 + 3000
 
 
 def test_torchrun_with_two_processes_trains(tmp_path):

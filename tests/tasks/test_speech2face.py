@@ -10,8 +10,16 @@ from modules.face_warp import to_pixels
 from tasks.early_stopping import EarlyStopper
 from tasks.face_encoder import load_face_encoder, verification
 from tasks.face_features import FaceFeatures
-from tasks.face_voice_data import FaceBatch, FaceSource, VoiceSource, disturb, mirrored
-from tasks.speech2face_evaluation import RATIOS, bootstrap, bootstrap_correlation, per_person, ratios
+from tasks.face_voice_data import FaceBatch, FaceSource, VoiceSource, disturb, mirrored, recolour
+from tasks.speech2face_evaluation import (
+    RATIOS,
+    bootstrap,
+    bootstrap_auc,
+    bootstrap_correlation,
+    bootstrap_shape,
+    per_person,
+    ratios,
+)
 from tasks.voice_task import retrieve
 from tests.made_persons import made_face, make_persons
 from utils.errors import ConfigError, DataError
@@ -60,6 +68,23 @@ def test_intervals_hold_the_mean_and_draw_persons():
     x = np.linspace(0, 1, 50)
     assert bootstrap_correlation(x, 3 * x - 1)["low"] == pytest.approx(1)
     np.testing.assert_allclose(per_person(np.array([1.0, 3.0, 5.0]), np.array([7, 7, 2])), [5, 2])
+
+
+def test_intervals_of_verification_and_of_shapes():
+    rng = np.random.default_rng(0)
+    person = torch.arange(30).repeat_interleave(4)
+    centres = torch.from_numpy(rng.normal(size=(30, 8)))
+    noisy = centres[person] + torch.from_numpy(rng.normal(size=(120, 8)))
+    found = bootstrap_auc(noisy, person)
+    assert 0.6 < found["low"] < found["mean"] < found["high"] < 1
+    assert found["mean"] == pytest.approx(float(verification(noisy, person)["auc"]))
+    exact = bootstrap_auc(centres[person], person)
+    assert exact["low"] == exact["mean"] == exact["high"] == 1, "a person drawn twice is not another person"
+    true = rng.normal(size=(40, 68, 2))
+    assert bootstrap_shape(2 * true + 3, true)["low"] == pytest.approx(1)
+    half = bootstrap_shape(true + rng.normal(size=true.shape), true)
+    assert half["low"] < half["mean"] < half["high"]
+    assert half["mean"] == pytest.approx(0.5**0.5, abs=0.05)
 
 
 def test_ratios_do_not_depend_on_size_and_place():
@@ -117,6 +142,25 @@ def test_disturbed_pictures_keep_their_landmarks():
         assert min(nearest[36], nearest[45]) < 1.5
     twice = mirrored(mirrored(landmarks))
     torch.testing.assert_close(twice, landmarks)
+
+
+def test_recoloured_pictures_keep_their_shapes(persons):
+    """Strength 0 changes nothing; 1 changes colours and light but not where the edges are."""
+    images = FaceSource(persons, "train", 4, 64).batch(np.random.default_rng(0)).images
+    torch.testing.assert_close(recolour(images, 0.0, np.random.default_rng(1)), images, atol=2e-3, rtol=0)
+    first, second = (recolour(images, 1.0, np.random.default_rng(seed)) for seed in (1, 2))
+    assert torch.equal(first, recolour(images, 1.0, np.random.default_rng(1)))
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert (first - second).abs().mean() > 0.1
+
+    def edges(pictures):
+        grey = pictures.mean(1)
+        return (grey[:, 1:, 1:] - grey[:, :-1, :-1]).abs().flatten(1)
+
+    assert torch.corrcoef(torch.cat([edges(images[:1]), edges(first[:1])]))[0, 1] > 0.5
+    jittered = FaceSource(persons, "train", 4, 64, colour_jitter=1.0).batch(np.random.default_rng(0))
+    assert not torch.equal(jittered.images, images)
 
 
 def test_a_wrong_face_encoder_is_refused(tmp_path):
