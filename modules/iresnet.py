@@ -6,6 +6,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from modules.prelu import PReLU
+
 STAGES = {50: (3, 4, 14, 3), 100: (3, 13, 30, 3)}
 """Depth -> blocks of each stage."""
 
@@ -24,7 +26,7 @@ class Block(nn.Module):
         self.bn1 = nn.BatchNorm2d(inputs)
         self.conv1: nn.Module = nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False)
         self.bn2: nn.Module = nn.BatchNorm2d(outputs)
-        self.prelu = nn.PReLU(outputs)
+        self.prelu = PReLU(outputs)
         self.conv2: nn.Module = nn.Conv2d(outputs, outputs, 3, stride, 1, bias=False)
         self.bn3: nn.Module = nn.BatchNorm2d(outputs)
         self.downsample: nn.Module = nn.Identity()
@@ -60,7 +62,7 @@ class IResNet(nn.Module):
         super().__init__()
         self.conv1: nn.Module = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
         self.bn1: nn.Module = nn.BatchNorm2d(64)
-        self.prelu = nn.PReLU(64)
+        self.prelu = PReLU(64)
         inputs = 64
         for number, (outputs, blocks) in enumerate(zip((64, 128, 256, 512), STAGES[depth], strict=True), 1):
             stage = nn.Sequential(*(Block(inputs if i == 0 else outputs, outputs, 2 - (i > 0)) for i in range(blocks)))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from modules.onnx_format import Graph, Node
+from modules.prelu import prelu
 
 
 class OnnxNetwork(nn.Module):
@@ -116,7 +117,7 @@ def _batch_norm(s: dict[str, Any], x: Tensor, weight: Tensor, bias: Tensor, mean
 
 
 def _prelu(s: dict[str, Any], x: Tensor, slope: Tensor) -> Tensor:
-    return F.prelu(x, slope.flatten()) if slope.numel() in (1, x.shape[1]) else torch.where(x >= 0, x, slope * x)
+    return prelu(x, slope) if slope.numel() in (1, x.shape[1]) else torch.where(x >= 0, x, slope * x)
 
 
 def _gemm(s: dict[str, Any], a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:

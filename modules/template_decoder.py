@@ -14,14 +14,16 @@ from torch.nn import functional as F
 
 from modules.onnx_export import GraphBuilder
 from modules.onnx_format import Graph
+from modules.prelu import PReLU
 
-Kind = Literal["naive", "large", "fr"]
+Kind = Literal["naive", "large", "fr", "light"]
 CHANNELS: dict[str, tuple[int, ...]] = {
     "naive": (512, 384, 320, 256, 192, 128),
     "large": (1024, 1024, 512, 512, 256, 256),
     "fr": (512, 384, 320, 256, 192, 128),
+    "light": (512, 384, 256, 128, 64, 32),
 }
-SIZES: dict[str, int] = {"naive": 128, "large": 128, "fr": 112}
+SIZES: dict[str, int] = {"naive": 128, "large": 128, "fr": 112, "light": 112}
 """Side of the picture that each decoder makes."""
 
 
@@ -31,7 +33,7 @@ class Doubling(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         convolution = nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, 1)
-        self.block = nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.PReLU())
+        self.block = nn.Sequential(convolution, nn.BatchNorm2d(outputs), PReLU())
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B _C _H _W"]:
         """Double the map."""
@@ -42,7 +44,8 @@ class TemplateDecoder(nn.Module):
     """Make a face of a template.
 
     Args:
-        kind: `naive` and `large` make 128 pixels, `fr` makes 112.
+        kind: `naive` and `large` make 128 pixels, `fr` and `light` 112. `light` is ours: as wide as `fr` where maps are
+            small and much narrower where they are large, which is where the time goes.
         width: Length of a template.
 
     Shapes:
@@ -55,8 +58,8 @@ class TemplateDecoder(nn.Module):
         channels = CHANNELS[kind]
         self.decoder = nn.Sequential(*(Doubling(a, b) for a, b in zip((width, *channels), channels)))
         last = channels[-1]
-        grow = nn.ConvTranspose2d(last, last, 4, 2, 8) if kind == "fr" else nn.ConvTranspose2d(last, last, 5, 2, 1, 1)
-        self.final_layer = nn.Sequential(grow, nn.BatchNorm2d(last), nn.PReLU(), nn.Conv2d(last, 3, 3))
+        grow = nn.ConvTranspose2d(last, last, 4, 2, 8) if SIZES[kind] == 112 else nn.ConvTranspose2d(last, last, 5, 2, 1, 1)
+        self.final_layer = nn.Sequential(grow, nn.BatchNorm2d(last), PReLU(), nn.Conv2d(last, 3, 3))
 
     def forward(self, templates: Float[Tensor, "B D"]) -> Float[Tensor, "B 3 S S"]:
         """Return pictures."""
@@ -88,7 +91,7 @@ class FaceCritic(nn.Module):
             setattr(self, f"conv{number}", nn.Conv2d(inputs, outputs, 3, 2 if number < 6 else 1, 1))
             setattr(self, f"bn{number}", nn.BatchNorm2d(outputs))
             if number < 7:
-                setattr(self, f"prelu{number}", nn.PReLU(outputs))
+                setattr(self, f"prelu{number}", PReLU(outputs))
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1"]:
         """Return logits."""
@@ -100,6 +103,17 @@ class FaceCritic(nn.Module):
             if number == 1:
                 x = F.max_pool2d(x, 3, 2, ceil_mode=True)
         return x.mean(dim=(2, 3))
+
+
+def mixtures(templates: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
+    """Return a template between each and the one after it, at a random angle, as long as they are on average.
+
+    Random numbers come from torch's own state.
+    """
+    one = F.normalize(templates, dim=1)
+    angle = torch.rand(len(one), 1, device=one.device) * (torch.pi / 2)
+    mixed = angle.cos() * one + angle.sin() * one.roll(1, 0)
+    return F.normalize(mixed, dim=1) * templates.norm(dim=1).mean()
 
 
 def laplacian_norm(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C"]:

@@ -7,7 +7,7 @@ auxiliary classifier keeps the voice's identity. The discriminator sees a face b
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from modules.dropout import Dropout
 from modules.onnx_export import GraphBuilder, convolution
 from modules.onnx_format import Graph
 from modules.time_layers import TimeConv
@@ -25,6 +26,9 @@ CODE = 128
 """Width of what is heard."""
 DRAWN = {64: (512, 256, 128, 64), 128: (1024, 512, 256, 128, 64)}
 """Picture side -> channels from 4 x 4 upwards."""
+
+
+Matching = Literal["concat", "projection"]
 
 
 class Made(NamedTuple):
@@ -174,7 +178,7 @@ class Generator(nn.Module):
         for order, (inputs, outputs) in enumerate(pairwise(channels)):
             stride, padding = (1, 0) if order == 0 else (2, 1)
             grow = SpectralNorm(nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=False))
-            blocks.append([grow] if outputs == 3 else [grow, nn.Dropout(dropout), nn.ReLU()])
+            blocks.append([grow] if outputs == 3 else [grow, Dropout(dropout), nn.ReLU()])
         head = 1 if size == 64 else 2
         first = [layer for block in blocks[:head] for layer in block]
         rest = [layer for block in blocks[head:] for layer in block]
@@ -204,14 +208,21 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Judge whether a face is real and belongs to a voice.
 
+    Args:
+        size: 64 or 128.
+        matching: `concat`: one convolution sees features and code side by side, as published. It adds what it thinks
+            of either, and a sum cannot tell whether the two belong together. `projection` (Miyato and Koyama, 2018)
+            multiplies them: the features are also weighed by what was heard.
+
     Shapes:
         images: (B, 3, S, S) within [-1, 1].
         code: (B, 128, 1, 1), what the generator heard.
         returns: scores (B,), 1 for real, and features (B, C, 4, 4).
     """
 
-    def __init__(self, size: int = 64) -> None:
+    def __init__(self, size: int = 64, matching: Matching = "concat") -> None:
         super().__init__()
+        self.matching = matching
         channels = (3, *reversed(DRAWN[size]))
         blocks = [
             [SpectralNorm(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)), nn.LeakyReLU(0.2)]
@@ -220,7 +231,9 @@ class Discriminator(nn.Module):
         first = [layer for block in blocks[:4] for layer in block]
         rest = [layer for block in blocks[4:] for layer in block]
         self.netD_1 = nn.Sequential(nn.Sequential(*first), *rest) if rest else nn.Sequential(*first)
-        self.netD_2 = nn.Conv2d(channels[-1] + CODE, 1, 4, bias=False)
+        self.netD_2 = nn.Conv2d(channels[-1] + (CODE if matching == "concat" else 0), 1, 4, bias=False)
+        if matching == "projection":
+            self.heard = nn.Linear(CODE, channels[-1])
         self.apply(_narrow)
 
     def forward(
@@ -228,6 +241,10 @@ class Discriminator(nn.Module):
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, "B C 4 4"]]:
         """Return scores and features."""
         features = self.netD_1(images)
+        if self.matching == "projection":
+            weights = self.heard(F.normalize(code.flatten(1), dim=1))
+            match = (weights * features.mean(dim=(2, 3))).sum(dim=1)
+            return self.netD_2(features).flatten() + match, features
         return self.netD_2(torch.cat([features, code.expand(-1, -1, 4, 4)], dim=1)).flatten(), features
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.templates.shards import TemplateShards
+from modules.template_decoder import Kind
 from tasks.task import TaskConfig
 from utils.config import Config, Count, Positive, Weight
 
@@ -27,6 +28,9 @@ class TemplateWeights(Config):
     """Squared error of the maps of `perceptor`."""
     identity: Weight = 1.0
     """1 - cosine between the template and that of the reconstruction; wants a recogniser that is an ONNX file."""
+    mixed: Weight = 0.0
+    """1 - cosine between a mixture of two templates and that of the picture made of it. It needs no photo, so that a
+    decoder of few photos also learns what lies between them; wants what `identity` wants."""
     adv: Weight = 0.0
     """A critic's doubt that the picture is a photo; 0.01 is the published figure."""
 
@@ -36,8 +40,8 @@ class TemplateDecoderConfig(TaskConfig):
 
     binary_data_dir: str = "data/binary/templates"
     """What `data_gen/run.py templates` made."""
-    network: Literal["naive", "large", "fr"] = "fr"
-    """naive and large make 128 pixels, fr makes 112."""
+    network: Kind = "fr"
+    """naive and large make 128 pixels, fr makes 112; light, too, at a quarter of the time."""
     normalize_templates: bool = True
     """Bring templates to length 1 first."""
     batch_size: Count = 64

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.templates.shards import TemplateShards
-from modules.template_decoder import SIZES, FaceCritic, TemplateDecoder, laplace_loss, perceptual_loss
+from modules.template_decoder import SIZES, FaceCritic, TemplateDecoder, laplace_loss, mixtures, perceptual_loss
 from tasks.board import Board
 from tasks.perceptors import Perceptor, make_perceptor, recogniser_network
 from tasks.task import Task
@@ -84,8 +84,9 @@ class TemplateDecoderTask(Task):
             self.recogniser.refuse_other(recogniser, "This decoder", cfg.binary_data_dir)
         self.recogniser = recogniser
         self.data_fingerprint = self._shards.index.fingerprint
-        if cfg.weights.identity > 0 and recogniser.name == "dlib":
-            raise ConfigError("No gradient flows through dlib: set weights.identity to 0, or use an ONNX recogniser.")
+        for name in ("identity", "mixed"):
+            if getattr(cfg.weights, name) > 0 and recogniser.name == "dlib":
+                raise ConfigError(f"No gradient flows through dlib: set weights.{name} to 0, or use an ONNX recogniser.")
         if cfg.perceptor == "fr" and cfg.weights.perceptual > 0 and recogniser.name == "dlib":
             if not cfg.perceptor_weights:
                 raise ConfigError("No gradient flows through dlib: give --perceptor_weights, or --perceptor vgg11.")
@@ -162,7 +163,20 @@ class TemplateDecoderTask(Task):
 
     def losses(self, batch: FaceBatch) -> dict[str, Tensor]:
         """Return the losses of one batch."""
-        return self._found(self.decode(batch.templates), pictures(batch.crops), batch.templates)
+        return self._made(batch)[1]
+
+    def _made(self, batch: FaceBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the pictures of a batch, and their losses; those of mixtures, while training, are made along."""
+        wanted = batch.templates
+        if not (self.training and self.cfg.weights.mixed and self._judge is not None):
+            made = self.decode(wanted)
+            return made, self._found(made, pictures(batch.crops), wanted)
+        between = mixtures(wanted)
+        made, invented = self.decode(torch.cat([wanted, between])).chunk(2)
+        found = self._found(made, pictures(batch.crops), wanted)
+        seen = self._judge(at_crop(invented)).float()
+        found["mixed"] = (1 - F.cosine_similarity(seen, between, dim=1)).mean()
+        return made, found
 
     def training_step(self, batch: FaceBatch, batch_idx: int) -> Tensor | None:
         """Let the decoder learn, and the critic when there is one."""
@@ -173,8 +187,7 @@ class TemplateDecoderTask(Task):
         decoder, critic = self.optimizers()  # type: ignore[misc,attr-defined]
         real = pictures(batch.crops)
         self.toggle_optimizer(decoder)
-        made = self.decode(batch.templates)
-        found = self._found(made, real, batch.templates)
+        made, found = self._made(batch)
         doubt = self.critic(made)
         found["adv"] = F.binary_cross_entropy_with_logits(doubt, torch.ones_like(doubt))
         total = self.weigh(found, "tr")

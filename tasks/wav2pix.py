@@ -13,11 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.wav2pix.pairs import RATE, FaceVoicePairs, Split, hear, middle
-from modules.wav2pix import Discriminator, Generator, shift_and_tint
+from modules.wav2pix import Discriminator, Generator, Matching, shift_and_tint
 from tasks.board import Board
 from tasks.task import Task, TaskConfig
 from utils.config import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
+
+
+STATISTICS = 16
+"""Training batches by which the batch norms' statistics are measured before a validation."""
 
 
 class Wav2PixWeights(Config):
@@ -46,10 +50,15 @@ class Wav2PixConfig(TaskConfig):
     """Pairs in a training step."""
     epochs: int = 0
     """Go so often through the data instead of counting max_updates; 0 counts max_updates."""
+    matching: Matching = "concat"
+    """How the discriminator joins face and voice: concat, as published, which cannot tell whether they belong together;
+    or projection, which can."""
     dropout: Fraction = 0.5
     """Chance that an activation of the generator is dropped while training."""
     augment: bool = False
     """Move and tint real and made faces alike before the discriminator; helps sets of few speakers."""
+    augment_sound: bool = False
+    """Begin sounds anywhere, the start after the end, and turn their sign; keeps few voices from being learnt by heart."""
     real_label: Fraction = 0.9
     """What the discriminator should say of a real pair."""
     lr_D: Positive = 4e-4
@@ -96,7 +105,8 @@ class PairSource:
 
     def batch(self, rng: np.random.Generator) -> VoiceBatch:
         """Draw one batch."""
-        return self.of(rng.integers(0, self.pairs.count(self.split), self.cfg.batch_size), rng)
+        drawn = self.of(rng.integers(0, self.pairs.count(self.split), self.cfg.batch_size), rng)
+        return drawn._replace(wavs=turned(drawn.wavs, rng)) if self.cfg.augment_sound else drawn
 
     def names(self) -> list[str]:
         """Name what the last batch was made of."""
@@ -120,12 +130,18 @@ class PairSource:
         return (faces - 127.5) / 127.5
 
 
+def turned(wavs: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return sounds (B, samples) that begin anywhere, what came before put after the end, half of them upside down."""
+    shifts, signs = rng.integers(0, wavs.shape[1], len(wavs)), rng.choice([-1.0, 1.0], len(wavs))
+    return torch.stack([wav.roll(int(shift)) * float(sign) for wav, shift, sign in zip(wavs, shifts, signs, strict=True)])
+
+
 class Wav2PixTask(Task):
     """Train generator and discriminator in turn."""
 
     schema = Wav2PixConfig
     cfg: Wav2PixConfig
-    network_settings = ("image_size", "audio_normalisation")
+    network_settings = ("image_size", "audio_normalisation", "matching")
 
     def __init__(self, config: Wav2PixConfig | dict[str, Any]) -> None:
         super().__init__(config)
@@ -151,7 +167,7 @@ class Wav2PixTask(Task):
     def _build(self) -> None:
         size = self.cfg.image_size
         self.generator = Generator(size, max(2, len(self.speakers)), self.samples, self.cfg.dropout)
-        self.discriminator = Discriminator(size)
+        self.discriminator = Discriminator(size, self.cfg.matching)
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Load weights; classes and length of sound are those of the checkpoint."""
@@ -257,6 +273,22 @@ class Wav2PixTask(Task):
     def averages(self, name: str) -> bool:
         """Average the generator; the discriminator only teaches."""
         return name.startswith("generator.")
+
+    @torch.no_grad()
+    def on_validation_start(self) -> None:
+        """Measure the batch norms' statistics anew: the running ones are those of weights that have moved on."""
+        norms = [m for m in self.generator.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+        source = self.train_source()
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean over all batches
+            norm.train()
+        for number in range(STATISTICS):
+            wavs = source.batch(np.random.default_rng([self.cfg.seed, number])).wavs.to(self.device)
+            self.generator.aux_classifier(self.generator.audio_embedding(wavs))
+        for norm in norms:
+            norm.momentum = 0.1
+            norm.eval()
 
     def validation_step(self, batch: VoiceBatch, batch_idx: int) -> None:
         """Log losses, what the discriminator says, and how often the voice's speaker is told."""

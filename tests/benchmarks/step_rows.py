@@ -177,7 +177,7 @@ def wav2pix(precision: str, *, size: int, count: int) -> tuple[Task, Any]:
     """Draw `count` faces of `size` pixels from a second of sound each, ten speakers."""
     from tasks.wav2pix import VoiceBatch
 
-    task: Any = build("datasets/speakers/wav2pix", precision, image_size=size, batch_size=count)
+    task: Any = build("datasets/speakers/wav2pix", precision, image_size=size, batch_size=count, matching="concat")
     task.speakers = [str(number) for number in range(10)]
     task._build()
     faces = [torch.rand(count, 3, size, size) * 2 - 1 for _ in range(2)]

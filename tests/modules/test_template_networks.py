@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,14 @@ import torch
 
 from modules.iresnet import IResNet, depth_of
 from modules.template_decoder import (
+    CHANNELS,
     SIZES,
     FaceCritic,
     TemplateDecoder,
     Vgg11Maps,
     laplace_loss,
     laplacian_norm,
+    mixtures,
     perceptual_loss,
 )
 from tests.modules.golden import assert_golden, filled, probe
@@ -33,6 +36,26 @@ def test_a_decoder_is_the_published_one(kind):
 
 def test_a_decoder_takes_templates_of_any_width():
     assert TemplateDecoder("fr", 128).eval()(torch.randn(1, 128)).shape == (1, 3, 112, 112)
+
+
+def test_the_light_decoder_has_a_fourth_of_the_work():
+    light, full = TemplateDecoder("light"), TemplateDecoder("fr")
+    assert light.eval()(torch.randn(1, 512)).shape == (1, 3, 112, 112)
+    work = [sum(9 * c * d * 4**i for i, (c, d) in enumerate(pairwise((512, *CHANNELS[k])))) for k in ("light", "fr")]
+    last = [16 * CHANNELS[k][-1] ** 2 * 64**2 for k in ("light", "fr")]
+    assert (work[0] + last[0]) * 4 < work[1] + last[1]
+    assert sum(p.numel() for p in light.parameters()) < sum(p.numel() for p in full.parameters())
+
+
+def test_mixtures_lie_between_two_templates():
+    torch.manual_seed(0)
+    templates = torch.linalg.qr(torch.randn(6, 6))[0] * 20
+    mixed = mixtures(templates)
+    assert mixed.norm(dim=1).numpy() == pytest.approx(20, rel=1e-5)
+    one, other = (torch.cosine_similarity(mixed, t, dim=1) for t in (templates, templates.roll(1, 0)))
+    assert (one > 0).all()
+    assert (other > 0).all()
+    assert (one**2 + other**2).numpy() == pytest.approx(1, rel=1e-5)
 
 
 def test_the_critic_is_the_published_one():

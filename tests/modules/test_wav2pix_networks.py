@@ -63,3 +63,15 @@ def test_augmentation_lets_gradients_through_and_follows_the_seed():
     assert torch.equal(first, shift_and_tint(images))
     first.sum().backward()
     assert images.grad.abs().sum() > 0
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [64, 128])
+def test_only_the_projection_can_tell_whose_face_it_is(size):
+    torch.manual_seed(0)
+    faces, codes = probe(2, 3, size, size), torch.randn(2, 128, 1, 1)
+    for matching, can in (("concat", False), ("projection", True)):
+        judge = Discriminator(size, matching).eval()
+        right, wrong = judge(faces, codes)[0].sum(), judge(faces, codes.flip(0))[0].sum()
+        # A sum of what is seen and what is heard is the same whoever is paired with whom.
+        assert (abs(right - wrong) > 1e-6 * abs(right)) == can, matching

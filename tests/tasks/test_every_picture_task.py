@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from data_gen import run as data_run
 from tasks import run
 from tasks.checkpoints import load_task, read_checkpoint
+from tasks.wav2pix import turned
 from tests.made_faces import make_faces, make_recogniser, make_speakers
 from tests.tasks import promises
 from utils.errors import ConfigError
@@ -100,11 +102,38 @@ def test_templates_of_another_recogniser_are_refused(house):
         run.main([*words(house, "template_decoder", more=more), "--infer"])
 
 
+def test_mixtures_are_learnt_from_when_they_are_weighed(house):
+    more = ("weights.mixed=1", "network=light", "max_updates=2")
+    assert run.main(words(house, "template_decoder", "mixed", more)) == 0
+    (events,) = (house / "runs/mixed/tb_logs").glob("events*")
+    assert b"tr/mixed" in events.read_bytes()
+
+
 def test_a_critic_takes_part_when_it_is_weighed(house):
     more = ("weights.adv=0.01", "weights.laplace=1000", "max_updates=2", "precision=bf16")
     assert run.main(words(house, "template_decoder", "adversarial", more)) == 0
     state = read_checkpoint(house / "runs/adversarial/last.ckpt")["state_dict"]
     assert "critic.conv1.weight" in state
+
+
+def test_sounds_begin_anywhere_and_lose_nothing():
+    wavs = torch.arange(12.0).view(2, 6) + 1
+    made = turned(wavs, np.random.default_rng(1))
+    assert not torch.equal(made, wavs)
+    assert torch.equal(made.abs().sort(dim=1).values, wavs)
+    for before, after in zip(wavs, made, strict=True):
+        assert any(torch.equal(before.roll(k) * sign, after) for k in range(6) for sign in (-1, 1))
+
+
+def test_statistics_of_a_checkpoint_are_those_of_its_weights(house):
+    task = load_task(house / "runs/wav2pix")
+    task.prepare()
+    first = task.generator.audio_embedding.disc[0]
+    said = first.bn.running_mean.clone()
+    torch.nn.init.zeros_(first.bn.running_mean)
+    task.on_validation_start()
+    assert torch.allclose(first.bn.running_mean, said, atol=1e-6)
+    assert not any(module.training for module in task.generator.modules())
 
 
 def test_voices_become_faces_the_same_whatever_is_beside_them(house):
