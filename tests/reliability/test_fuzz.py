@@ -34,7 +34,7 @@ from utils.config import (
 from utils.errors import UserError, plain
 from utils.files import load_array, read_checked
 
-TRIES = int(os.environ.get("VIZEME_FUZZ", "120"))
+TRIES = int(os.environ.get("VIZEME_FUZZ", "60"))
 """Examples for each test."""
 fuzz = settings(
     max_examples=TRIES, deadline=None, database=None, derandomize=False, suppress_health_check=list(HealthCheck)
@@ -58,7 +58,7 @@ def told(error: UserError) -> None:
     """Check that what is refused is refused in a few plain lines."""
     text = plain(f"error: {error}")
     assert len(text) > 12
-    assert len(text.splitlines()) < 40
+    assert len(text.splitlines()) <= 40
     assert "\x1b" not in text
     assert "\0" not in text
 

@@ -84,6 +84,7 @@ HEADERS: dict[str, bytes] = {
     "a shape of words": b'{"0/landmarks":{"dtype":"F32","shape":["a"],"data_offsets":[0,0]}}',
     "a shape beyond all": b'{"0/landmarks":{"dtype":"F32","shape":[9000000000,68,3],"data_offsets":[0,8]}}',
     "a place before the file": b'{"0/landmarks":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}}',
+    "a single number": b'{"0/landmarks":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}',
     "an unknown type": b'{"0/landmarks":{"dtype":"F128","shape":[1],"data_offsets":[0,16]}}',
     "an entry without a place": b'{"0/landmarks":{"dtype":"F32","shape":[1]}}',
     "checksums of rubbish": b'{"__metadata__":{"crc32":"x"},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}',
