@@ -27,10 +27,15 @@ _BLOCK, _LONGEST_READ = 1 << 20, 1 << 24
 _LONGEST_HEADER = 100_000_000
 
 
-def crc32(array: Numbers) -> str:
-    """Return the checksum of an array's numbers as they lie in a file, eight hexadecimal digits."""
+def crc32(name: str, array: Numbers) -> str:
+    """Return the checksum of an array's name, shape, type and numbers, eight hexadecimal digits."""
     plain = np.ascontiguousarray(array)
-    return f"{zlib.crc32(plain.reshape(-1).view(np.uint8).data):08x}"
+    begun = _begin(name, plain.dtype, plain.shape)
+    return f"{zlib.crc32(plain.reshape(-1).view(np.uint8).data, begun):08x}"
+
+
+def _begin(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
+    return zlib.crc32(f"{name} {dtype.newbyteorder('<').str} {list(shape)}".encode())
 
 
 def checksums(sums: Mapping[str, str]) -> dict[str, str]:
@@ -86,8 +91,8 @@ class ArrayFile:
             if self._body + stop > size:
                 raise _Damaged("it is cut off")
             self._entries[name] = (dtype, shape, start)
-        if self._sums and set(self._sums) != set(self._entries):
-            raise _Damaged("its checksums are of other arrays")
+        if told and set(self._sums) != set(self._entries):
+            raise _Damaged("its checksums are missing, or of other arrays")
 
     @property
     def names(self) -> list[str]:
@@ -124,7 +129,7 @@ class ArrayFile:
     def _verify(self, name: str) -> None:
         dtype, shape, place = self._entries[name]
         left = np.dtype(_DTYPES[dtype]).itemsize * math.prod(shape)
-        block, found = np.empty(min(left, _BLOCK), np.uint8), 0
+        block, found = np.empty(min(left, _BLOCK), np.uint8), _begin(name, np.dtype(_DTYPES[dtype]), shape)
         while left:
             some = block[: min(left, _BLOCK)]
             self._fill(some, place)

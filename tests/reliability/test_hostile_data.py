@@ -105,6 +105,21 @@ def test_a_header_that_lies(table, stored, name):
         table.read_refuses(STORED, lambda read=read, kind=kind: read(table.folder / kind), says=file.name)
 
 
+def test_another_type_of_the_same_width_is_noticed(table, stored):
+    """One letter of a header makes whole numbers of fractions."""
+    for kind, old in (("face_voice", b'"F32"'), ("video", b'"F32"'), ("templates", b'"F32"')):
+        spoil(table, stored, kind, "*.safetensors", lambda data, old=old: data.replace(old, b'"I32"'), 0)
+        if kind == "video":
+            file = table.folder / kind / "motion.safetensors"
+            file.write_bytes(file.read_bytes().replace(b'"F32"', b'"I32"'))
+        table.read_refuses(STORED, lambda kind=kind: KINDS[kind][1](table.folder / kind), says="safetensors is damaged")
+
+
+def test_checksums_that_were_renamed_are_missed(table, stored):
+    spoil(table, stored, "clips", "*.safetensors", lambda data: data.replace(b"crc32", b"crc33"), 0)
+    table.read_refuses(STORED, lambda: read_clips(table.folder / "clips"), says="its checksums are missing")
+
+
 INDEXES: dict[str, Callable[[bytes], bytes]] = {
     "nothing": lambda _: b"",
     "half of it": lambda data: data[: len(data) // 2],
