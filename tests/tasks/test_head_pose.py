@@ -81,7 +81,7 @@ def test_what_is_no_pose_is_refused(tmp_path):
         with pytest.raises(DataError, match=said):
             read_poses(str(tmp_path / f"{name}.npy"))
     (tmp_path / "text.npy").write_text("no array")
-    with pytest.raises(DataError, match=r"text\.npy: "):
+    with pytest.raises(DataError, match=r"text\.npy holds no camera poses"):
         read_poses(str(tmp_path / "text.npy"))
     with pytest.raises(DataError, match="No camera poses at nowhere"):
         read_poses("nowhere.npy")
