@@ -54,8 +54,8 @@ def read_onnx(data: bytes) -> Graph:
         if len(graphs) != 1:
             raise ValueError("it holds no graph")
         return _graph(graphs[0])
-    except (IndexError, struct.error, UnicodeDecodeError, TypeError) as error:
-        raise ValueError(f"it is not an ONNX file ({error})") from None
+    except (IndexError, struct.error, UnicodeDecodeError, TypeError):
+        raise ValueError("it is not an ONNX file, or it is damaged") from None
 
 
 def _fields(data: bytes | memoryview) -> Iterator[tuple[int, int, Any]]:

@@ -144,17 +144,19 @@ def cosine(a: Floats, b: Floats) -> float:
 
 def run_apply(args: argparse.Namespace) -> None:
     """Bring a file of templates over; the recogniser it is now of is written beside it, and checked when it is used."""
-    from safetensors import safe_open
+    from pydantic import ValidationError
 
     from tasks.template_infer import read_templates
-    from utils.files import load_arrays, write_aside, write_json
+    from utils.array_file import ArrayFile
+    from utils.files import write_aside, write_json
     from utils.recogniser import RecogniserId
 
-    arrays = load_arrays(args.adapter)
-    with safe_open(args.adapter, framework="np") as opened:
-        said = {name: RecogniserId.model_validate_json(text) for name, text in (opened.metadata() or {}).items()}
-    if set(said) != {"source", "target"}:
-        raise DataError(f"{args.adapter} is not an adapter made by this project.")
+    adapter = ArrayFile(args.adapter, "Make it again: template_tools.py adapt.")
+    try:
+        said = {name: RecogniserId.model_validate_json(adapter.metadata[name]) for name in ("source", "target")}
+    except (KeyError, ValidationError):
+        raise DataError(f"{args.adapter} is not an adapter made by this project.") from None
+    arrays = {name: adapter.rows(name) for name in ("weight", "bias")}
     _, templates = read_templates(args.templates, said["source"])
     with write_aside(args.out) as aside:
         np.save(aside, templates @ arrays["weight"] + arrays["bias"])

@@ -3,13 +3,14 @@
 The file's header may hold a checksum (CRC-32) of every array: `{"__metadata__": {"crc32": "{name: digits}"}}`. An array
 is compared with its own when it is first touched, so that a corpus opens in no time and a flipped bit is found all the
 same.
-Rows are read by seeking: mapped files would count as memory, and grow with what was read.
+Rows are read, not mapped: mapped files would count as memory, and grow with what was read.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,14 +23,19 @@ from utils.errors import DataError
 
 Numbers = NDArray[Any]
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
-_BLOCK = 1 << 20
+_BLOCK, _LONGEST_READ = 1 << 20, 1 << 24
 _LONGEST_HEADER = 100_000_000
 
 
-def crc32(array: Numbers) -> str:
-    """Return the checksum of an array's numbers as they lie in a file, eight hexadecimal digits."""
+def crc32(name: str, array: Numbers) -> str:
+    """Return the checksum of an array's name, shape, type and numbers, eight hexadecimal digits."""
     plain = np.ascontiguousarray(array)
-    return f"{zlib.crc32(plain.reshape(-1).view(np.uint8).data):08x}"
+    begun = _begin(name, plain.dtype, plain.shape)
+    return f"{zlib.crc32(plain.reshape(-1).view(np.uint8).data, begun):08x}"
+
+
+def _begin(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
+    return zlib.crc32(f"{name} {dtype.newbyteorder('<').str} {list(shape)}".encode())
 
 
 def checksums(sums: Mapping[str, str]) -> dict[str, str]:
@@ -85,8 +91,8 @@ class ArrayFile:
             if self._body + stop > size:
                 raise _Damaged("it is cut off")
             self._entries[name] = (dtype, shape, start)
-        if self._sums and set(self._sums) != set(self._entries):
-            raise _Damaged("its checksums are of other arrays")
+        if told and set(self._sums) != set(self._entries):
+            raise _Damaged("its checksums are missing, or of other arrays")
 
     @property
     def names(self) -> list[str]:
@@ -109,7 +115,7 @@ class ArrayFile:
         dtype, shape, place = self._entry(name)
         if check and name in self._sums and name not in self._sound:
             self._verify(name)
-        start, stop, _ = slice(start, stop).indices(shape[0])
+        start, stop, _ = slice(start, stop).indices(shape[0] if shape else 1)  # a single number is one row
         values = np.empty((max(0, stop - start), *shape[1:]), _DTYPES[dtype])
         width = values.itemsize * math.prod(shape[1:])
         self._fill(values.reshape(-1).view(np.uint8), place + start * width)
@@ -123,7 +129,7 @@ class ArrayFile:
     def _verify(self, name: str) -> None:
         dtype, shape, place = self._entries[name]
         left = np.dtype(_DTYPES[dtype]).itemsize * math.prod(shape)
-        block, found = np.empty(min(left, _BLOCK), np.uint8), 0
+        block, found = np.empty(min(left, _BLOCK), np.uint8), _begin(name, np.dtype(_DTYPES[dtype]), shape)
         while left:
             some = block[: min(left, _BLOCK)]
             self._fill(some, place)
@@ -134,13 +140,14 @@ class ArrayFile:
         self._sound.add(name)
 
     def _fill(self, view: NDArray[np.uint8], place: int) -> None:
-        self._handle.seek(self._body + place)
         done = 0
         while done < len(view):
-            got = self._handle.readinto(view.data[done:])
+            # not seek and read: processes that were forked share one place in the file
+            got = os.pread(self._handle.fileno(), min(len(view) - done, _LONGEST_READ), self._body + place + done)
             if not got:
                 raise DataError(f"{self.path} became shorter while it was read. {self.again}")
-            done += got
+            view[done : done + len(got)] = np.frombuffer(got, np.uint8)
+            done += len(got)
 
     def close(self) -> None:
         """Close the file."""

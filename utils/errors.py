@@ -59,7 +59,7 @@ _REMEDIES = {
 """What the machine refuses for reasons outside the program, and what to do about it."""
 
 
-MOST_LINES, MOST_CHARACTERS = 15, 240
+MOST_LINES, MOST_CHARACTERS = 40, 240
 """Lines of an error, and characters of one, that are shown: what is longer is the rubbish that was given, sent back."""
 
 

@@ -235,7 +235,7 @@ def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], metadata: di
     from utils.array_file import checksums, crc32
 
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    sums = checksums({name: crc32(array) for name, array in whole.items()})
+    sums = checksums({name: crc32(name, array) for name, array in whole.items()})
     with write_aside(path) as aside:
         save_file(whole, aside, {**(metadata or {}), **sums})
 

@@ -283,7 +283,7 @@ def write_arrays_in_turn(file: Path, arrays: Iterable[tuple[str, NDArray[np.gene
             for name, array in arrays:
                 data = np.ascontiguousarray(array, dtype="<f4")
                 header[name] = {"dtype": "F32", "shape": data.shape, "data_offsets": [place, place + data.nbytes]}
-                sums[name] = crc32(data)
+                sums[name] = crc32(name, data)
                 out.write(data.tobytes())
                 place += data.nbytes
         header["__metadata__"] = checksums(sums)

@@ -85,7 +85,11 @@ def process_person(files: PersonFiles, detector: LandmarkDetector | None, limits
             skipped[str(path)] = " ".join(str(error).split())
     if not files.pictures:
         for path in files.videos:
-            found = _faces_of_video(path, detector, limits.faces_per_video)
+            try:
+                found = _faces_of_video(path, detector, limits.faces_per_video)
+            except DataError as error:
+                skipped[str(path)] = " ".join(str(error).split())
+                continue
             person.faces.extend(found[: max(0, limits.faces - len(person.faces))])
             if not found:
                 skipped[str(path)] = "no face in it"

@@ -99,13 +99,13 @@ class FaceVoicePairs:
             file = self.path / f"{key}.npy"
             try:
                 found = np.lib.format.open_memmap(file, mode="r")
-            except (OSError, ValueError, EOFError, SyntaxError) as error:
+            except Exception as error:  # numpy refuses a damaged header in many ways
                 reason = getattr(error, "strerror", "") or "it is damaged"
                 raise DataError(f"{file}: {reason}. Make the pairs again.") from None
             whole = (self.meta.counts.get(split, 0), *shape)
             if found.shape != whole or found.dtype != dtype:
                 raise DataError(f"{file} holds {found.shape}, but meta.json says {whole}. Make the pairs again.")
-            if self.meta.digests and self.meta.digests.get(key) != crc32(found):
+            if self.meta.digests and self.meta.digests.get(key) != crc32(key, found):
                 raise DataError(f"{file} is damaged: its numbers are not those written. Make the pairs again.")
             self._arrays[key] = found
         return self._arrays[key]
@@ -138,7 +138,7 @@ def write_pairs(
             }
             for name, array in arrays.items():
                 np.save(aside / f"{split}_{name}.npy", array)
-                digests[f"{split}_{name}"] = crc32(array)
+                digests[f"{split}_{name}"] = crc32(f"{split}_{name}", array)
         meta = PairsMeta(
             speakers=speakers, image_size=first.face.shape[0], samples=len(first.wav), licence=licence,
             counts={split: len(some) for split, some in pairs.items()}, skipped=skipped or {},

@@ -6,6 +6,7 @@ torch files (zip and the older kind, state dicts and whole networks), safetensor
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -69,9 +70,10 @@ def read_file(path: str | Path) -> ForeignFile:
     except zipfile.BadZipFile:
         raise DataError(f"{path} ends early or is damaged; copy or download it again.") from None
     except Refused as error:
-        raise DataError(f"{path} cannot be imported: it holds {error}. Nothing of it was run.") from None
+        held = re.sub(r"<[^<>]* at 0x[0-9a-f]+>", "something unknown", str(error))
+        raise DataError(f"{path} cannot be imported: it holds {held}. Nothing of it was run.") from None
     except (ValueError, EOFError, RuntimeError, MemoryError, OSError) as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        reason = getattr(error, "strerror", "") or " ".join(str(error).split())[:300] or "it is damaged"
         raise DataError(f"{path} cannot be imported: {reason}.") from None
     _check_sizes(found)
     return found

@@ -1,7 +1,7 @@
 """Count how bad food is answered: refused cleanly, taken rightly, or neither.
 
-    .venv/bin/python -m tests.reliability.hostile_table            the normal cases (about a minute of processor time)
-    .venv/bin/python -m tests.reliability.hostile_table --long     and the sweeps of thousands of changed files
+    .venv/bin/python -m tests.reliability.hostile_table            the cases (about a minute of processor time)
+    .venv/bin/python -m tests.reliability.hostile_table --sweeps   thousands of files with changed bytes instead
 
 Every case is a test of `test_hostile_*.py`; a case that was answered in any other way than it should be fails there.
 """
@@ -51,7 +51,7 @@ def main(words: list[str]) -> int:
     """Run the tests and print the table; return pytest's exit code."""
     count = Count()
     files = sorted(str(path) for path in HERE.glob("test_hostile_*.py"))
-    chosen = [] if "--long" in words else ["-m", "not slow"]
+    chosen = ["-m", "slow" if "--sweeps" in words else "not slow"]
     code = pytest.main([*files, *chosen, "-q", "-p", "no:cacheprovider"], plugins=[count])
     count.show()
     return int(code)

@@ -84,6 +84,7 @@ HEADERS: dict[str, bytes] = {
     "a shape of words": b'{"0/landmarks":{"dtype":"F32","shape":["a"],"data_offsets":[0,0]}}',
     "a shape beyond all": b'{"0/landmarks":{"dtype":"F32","shape":[9000000000,68,3],"data_offsets":[0,8]}}',
     "a place before the file": b'{"0/landmarks":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}}',
+    "a single number": b'{"0/landmarks":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}',
     "an unknown type": b'{"0/landmarks":{"dtype":"F128","shape":[1],"data_offsets":[0,16]}}',
     "an entry without a place": b'{"0/landmarks":{"dtype":"F32","shape":[1]}}',
     "checksums of rubbish": b'{"__metadata__":{"crc32":"x"},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}',
@@ -102,6 +103,21 @@ def test_a_header_that_lies(table, stored, name):
             file.write_bytes(whole)
             file.with_name("audio.safetensors").write_bytes((stored / "video/audio.safetensors").read_bytes())
         table.read_refuses(STORED, lambda read=read, kind=kind: read(table.folder / kind), says=file.name)
+
+
+def test_another_type_of_the_same_width_is_noticed(table, stored):
+    """One letter of a header makes whole numbers of fractions."""
+    for kind, old in (("face_voice", b'"F32"'), ("video", b'"F32"'), ("templates", b'"F32"')):
+        spoil(table, stored, kind, "*.safetensors", lambda data, old=old: data.replace(old, b'"I32"'), 0)
+        if kind == "video":
+            file = table.folder / kind / "motion.safetensors"
+            file.write_bytes(file.read_bytes().replace(b'"F32"', b'"I32"'))
+        table.read_refuses(STORED, lambda kind=kind: KINDS[kind][1](table.folder / kind), says="safetensors is damaged")
+
+
+def test_checksums_that_were_renamed_are_missed(table, stored):
+    spoil(table, stored, "clips", "*.safetensors", lambda data: data.replace(b"crc32", b"crc33"), 0)
+    table.read_refuses(STORED, lambda: read_clips(table.folder / "clips"), says="its checksums are missing")
 
 
 INDEXES: dict[str, Callable[[bytes], bytes]] = {

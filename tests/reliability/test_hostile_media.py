@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_gen.face_voice.process import Limits, PersonFiles, process_person
 from tasks.backdrop import cover, read_background
 from tasks.inference import Sound
 from tests.reliability.hostile import Table, flipped, in_time, truncated
@@ -224,6 +225,30 @@ def test_a_name_that_is_too_long(table, monkeypatch, name):
 
     for use in (lambda: read_wav(name), lambda: read_photo(name), lambda: read_background(name), write):
         table.read_refuses(NAMES, use)
+
+
+class Blind:
+    """Find no face, and do what else a detector does."""
+
+    def forget(self) -> None:
+        """Do nothing."""
+
+    def detect(self, frame: np.ndarray) -> list[object]:
+        """Find nothing."""
+        return []
+
+
+@pytest.mark.parametrize("name", ["a text", "zeros", "a head alone"])
+def test_a_person_of_bad_files_alone_stops_nobody_else(table, name):
+    files = {}
+    for kind, suffix in (("sounds", "wav"), ("pictures", "png"), ("videos", "mp4")):
+        files[kind] = (food(table, BAD_SOUNDS[name](), f"food.{suffix}"),)
+        found = process_person(PersonFiles("anna", "train", **files), Blind(), Limits())  # type: ignore[arg-type]
+        assert set(found.skipped) >= {str(path) for paths in files.values() for path in paths if kind != "videos"}
+        assert not found.person.faces
+        files = {} if kind == "pictures" else files
+    assert str(files["videos"][0]) in found.skipped
+    table.note("files among others", "refused")
 
 
 DEAF = "#!/usr/bin/env bash\nexec sleep 600\n"

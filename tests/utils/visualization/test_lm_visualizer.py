@@ -51,7 +51,7 @@ def test_what_is_missing_is_said_with_its_remedy(files):
     with pytest.raises(DataError, match=r"No landmarks at no.npy. Make them with: bash scripts/infer_postnet.sh"):
         read_landmarks("no.npy")
     (files / "broken.npy").write_bytes(b"not numpy")
-    with pytest.raises(DataError, match=r"broken\.npy: it is not an \.npy file of plain numbers"):
+    with pytest.raises(DataError, match=r"broken\.npy holds no landmarks .*it is not an \.npy file"):
         read_landmarks(files / "broken.npy")
     np.savez(files / "several.npz", np.zeros((3, 204)))
     with pytest.raises(DataError, match=r"several\.npz"):

@@ -1,0 +1,69 @@
+"""Arrays come back as they were written, row by row, in any process; a changed byte is noticed."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import numpy as np
+import pytest
+
+from utils.array_file import ArrayFile
+from utils.errors import DataError
+from utils.files import load_arrays, save_arrays
+
+ARRAYS = {
+    "faces": np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3),
+    "wav": np.arange(-6, 6, dtype=np.int16),
+    "points": np.linspace(0, 1, 4000, dtype=np.float32).reshape(1000, 4),
+    "single": np.float32(3.5),
+    "nothing": np.zeros((0, 7), np.float32),
+}
+
+
+@pytest.fixture
+def file(tmp_path):
+    save_arrays(tmp_path / "a.safetensors", ARRAYS, {"who": "anna"})
+    return tmp_path / "a.safetensors"
+
+
+def test_rows_and_whole_arrays_come_back(file):
+    opened = ArrayFile(file, "Make it again.")
+    np.testing.assert_array_equal(opened.rows("faces", 1, 3), ARRAYS["faces"][1:3])
+    np.testing.assert_array_equal(opened.rows("wav"), ARRAYS["wav"])
+    assert opened.rows("points", 998, 5000).shape == (2, 4)
+    assert opened.shape("nothing") == (0, 7)
+    assert opened.metadata["who"] == "anna"
+    for name, array in load_arrays(file).items():
+        np.testing.assert_array_equal(array, ARRAYS[name])
+    with pytest.raises(DataError, match=r"has no array torso\. Make it again\."):
+        opened.rows("torso")
+
+
+def test_a_changed_number_is_named(file):
+    data = bytearray(file.read_bytes())
+    data[data.index(ARRAYS["points"].tobytes()) + 8000] ^= 1
+    file.write_bytes(data)
+    opened = ArrayFile(file, "Make it again.")
+    np.testing.assert_array_equal(opened.rows("wav"), ARRAYS["wav"])  # the others are sound
+    with pytest.raises(DataError, match="the numbers of points are not those written"):
+        opened.rows("points", 0, 1)
+
+
+def read_again_and_again(opened: ArrayFile, seed: int, wrong) -> None:  # a multiprocessing value
+    rng = np.random.default_rng(seed)
+    for first in rng.integers(0, 990, 2000):
+        if not np.array_equal(opened.rows("points", first, first + 9), ARRAYS["points"][first : first + 9]):
+            wrong.value += 1
+
+
+def test_forked_processes_do_not_move_each_other(file):
+    opened = ArrayFile(file, "Make it again.")
+    fork = multiprocessing.get_context("fork")
+    wrong = fork.Value("i", 0)
+    readers = [fork.Process(target=read_again_and_again, args=(opened, seed, wrong)) for seed in range(3)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(60)
+    assert [reader.exitcode for reader in readers] == [0, 0, 0]
+    assert wrong.value == 0
