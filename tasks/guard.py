@@ -95,7 +95,7 @@ class Guard:
         if norm.device.type != "cpu" and self.replaying is None:
             self._note(task, norm)
         elif not bool(torch.isfinite(norm)):
-            raise self.refusal(task, task.updates, f"The gradient is {float(norm):g}, though the loss is finite,")
+            raise self.refusal(task, task.updates, f"A gradient is {float(norm):g}")
         self._waiting.setdefault(id(optimizer), []).append(_Norm(task.updates, norm))
 
     def _note(self, task: Task, value: Tensor) -> None:
