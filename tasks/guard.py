@@ -163,7 +163,8 @@ class Guard:
         if update == task.updates:
             told["losses"] = {name: str(float(part)) for name, part in self._parts.items()}
         if self.source is not None:
-            made, strange = [], set()
+            made: list[str] = []
+            strange: set[str] = set()
             for number in numbers:
                 batch = self.source.batch(np.random.default_rng([task.cfg.seed, number, task.global_rank]))
                 made += self.source.names() if hasattr(self.source, "names") else []
