@@ -95,7 +95,7 @@ class Guard:
         if norm.device.type != "cpu" and self.replaying is None:
             self._note(task, norm)
         elif not bool(torch.isfinite(norm)):
-            raise self.refusal(task, task.updates, f"The gradient is {float(norm):g}, though the loss is finite,")
+            raise self.refusal(task, task.updates, f"A gradient is {float(norm):g}")
         self._waiting.setdefault(id(optimizer), []).append(_Norm(task.updates, norm))
 
     def _note(self, task: Task, value: Tensor) -> None:
@@ -163,7 +163,8 @@ class Guard:
         if update == task.updates:
             told["losses"] = {name: str(float(part)) for name, part in self._parts.items()}
         if self.source is not None:
-            made, strange = [], set()
+            made: list[str] = []
+            strange: set[str] = set()
             for number in numbers:
                 batch = self.source.batch(np.random.default_rng([task.cfg.seed, number, task.global_rank]))
                 made += self.source.names() if hasattr(self.source, "names") else []

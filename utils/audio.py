@@ -105,7 +105,8 @@ def rows_of(samples: int) -> int:
 
 def fit_length(wav: np.ndarray, samples: int) -> np.ndarray:
     """Cut a sound, or lengthen it by silence, to exactly `samples`."""
-    return np.pad(wav[:samples], (0, max(0, samples - len(wav))))
+    wav = wav[:samples]
+    return wav if len(wav) == samples else np.pad(wav, (0, samples - len(wav)))  # a pad by nothing is a copy, too
 
 
 def mel(wav: np.ndarray) -> np.ndarray:
@@ -154,7 +155,8 @@ def mfcc(wav: np.ndarray) -> np.ndarray:
 def rms(wav: np.ndarray) -> np.ndarray:
     """Return the (T50,) root mean square of each 20 ms."""
     blocks = fit_length(wav, rows_of(len(wav)) * HOP).reshape(-1, HOP)
-    return np.sqrt(np.mean(np.square(blocks, dtype=np.float32), axis=1))
+    some = [blocks[start : start + _BLOCK_ROWS] for start in range(0, len(blocks), _BLOCK_ROWS)] or [blocks]
+    return np.concatenate([np.sqrt(np.mean(np.square(rows, dtype=np.float32), axis=1)) for rows in some])
 
 
 def pitch_hz(wav: np.ndarray, *, floor_hz: float = 75.0, ceiling_hz: float = 600.0) -> np.ndarray:

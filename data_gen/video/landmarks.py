@@ -212,7 +212,7 @@ def _as_track(
         raise DataError(f"{video}: it has no frames. Is the file complete?")
     if not found.any():
         raise DataError(f"{video}: no face in any of {count} frames. It must show one person's face from the front.")
-    seen = np.stack([np.zeros((68, 2)) if face is None else face.points_px for face in faces])
+    seen: FloatArray = np.stack([np.zeros((68, 2)) if face is None else face.points_px for face in faces])
     strange = excursions(seen, found, cuts)
     found &= ~strange
     missing = np.flatnonzero(~found)

@@ -95,6 +95,7 @@ def speech(minutes: float, folder: Path, size: int = 64) -> dict[str, Any]:
     return {
         "minutes": minutes, "size": size, "video_s": info.duration_s, "frames": info.frames,
         "cpu_s": took[0], "wall_s": took[1], "resident_mb_after_a_minute": later[0], "resident_mb_median": middle,
+        "grown_mb": later[-1] - later[0],
         "lowest": min(later) / middle, "highest": max(later) / middle, "peak_mb": peak_mb(),
         "resident_mb_by_minute": [round(mb, 1) for number, mb in rows if number % (60 * FPS) == 0],
     }  # fmt: skip
@@ -144,6 +145,7 @@ def training(updates: int, folder: Path) -> dict[str, Any]:
     return {
         "updates": updates, "cpu_s": rows[-1][2] - rows[0][2], "peak_mb": peak_mb(),
         "resident_mb_early": statistics.median(early), "resident_mb_late": statistics.median(late),
+        "grown_mb": statistics.median(late) - statistics.median(early),
         "memory_ratio": statistics.median(late) / statistics.median(early),
         "ms_per_update_early": 1000 * statistics.median(seconds[tenth : 2 * tenth]) / every,
         "ms_per_update_late": 1000 * statistics.median(seconds[-tenth:]) / every,
