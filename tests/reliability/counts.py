@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import uuid
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,38 +22,31 @@ class Counts:
 
     made: Counter[tuple[str, str]] = field(default_factory=Counter)
     survived: Counter[tuple[str, str]] = field(default_factory=Counter)
+    file: str = field(default_factory=lambda: f"counts-{uuid.uuid4().hex}.json")
 
     def note(self, attack: str, name: str, *, survived: bool) -> None:
-        """Count one attack."""
+        """Count one attack, and write the counts so far into the folder."""
         self.made[attack, name] += 1
         self.survived[attack, name] += survived
-
-    def write(self) -> None:
-        """Add the counts to those of other tests in the folder, one file for each of this process's."""
-        folder = os.environ.get(FOLDER)
-        if folder and self.made:
+        if folder := os.environ.get(FOLDER):
             rows = [
-                {"attack": a, "name": n, "made": m, "survived": self.survived[a, n]} for (a, n), m in self.made.items()
+                {"attack": a, "name": n, "survived": self.survived[a, n], "made": m} for (a, n), m in self.made.items()
             ]
-            write_json(Path(folder) / f"counts-{rows[0]['attack']}-{os.getpid()}-{id(self)}.json", rows)
-
-
-def counting() -> Iterator[Counts]:
-    """Give something to count with, and write it when the tests of a file are done: the body of a fixture."""
-    found = Counts()
-    yield found
-    found.write()
+            write_json(Path(folder) / self.file, rows)
 
 
 def table(folder: Path) -> str:
     """Join the counts of a folder into `counts.json` and a table in Markdown, `counts.md`; return the table."""
-    rows = [row for file in sorted(folder.glob("counts-*.json")) for row in json.loads(file.read_text())]
+    made, survived = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for file in sorted(folder.glob("counts-*.json")):
+        for row in json.loads(file.read_text()):
+            for name in (row["name"], "**all**"):
+                made[row["attack"], name] += row["made"]
+                survived[row["attack"], name] += row["survived"]
+    rows = [{"attack": a, "name": n, "survived": survived[a, n], "made": m} for (a, n), m in sorted(made.items())]
     write_json(folder / "counts.json", rows)
-    lines = ["| attack | on | survived | made |", "|---|---|---|---|"]
+    lines = ["| attack | on | survived | made |", "|---|---|---:|---:|"]
     lines += [f"| {row['attack']} | {row['name']} | {row['survived']} | {row['made']} |" for row in rows]
-    for attack in dict.fromkeys(row["attack"] for row in rows):
-        some = [row for row in rows if row["attack"] == attack]
-        lines.append(f"| {attack} | **all** | {sum(r['survived'] for r in some)} | {sum(r['made'] for r in some)} |")
     (folder / "counts.md").write_text("\n".join(lines) + "\n")
     return "\n".join(lines)
 

@@ -163,6 +163,7 @@ def main_of(command: Command) -> Callable[[], int]:
 def _begin(command: Command) -> None:
     """Be the command: in the forked process."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started the tests with &
     os.chdir(command.cwd)
     log = os.open(command.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for number in (1, 2):

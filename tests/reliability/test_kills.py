@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from tasks.checkpoints import checkpoint_files
-from tests.reliability.counts import Counts, counting
+from tests.reliability.counts import Counts
 from tests.reliability.kill_cases import NAMES, SLOW, Case, House
 
 KILLS = int(os.environ.get("VIZEME_KILLS", "1"))
@@ -29,9 +29,9 @@ WORKERS = {"data_gen clips": "--workers=2", "data_gen face_voice": "--workers=2"
 
 
 @pytest.fixture(scope="module")
-def counts() -> Iterator[Counts]:
+def counts() -> Counts:
     """Count what was tried."""
-    yield from counting()
+    return Counts()
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +45,11 @@ def named(*names: str) -> list[object]:
 
 
 def moments(case: Case, changes: int, kills: int) -> Iterator[tuple[str, float]]:
-    """Yield when to kill: the first as a person's command, then by turns at a change to the folder and at any time."""
+    """Yield when to kill: by turns at a change to the folder, and anywhere in the time it takes."""
     rng = random.Random(f"{SEED} {case.name}")
     at = rng.sample(range(1, changes + 1), min(kills, changes))
     for number in range(kills):
-        if number == 0 and kills > 2:
-            yield "typed", rng.uniform(0.5, 1.0)
-        elif number % 2 == 0 and at:
+        if number % 2 == 0 and at:
             yield "change", at.pop()
         else:
             yield "time", rng.uniform(0.02, 1.0)
@@ -64,22 +62,27 @@ def test_kill_9_loses_nothing(house: House, name: str, counts: Counts) -> None:
     rng = random.Random(f"{SEED} {name} late")
     wrong, killed = [], 0
     for number, (how, moment) in enumerate(moments(case, house.changes[name], KILLS)):
-        run = f"k{number}"
         late = rng.choice(LATE_S)
-        if not _killed(house, case, run, how, moment, late):
-            continue
-        killed += 1
-        faults = house.half_written(case, run)
-        again = house.start(case, run)
-        code = again.wait()
-        faults += [f"exit code {code}: {again.said()}"] if code else house.differences(case, run)
-        faults += [what for what in house.left_behind() if not what.startswith("vizeme-")]  # a sound being spoken
-        where = f"{moment:.2f} of its time" if how != "change" else f"change {moment} + {late} s"
-        wrong += [f"killed at {where} ({how}): {fault}" for fault in faults]
-        counts.note("kills", name, survived=not faults)
-        shutil.rmtree(house.folder(case, run), ignore_errors=True)
+        if _killed(house, case, f"k{number}", how, moment, late):
+            killed += 1
+            where = f"{moment:.2f} of its time" if how == "time" else f"change {moment} + {late} s"
+            faults = _faults(house, case, f"k{number}")
+            wrong += [f"killed at {where}: {fault}" for fault in faults]
+            counts.note("kill -9", name, survived=not faults)
     assert killed == KILLS
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_kill_9_of_a_command_as_a_person_types_it_loses_nothing(house: House, name: str, counts: Counts) -> None:
+    case = house.cases[name]
+    house.whole(case)
+    moment = random.Random(f"{SEED} {name} typed").uniform(0.5, 1.0)
+    assert _killed(house, case, "typed", "typed", moment, 0.0)
+    faults = _faults(house, case, "typed", typed=True)
+    counts.note("kill -9, typed", name, survived=not faults)
+    assert not faults, "\n".join(faults)
 
 
 def _killed(house: House, case: Case, run: str, how: str, moment: float, late: float) -> bool:
@@ -87,19 +90,29 @@ def _killed(house: House, case: Case, run: str, how: str, moment: float, late: f
     for _ in range(TRIES):
         if how == "change":
             running = house.start(case, run, stop=(int(moment), late))
-            if running.wait() == -signal.SIGKILL:
-                assert not running.left()
-                return True
+            killed = running.wait() == -signal.SIGKILL
             moment, late = max(1, moment - 1), 0.0
         else:
             running = house.start(case, run, typed=how == "typed")
             time.sleep(moment * (house.seconds[case.name] + (house.importing_s if how == "typed" else 0)))
-            if running.kill():
-                assert not running.left()
-                return True
+            killed = running.kill()
             moment *= 0.6
+        if killed:
+            assert not running.left()
+            return True
         shutil.rmtree(house.folder(case, run), ignore_errors=True)
     return False
+
+
+def _faults(house: House, case: Case, run: str, *, typed: bool = False) -> list[str]:
+    """List what a killed run left that is not whole; give the command again, and list what differs then."""
+    faults = house.half_written(case, run)
+    again = house.start(case, run, typed=typed)
+    code = again.wait()
+    faults += [f"exit code {code}: {again.said()}"] if code else house.differences(case, run)
+    faults += [what for what in house.left_behind() if not what.startswith("vizeme-")]  # a sound being spoken
+    shutil.rmtree(house.folder(case, run), ignore_errors=True)
+    return faults
 
 
 def both() -> list[object]:
