@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
+from data_gen.face_voice.faces import mean_shape
 from modules.face_encoder import PUBLISHED_CLASSES, FaceEncoder
 from modules.vgg_face import from_keras
 from tasks.board import Board
@@ -23,6 +24,8 @@ from utils.config import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError, UserError
 from utils.files import sha256
 
+STILL = 48
+"""Landmarks before the mouth's."""
 PUBLISHED = {".pt", ".pth", ".h5", ".safetensors"}
 
 
@@ -31,6 +34,8 @@ class FaceEncoderWeights(Config):
 
     identity: Weight = 1.0
     """Cross-entropy of who it is among the training persons."""
+    landmarks: Weight = 0.0
+    """Squared error of the face's shape, read from the feature by one more layer: above 0 the feature holds shapes too."""
 
 
 class FaceEncoderConfig(TaskConfig):
@@ -95,6 +100,7 @@ class FaceEncoderTask(Task):
             cfg.network, cfg.classes or PUBLISHED_CLASSES, feature_dim=cfg.feature_dim, size=cfg.size,
             width=cfg.width, margin=cfg.margin, scale=cfg.scale, inputs=cfg.inputs,
         )  # fmt: skip
+        self.shape = torch.nn.Linear(cfg.feature_dim, 2 * STILL) if cfg.weights.landmarks else None
         if cfg.channels_last:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._seen: list[tuple[Tensor, Tensor]] = []
@@ -159,7 +165,11 @@ class FaceEncoderTask(Task):
         if not self.training:
             return {}
         feature = F.dropout(self.features(batch.images), self.cfg.label_dropout, self.training)
-        return {"identity": self.model.classify(feature, batch.person)}
+        found = {"identity": self.model.classify(feature, batch.person)}
+        if self.shape is not None:
+            told = self.shape(feature).unflatten(1, (STILL, 2))
+            found["landmarks"] = (told.float() - shape_of(batch.landmarks)).square().mean()
+        return found
 
     def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
         """Keep the features; they are compared when all are there."""
@@ -199,6 +209,21 @@ class FaceEncoderTask(Task):
             "asked": pictures(asked), "nearest": pictures(nearest[:, 0].tolist()),
             "second": pictures(nearest[:, 1].tolist()),
         }, size=112))  # fmt: skip
+
+
+def shape_of(landmarks: Tensor) -> Tensor:
+    """Return how a face differs from the mean face, (B, 48, 2): place and size taken out, and the mouth, which moves.
+
+    Args:
+        landmarks: (B, 68, 2) in any unit, y down.
+    """
+
+    def plain(points: Tensor) -> Tensor:
+        centred = points - points.mean(1, keepdim=True)
+        return centred / centred.square().sum(2).mean(1)[:, None, None].sqrt()
+
+    mean = torch.from_numpy(mean_shape()[None, :STILL]).to(landmarks)
+    return plain(landmarks[:, :STILL]) - plain(mean)
 
 
 def verification(feature: Tensor, person: Tensor, picture: Tensor | None = None) -> dict[str, Tensor]:

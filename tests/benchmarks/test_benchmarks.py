@@ -1,10 +1,14 @@
-"""The two benchmarks of training run, on their smallest rows."""
+"""The benchmarks of training run, on their smallest rows; what is found by regression is known."""
 
+import numpy as np
 import pytest
 
 from tests.benchmarks.bf16 import PRECISIONS, TRIALS, House
 from tests.benchmarks.step_rows import ROWS
+from tests.benchmarks.face_verification import main as verify
 from tests.benchmarks.train_steps import line, measure
+from tests.benchmarks.voice_bound import nearest, ridge
+from tests.made_persons import make_persons
 
 
 def test_a_step_is_timed_as_it_is_trained():
@@ -27,3 +31,25 @@ def test_precisions_are_compared_on_the_same_data(name, tmp_path):
     assert found["32"][figure] == pytest.approx(found["bf16"][figure], rel=0.1)
     assert found["32"][figure] != found["bf16"][figure]
     assert house.train(name, "32", 1) == found["32"], "what is trained is not trained again"
+
+
+def test_a_ridge_finds_what_is_there():
+    """Faces that follow from three known things and, more strongly, from one that is not known."""
+    rng = np.random.default_rng(0)
+    known, hidden = rng.uniform(-1, 1, (240, 3)), rng.uniform(-1, 1, (240, 1))
+    axes = rng.normal(size=(4, 12))
+    faces = known @ axes[:3] + 4 * hidden @ axes[3:]
+    told = ridge(known[:200], known[:200] @ axes[:3], known[200:])
+    np.testing.assert_allclose(told, known[200:] @ axes[:3], atol=0.05)
+    found = nearest(known[:200], faces[:200], known[200:], faces[200:])
+    assert (found == np.arange(40)).mean() > 0.9, "what is not known does not matter where it is not looked at"
+    noise = nearest(rng.uniform(-1, 1, (200, 3)), faces[:200], known[200:], faces[200:])
+    assert (noise == np.arange(40)).mean() < 0.3
+
+
+def test_recognisers_are_compared_on_one_dataset(tmp_path, capsys):
+    make_persons(tmp_path / "persons", 6, faces=3, val=0.5)
+    verify(["--data", str(tmp_path / "persons"), "dlib"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "3 persons, 9 pictures"
+    assert lines[-1].startswith("| dlib | ")

@@ -25,7 +25,7 @@ ALWAYS = [
 ]  # fmt: skip
 VOICE = ["eval_max_pairs=8", "weights={direction: 1.0, distil: 0.1, decoder: 1.0, contrastive: 0.1}"]
 SMALL = {
-    "face_encoder": ["size=32", "width=0.05", "eval_max_faces=8"],
+    "face_encoder": ["size=32", "width=0.05", "eval_max_faces=8", "weights.landmarks=10.0", "colour_jitter=0.5"],
     "face_decoder": ["size=32", "width=0.03", "eval_max_faces=8", "save_images=true"],
     "ve_conv": [*VOICE, "width=0.05", "audio_seconds=2.8", "lr_decay_updates=3"],
     "ve_ast": [

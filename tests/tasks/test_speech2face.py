@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from data_gen.face_voice.faces import mean_shape
 from modules.face_warp import to_pixels
 from tasks.early_stopping import EarlyStopper
-from tasks.face_encoder import load_face_encoder, verification
+from tasks.face_encoder import load_face_encoder, shape_of, verification
 from tasks.face_features import FaceFeatures
 from tasks.face_voice_data import FaceBatch, FaceSource, VoiceSource, disturb, mirrored, recolour
 from tasks.speech2face_evaluation import (
@@ -142,6 +143,18 @@ def test_disturbed_pictures_keep_their_landmarks():
         assert min(nearest[36], nearest[45]) < 1.5
     twice = mirrored(mirrored(landmarks))
     torch.testing.assert_close(twice, landmarks)
+
+
+def test_a_shape_does_not_depend_on_place_size_and_mouth(persons):
+    landmarks = torch.from_numpy(persons.landmarks_px(0))
+    shape = shape_of(landmarks)
+    torch.testing.assert_close(shape_of(0.01 * landmarks - 3), shape, atol=1e-5, rtol=0)
+    opened = landmarks.clone()
+    opened[:, 48:, 1] += 9
+    assert torch.equal(shape_of(opened), shape)
+    assert shape_of(torch.from_numpy(mean_shape())[None]).abs().max() < 1e-6
+    wide = landmarks * torch.tensor([1.1, 1.0])
+    assert (shape_of(wide) - shape).abs().max() > 0.02
 
 
 def test_recoloured_pictures_keep_their_shapes(persons):
