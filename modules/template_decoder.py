@@ -58,7 +58,8 @@ class TemplateDecoder(nn.Module):
         channels = CHANNELS[kind]
         self.decoder = nn.Sequential(*(Doubling(a, b) for a, b in zip((width, *channels), channels)))
         last = channels[-1]
-        grow = nn.ConvTranspose2d(last, last, 4, 2, 8) if SIZES[kind] == 112 else nn.ConvTranspose2d(last, last, 5, 2, 1, 1)
+        how = (4, 2, 8) if SIZES[kind] == 112 else (5, 2, 1, 1)
+        grow = nn.ConvTranspose2d(last, last, *how)  # type: ignore[arg-type]
         self.final_layer = nn.Sequential(grow, nn.BatchNorm2d(last), PReLU(), nn.Conv2d(last, 3, 3))
 
     def forward(self, templates: Float[Tensor, "B D"]) -> Float[Tensor, "B 3 S S"]:

@@ -86,7 +86,9 @@ class TemplateDecoderTask(Task):
         self.data_fingerprint = self._shards.index.fingerprint
         for name in ("identity", "mixed"):
             if getattr(cfg.weights, name) > 0 and recogniser.name == "dlib":
-                raise ConfigError(f"No gradient flows through dlib: set weights.{name} to 0, or use an ONNX recogniser.")
+                raise ConfigError(
+                    f"No gradient flows through dlib: set weights.{name} to 0, or use an ONNX recogniser."
+                )
         if cfg.perceptor == "fr" and cfg.weights.perceptual > 0 and recogniser.name == "dlib":
             if not cfg.perceptor_weights:
                 raise ConfigError("No gradient flows through dlib: give --perceptor_weights, or --perceptor vgg11.")

@@ -19,7 +19,6 @@ from tasks.task import Task, TaskConfig
 from utils.config import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
 
-
 STATISTICS = 16
 """Training batches by which the batch norms' statistics are measured before a validation."""
 
@@ -58,7 +57,7 @@ class Wav2PixConfig(TaskConfig):
     augment: bool = False
     """Move and tint real and made faces alike before the discriminator; helps sets of few speakers."""
     augment_sound: bool = False
-    """Begin sounds anywhere, the start after the end, and turn their sign; keeps few voices from being learnt by heart."""
+    """Begin sounds anywhere, the start after the end, and turn their sign; helps sets of few voices."""
     real_label: Fraction = 0.9
     """What the discriminator should say of a real pair."""
     lr_D: Positive = 4e-4
@@ -133,7 +132,8 @@ class PairSource:
 def turned(wavs: Tensor, rng: np.random.Generator) -> Tensor:
     """Return sounds (B, samples) that begin anywhere, what came before put after the end, half of them upside down."""
     shifts, signs = rng.integers(0, wavs.shape[1], len(wavs)), rng.choice([-1.0, 1.0], len(wavs))
-    return torch.stack([wav.roll(int(shift)) * float(sign) for wav, shift, sign in zip(wavs, shifts, signs, strict=True)])
+    begun = [wav.roll(int(shift)) for wav, shift in zip(wavs, shifts, strict=True)]
+    return torch.stack(begun) * torch.from_numpy(signs).to(wavs.dtype)[:, None]
 
 
 class Wav2PixTask(Task):
