@@ -132,7 +132,7 @@ def shape_correlations(drawn: Floats, true: Floats, groups: Floats) -> dict[str,
 
 
 def cosine_with_others(cosine: Floats, groups: Floats) -> Floats:
-    """Return for each row of (N, N) the mean over the columns that are other persons'; empty when there is one person."""
+    """Return for each row of (N, N) the mean over the columns of other persons; empty when there is one person."""
     others = groups[:, None] != groups[None]
     if not others.any():
         return np.zeros(0)
