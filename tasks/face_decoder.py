@@ -35,8 +35,8 @@ class FaceDecoderWeights(Config):
     landmarks: Weight = 100.0
     """Squared error of the landmarks, in halves of the picture's side."""
     texture: Weight = 20.0
-    """Absolute error of the texture, colours from 0 to 1. Far below 20 the identity loss draws blots that the encoder takes
-    for the person."""
+    """Absolute error of the texture, colours from 0 to 1. Far below 20 the identity loss draws blots that the encoder
+    takes for the person."""
     identity: Weight = 0.5
     """1 less the cosine of the input feature and the drawn face's own, with gradient through warp and encoder."""
 

@@ -35,7 +35,7 @@ class FaceEncoderWeights(Config):
     identity: Weight = 1.0
     """Cross-entropy of who it is among the training persons."""
     landmarks: Weight = 0.0
-    """Squared error of the face's shape, read from the feature by one more layer: above 0 the feature holds shapes too."""
+    """Squared error of the face's shape, read from the feature by one more layer, so that the feature holds shapes."""
 
 
 class FaceEncoderConfig(TaskConfig):
@@ -66,8 +66,8 @@ class FaceEncoderConfig(TaskConfig):
     augment: bool = True
     """Mirror the pictures, and change light, place and scale a little."""
     colour_jitter: Fraction = 0.0
-    """How far to change hue, saturation and tones while training: 0 not at all, 1 from grey to any colour. Where colours
-    alone tell the training persons apart, this is what makes the feature one of shapes."""
+    """How far to change hue, saturation and tones while training: 0 not at all, 1 from grey to any colour. Where
+    colours alone tell the training persons apart, this makes the feature look elsewhere."""
     batch_size: Count = 32
     """Pictures in a batch."""
     eval_max_faces: Count = 1000

@@ -131,6 +131,14 @@ def shape_correlations(drawn: Floats, true: Floats, groups: Floats) -> dict[str,
     return found
 
 
+def cosine_with_others(cosine: Floats, groups: Floats) -> Floats:
+    """Return for each row of (N, N) the mean over the columns of other persons; empty when there is one person."""
+    others = groups[:, None] != groups[None]
+    if not others.any():
+        return np.zeros(0)
+    return np.asarray((cosine * others).sum(1) / others.sum(1))
+
+
 def write_evaluation(task: VoiceTask, heard: Tensor, feature: Tensor, entry: Tensor) -> None:
     """Write `evaluation.json`, `.md` and `.png` of a voice encoder into its run's folder."""
     from tasks.face_decoder import FaceDecoderTask
@@ -147,8 +155,9 @@ def write_evaluation(task: VoiceTask, heard: Tensor, feature: Tensor, entry: Ten
     similarity = {"cosine": (a * b).sum(1), "L2": (a - b).norm(dim=1), "L1": (a - b).abs().sum(1)}
     for name, values in similarity.items():
         figures[f"feature {name}"] = bootstrap(values.double().cpu().numpy(), groups)
-    other = (a * b.roll(1, 0)).sum(1)
-    figures["feature cosine with another person"] = bootstrap(other.double().cpu().numpy(), groups)
+    other = cosine_with_others((a @ b.T).double().cpu().numpy(), groups)
+    if len(other):
+        figures["feature cosine with another person"] = bootstrap(other, groups)
     gallery = task.recall.gallery
     for k in RANKS:
         hits = (task.recall.rank < k).double().numpy()

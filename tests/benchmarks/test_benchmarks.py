@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.bf16 import PRECISIONS, TRIALS, House
-from tests.benchmarks.step_rows import ROWS
 from tests.benchmarks.face_verification import main as verify
+from tests.benchmarks.step_rows import ROWS
 from tests.benchmarks.train_steps import line, measure
 from tests.benchmarks.voice_bound import nearest, ridge
 from tests.made_persons import make_persons

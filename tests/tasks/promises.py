@@ -39,7 +39,7 @@ def trains_saves_loads_and_goes_on_exactly(words: Callable[[str], list[str]], wh
 
 
 def draws_pictures_and_curves(whole: Path) -> None:
-    """Find pictures, training curves and validation curves in the run's TensorBoard events; the curves in a table too."""
+    """Find pictures, training curves and validation curves in the run's TensorBoard events; curves in a table too."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(whole / "tb_logs"), size_guidance={"images": 0})

@@ -18,6 +18,7 @@ from tasks.speech2face_evaluation import (
     bootstrap_auc,
     bootstrap_correlation,
     bootstrap_shape,
+    cosine_with_others,
     per_person,
     ratios,
 )
@@ -86,6 +87,12 @@ def test_intervals_of_verification_and_of_shapes():
     half = bootstrap_shape(true + rng.normal(size=true.shape), true)
     assert half["low"] < half["mean"] < half["high"]
     assert half["mean"] == pytest.approx(0.5**0.5, abs=0.05)
+
+
+def test_the_cosine_with_another_person_is_never_with_the_same():
+    cosine = np.array([[1.0, 0.9, 0.1], [0.8, 1.0, 0.3], [0.2, 0.4, 1.0]])
+    np.testing.assert_allclose(cosine_with_others(cosine, np.array([5, 5, 2])), [0.1, 0.3, 0.3])
+    assert len(cosine_with_others(cosine, np.zeros(3))) == 0
 
 
 def test_ratios_do_not_depend_on_size_and_place():
