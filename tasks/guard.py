@@ -124,8 +124,9 @@ class Guard:
             figures[f"{name}_spikes"] = self._spikes(waiting, values, usual)
             usual.extend(values)
             waiting.clear()
-        if figures and task.trainer.logger is not None:
-            task.trainer.logger.log_metrics(figures, step=task.updates)
+        if figures:
+            for logger in task.trainer.loggers:
+                logger.log_metrics(figures, step=task.updates)
 
     def _spikes(self, norms: Sequence[_Norm], values: Sequence[float], usual: Sequence[float]) -> int:
         """Count gradients far above the usual one, and tell of the largest now and then."""

@@ -63,7 +63,8 @@ class History(Logger):
         update = self.task.updates
         figures = {name: f"{float(value):.7g}" for name, value in metrics.items() if name != "epoch"}
         validates = any(name.startswith("val/") for name in figures)
-        if not figures or update == 0 or (self.row.get(KEY) == str(update) and not validates):
+        again = self.row.get(KEY) == str(update) and figures.keys() <= self.row.keys()
+        if not figures or update == 0 or (again and not validates):
             return  # with gradients added up over batches, losses come several times before the next update
         try:
             if not self.end:

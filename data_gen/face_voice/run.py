@@ -21,7 +21,7 @@ from data_gen.face_voice.dataset import PERSONS_PER_SHARD, FaceVoiceWriter, Made
 from data_gen.face_voice.process import PICTURES, SOUNDS, VIDEOS, Limits, PersonFiles, Result, process_person
 from data_gen.face_voice.splits import Split, split_persons
 from utils.errors import ConfigError, DataError
-from utils.files import alone_in, fingerprint, read_table
+from utils.files import fingerprint, read_table
 from utils.flags import number, whole
 from utils.landmark_detector import LandmarkDetector, make_detector
 from utils.progress import Progress
@@ -68,7 +68,6 @@ def main(args: argparse.Namespace) -> int:
     shards = [persons[i : i + args.per_shard] for i in range(0, len(persons), args.per_shard)]
     licence = args.licence or ("Made: NASA portrait (public domain), espeak-ng voices." if args.made else "")
     with ExitStack() as stack:
-        stack.enter_context(alone_in(args.out, f"{args.out} is being filled by another process. Wait for it to end."))
         writer = FaceVoiceWriter(args.out, licence=licence)
         bar = stack.enter_context(Progress("persons", len(persons)))
         pool = stack.enter_context(WorkerPool(args.workers)) if args.workers > 1 else None

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from data_gen.templates.shards import PER_SHARD, Split, TemplateShardWriter, decode, encode
 from utils.errors import DataError, UserError
 from utils.face_crops import CROP, crops_of, find_pictures, read_photo, resized
-from utils.files import alone_in, fingerprint
+from utils.files import fingerprint
 from utils.flags import whole
 from utils.landmark_detector import LandmarkDetector, make_detector
 from utils.progress import Progress
@@ -74,7 +74,6 @@ def main(args: argparse.Namespace) -> int:
         wanted = first_of_each(wanted, args.faces, args.max_per_identity)
         jobs += [(split, wanted[i : i + args.per_shard]) for i in range(0, len(wanted), args.per_shard)]  # type: ignore[misc]
     with ExitStack() as stack:
-        stack.enter_context(alone_in(args.out, f"{args.out} is being filled by another process. Wait for it to end."))
         writer = TemplateShardWriter(args.out, recogniser.id, licence=args.licence)
         progress = stack.enter_context(Progress("templates", sum(len(some) for _, some in jobs)))
         pool = stack.enter_context(WorkerPool(args.workers)) if args.workers > 1 else None
