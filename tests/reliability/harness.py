@@ -6,6 +6,7 @@ already, which is the same `main` with the same words, some five seconds sooner.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib
 import multiprocessing
@@ -90,6 +91,8 @@ class Running:
             while self._forked.is_alive() and os.getsid(self.pid) != self.pid:
                 time.sleep(0.001)
 
+        atexit.register(self.kill)  # should the tests be broken off
+
     def wait(self, timeout_s: float = LONGEST_S) -> int | None:
         """Return the exit code, negative for a signal; None when it is still running after `timeout_s`."""
         if self._typed is not None:
@@ -108,10 +111,11 @@ class Running:
             pass
 
     def kill(self) -> bool:
-        """Kill all its processes with SIGKILL; tell whether it was still at work."""
-        at_work = self.wait(0) is None
+        """Kill all its processes with SIGKILL; tell whether it was still at work. What has ended is left alone."""
+        if self.wait(0) is not None:
+            return False
         self.send(signal.SIGKILL)
-        return at_work and self.wait() == -signal.SIGKILL
+        return self.wait() == -signal.SIGKILL
 
     def left(self, patience_s: float = 20.0) -> list[str]:
         """Name what still runs of it after `patience_s`; the command itself must have ended."""

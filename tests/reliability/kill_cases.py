@@ -34,7 +34,7 @@ INFERENCE = (
     "infer template_decoder", "infer wav2pix", "talking_head infer", "lm_visualizer",
 )  # fmt: skip
 NAMES = (*DATA, *TRAINING, *INFERENCE)
-SLOW = {"data_gen video", "data_gen demo", "wav2pix", "infer wav2pix"}
+SLOW = {"data_gen video", "data_gen clips", "data_gen demo", "wav2pix", "infer wav2pix"}
 """Cases that take many seconds once."""
 NEEDS = {
     "lm3d_vae_sync": ("syncnet",), "postnet": ("syncnet", "lm3d_vae_sync"), "lm3d_nerf_torso": ("lm3d_nerf",),
