@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from data_gen.face_voice.dataset import FaceVoiceDataset, Pairing, Pairs
+from data_gen.face_voice.dataset import FaceVoiceDataset, Pair, Pairing, Pairs
 from data_gen.face_voice.faces import FACE_SIZE
 from data_gen.face_voice.sound import Floats, take
 from data_gen.face_voice.splits import Split
@@ -188,8 +188,15 @@ class VoiceSource:
 
     def whole(self, limit: int) -> list[VoiceBatch]:
         """Return all pairs, at most `limit` evenly, from the start of each sound, always the same."""
-        numbers = np.linspace(0, len(self.pairs) - 1, min(limit, len(self.pairs))).astype(int)
+        numbers = self._evenly(limit)
         return [self._read(numbers[i : i + self.size], None) for i in range(0, len(numbers), self.size)]
+
+    def chosen(self, limit: int) -> list[Pair]:
+        """Return the pairs of `whole`."""
+        return [self.pairs[int(number)] for number in self._evenly(limit)]
+
+    def _evenly(self, limit: int) -> np.ndarray:
+        return np.linspace(0, len(self.pairs) - 1, min(limit, len(self.pairs))).astype(int)
 
     def _read(self, numbers: np.ndarray, rng: np.random.Generator | None) -> VoiceBatch:
         sounds, features, entries = [], [], []

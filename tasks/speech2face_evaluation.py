@@ -162,6 +162,11 @@ def write_evaluation(task: VoiceTask, heard: Tensor, feature: Tensor, entry: Ten
     for k in RANKS:
         hits = (task.recall.rank < k).double().numpy()
         figures[f"R@{k}"] = {**bootstrap(hits, groups), "chance": min(1.0, k / gallery)}
+    whole, whose = task.retrieve_whole()
+    numbers = np.array([data.numbers[int(e)] for e in whose])
+    for k in RANKS:
+        hits = (whole.rank < k).double().numpy()
+        figures[f"R@{k}, whole sounds"] = {**bootstrap(hits, numbers), "chance": min(1.0, k / gallery)}
     decoder, encoder = task.frozen.get("face_decoder"), task.frozen.get("face_encoder")
     if isinstance(decoder, FaceDecoderTask) and isinstance(encoder, FaceEncoderTask):
         with torch.no_grad():

@@ -273,10 +273,24 @@ class VoiceTask(Task):
         Raises:
             DataError: Nobody speaks in it.
         """
+        return self.hear_whole(clean_speech(wav)).cpu()
+
+    @torch.no_grad()
+    def hear_whole(self, wav: Floats) -> Tensor:
+        """Return the face feature (F,) of clean speech (S,), averaged over its windows."""
         hearing = self.hearing()
-        parts = windows(clean_speech(wav), self.samples, self.cfg.infer_max_windows)
-        found = [self.hear(hearing(part)[None].to(self.device)) for part in parts]
-        return torch.cat(found).float().mean(0).cpu()
+        parts = windows(wav, self.samples, self.cfg.infer_max_windows)
+        return torch.cat([self.hear(hearing(part)[None].to(self.device)) for part in parts]).float().mean(0)
+
+    def retrieve_whole(self) -> tuple[Recall, Tensor]:
+        """Look for the owners of the validation voices as --infer hears them, in full; whose they are, (N,)."""
+        assert self._data is not None
+        assert self._features is not None
+        chosen = self._source("val", 1).chosen(self.cfg.eval_max_pairs)
+        heard = torch.stack([self.hear_whole(self._data.wav(pair.entry, pair.clip)) for pair in chosen])
+        entry, gallery = torch.tensor([pair.entry for pair in chosen]), self._data.entries("val")
+        faces = torch.stack([self._features.face(e, None) for e in gallery])
+        return retrieve(heard.cpu(), entry, faces, torch.tensor(gallery)), entry
 
     def infer(self) -> None:
         """Draw the face that belongs to `infer_audio`."""

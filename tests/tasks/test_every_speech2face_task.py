@@ -80,6 +80,7 @@ def test_validation_gives_the_same_figures_twice(house, name, capsys):
     assert figures[main]["low"] <= figures[main]["mean"] <= figures[main]["high"]
     if name.startswith("ve_"):
         assert -1 <= figures["drawn face's feature cosine"]["mean"] <= 1
+        assert figures["R@10, whole sounds"]["mean"] == 1, "two persons to choose from"
     assert (house / "runs" / name / "evaluation.png").stat().st_size > 1000
     assert "95 % interval" in (house / "runs" / name / "evaluation.md").read_text()
 
