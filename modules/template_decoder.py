@@ -117,6 +117,20 @@ def mixtures(templates: Float[Tensor, "B D"]) -> Float[Tensor, "B D"]:
     return F.normalize(mixed, dim=1) * templates.norm(dim=1).mean()
 
 
+def from_afar(images: Float[Tensor, "B C S S"]) -> Float[Tensor, "B C S S"]:
+    """Return pictures as from a distance: all moved by the same few pixels and softened to half their pixels or fewer.
+
+    Random numbers come from torch's own state.
+    """
+    size = images.shape[-1]
+    reach = max(1, size // 28)
+    x, y = (int(torch.randint(0, 2 * reach + 1, ())) for _ in range(2))
+    moved = F.pad(images, (reach,) * 4, mode="replicate")[..., y : y + size, x : x + size]
+    small = int(torch.randint(size * 3 // 8, size * 3 // 4, ()))
+    softened = F.interpolate(moved, size=(small, small), mode="bilinear", antialias=True, align_corners=False)
+    return F.interpolate(softened, size=(size, size), mode="bilinear", align_corners=False)
+
+
 def laplacian_norm(images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C"]:
     """Return how sharp each channel is: the norm of its eight-neighbour Laplacian, over its number of pixels."""
     channels, (height, width) = images.shape[1], images.shape[2:]

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from data_gen.templates.shards import TemplateShards
 from modules.template_decoder import Kind
 from tasks.task import TaskConfig
-from utils.config import Config, Count, Positive, Weight
+from utils.config import Config, Count, Positive, Weight, Whole
 
 
 class TemplateWeights(Config):
@@ -52,6 +52,11 @@ class TemplateDecoderConfig(TaskConfig):
     """Whose maps the perceptual loss compares: a face recogniser's, ImageNet's VGG-11, or nobody's."""
     perceptor_weights: str = ""
     """fr: an IResNet-50/100 (.pth, .safetensors) or an ONNX recogniser; empty: the one that made the templates."""
+    from_afar: bool = False
+    """While training, show recogniser and perceptor pictures that are moved a little and softened, made and real alike:
+    noise that only fools them then earns nothing."""
+    recogniser_after: Whole = 0
+    """Learn from pixels alone for so many updates: there should be a face before a recogniser corrects it."""
     lr: Positive = 1e-3
     """Step size of Adam, falling to a hundredth along a cosine."""
     critic_lr: Positive = 1e-3

@@ -13,7 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.templates.shards import TemplateShards
-from modules.template_decoder import SIZES, FaceCritic, TemplateDecoder, laplace_loss, mixtures, perceptual_loss
+from modules.template_decoder import (
+    SIZES,
+    FaceCritic,
+    TemplateDecoder,
+    from_afar,
+    laplace_loss,
+    mixtures,
+    perceptual_loss,
+)
 from tasks.board import Board
 from tasks.perceptors import Perceptor, make_perceptor, recogniser_network
 from tasks.task import Task
@@ -152,6 +160,9 @@ class TemplateDecoderTask(Task):
         if weights.laplace:
             found["laplace"] = laplace_loss(made.float(), real)
         feature: Tensor | None = None
+        if self.training and self.updates < self.cfg.recogniser_after:
+            return found
+        made, real = self._looked_at(torch.cat([made, real])).chunk(2)
         if self._perceptor is not None:
             with torch.no_grad():
                 wanted, _ = self._perceptor(real)
@@ -163,6 +174,10 @@ class TemplateDecoderTask(Task):
             found["identity"] = (1 - F.cosine_similarity(feature.float(), templates, dim=1)).mean()
         return found
 
+    def _looked_at(self, images: Tensor) -> Tensor:
+        """Return pictures as frozen networks see them."""
+        return from_afar(images) if self.training and self.cfg.from_afar else images
+
     def losses(self, batch: FaceBatch) -> dict[str, Tensor]:
         """Return the losses of one batch."""
         return self._made(batch)[1]
@@ -170,13 +185,14 @@ class TemplateDecoderTask(Task):
     def _made(self, batch: FaceBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the pictures of a batch, and their losses; those of mixtures, while training, are made along."""
         wanted = batch.templates
-        if not (self.training and self.cfg.weights.mixed and self._judge is not None):
+        early = self.updates < self.cfg.recogniser_after
+        if not self.training or early or not self.cfg.weights.mixed or self._judge is None:
             made = self.decode(wanted)
             return made, self._found(made, pictures(batch.crops), wanted)
         between = mixtures(wanted)
         made, invented = self.decode(torch.cat([wanted, between])).chunk(2)
         found = self._found(made, pictures(batch.crops), wanted)
-        seen = self._judge(at_crop(invented)).float()
+        seen = self._judge(at_crop(self._looked_at(invented))).float()
         found["mixed"] = (1 - F.cosine_similarity(seen, between, dim=1)).mean()
         return made, found
 

@@ -16,6 +16,7 @@ from modules.template_decoder import (
     FaceCritic,
     TemplateDecoder,
     Vgg11Maps,
+    from_afar,
     laplace_loss,
     laplacian_norm,
     mixtures,
@@ -56,6 +57,23 @@ def test_mixtures_lie_between_two_templates():
     assert (one > 0).all()
     assert (other > 0).all()
     assert (one**2 + other**2).numpy() == pytest.approx(1, rel=1e-5)
+
+
+def test_from_afar_noise_is_gone_and_a_face_is_not():
+    torch.manual_seed(0)
+    rows = torch.linspace(-3, 3, 112)
+    face = (rows[:, None].sin() * rows.cos()).expand(2, 3, 112, 112).clone().requires_grad_()
+    noise = torch.randn(2, 3, 112, 112) * 0.5
+    torch.manual_seed(1)
+    seen = from_afar(face)
+    torch.manual_seed(1)
+    noisy = from_afar(face.detach() + noise)
+    assert seen.shape == face.shape
+    assert (noisy - seen).std() < 0.5 * noise.std()
+    assert (seen - face).abs().mean() < 0.25 * face.abs().mean()
+    assert torch.equal(seen[0], seen[1]), "made and real pictures are seen alike"
+    seen.sum().backward()
+    assert face.grad.abs().sum() > 0
 
 
 def test_the_critic_is_the_published_one():

@@ -56,6 +56,14 @@ def words(house: Path, name: str, exp: str = "", more: tuple[str, ...] = ()) -> 
     return out
 
 
+def curves(folder):
+    """Read the curves of a run: name -> events."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = EventAccumulator(str(folder / "tb_logs")).Reload()
+    return {name: found.Scalars(name) for name in found.Tags()["scalars"]}
+
+
 @pytest.mark.parametrize("name", COVERS)
 def test_a_task_trains_saves_loads_and_goes_on_exactly(house, name, monkeypatch):
     import tasks.template_decoder as template_decoder
@@ -103,10 +111,16 @@ def test_templates_of_another_recogniser_are_refused(house):
 
 
 def test_mixtures_are_learnt_from_when_they_are_weighed(house):
-    more = ("weights.mixed=1", "network=light", "max_updates=2")
+    more = ("weights.mixed=1", "recogniser_after=0", "max_updates=2")
     assert run.main(words(house, "template_decoder", "mixed", more)) == 0
-    (events,) = (house / "runs/mixed/tb_logs").glob("events*")
-    assert b"tr/mixed" in events.read_bytes()
+    assert {"tr/mixed", "tr/identity"} <= set(curves(house / "runs/mixed"))
+
+
+def test_the_recogniser_is_asked_only_when_there_is_a_face(house):
+    assert run.main(words(house, "template_decoder", "late", ("recogniser_after=2",))) == 0
+    found = curves(house / "runs/late")
+    assert [event.step for event in found["tr/identity"]] == [2, 3]
+    assert [event.step for event in found["tr/pixel"]] == [0, 1, 2, 3]
 
 
 def test_a_critic_takes_part_when_it_is_weighed(house):
