@@ -250,10 +250,10 @@ class Updates(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, task: Task, outputs: Any, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
         """Count the update; refuse to go on from a loss that is not finite."""
-        if task.updates % task.cfg.tb_log_interval == 0:
-            task.guard.check(task)
         if (batch_idx + 1) % task.cfg.accumulate_grad_batches == 0:
             task.updates += 1
+            if task.updates % task.cfg.tb_log_interval == 0:
+                task.guard.check(task)
 
     def on_validation_batch_start(self, trainer: pl.Trainer, task: Task, batch: Any, batch_idx: int, *_: Any) -> None:  # type: ignore[override]
         """Seed validation by the batch alone, so that two validations differ by the weights only."""

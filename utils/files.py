@@ -12,7 +12,7 @@ import re
 import shutil
 import socket
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -228,8 +228,19 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} does not go into JSON")
 
 
-def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None) -> None:
-    """Write named arrays as safetensors with their checksums, aside and renamed."""
+def save_arrays(
+    path: str | Path,
+    arrays: Mapping[str, np.ndarray],
+    metadata: dict[str, str] | None = None,
+    *,
+    outdated: Iterable[Path] = (),
+) -> None:
+    """Write named arrays as safetensors with their checksums, aside and renamed.
+
+    Args:
+        outdated: Files that tell of what was at `path`: deleted when the new arrays are on the disk, just before they
+            take its place, so that a run that is killed then is not believed, and one without room loses nothing.
+    """
     from safetensors.numpy import save_file
 
     from utils.array_file import checksums, crc32
@@ -238,6 +249,8 @@ def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], metadata: di
     sums = checksums({name: crc32(name, array) for name, array in whole.items()})
     with write_aside(path) as aside:
         save_file(whole, aside, {**(metadata or {}), **sums})
+        for file in outdated:
+            file.unlink(missing_ok=True)
 
 
 def load_arrays(

@@ -213,9 +213,7 @@ class FaceVoiceWriter:
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 whose = infos[int(name.split("/")[0])]["id"]
                 raise DataError(f"{whose}: {name} holds numbers that are none. Leave the person's files out.")
-        for file in (self.path / "index.json", self._notes(number)):
-            file.unlink(missing_ok=True)  # from here on, a run that is killed must not be believed
-        save_arrays(self._shard(number), arrays)
+        save_arrays(self._shard(number), arrays, outdated=(self.path / "index.json", self._notes(number)))
         write_json(self._notes(number), {"recipe": recipe, "persons": infos, "skipped": dict(skipped or {})})
 
     def finish(self, shards: int) -> FaceVoiceDataset:

@@ -219,9 +219,8 @@ class TemplateShardWriter:
                 "templates": np.stack(templates).astype(np.float32),
                 "identity": np.array(identities, np.int32),
             }
-            for outdated in (self.path / "index.json", self._notes_of(number)):
-                outdated.unlink(missing_ok=True)  # from here on, a run that is killed must not be believed
-            save_arrays(self.file(number), arrays)
+            outdated = (self.path / "index.json", self._notes_of(number))
+            save_arrays(self.file(number), arrays, outdated=outdated)
         notes = {
             "recipe": recipe, "split": split, "files": files, "identities": len(set(identities)),
             "skipped": dict(skipped or {}),
