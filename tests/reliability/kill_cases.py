@@ -34,8 +34,11 @@ INFERENCE = (
     "infer template_decoder", "infer wav2pix", "talking_head infer", "lm_visualizer",
 )  # fmt: skip
 NAMES = (*DATA, *TRAINING, *INFERENCE)
-SLOW = {"data_gen video", "data_gen clips", "data_gen demo", "wav2pix", "infer wav2pix"}
-"""Cases that take many seconds once."""
+SLOW = {
+    "data_gen video", "data_gen clips", "data_gen demo", "template_decoder", "ve_ast", "wav2pix", "infer face_decoder",
+    "infer lm3d_nerf", "infer template_decoder", "infer ve_ast", "infer wav2pix",
+}  # fmt: skip
+"""Cases that take long, or that go the way of another: what the short version leaves out."""
 NEEDS = {
     "lm3d_vae_sync": ("syncnet",), "postnet": ("syncnet", "lm3d_vae_sync"), "lm3d_nerf_torso": ("lm3d_nerf",),
     "face_decoder": ("face_encoder",), "ve_conv": ("face_decoder",), "ve_ast": ("face_decoder",),

@@ -308,7 +308,7 @@ def test_sigterm_saves_and_exits_with_143(tmp_path):
     path = recipe(tmp_path, "")
     words = [f"--config={path}", f"--exp_name={tmp_path / 'exp'}", "--max_updates=1000000", "--val_check_interval=100"]
     process = subprocess.Popen(command(*words), cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while not checkpoint_files(tmp_path / "exp") and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
@@ -323,7 +323,7 @@ def test_kill_9_and_the_same_command_again_ends_where_an_unbroken_run_ends(toy, 
     process = subprocess.Popen(
         command(f"--config={path}", f"--exp_name={tmp_path / 'killed'}", *more), cwd=ROOT, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while not checkpoint_files(tmp_path / "killed") and time.monotonic() < deadline:
         time.sleep(0.02)
     process.kill()
