@@ -241,14 +241,14 @@ def save_arrays(
         outdated: Files that tell of what was at `path`: deleted when the new arrays are on the disk, just before they
             take its place, so that a run that is killed then is not believed, and one without room loses nothing.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     from utils.array_file import checksums, crc32
 
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     sums = checksums({name: crc32(name, array) for name, array in whole.items()})
     with write_aside(path) as aside:
-        save_file(whole, aside, {**(metadata or {}), **sums})
+        aside.write_bytes(save(whole, {**(metadata or {}), **sums}))  # save_file leaves a .tmp of its own when killed
         for file in outdated:
             file.unlink(missing_ok=True)
 

@@ -123,7 +123,7 @@ class Clip:
 
     def save_truth(self, stem: Path) -> tuple[Path, Path]:
         """Write `<stem>.truth.safetensors` (arrays) and `<stem>.truth.json` (words, phonemes, who and how)."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         truth = self.truth()
         arrays = {name: np.ascontiguousarray(value) for name, value in vars(truth).items() if name != "focal_px"}
@@ -143,7 +143,7 @@ class Clip:
         }
         paths = stem.with_name(stem.name + ".truth.safetensors"), stem.with_name(stem.name + ".truth.json")
         with write_aside(paths[0]) as aside:
-            save_file(arrays, str(aside))
+            aside.write_bytes(save(arrays))
         paths[0].chmod(0o644)  # safetensors writes for the owner alone
         with write_aside(paths[1]) as aside:
             aside.write_text(json.dumps(told, indent=1) + "\n")
