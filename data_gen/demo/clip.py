@@ -144,7 +144,6 @@ class Clip:
         paths = stem.with_name(stem.name + ".truth.safetensors"), stem.with_name(stem.name + ".truth.json")
         with write_aside(paths[0]) as aside:
             aside.write_bytes(save(arrays))
-        paths[0].chmod(0o644)  # safetensors writes for the owner alone
         with write_aside(paths[1]) as aside:
             aside.write_text(json.dumps(told, indent=1) + "\n")
         return paths
