@@ -5,14 +5,18 @@
 #   bash scripts/test_reliability.sh                       all of it
 #   bash scripts/test_reliability.sh tests/reliability/test_kills.py -k syncnet     arguments go to pytest instead
 #
-# VIZEME_KILLS=5 kills every command so often (20). Counts are printed at the end, and written to
-# infer_out/reliability/counts.md and counts.json; VIZEME_RELIABILITY_OUT names another folder.
+# VIZEME_KILLS=5 kills every command so often (20); VIZEME_FUZZ=20000 lets each fuzzer try so many examples (2000).
+# Counts are printed at the end, and written to infer_out/reliability/counts.md and counts.json;
+# VIZEME_RELIABILITY_OUT names another folder.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
 export OMP_NUM_THREADS=1 PYTHONPATH= VIZEME_KILLS="${VIZEME_KILLS:-20}"
+export VIZEME_FUZZ="${VIZEME_FUZZ:-2000}" VIZEME_FIGURES="${VIZEME_FIGURES:-infer_out/reliability}"
 export VIZEME_RELIABILITY_OUT="${VIZEME_RELIABILITY_OUT:-infer_out/reliability}"
+all=no
 if [ "$#" -eq 0 ]; then
+  all=yes
   set -- tests/reliability
 fi
 mkdir -p "$VIZEME_RELIABILITY_OUT"
@@ -20,4 +24,8 @@ rm -f "$VIZEME_RELIABILITY_OUT"/counts*
 code=0
 .venv/bin/python -m pytest -vv --tb=short -m "not gpu" "$@" || code=$?
 .venv/bin/python -m tests.reliability.counts "$VIZEME_RELIABILITY_OUT"
+if [ "$all" = yes ]; then
+  .venv/bin/python -m tests.reliability.hostile_table || code=$?
+  .venv/bin/python -m tests.reliability.hostile_table --sweeps || code=$?
+fi
 exit "$code"
