@@ -22,7 +22,7 @@ KILLS = int(os.environ.get("VIZEME_KILLS", "1"))
 SEED = int(os.environ.get("VIZEME_KILLS_SEED", "8"))
 LATE_S = (0.0, 0.0, 0.002, 0.01)
 """How long after a change to the folder a kill may come, to fall into what is written then."""
-TRIES = 6
+TRIES = 10
 QUICK = {"syncnet": signal.SIGTERM, "data_gen templates": signal.SIGINT, "talking_head infer": signal.SIGTERM}
 """What is tried on every change, with one of the signals; the rest is for the long version."""
 WORKERS = {"data_gen clips": "--workers=2", "data_gen face_voice": "--workers=2", "data_gen templates": "--workers=2"}
@@ -96,7 +96,7 @@ def _killed(house: House, case: Case, run: str, how: str, moment: float, late: f
             running = house.start(case, run, typed=how == "typed")
             time.sleep(moment * (house.seconds[case.name] + (house.importing_s if how == "typed" else 0)))
             killed = running.kill()
-            moment *= 0.6
+            moment *= 0.5
         if killed:
             assert not running.left()
             return True
