@@ -80,7 +80,11 @@ TRIALS: dict[str, Trial] = {
         0.5,
     ),
     "template_decoder": Trial(
-        "faces/template_decoder_small", ("batch_size=4", "eval_max_samples=16"), {}, ("cosine", "pixel"), 0.5
+        "faces/template_decoder_small",
+        ("batch_size=4", "eval_max_samples=16", "recogniser_after=0"),
+        {},
+        ("cosine", "pixel"),
+        0.5,
     ),
     "wav2pix": Trial(
         "speakers/wav2pix_small", ("batch_size=8", "epochs=0", "ema_decay=0.9"), {}, ("l1", "speaker_told"), 0.6

@@ -25,7 +25,7 @@ RECIPES = {
     "wav2pix": "egs/datasets/speakers/wav2pix_small.yaml",
 }
 SMALL = {
-    "template_decoder": ["batch_size=2", "eval_max_samples=2", "control_samples=2"],
+    "template_decoder": ["batch_size=2", "eval_max_samples=2", "control_samples=2", "recogniser_after=1"],
     "wav2pix": ["batch_size=2", "epochs=0"],
 }
 DATA = {"template_decoder": "faces_made", "wav2pix": "pairs_made"}
