@@ -2,14 +2,15 @@
 # The long version of every attack on the project: kills, starvation, hostile input, hours of work. It takes hours on two
 # cores; the short version is part of scripts/test.sh.
 #
-#   bash scripts/test_reliability.sh                       all of it
-#   bash scripts/test_reliability.sh tests/reliability/test_kills.py -k syncnet     arguments go to pytest instead
+#   bash scripts/test_reliability.sh [TEST_FILE [ANOTHER]] [flags of pytest]
+#
+# All of it, or the files that are named; for example tests/reliability/test_kills.py -k syncnet.
 #
 # VIZEME_KILLS=5 kills every command so often (20); VIZEME_FUZZ=20000 lets each fuzzer try so many examples (2000).
 # Counts are printed at the end, and written to infer_out/reliability/counts.md and counts.json;
 # VIZEME_RELIABILITY_OUT names another folder.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+begin "$@"
 bash scripts/setup.sh
 export OMP_NUM_THREADS=1 PYTHONPATH= VIZEME_KILLS="${VIZEME_KILLS:-20}"
 export VIZEME_FUZZ="${VIZEME_FUZZ:-2000}" VIZEME_FIGURES="${VIZEME_FIGURES:-infer_out/reliability}"

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from data_gen.run import COMMANDS as COMMANDS_OF_DATA
+from tasks import run
+from utils.config import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -52,6 +54,16 @@ def as_given(words: list[str]) -> list[str]:
     return [word.strip("[]") for word in words if not set(word) <= set("[]….")]
 
 
+def assert_settings_exist(flags: argparse.Namespace, rest: list[str]) -> None:
+    """Settings given as flags are settings of the recipe's task."""
+    given = run.read_overrides(flags, rest)
+    if not given or flags.config is None or not (ROOT / flags.config).is_file():
+        assert not rest
+        return
+    fields = run.kind_of(load_recipe(flags.config), given).schema.model_fields
+    assert {text.split("=")[0].split(".")[0] for text in given} <= set(fields)
+
+
 @pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[f"{page}:{text[:60]}" for page, text in COMMANDS])
 def test_a_command_exists_and_takes_its_arguments(page, command):
     words = as_given(shlex.split(command))
@@ -74,7 +86,8 @@ def test_a_command_exists_and_takes_its_arguments(page, command):
         importlib.import_module(COMMANDS_OF_DATA[arguments[0]][0]).add_arguments(flags)
         assert flags.parse_args(arguments[1:])
     elif words[1] == "tasks/run.py":
-        assert not parser.parse_known_args(arguments)[1]
+        flags, rest = parser.parse_known_args(arguments)
+        assert_settings_exist(flags, rest)
     elif parser is not None:
         assert parser.parse_args(arguments)
 
