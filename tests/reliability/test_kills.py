@@ -23,9 +23,8 @@ SEED = int(os.environ.get("VIZEME_KILLS_SEED", "8"))
 LATE_S = (0.0, 0.0, 0.002, 0.01)
 """How long after a change to the folder a kill may come, to fall into what is written then."""
 TRIES = 10
-ALLOWED = ("vizeme-", "torchinductor", ".ses")
-"""What a killed command may leave in the temporary folder: a sound being spoken; torch's and a library's folders, which
-an unbroken one leaves too."""
+ALLOWED = "vizeme-"
+"""What a killed command may leave in the temporary folder: a sound being spoken."""
 QUICK = {"syncnet": signal.SIGTERM, "data_gen templates": signal.SIGINT, "talking_head infer": signal.SIGTERM}
 """What is tried on every change, with one of the signals; the rest is for the long version."""
 WORKERS = {"data_gen clips": "--workers=2", "data_gen face_voice": "--workers=2", "data_gen templates": "--workers=2"}
