@@ -12,7 +12,7 @@ if Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
     sys.path[0] = str(ROOT)  # this folder must not shadow other modules
 
 from utils.errors import ConfigError, nearest, run_command  # noqa: E402
-from utils.files import alone_in  # noqa: E402
+from utils.files import filling  # noqa: E402
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "video": ("data_gen.video.run", "turn a video of a talking person into a dataset"),
@@ -52,8 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(given[1:])
     if name not in HELD:
         return module.main(parsed) or 0
-    busy = f"{parsed.out} is being filled by another process. Wait for it, or choose another --out"
-    with alone_in(parsed.out, busy):
+    with filling(parsed.out):
         return module.main(parsed) or 0
 
 

@@ -144,6 +144,8 @@ def cosine(a: Floats, b: Floats) -> float:
 
 def run_apply(args: argparse.Namespace) -> None:
     """Bring a file of templates over; the recogniser it is now of is written beside it, and checked when it is used."""
+    from contextlib import closing
+
     from pydantic import ValidationError
 
     from tasks.template_infer import read_templates
@@ -151,12 +153,12 @@ def run_apply(args: argparse.Namespace) -> None:
     from utils.files import write_aside, write_json
     from utils.recogniser import RecogniserId
 
-    adapter = ArrayFile(args.adapter, "Make it again: template_tools.py adapt.")
-    try:
-        said = {name: RecogniserId.model_validate_json(adapter.metadata[name]) for name in ("source", "target")}
-    except (KeyError, ValidationError):
-        raise DataError(f"{args.adapter} is not an adapter made by this project.") from None
-    arrays = {name: adapter.rows(name) for name in ("weight", "bias")}
+    with closing(ArrayFile(args.adapter, "Make it again: template_tools.py adapt.")) as adapter:
+        try:
+            said = {name: RecogniserId.model_validate_json(adapter.metadata[name]) for name in ("source", "target")}
+        except (KeyError, ValidationError):
+            raise DataError(f"{args.adapter} is not an adapter made by this project.") from None
+        arrays = {name: adapter.rows(name) for name in ("weight", "bias")}
     _, templates = read_templates(args.templates, said["source"])
     with write_aside(args.out) as aside:
         np.save(aside, templates @ arrays["weight"] + arrays["bias"])

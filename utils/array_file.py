@@ -20,11 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.errors import DataError
+from utils.files import inside, refuse_changed, stamp
 
 Numbers = NDArray[Any]
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
 _BLOCK, _LONGEST_READ = 1 << 20, 1 << 24
 _LONGEST_HEADER = 100_000_000
+MOST_OPEN = 128
+"""Shards of a dataset that are held open at once."""
 
 
 def crc32(name: str, array: Numbers) -> str:
@@ -113,12 +116,17 @@ class ArrayFile:
             DataError: There is no such array, or its bytes are not those that were written.
         """
         dtype, shape, place = self._entry(name)
-        if check and name in self._sums and name not in self._sound:
+        unsure = check and name in self._sums and name not in self._sound
+        most = shape[0] if shape else 1  # a single number is one row
+        start, stop, _ = slice(start, stop).indices(most)
+        whole = (start, stop) == (0, most)
+        if unsure and not whole:
             self._verify(name)
-        start, stop, _ = slice(start, stop).indices(shape[0] if shape else 1)  # a single number is one row
         values = np.empty((max(0, stop - start), *shape[1:]), _DTYPES[dtype])
         width = values.itemsize * math.prod(shape[1:])
         self._fill(values.reshape(-1).view(np.uint8), place + start * width)
+        if unsure and whole:  # compared as it was read, instead of reading it twice
+            self._compare(name, crc32(name, values.reshape(shape)))
         return values
 
     def _entry(self, name: str) -> tuple[str, tuple[int, ...], int]:
@@ -135,7 +143,10 @@ class ArrayFile:
             self._fill(some, place)
             found = zlib.crc32(some.data, found)
             left, place = left - len(some), place + len(some)
-        if f"{found:08x}" != self._sums[name]:
+        self._compare(name, f"{found:08x}")
+
+    def _compare(self, name: str, found: str) -> None:
+        if found != self._sums[name]:
             raise DataError(f"{self.path} is damaged: the numbers of {name} are not those written. {self.again}")
         self._sound.add(name)
 
@@ -152,6 +163,39 @@ class ArrayFile:
     def close(self) -> None:
         """Close the file."""
         self._handle.close()
+
+
+class ShardFolder:
+    """The shards of a dataset: each is opened when it is first read, so many at once, and never one that may not fit.
+
+    Make it before reading `index.json`: a shard is refused when the index is no longer the one that was there then.
+
+    Args:
+        path: Folder of the shards and `index.json`.
+        again: What to do when a shard is missing or damaged, a sentence.
+    """
+
+    def __init__(self, path: Path, again: str) -> None:
+        self.path, self.again = path, again
+        self._stamp = stamp(path / "index.json")
+        self._open: dict[str, ArrayFile] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_open": {}}
+
+    def __getitem__(self, name: str) -> ArrayFile:
+        """Return a shard by its file name.
+
+        Raises:
+            DataError: It is missing, damaged or out of the folder; or the dataset was made again.
+        """
+        if name not in self._open:
+            if len(self._open) >= MOST_OPEN:
+                self._open.pop(next(iter(self._open))).close()
+            file = inside(self.path, name)
+            refuse_changed(self.path / "index.json", self._stamp)
+            self._open[name] = ArrayFile(file, self.again)
+        return self._open[name]
 
 
 class _Damaged(ValueError):

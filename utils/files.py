@@ -13,7 +13,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -261,11 +261,8 @@ def load_arrays(
 
     if not Path(path).exists():
         raise DataError(f"{path} does not exist. {again}")
-    opened = ArrayFile(Path(path), again)
-    try:
+    with closing(ArrayFile(Path(path), again)) as opened:
         return {name: opened.rows(name) for name in opened.names}
-    finally:
-        opened.close()
 
 
 def load_array(path: str | Path, what: str) -> np.ndarray:
@@ -387,6 +384,11 @@ def alone_in(folder: Path, busy: str) -> Iterator[None]:
     finally:
         _held.discard(handle)
         os.close(handle)
+
+
+def filling(folder: Path) -> AbstractContextManager[None]:
+    """Hold a folder of data while a command fills it, as `alone_in`."""
+    return alone_in(folder, f"{folder} is being filled by another process. Wait for it, or choose another --out")
 
 
 def _holder(note: Path) -> str:

@@ -24,7 +24,7 @@ from data_gen.clips.process import ClipRecipe, make_clip
 from data_gen.clips.shards import CLIPS_PER_SHARD, ClipShards, ClipShardWriter
 from data_gen.clips.workers import Made, Work, make_here, make_on_ray
 from utils.errors import ConfigError, DataError
-from utils.files import alone_in, fingerprint
+from utils.files import filling, fingerprint
 from utils.landmark_detector import detector_name
 from utils.progress import Progress, duration
 
@@ -82,8 +82,7 @@ def main(args: argparse.Namespace, work: Work = make_clip) -> int:
             return make_on_ray(work, todo, recipe, args.ray_address, nodes)
         return make_here(work, todo, recipe, min(workers, len(todo)))
 
-    busy = f"{args.out} is being filled by another process. Wait for it, or choose another --out"
-    with alone_in(args.out, busy):
+    with filling(args.out):
         made = Build(writer, jobs, recipe, args.per_shard).run(make)
         corpus = writer.finish(-(-len(jobs) // args.per_shard), refused)
     _report(args.out, corpus, made, time.monotonic() - began)

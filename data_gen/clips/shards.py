@@ -15,6 +15,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,20 +24,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from data_gen.video.outliers import refuse_not_finite
-from utils.array_file import ArrayFile, checksums, crc32
+from utils.array_file import ArrayFile, ShardFolder, checksums, crc32
 from utils.errors import DataError
 from utils.files import (
     fingerprint,
-    inside,
     keep_only,
     load_arrays,
     make_folder,
     read_checked,
     read_json,
-    refuse_changed,
     remove,
     save_arrays,
-    stamp,
     write_aside,
     write_json,
 )
@@ -44,8 +42,6 @@ from utils.files import (
 log = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 CLIPS_PER_SHARD = 500
-MOST_OPEN = 128
-"""Shards that are held open at once."""
 VAL_EVERY = 100
 """Every so-manyth clip is for validation."""
 
@@ -94,22 +90,12 @@ class ClipShards:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self._stamp = stamp(self.path / "index.json")
+        self._shards = ShardFolder(self.path, "Make the clips again.")
         self.index = _read_index(self.path)
-        self._open: dict[str, ArrayFile] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": {}}
 
     def read(self, clip: ClipInfo, name: str, start: int, stop: int) -> Floats:
         """Read rows [start, stop) of one array of a clip, float32."""
-        if clip.shard not in self._open:
-            if len(self._open) >= MOST_OPEN:
-                self._open.pop(next(iter(self._open))).close()
-            file = inside(self.path, clip.shard)
-            refuse_changed(self.path / "index.json", self._stamp)
-            self._open[clip.shard] = ArrayFile(file, "Make the clips again.")
-        values = self._open[clip.shard].rows(f"{clip.key}/{name}", start, stop)
+        values = self._shards[clip.shard].rows(f"{clip.key}/{name}", start, stop)
         if values.dtype != np.float32:
             raise DataError(f"{self.path / clip.shard}: {clip.key}/{name} is not float32. Make the clips again.")
         return values
@@ -261,11 +247,8 @@ class ClipShardWriter:
 
 def shape_of(file: Path, name: str) -> list[int]:
     """Return the shape of one array of a safetensors file without reading it."""
-    opened = ArrayFile(file, "Delete it and run the command again.")
-    try:
+    with closing(ArrayFile(file, "Delete it and run the command again.")) as opened:
         return list(opened.shape(name))
-    finally:
-        opened.close()
 
 
 def write_arrays_in_turn(file: Path, arrays: Iterable[tuple[str, NDArray[np.generic]]]) -> None:

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from data_gen.face_voice.splits import Split
-from utils.array_file import ArrayFile
+from utils.array_file import ShardFolder
 from utils.errors import DataError
-from utils.files import fingerprint, inside, keep_only, read_checked, refuse_changed, save_arrays, stamp, write_json
+from utils.files import fingerprint, keep_only, read_checked, save_arrays, write_json
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -77,16 +77,12 @@ class FaceVoiceDataset:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._stamp = stamp(self.path / "index.json")
+        self._shards = ShardFolder(self.path, "Delete it and make it again.")
         self.index = _read_index(self.path)
         self.persons = self.index.persons
         numbers: dict[str, int] = {}
         self.numbers = [numbers.setdefault(person.id, len(numbers)) for person in self.persons]
         """Number of each entry's person: the same for two entries of one person."""
-        self._open: dict[str, ArrayFile] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": {}}
 
     def entries(self, split: Split | Literal["all"], *, voices: bool = False) -> list[int]:
         """List the entries of a split that have faces (and voices, when asked)."""
@@ -114,11 +110,7 @@ class FaceVoiceDataset:
 
     def _rows(self, entry: int, name: str, start: int = 0, stop: int | None = None) -> Any:
         person = self.persons[entry]
-        if person.shard not in self._open:
-            file = inside(self.path, person.shard)
-            refuse_changed(self.path / "index.json", self._stamp)
-            self._open[person.shard] = ArrayFile(file, "Delete it and make it again.")
-        return self._open[person.shard].rows(f"{person.key}/{name}", start, stop)
+        return self._shards[person.shard].rows(f"{person.key}/{name}", start, stop)
 
 
 class Pair(NamedTuple):

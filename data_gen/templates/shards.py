@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from utils.array_file import ArrayFile
+from utils.array_file import ShardFolder
 from utils.errors import DataError
-from utils.files import fingerprint, inside, keep_only, read_checked, refuse_changed, save_arrays, stamp, write_json
+from utils.files import fingerprint, inside, keep_only, read_checked, save_arrays, write_json
 from utils.recogniser import RecogniserId
 
 Split = Literal["train", "val"]
@@ -80,14 +80,10 @@ class TemplateShards:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._stamp = stamp(self.path / "index.json")
+        self._shards = ShardFolder(self.path, "Delete it and run the command that made it again.")
         self.index = _read_index(self.path)
         self._of = {s: [shard for shard in self.index.shards if shard.split == s] for s in ("train", "val")}
         self._ends = {s: np.cumsum([shard.count for shard in shards]) for s, shards in self._of.items()}
-        self._open: dict[str, ArrayFile] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": {}}
 
     @property
     def width(self) -> int:
@@ -129,11 +125,7 @@ class TemplateShards:
         return self._of[split][order], int(number - (ends[order - 1] if order else 0))
 
     def _rows(self, shard: ShardInfo, name: str, start: int, stop: int, *, check: bool = True) -> NDArray[Any]:
-        if shard.file not in self._open:
-            file = inside(self.path, shard.file)
-            refuse_changed(self.path / "index.json", self._stamp)
-            self._open[shard.file] = ArrayFile(file, "Delete it and run the command that made it again.")
-        rows = self._open[shard.file].rows(name, start, stop, check=check)
+        rows = self._shards[shard.file].rows(name, start, stop, check=check)
         if len(rows) != stop - start:
             where = f"{self.path}: {shard.file}"
             raise DataError(f"{where} has fewer pairs than index.json says. Make the templates again.")
@@ -143,7 +135,7 @@ class TemplateShards:
         """Read one JPEG and compare it with its own checksum, so that a pair reads no other's bytes."""
         start, stop = (int(at) for at in self._rows(shard, "offsets", row, row + 2))
         data = self._rows(shard, "jpeg", start, stop, check=False)
-        if "jpeg_crc32" in self._open[shard.file].names:
+        if "jpeg_crc32" in self._shards[shard.file].names:
             if zlib.crc32(data.data) != int(self._rows(shard, "jpeg_crc32", row, row + 1)[0]):
                 raise DataError(f"{self.path / shard.file} is damaged at picture {row}. Delete it and make it again.")
         return data.tobytes()
@@ -199,7 +191,6 @@ class TemplateShardWriter:
         skipped: Mapping[str, str] | None = None,
     ) -> int:
         """Write (file, identity, JPEG, template) pairs as shard `number`; return how many. `skipped` is read last."""
-
         files: list[str] = []
         identities: list[int] = []
         pictures: list[bytes] = []

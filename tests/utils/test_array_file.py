@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
+import os
 
 import numpy as np
 import pytest
 
-from utils.array_file import ArrayFile
+from utils.array_file import ArrayFile, ShardFolder
 from utils.errors import DataError
 from utils.files import load_arrays, save_arrays
 
@@ -67,3 +69,43 @@ def test_forked_processes_do_not_move_each_other(file):
         reader.join(60)
     assert [reader.exitcode for reader in readers] == [0, 0, 0]
     assert wrong.value == 0
+
+
+def test_a_folder_holds_only_so_many_shards_open_and_reads_them_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.array_file.MOST_OPEN", 2)
+    (tmp_path / "index.json").write_text("{}")
+    for number in range(5):
+        save_arrays(tmp_path / f"{number}.safetensors", {"x": np.full(3, number)})
+    folder = ShardFolder(tmp_path, "Make it again.")
+    for number in (*range(5), *range(5)):
+        assert folder[f"{number}.safetensors"].rows("x").tolist() == [number] * 3
+        assert len(folder._open) <= 2
+    again = copy.copy(folder)  # as another process gets it: by what __getstate__ leaves
+    assert not again._open
+    assert again["4.safetensors"].rows("x").tolist() == [4] * 3
+
+
+def test_a_folder_opens_no_shard_of_another_index_and_none_outside(tmp_path):
+    home = tmp_path / "data"
+    save_arrays(home / "a.safetensors", {"x": np.zeros(3)})
+    save_arrays(tmp_path / "b.safetensors", {"x": np.zeros(3)})
+    (home / "index.json").write_text("{}")
+    folder = ShardFolder(home, "Make it again.")
+    with pytest.raises(DataError, match="leads out of the folder"):
+        folder["../b.safetensors"]
+    (home / "index.json").write_text("{ }")
+    with pytest.raises(DataError, match="was made again"):
+        folder["a.safetensors"]
+
+
+def test_a_whole_array_is_read_once_and_still_compared(tmp_path, monkeypatch):
+    file = tmp_path / "a.safetensors"
+    save_arrays(file, {"x": np.arange(1000)})
+    read = []
+    monkeypatch.setattr("os.pread", lambda *given, pread=os.pread: read.append(pread(*given)) or read[-1])
+    opened = ArrayFile(file, "Make it again.")
+    assert opened.rows("x").tolist() == list(range(1000))
+    assert sum(map(len, read)) == 8000
+    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(DataError, match="the numbers of x are not those written"):
+        ArrayFile(file, "Make it again.").rows("x")
