@@ -129,8 +129,13 @@ class StopAfter(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, task: Task, *_: Any) -> None:  # type: ignore[override]
         """Ask the loop to end."""
         if task.updates > self.update:
-            trainer.should_stop = True
-            trainer.fit_loop.epoch_loop.min_steps = None  # type: ignore[attr-defined]
+            _end(trainer)
+
+
+def _end(trainer: pl.Trainer) -> None:
+    """Have the loop end with this update; it must not insist on a least number of them."""
+    trainer.should_stop = True
+    trainer.fit_loop.epoch_loop.min_steps = None  # type: ignore[attr-defined]
 
 
 def _set_rates(scheduler: Any, base: list[float]) -> None:
@@ -303,10 +308,9 @@ class StopSignals(pl.Callback):
         if trainer.world_size > 1 and trainer.strategy.reduce_boolean_decision(self.signal > 0, all=False):
             self.signal = self.signal or signal.SIGTERM
         if self.signal:
-            trainer.should_stop = True
+            _end(trainer)
             if task.updates % task.cfg.val_check_interval:
                 trainer.limit_val_batches = 0  # else Lightning validates before it stops, which may take minutes
-            trainer.fit_loop.epoch_loop.min_steps = None  # type: ignore[attr-defined]
 
     def teardown(self, trainer: pl.Trainer, task: Task, stage: str) -> None:  # type: ignore[override]
         """Give the signals back."""

@@ -65,8 +65,8 @@ class Guard:
         self.replaying: dict[int, dict[str, float]] | None = None
         self._parts: dict[str, Tensor] = {}
         self._first_bad: Tensor | None = None
-        self._waiting: dict[int, list[_Norm]] = {}
-        self._usual: dict[int, deque[float]] = {}
+        self._waiting: dict[str, list[_Norm]] = {}
+        self._usual: dict[str, deque[float]] = {}
         self._quiet_until = 0
 
     def losses(self, task: Task, total: Tensor, parts: dict[str, Tensor]) -> None:
@@ -85,8 +85,11 @@ class Guard:
             worst = [f"{name} {float(part):g}" for name, part in parts.items() if not bool(torch.isfinite(part).all())]
             raise self.refusal(task, task.updates, f"The loss is {float(total):g} ({', '.join(worst) or 'their sum'})")
 
-    def gradient(self, task: Task, optimizer: Any, norm: Tensor) -> None:
+    def gradient(self, task: Task, norm: Tensor, name: str = "") -> None:
         """Take the norm of an update's gradient, before it reaches the weights; no waiting for the device.
+
+        Args:
+            name: Of the network, where several learn in turn.
 
         Raises:
             NotFinite: It is not finite, as for `losses`.
@@ -96,7 +99,7 @@ class Guard:
             self._note(task, norm)
         elif not bool(torch.isfinite(norm)):
             raise self.refusal(task, task.updates, f"A gradient is {float(norm):g}")
-        self._waiting.setdefault(id(optimizer), []).append(_Norm(task.updates, norm))
+        self._waiting.setdefault(name, []).append(_Norm(task.updates, norm))
 
     def _note(self, task: Task, value: Tensor) -> None:
         value = value.detach()
@@ -114,12 +117,12 @@ class Guard:
         if self._first_bad is not None and (first := int(self._first_bad)) >= 0:
             raise self.refusal(task, first, "The loss or its gradient is not finite")
         figures: dict[str, float] = {}
-        for number, (key, waiting) in enumerate(self._waiting.items()):
+        for network, waiting in self._waiting.items():
             if not waiting:
                 continue
             values = torch.stack([norm.value for norm in waiting]).tolist()
-            name = "tr/grad_norm" if len(self._waiting) == 1 else f"tr/grad_norm_{number}"
-            usual = self._usual.setdefault(key, deque(maxlen=HISTORY))
+            name = f"tr/grad_norm_{network}" if network else "tr/grad_norm"
+            usual = self._usual.setdefault(network, deque(maxlen=HISTORY))
             figures[name] = max(values)
             figures[f"{name}_spikes"] = self._spikes(waiting, values, usual)
             usual.extend(values)

@@ -266,15 +266,15 @@ class LiveHead:
         if self.finished:
             raise ValueError("the speech is finished; begin another with a new LiveHead")
         self.landmarks.hearing.add(wav)
-        yield from self._draw(self.jobs())
+        yield from self._draw()
 
     def finish(self) -> Iterator[NDArray[np.uint8]]:
         """Yield what is left when no more sound comes: as many frames in all as the sound lasts, the last one begun."""
         self.finished = True
-        yield from self._draw(self.jobs())
+        yield from self._draw()
 
-    def _draw(self, jobs: Iterator[tuple[Any, ...]]) -> Iterator[NDArray[np.uint8]]:
-        for job in jobs:
+    def _draw(self) -> Iterator[NDArray[np.uint8]]:
+        for job in self.jobs():
             yield self.painter.frames(*job).cpu().numpy()
 
     def jobs(self) -> Iterator[tuple[Any, ...]]:

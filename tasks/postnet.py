@@ -156,7 +156,7 @@ class PostnetTask(Task):
         fake = refined[batch.generic.mask]
         found = self._refiner_losses(batch, refined, own, fake if critic_on else None)
         total = self.weigh(found, "tr")
-        self.step(refiner, total)
+        self.step(refiner, total, "refiner")
         self.untoggle_optimizer(refiner)
 
         if critic_on and self.updates % self.cfg.postnet_disc_interval == 0:
@@ -164,7 +164,7 @@ class PostnetTask(Task):
             real = batch.person.landmarks[batch.person.mask]
             score_fake, score_real = self.disc_model(fake.detach()), self.disc_model(real)
             loss = score_fake.square().mean() + (score_real - 1).square().mean()
-            self.step(critic, loss)
+            self.step(critic, loss, "critic")
             self.untoggle_optimizer(critic)
             self.note({
                 "tr/disc_neg_conf": score_fake.mean().detach(), "tr/disc_pos_conf": score_real.mean().detach(),

@@ -37,6 +37,12 @@ RATIOS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
 """Craniofacial ratios: distance of two landmarks over the distance of two others."""
 
 
+def _interval(value: float, again: Floats | list[float]) -> dict[str, float]:
+    """Return a figure, and the middle 95 % of what it was on persons that were drawn again."""
+    low, high = np.quantile(again, [0.025, 0.975])
+    return {"mean": float(value), "low": float(low), "high": float(high)}
+
+
 def bootstrap(values: Floats, groups: Floats, seed: int = 0) -> dict[str, float]:
     """Return mean, and the 95 % interval when persons (not rows) are drawn again with replacement.
 
@@ -48,9 +54,7 @@ def bootstrap(values: Floats, groups: Floats, seed: int = 0) -> dict[str, float]
     sums = np.bincount(inverse, weights=values)
     counts = np.bincount(inverse)
     drawn = np.random.default_rng(seed).integers(0, len(sums), (DRAWS, len(sums)))
-    means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
+    return _interval(values.mean(), sums[drawn].sum(1) / counts[drawn].sum(1))
 
 
 def bootstrap_correlation(a: Floats, b: Floats, seed: int = 0) -> dict[str, float]:
@@ -62,8 +66,7 @@ def bootstrap_correlation(a: Floats, b: Floats, seed: int = 0) -> dict[str, floa
         return (x * y).sum(-1) / np.maximum(spread, 1e-12)
 
     drawn = np.random.default_rng(seed).integers(0, len(a), (DRAWS, len(a)))
-    low, high = np.quantile(pearson(a[drawn], b[drawn]), [0.025, 0.975])
-    return {"mean": float(pearson(a, b)), "low": float(low), "high": float(high)}
+    return _interval(float(pearson(a, b)), pearson(a[drawn], b[drawn]))
 
 
 def bootstrap_shape(drawn: Floats, true: Floats, seed: int = 0) -> dict[str, float]:
@@ -74,8 +77,7 @@ def bootstrap_shape(drawn: Floats, true: Floats, seed: int = 0) -> dict[str, flo
         return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))
 
     again = np.random.default_rng(seed).integers(0, len(drawn), (DRAWS, len(drawn)))
-    low, high = np.quantile([correlation(drawn[some], true[some]) for some in again], [0.025, 0.975])
-    return {"mean": correlation(drawn, true), "low": float(low), "high": float(high)}
+    return _interval(correlation(drawn, true), [correlation(drawn[some], true[some]) for some in again])
 
 
 def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, float]:
@@ -101,8 +103,7 @@ def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, f
     for drawn in np.random.default_rng(seed).integers(0, persons, (DRAWS // 5, persons)):
         times = np.bincount(drawn, minlength=persons).astype(np.float64)
         found.append(auc(times[first] * times[second]))
-    low, high = np.quantile(found, [0.025, 0.975])
-    return {"mean": auc(np.ones(len(first))), "low": float(low), "high": float(high)}
+    return _interval(auc(np.ones(len(first))), found)
 
 
 def ratios(landmarks: Floats) -> dict[str, Floats]:

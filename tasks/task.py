@@ -159,20 +159,18 @@ class Task(pl.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Scale gradients down to `clip_grad_norm`; Lightning's own way refuses fused optimisers under autocast."""
-        self.guard.gradient(self, optimizer, clip_gradient(optimizer, gradient_clip_val or math.inf))
+        self.guard.gradient(self, clip_gradient(optimizer, gradient_clip_val or math.inf))
 
-    def step(self, optimizer: Any, loss: Tensor) -> Tensor:
+    def step(self, optimizer: Any, loss: Tensor, name: str) -> None:
         """Take one step of manual optimisation on `loss`, gradients clipped to `clip_grad_norm`.
 
-        Returns:
-            The gradient's norm before it was clipped.
+        Args:
+            name: Of the network that learns; its gradient's norm before clipping is logged as `tr/grad_norm_<name>`.
         """
         optimizer.zero_grad()
         self.manual_backward(loss)
-        norm = clip_gradient(optimizer, self.cfg.clip_grad_norm or math.inf)
-        self.guard.gradient(self, optimizer, norm)
+        self.guard.gradient(self, clip_gradient(optimizer, self.cfg.clip_grad_norm or math.inf), name)
         optimizer.step()
-        return norm
 
     def weigh(self, losses: dict[str, Tensor], prefix: str, batch_size: int = 1) -> Tensor:
         """Weigh and sum losses by `cfg.weights`, and log each under `prefix`."""
@@ -182,12 +180,14 @@ class Task(pl.LightningModule):
             weight = getattr(weights, name)
             if weight > 0:
                 total = total + weight * loss
-        shown = {f"{prefix}/{name}": loss.detach() for name, loss in losses.items()}
-        shown[f"{prefix}/total_loss"] = total.detach() if isinstance(total, Tensor) else torch.tensor(total)
+        if not isinstance(total, Tensor):
+            total = torch.tensor(total, device=self.device)
+        parts = {name: loss.detach() for name, loss in losses.items()}
+        shown = {f"{prefix}/{name}": part for name, part in {**parts, "total_loss": total.detach()}.items()}
         self.note(shown, batch_size)
         if prefix == "tr":
-            self.guard.losses(self, shown["tr/total_loss"], {name: loss.detach() for name, loss in losses.items()})
-        return total if isinstance(total, Tensor) else torch.tensor(total, device=self.device)
+            self.guard.losses(self, total.detach(), parts)
+        return total
 
     def note(self, figures: dict[str, Tensor], batch_size: int = 1) -> None:
         """Log figures: per update while training, averaged over batches while validating."""

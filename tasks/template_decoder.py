@@ -209,14 +209,14 @@ class TemplateDecoderTask(Task):
         doubt = self.critic(made)
         found["adv"] = F.binary_cross_entropy_with_logits(doubt, torch.ones_like(doubt))
         total = self.weigh(found, "tr")
-        self.step(decoder, total)
+        self.step(decoder, total, "decoder")
         self.untoggle_optimizer(decoder)
 
         self.toggle_optimizer(critic)
         fake, true = self.critic(made.detach()), self.critic(real)
         loss = F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
         loss = loss + F.binary_cross_entropy_with_logits(true, torch.ones_like(true))
-        self.step(critic, loss)
+        self.step(critic, loss, "critic")
         self.untoggle_optimizer(critic)
         self.note({"tr/critic_loss": loss.detach()})
         for scheduler in self.lr_schedulers():  # type: ignore[union-attr]

@@ -231,17 +231,17 @@ class Wav2PixTask(Task):
         self.toggle_optimizer(discriminator)
         real, fake, wrong = self._judge(batch.faces, made, batch.wrong, code)
         d_loss = (real - self.cfg.real_label).square().mean() + fake.square().mean() + wrong.square().mean()
-        d_norm = self.step(discriminator, d_loss)
+        self.step(discriminator, d_loss, "discriminator")
         self.untoggle_optimizer(discriminator)
 
         self.toggle_optimizer(generator)  # the discriminator's weights get no gradient
         found = self._generator_losses(batch)
         total = self.weigh(found, "tr")
-        g_norm = self.step(generator, total)
+        self.step(generator, total, "generator")
         self.untoggle_optimizer(generator)
         self.note({
             "tr/d_loss": d_loss.detach(), "tr/d_real": real.mean().detach(), "tr/d_fake": fake.mean().detach(),
-            "tr/d_wrong": wrong.mean().detach(), "tr/grad_norm_g": g_norm, "tr/grad_norm_d": d_norm,
+            "tr/d_wrong": wrong.mean().detach(),
         })  # fmt: skip
         return total.detach()
 
