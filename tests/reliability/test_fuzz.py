@@ -9,6 +9,8 @@ import json
 import os
 import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +65,18 @@ def told(error: UserError) -> None:
     assert "\0" not in text
 
 
+@contextmanager
+def read_or_refused(name: str, data: bytes) -> Iterator[Path]:
+    """Give a file of these bytes; the block may refuse it, in a few plain lines, and must not fail otherwise."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(data)
+        try:
+            yield path
+        except UserError as error:
+            told(error)
+
+
 @seed(SEED)
 @fuzz
 @given(RECIPE)
@@ -98,14 +112,9 @@ def test_what_is_written_as_yaml_is_read_back(value):
 @fuzz
 @given(st.binary(max_size=200) | RECIPE.map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_file_is_a_recipe_or_is_refused(data):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "recipe.yaml"
-        path.write_bytes(data)
-        try:
-            recipe = load_recipe(path)
-            parse(ToyConfig, recipe.values, path, origins=recipe.origins, problems=recipe.problems)
-        except UserError as error:
-            told(error)
+    with read_or_refused("recipe.yaml", data) as path:
+        recipe = load_recipe(path)
+        parse(ToyConfig, recipe.values, path, origins=recipe.origins, problems=recipe.problems)
 
 
 @seed(SEED)
@@ -181,29 +190,19 @@ def changed(data: bytes, changes: list[tuple[int, int]], cut: int | None) -> byt
 def test_a_changed_shard_is_noticed(stored, changes, cut):
     data = (stored / "shard").read_bytes()
     whole = ArrayFile(stored / "shard", "Make it again.")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "shard"
-        path.write_bytes(changed(data, changes, cut))
-        try:
-            found = ArrayFile(path, "Make it again.")
-            for name in whole.names:
-                np.testing.assert_array_equal(found.rows(name, 1, 5), whole.rows(name, 1, 5))
-        except UserError as error:
-            told(error)
+    with read_or_refused("shard", changed(data, changes, cut)) as path:
+        found = ArrayFile(path, "Make it again.")
+        for name in whole.names:
+            np.testing.assert_array_equal(found.rows(name, 1, 5), whole.rows(name, 1, 5))
 
 
 @seed(SEED)
 @fuzz
 @given(st.binary(max_size=300), st.none() | st.integers(0, 400))
 def test_any_bytes_are_a_shard_or_are_refused(data, length):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "shard"
-        path.write_bytes(data if length is None else length.to_bytes(8, "little") + data)
-        try:
-            for name in (opened := ArrayFile(path, "Make it again.")).names:
-                opened.rows(name)
-        except UserError as error:
-            told(error)
+    with read_or_refused("shard", data if length is None else length.to_bytes(8, "little") + data) as path:
+        for name in (opened := ArrayFile(path, "Make it again.")).names:
+            opened.rows(name)
 
 
 @seed(SEED)
@@ -211,40 +210,25 @@ def test_any_bytes_are_a_shard_or_are_refused(data, length):
 @given(PLAIN)
 def test_any_header_is_a_shard_or_is_refused(value):
     text = json.dumps(value).encode()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "shard"
-        path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(64))
-        try:
-            for name in (opened := ArrayFile(path, "Make it again.")).names:
-                opened.rows(name)
-        except UserError as error:
-            told(error)
+    with read_or_refused("shard", len(text).to_bytes(8, "little") + text + bytes(64)) as path:
+        for name in (opened := ArrayFile(path, "Make it again.")).names:
+            opened.rows(name)
 
 
 @seed(SEED)
 @fuzz
 @given(CHANGES, st.none() | st.integers(0, 100_000))
 def test_a_changed_checkpoint_is_noticed(stored, changes, cut):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "checkpoint"
-        path.write_bytes(changed((stored / "checkpoint").read_bytes(), changes, cut))
-        try:
-            assert torch.equal(read_checkpoint(path)["state_dict"]["w"], torch.ones(20))
-        except UserError as error:
-            told(error)
+    with read_or_refused("checkpoint", changed((stored / "checkpoint").read_bytes(), changes, cut)) as path:
+        assert torch.equal(read_checkpoint(path)["state_dict"]["w"], torch.ones(20))
 
 
 @seed(SEED)
 @fuzz
 @given(CHANGES, st.none() | st.integers(0, 100_000))
 def test_a_changed_array_is_read_or_refused(stored, changes, cut):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "array.npy"
-        path.write_bytes(changed((stored / "array.npy").read_bytes(), changes, cut))
-        try:
-            assert np.isfinite(load_array(path, "numbers")).all()
-        except UserError as error:
-            told(error)
+    with read_or_refused("array.npy", changed((stored / "array.npy").read_bytes(), changes, cut)) as path:
+        assert np.isfinite(load_array(path, "numbers")).all()
 
 
 @seed(SEED)
@@ -255,13 +239,8 @@ def test_a_changed_index_is_read_or_refused(stored, value):
     new = json.dumps(value).encode() if not isinstance(value, list) else data
     if isinstance(value, list) and value and all(isinstance(pair, tuple) for pair in value):
         new = changed(data, value, None)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "index.json"
-        path.write_bytes(new)
-        try:
-            read_checked(path, ClipIndex, missing="It is not there at all.", again="Make it again.")
-        except UserError as error:
-            told(error)
+    with read_or_refused("index.json", new) as path:
+        read_checked(path, ClipIndex, missing="It is not there at all.", again="Make it again.")
 
 
 def test_a_checksum_is_of_name_type_shape_and_numbers():
