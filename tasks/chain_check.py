@@ -26,6 +26,7 @@ from tasks.nerf_data import spread
 from tasks.talking_head import POSTNETS, RENDERERS, SYNCNETS
 from utils.errors import ConfigError, UserError
 from utils.landmarks import MOUTH
+from utils.video import FPS
 
 Verdict = Literal["good", "fair", "poor", "not trained", "not measured"]
 ORDER: tuple[Verdict, ...] = ("poor", "fair", "good")
@@ -187,7 +188,7 @@ class Chain:
         meta = self.video.meta
         found = measure_offset(self.video.landmarks_px, self.video.audio("mel"))
         seen = float(self.video.motion("face_found").mean())
-        about = f"{meta.frames / 25:.0f} s, of which {(meta.frames - meta.val_start) / 25:.0f} s are held out"
+        about = f"{meta.frames / FPS:.0f} s, of which {(meta.frames - meta.val_start) / FPS:.0f} s are held out"
         figures = {"offset_frames": found.frames, "uncertainty_frames": found.uncertainty, "face_found": seen}
         means = "The network would learn lips that come before or after their sound."
         if not found.measurable:

@@ -32,6 +32,7 @@ from urllib.parse import parse_qs, urlsplit
 from tasks.live import play_sound
 from tasks.live_stream import Mp4Stream
 from utils.errors import DataError, UserError
+from utils.video import FPS
 
 if TYPE_CHECKING:
     from tasks.talking_head import TalkingHead
@@ -225,7 +226,7 @@ class Page(BaseHTTPRequestHandler):
 
     def _list(self) -> None:
         stage = self.server.stage
-        sounds = [{"id": s.id, "name": s.name, "seconds": s.frames / 25} for s in list(stage.speeches.values())]
+        sounds = [{"id": s.id, "name": s.name, "seconds": s.frames / FPS} for s in list(stage.speeches.values())]
         self._send(200, "application/json", json.dumps({"person": stage.person, "sounds": sounds}).encode())
 
     def _take(self) -> None:
@@ -256,7 +257,7 @@ class Page(BaseHTTPRequestHandler):
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-        told = {"id": speech.id, "name": speech.name, "seconds": speech.frames / 25}
+        told = {"id": speech.id, "name": speech.name, "seconds": speech.frames / FPS}
         self._send(201, "application/json", json.dumps(told).encode())
 
     def _play(self) -> None:

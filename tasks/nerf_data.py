@@ -15,6 +15,7 @@ from data_gen.video.dataset import Split, VideoDataset
 from utils.errors import DataError
 from utils.landmarks import EYES, LEFT_EYE, MEAN_FACE, MOUTH, RIGHT_EYE
 from utils.metrics import Box, points_box
+from utils.video import FPS
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -154,7 +155,7 @@ class PatchSource:
     def names(self) -> list[str]:
         """Name what the last batch was made of."""
         after = " and the one after" if self.pairs else ""
-        return [f"{self.footage.video.path}: frame {frame}{after} ({frame / 25:.2f} s)" for frame in self._last]
+        return [f"{self.footage.video.path}: frame {frame}{after} ({frame / FPS:.2f} s)" for frame in self._last]
 
     def _centre(self, frame: int, rng: np.random.Generator) -> tuple[float, float]:
         if rng.random() >= self.in_rect:

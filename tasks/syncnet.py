@@ -26,8 +26,9 @@ from tasks.motion_data import (
 from tasks.task import Task
 from utils.config import Config, Count, Fraction, Weight
 from utils.errors import DataError
+from utils.video import FPS
 
-SECOND = 25 - 4
+SECOND = FPS - 4
 """Clips whose frames lie within one second."""
 VAL_CLIPS = 512
 """Pairs compared per validation window."""
@@ -191,7 +192,7 @@ class SyncNetTask(Task):
         for number, run in enumerate(corpus.runs[:20]):
             window = corpus.read(run)
             found = self.find_offset(torch.from_numpy(window.audio), torch.from_numpy(window.landmarks))
-            _say(f"stretch {number}, {run.frames / 25:.1f} s", found)
+            _say(f"stretch {number}, {run.frames / FPS:.1f} s", found)
 
 
 def second_hits(model: SyncNet, batch: MotionBatch, index: int) -> Tensor:

@@ -16,6 +16,7 @@ from data_gen.clips.shards import ClipShards
 from data_gen.video.dataset import VideoDataset
 from utils.errors import DataError
 from utils.files import fingerprint
+from utils.video import FPS
 
 Floats = NDArray[np.float32]
 Split = Literal["train", "val", "all"]
@@ -156,7 +157,7 @@ class MotionCorpus:
         for run, first, frames in self._last:
             source, start = self.sources[run.source], run.start + first
             clip = "" if isinstance(source, VideoDataset) else f" clip {source.index.clips[run.clip].id}"
-            told.append(f"{source.path}:{clip} frames {start} to {min(run.stop, start + frames)} ({start / 25:.2f} s)")
+            told.append(f"{source.path}:{clip} frames {start} to {min(run.stop, start + frames)} ({start / FPS:.2f} s)")
         return told
 
     def whole(self, frames: int, *, size: int = 8, limit: int | None = None) -> list[MotionBatch]:

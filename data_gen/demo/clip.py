@@ -16,9 +16,10 @@ from data_gen.demo.mouth import MouthPose
 from data_gen.demo.portrait import CANVAS, Bytes
 from data_gen.demo.pose import HeadMotion, Stage
 from data_gen.demo.speech import SAMPLE_RATE, Speech, join, speak_as
-from data_gen.demo.visemes import FPS, PARAMETERS, MouthTrack, mouth_track
+from data_gen.demo.visemes import PARAMETERS, MouthTrack, mouth_track
 from utils.errors import DataError
 from utils.files import write_aside
+from utils.video import FPS
 
 Floats = npt.NDArray[np.float32]
 

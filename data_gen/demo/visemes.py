@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from data_gen.demo.speech import PAUSE, Speech
+from utils.video import FPS
 
-FPS = 25
 PARAMETERS = ("opening", "width", "rounding", "tuck", "tongue", "jaw")
 Floats = npt.NDArray[np.float64]
 

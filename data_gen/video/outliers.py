@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from utils.camera import rotation_vector
 from utils.errors import DataError
 from utils.landmarks import eye_distance, shot_ranges
+from utils.video import FPS
 
 Floats = NDArray[np.floating[Any]]
-FPS = 25
 EXCURSION = 0.35
 """Landmarks that leave by so much (root mean square, in eye distances) and come back were on something else."""
 LONGEST = 2

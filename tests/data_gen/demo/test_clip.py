@@ -13,7 +13,8 @@ from data_gen.demo.mouth import MouthPose
 from data_gen.demo.portrait import CANVAS
 from data_gen.demo.pose import HeadMotion, HeadPose
 from data_gen.demo.speech import SAMPLE_RATE
-from data_gen.demo.visemes import FPS, is_bilabial
+from data_gen.demo.visemes import is_bilabial
+from utils.video import FPS
 
 
 @pytest.fixture(scope="module")

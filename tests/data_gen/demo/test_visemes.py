@@ -5,7 +5,8 @@ import pytest
 
 from data_gen.demo.clip import Clip
 from data_gen.demo.speech import PAUSE, SAMPLE_RATE, Speech
-from data_gen.demo.visemes import FPS, is_bilabial, mouth_track, visemes_of
+from data_gen.demo.visemes import is_bilabial, mouth_track, visemes_of
+from utils.video import FPS
 
 
 def _said(*phonemes: tuple[str, float]) -> Speech:
