@@ -83,12 +83,13 @@ def clear_after_killed(folder: Path, stem: str = "") -> None:
     Args:
         stem: Only what was to become files of this name without suffix; all when empty.
     """
-    ours = re.compile(rf"\.(.+)\.{_machine()}-(\d+)-[0-9a-f]{{6}}(\.old)?\.part(.*)", re.DOTALL)
+    ours = re.compile(rf"\.(.+?)\.{_machine()}-(\d+)-[0-9a-f]{{6}}(\.old)?\.part(.*)", re.DOTALL)
     with os.scandir(folder) as entries:
         left = [(Path(entry.path), match) for entry in entries if (match := ours.fullmatch(entry.name))]
     for file, match in left:
         name, process, old, suffix = match.groups()
-        if stem in ("", name) and not _lives(int(process)):
+        whose = name.lstrip(".")  # what was written aside for a file that was itself aside begins with two dots
+        if stem.lstrip(".") in ("", whose) and not _lives(int(process)):
             if old and not (target := folder / f"{name}{suffix}").exists():
                 os.rename(file, target)
             else:

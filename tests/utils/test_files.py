@@ -61,6 +61,21 @@ def killed_while_writing(path: Path) -> None:
     assert done.returncode == -9
 
 
+def test_what_was_written_aside_for_a_file_that_was_itself_aside_is_removed_too(tmp_path):
+    """A video's sound is: killed between the two, both were left, and only one of them was known again."""
+    code = (
+        "import os, sys\nfrom utils.files import write_aside\n"
+        "with write_aside(sys.argv[1] + '/demo.mp4') as video, write_aside(video.with_suffix('.wav')) as sound:\n"
+        "    video.write_text('half'), sound.write_text('half')\n    os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2], timeout=60)
+    assert done.returncode == -9
+    assert len(list(tmp_path.iterdir())) == 2
+    with write_aside(tmp_path / "demo.mp4") as aside:
+        aside.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.mp4"]
+
+
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
     path = tmp_path / "a.b.txt"
     path.write_text("old")
