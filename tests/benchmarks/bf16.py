@@ -113,7 +113,8 @@ class House:
             return [f"person_binary_data_dir={videos}", f"video_id={video_id}"]
         make = {"template_decoder": self._templates, "wav2pix": self._speakers}.get(name, self._persons)
         place = self._once({"template_decoder": "templates", "wav2pix": "pairs"}.get(name, "persons"), make)
-        return [f"binary_data_dir={place}"]
+        known_by = [f"infer_recogniser={self.folder / 'recogniser.onnx'}"] if name == "template_decoder" else []
+        return [f"binary_data_dir={place}", *known_by]
 
     def _once(self, name: str, make: object) -> Path:
         place = self.folder / name
