@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,8 +145,6 @@ def cosine(a: Floats, b: Floats) -> float:
 
 def run_apply(args: argparse.Namespace) -> None:
     """Bring a file of templates over; the recogniser it is now of is written beside it, and checked when it is used."""
-    from contextlib import closing
-
     from pydantic import ValidationError
 
     from tasks.template_infer import read_templates

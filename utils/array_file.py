@@ -52,13 +52,15 @@ class ArrayFile:
     Args:
         path: The file.
         again: What to do when it is damaged, a sentence.
+        sound: Arrays whose checksums were compared before, when the same file was open; more are added to it.
 
     Raises:
         DataError: It is missing or damaged.
     """
 
-    def __init__(self, path: Path, again: str) -> None:
+    def __init__(self, path: Path, again: str, sound: set[str] | None = None) -> None:
         self.path, self.again = path, again
+        self._sound = set() if sound is None else sound
         try:
             self._handle = path.open("rb", buffering=0)
         except OSError as error:
@@ -69,7 +71,6 @@ class ArrayFile:
             self.close()
             reason = str(error) if isinstance(error, _Damaged) else "its header makes no sense"
             raise DataError(f"{path} is damaged: {reason}. {again}") from None
-        self._sound: set[str] = set()
 
     def _read_header(self) -> None:
         size = self.path.stat().st_size
@@ -179,9 +180,10 @@ class ShardFolder:
         self.path, self.again = path, again
         self._stamp = stamp(path / "index.json")
         self._open: dict[str, ArrayFile] = {}
+        self._sound: dict[str, set[str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_open": {}}
+        return {**self.__dict__, "_open": {}, "_sound": {}}
 
     def __getitem__(self, name: str) -> ArrayFile:
         """Return a shard by its file name.
@@ -194,7 +196,8 @@ class ShardFolder:
                 self._open.pop(next(iter(self._open))).close()
             file = inside(self.path, name)
             refuse_changed(self.path / "index.json", self._stamp)
-            self._open[name] = ArrayFile(file, self.again)
+            # what was compared once is not read whole again each time that its shard has had to make room for others
+            self._open[name] = ArrayFile(file, self.again, self._sound.setdefault(name, set()))
         return self._open[name]
 
 

@@ -85,6 +85,22 @@ def test_a_folder_holds_only_so_many_shards_open_and_reads_them_all(tmp_path, mo
     assert again["4.safetensors"].rows("x").tolist() == [4] * 3
 
 
+def test_a_shard_that_is_opened_again_is_not_compared_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.array_file.MOST_OPEN", 1)
+    for name in ("a", "b"):
+        save_arrays(tmp_path / name, {"x": np.arange(10_000)})
+    folder = ShardFolder(tmp_path, "Make it again.")
+    read = []
+    monkeypatch.setattr("os.pread", lambda *given, pread=os.pread: read.append(pread(*given)) or read[-1])
+    for name in ("a", "b"):
+        assert folder[name].rows("x", 7, 8).tolist() == [7]
+    assert sum(map(len, read)) == 2 * (80_000 + 8)
+    read.clear()
+    for name in ("a", "b"):
+        assert folder[name].rows("x", 9, 10).tolist() == [9]
+    assert sum(map(len, read)) == 2 * 8
+
+
 def test_a_folder_opens_no_shard_of_another_index_and_none_outside(tmp_path):
     home = tmp_path / "data"
     save_arrays(home / "a.safetensors", {"x": np.zeros(3)})
