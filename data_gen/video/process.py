@@ -299,7 +299,7 @@ class _Stages:
                 "patch_jitter_px": fit.patch_jitter_px,
             }
 
-        self.work("camera", work, version=1, needs=("convert", "cuts", "landmarks"))
+        self.work("camera", work, version=2, needs=("convert", "cuts", "landmarks"))
 
     def _parsing(self) -> None:
         from data_gen.video.parsing import make_parser, parse_frames, parser_name

@@ -69,6 +69,14 @@ def test_trembling_poses_are_steadied(scene):
     assert after < 0.5 * before
 
 
+def test_what_lies_out_of_the_picture_plane_stays_as_the_landmarks_have_it(scene):
+    frames, _, fit = scene
+    before, after = invert(fit.world_from_camera), invert(refine_pose(frames, fit).world_from_camera)
+    np.testing.assert_allclose(after[:, 2, 3], before[:, 2, 3], atol=1e-4)  # depth
+    np.testing.assert_allclose(after[:, 2, :3], before[:, 2, :3], atol=1e-5)  # the line of sight, seen by the head
+    assert np.abs(after[:, :2, 3] - before[:, :2, 3]).max() > 0.003
+
+
 def test_landmarks_still_fall_on_the_same_points(scene):
     frames, _, fit = scene
     refined = refine_pose(lambda: iter(frames), fit, rounds=1)
