@@ -16,6 +16,7 @@ from data_gen.video.dataset import VideoDataset, open_video
 from tasks.checkpoints import checkpoint_files, finished_updates, read_checkpoint, work_dir_of
 from tasks.registry import task_class
 from utils.config import ROOT, assignment, load_recipe, merge, parse, read_yaml, set_dotted, show_path
+from utils.content_features import BEST_WHISPER
 from utils.errors import ConfigError, DataError, UserError
 from utils.files import sha256
 
@@ -90,7 +91,7 @@ def recipe_of(preset: str, stage: str) -> Path:
 
 def choose_audio_feature(video: VideoDataset) -> str:
     """Return the best speech feature the dataset has: Whisper's, which hears words, else mel."""
-    return "whisper" if "whisper" in video.meta.audio_features else "mel"
+    return next((name for name in (BEST_WHISPER, "whisper") if name in video.meta.audio_features), "mel")
 
 
 def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = "") -> list[Stage]:

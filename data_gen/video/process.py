@@ -22,6 +22,7 @@ import numpy as np
 from data_gen.video.dataset import PICTURES, DatasetWriter, VideoDataset, VideoMeta
 from data_gen.video.stages import Tick, Workshop, native_noise_muted
 from utils.audio import feature_width
+from utils.content_features import BEST_WHISPER
 from utils.errors import ConfigError, DataError, nearest
 from utils.ffmpeg import existing_file
 from utils.files import load_arrays, read_json, save_arrays, sha256, stamp
@@ -417,7 +418,11 @@ class _Stages:
         print_report(done.summary, self.job.id, done.folder, self.workshop.console)
 
 
-_CONTENT_FEATURES = {"whisper": "whisper_base_encoder", "hubert": "hubert_large"}
+_CONTENT_FEATURES = {
+    "whisper": "whisper_base_encoder",
+    BEST_WHISPER: "whisper_base_encoder",
+    "hubert": "hubert_large",
+}
 
 
 def corrected_offset(sync: dict[str, Any]) -> float:

@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--licence", default="", help="note on the footage's licence, kept in the dataset")
     parser.add_argument("--consent", default="", help="note on the person's consent, kept in the dataset")
     parser.add_argument(
-        "--audio_features", default="", help="more speech features than mel, mfcc, whisper, hubert: whisper:3-6, ..."
+        "--audio_features",
+        default="",
+        help="more speech features than mel, mfcc, whisper, whisper:3-5, hubert: whisper:2, ...",
     )
     parser.add_argument("--data_dir", type=Path, default=Path("data"), help="where processed/ and binary/ lie")
     parser.add_argument("--start_s", type=float, default=0.0, help="use the video from this second on")

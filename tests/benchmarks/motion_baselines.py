@@ -53,9 +53,10 @@ class Case(NamedTuple):
 
 
 def open_case(text: str, binary_dir: Path) -> Case:
-    """Read `video:feature[:share]`."""
-    video, feature, *share = text.split(":")
-    part = float(share[0]) if share else 0.0
+    """Read `video:feature[:share]`; a feature may name layers, as in `anna:whisper:3-5`."""
+    video, *rest = text.split(":")
+    part = float(rest.pop()) if rest[1:] and "." in rest[-1] else 0.0
+    feature = ":".join(rest)
     train, val = (MotionCorpus([binary_dir / video], feature, split, val_share=part) for split in ("train", "val"))
     return Case(video, feature, part, train, val)
 
@@ -194,7 +195,7 @@ def measure(case: Case, seed: int, given: argparse.Namespace, folder: Path) -> N
         plain = plain_network(case, seed, given.plain_updates)
         say("plain network", case, seed, judge(plain, case), time.process_time() - began)
 
-    place = folder / f"{case.video}_{case.feature}_{seed}"
+    place = folder / f"{case.video}_{case.feature.replace(':', '_')}_{seed}"
     without = ["weights.sync=0"] if given.without_syncnet else []
     chain = Chain(case, place, given.recipes, Path(given.binary_dir).resolve(), seed, [*given.set, *without])
     began = time.process_time()

@@ -181,3 +181,15 @@ def test_a_polite_kill_reaches_the_child(tmp_path):
     os.kill(run.pid, signal.SIGTERM)
     assert run.wait(timeout=20) == 7
     assert (tmp_path / "saved").exists()
+
+
+def test_the_best_speech_feature_that_a_dataset_has_is_chosen():
+    from types import SimpleNamespace
+
+    def choice(*names: str) -> str:
+        meta = SimpleNamespace(audio_features=dict.fromkeys(names, 1))
+        return training.choose_audio_feature(SimpleNamespace(meta=meta))
+
+    assert choice("mel", "mfcc") == "mel"
+    assert choice("hubert", "mel", "whisper") == "whisper"
+    assert choice("mel", "whisper", "whisper:3-5") == "whisper:3-5"
