@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 
+from data_gen.video.tracking import CameraFit
 from tests.benchmarks.bf16 import PRECISIONS, TRIALS, House
 from tests.benchmarks.face_verification import main as verify
+from tests.benchmarks.pose import leak
 from tests.benchmarks.step_rows import ROWS
 from tests.benchmarks.train_steps import line, measure
 from tests.benchmarks.voice_bound import nearest, ridge
 from tests.made_persons import make_persons
+from utils.camera import invert, make_transform, rotation_matrix
+from utils.landmarks import MEAN_FACE
 
 
 def test_a_step_is_timed_as_it_is_trained():
@@ -53,3 +57,24 @@ def test_recognisers_are_compared_on_one_dataset(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "3 persons, 9 pictures"
     assert lines[-1].startswith("| dlib | ")
+
+
+def test_a_chin_that_slides_with_the_nod_is_told_by_the_pose():
+    time = np.arange(400) / 25
+    nod, tune = np.sin(0.9 * time), np.sin(0.4 * time + 1)
+    turn = np.stack([0.03 * nod, 0 * nod, 0 * nod], axis=1)
+    place = np.stack([0 * nod, 0 * nod, -9 + 0 * nod], axis=1)
+    poses = invert(make_transform(rotation_matrix(turn), place)).astype(np.float32)
+
+    def found(chin):
+        landmarks = np.zeros((400, 68, 3), np.float32)
+        landmarks[:, 8, 1] = 0.2 * chin
+        landmarks[:, 48:68, 1] = 0.1 * tune[:, None]
+        return leak(CameraFit(poses, 900.0, landmarks, MEAN_FACE, np.zeros(400, np.float32), (0, 0), 512, 512))
+
+    sliding, still = found(nod), found(tune)
+    assert sliding["pitch"] == pytest.approx(np.degrees(0.03) * nod.std(), rel=0.1)
+    assert sliding["chin"] == pytest.approx(0.2 * nod.std(), rel=0.1)
+    assert sliding["chin_told"] > 0.99
+    assert still["chin_told"] == pytest.approx(still["mouth_told"], abs=1e-3)
+    assert still["mouth_told"] < 0.5
