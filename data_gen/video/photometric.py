@@ -8,7 +8,7 @@ whose patches do not come to fit better keeps its pose.
 Only what lies in the picture's plane is corrected: two shifts and the turn about the line of sight. Freed as well,
 pitch, yaw and depth follow what shading and the patches' guessed relief do when a head nods: on two real videos that
 took away 40 % of the pitch which MediaPipe's own pose and the landmarks agree on, gave it to the depth instead, and
-made the chin seem to slide with it.
+made the chin seem to slide with it. Out of the plane the landmarks' own poses are smoothed a little.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ _NOSE_PATCHES = (0, 1, 2, 3, 4, 6, 7)  # flat towards the viewer; the others lie
 _INNER, _MARGIN = 17, 4  # a patch is 17 x 17 samples, cut out with a margin to search in
 _SPACING = 0.02  # eye distances between samples
 _IN_PLANE = [2, 3, 4]  # of a pose's six numbers (`pose_motion`): the turn about the line of sight, shifts across it
+_OUT_OF_PLANE_SIGMA = 1.0  # frames: takes the trembling of landmarks off tilt and depth, and leaves a nod of 2 Hz
 _SPREAD = 0.02  # of a correction: radians, and eye distances
 
 
@@ -75,7 +76,7 @@ def refine_pose(
     count = len(fit.world_from_camera)
     patches = _patches(fit.neutral.astype(np.float64))
     points_px = fit.project(from_offsets(fit.landmarks.astype(np.float64)))
-    kept = fit.world_from_camera.astype(np.float64)
+    kept = steady_out_of_plane(fit.world_from_camera.astype(np.float64), cuts)
     looks = _cut_out(frames, fit, kept, patches, _counter(on_frame, 0))
     before = None
     for round_ in range(rounds):
@@ -98,6 +99,27 @@ def refine_pose(
         patch_shift_px=(before[0], after[0]),
         patch_jitter_px=(before[1], after[1]),
     )
+
+
+def steady_out_of_plane(
+    world_from_camera: FloatArray, cuts: Iterable[int] = (), sigma: float = _OUT_OF_PLANE_SIGMA
+) -> FloatArray:
+    """Smooth the depth and the tilt to the line of sight of poses (T, 4, 4) over `sigma` frames, shot by shot.
+
+    The head's origin stays where it is seen, and the turn about the line of sight as it is.
+    """
+    camera = invert(world_from_camera)
+    rotation, place = camera[:, :3, :3], camera[:, :3, 3]
+    sight = smooth_over_time(rotation[:, 2], sigma, cuts)  # the line of sight, seen by the head
+    sight = sight / np.linalg.norm(sight, axis=1, keepdims=True)
+    axis = np.cross(sight, rotation[:, 2])
+    angle = np.arcsin(np.clip(np.linalg.norm(axis, axis=1, keepdims=True), 0, 1))
+    turn = rotation_matrix(axis / np.maximum(np.sin(angle), 1e-12) * angle)
+    depth = smooth_over_time(place[:, 2], sigma, cuts)
+    steady = camera.copy()
+    steady[:, :3, :3] = rotation @ turn
+    steady[:, :3, 3] = place * (depth / place[:, 2])[:, None]
+    return invert(steady)
 
 
 def _counter(on_frame: Callable[[int], None] | None, done: int) -> Callable[[int], None] | None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from data_gen.video.photometric import refine_pose
+from data_gen.video.photometric import refine_pose, steady_out_of_plane
 from data_gen.video.tracking import CameraFit
 from utils.camera import compose, invert, make_transform, project, rotation_matrix
 from utils.errors import DataError
@@ -69,12 +69,39 @@ def test_trembling_poses_are_steadied(scene):
     assert after < 0.5 * before
 
 
-def test_what_lies_out_of_the_picture_plane_stays_as_the_landmarks_have_it(scene):
+def test_what_lies_out_of_the_picture_plane_comes_from_the_landmarks(scene):
     frames, _, fit = scene
-    before, after = invert(fit.world_from_camera), invert(refine_pose(frames, fit).world_from_camera)
+    before = invert(steady_out_of_plane(fit.world_from_camera))
+    after = invert(refine_pose(frames, fit).world_from_camera)
     np.testing.assert_allclose(after[:, 2, 3], before[:, 2, 3], atol=1e-4)  # depth
     np.testing.assert_allclose(after[:, 2, :3], before[:, 2, :3], atol=1e-5)  # the line of sight, seen by the head
     assert np.abs(after[:, :2, 3] - before[:, :2, 3]).max() > 0.003
+
+
+def test_tilt_and_depth_are_steadied_and_a_nod_stays():
+    rng = np.random.default_rng(0)
+    t = np.arange(200) / 25
+    nod = np.stack([0.1 * np.sin(4 * t), 0 * t, 0.3 * np.sin(t)], axis=1)
+    place = np.stack([0.2 * np.sin(t), 0.1 + 0 * t, -9 + 0.1 * np.sin(3 * t)], axis=1)
+    true = make_transform(rotation_matrix(nod), place)
+    shaken = make_transform(
+        rotation_matrix(0.004 * rng.normal(size=(200, 3)) * [1, 1, 0]) @ true[:, :3, :3],
+        place * (1 + 0.004 * rng.normal(size=(200, 1))),
+    )
+    steady = invert(steady_out_of_plane(invert(shaken)))
+
+    def error(poses):
+        return np.abs(poses[:, 2] - true[:, 2]).mean(axis=0)
+
+    assert (error(steady)[[0, 1, 3]] < 0.65 * error(shaken)[[0, 1, 3]]).all()
+    seen = place[:, :2] / place[:, 2:]
+    np.testing.assert_allclose(steady[:, :2, 3] / steady[:, 2:3, 3], seen, atol=1e-9)
+    np.testing.assert_allclose(
+        steady[:, :3, :3] @ np.swapaxes(steady[:, :3, :3], 1, 2), np.tile(np.eye(3), (200, 1, 1)), atol=1e-9
+    )
+    cut = steady_out_of_plane(invert(np.concatenate([true, true[::-1]])), cuts=[200])
+    alone = steady_out_of_plane(invert(true))
+    np.testing.assert_allclose(cut[:200], alone, atol=1e-12)
 
 
 def test_landmarks_still_fall_on_the_same_points(scene):
@@ -87,7 +114,8 @@ def test_landmarks_still_fall_on_the_same_points(scene):
 def test_a_picture_that_says_nothing_changes_nothing(scene):
     frames, _, fit = scene
     grey = np.full_like(frames, 127)
-    np.testing.assert_allclose(refine_pose(grey, fit).world_from_camera, fit.world_from_camera, atol=1e-6)
+    refined = refine_pose(grey, fit).world_from_camera
+    np.testing.assert_allclose(refined, steady_out_of_plane(fit.world_from_camera), atol=1e-6)
 
 
 def test_frames_that_do_not_belong_to_the_fit_are_refused(scene):
