@@ -48,7 +48,7 @@ _NOSE_PATCHES = (0, 1, 2, 3, 4, 6, 7)  # flat towards the viewer; the others lie
 _INNER, _MARGIN = 17, 4  # a patch is 17 x 17 samples, cut out with a margin to search in
 _SPACING = 0.02  # eye distances between samples
 _IN_PLANE = [2, 3, 4]  # of a pose's six numbers (`pose_motion`): the turn about the line of sight, shifts across it
-_OUT_OF_PLANE_SIGMA = 1.0  # frames: takes the trembling of landmarks off tilt and depth, and leaves a nod of 2 Hz
+_OUT_OF_PLANE_SIGMA = 2.0  # frames: what trembles faster than that, in tilt and depth, is the landmarks' noise
 _SPREAD = 0.02  # of a correction: radians, and eye distances
 
 

@@ -81,8 +81,8 @@ def test_what_lies_out_of_the_picture_plane_comes_from_the_landmarks(scene):
 def test_tilt_and_depth_are_steadied_and_a_nod_stays():
     rng = np.random.default_rng(0)
     t = np.arange(200) / 25
-    nod = np.stack([0.1 * np.sin(4 * t), 0 * t, 0.3 * np.sin(t)], axis=1)
-    place = np.stack([0.2 * np.sin(t), 0.1 + 0 * t, -9 + 0.1 * np.sin(3 * t)], axis=1)
+    nod = np.stack([0.05 * np.sin(2.5 * t), 0 * t, 0.3 * np.sin(t)], axis=1)
+    place = np.stack([0.2 * np.sin(t), 0.1 + 0 * t, -9 + 0.1 * np.sin(2 * t)], axis=1)
     true = make_transform(rotation_matrix(nod), place)
     shaken = make_transform(
         rotation_matrix(0.004 * rng.normal(size=(200, 3)) * [1, 1, 0]) @ true[:, :3, :3],
