@@ -185,7 +185,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--preset", default="person", help=f"set of recipes: {', '.join(PRESETS)} (person)")
     train.add_argument(
         "--audio_feature",
-        help="speech feature: hubert, mfcc, or the first of whisper:3-5, whisper and mel that is there (unless given)",
+        help="speech feature: mel, mfcc, whisper, hubert, ... (the first of whisper:3-5, whisper, mel that is there)",
     )
     train.add_argument("--set", action="append", default=[], metavar="[STAGE.]A=1", help=settings)
     train.add_argument("--binary_data_dir", default="", help="where processed videos lie (data/binary/videos)")

@@ -289,8 +289,7 @@ def _corrected(
         weighted = np.swapaxes(design, -1, -2) @ (information * robust[..., None, None])
         normal = (weighted @ design).sum(axis=1)
         right = (weighted @ residual[..., None])[..., 0].sum(axis=1)
-        index = np.arange(len(_IN_PLANE))
-        normal[:, index, index] += 1 / _SPREAD**2
+        normal += np.eye(len(_IN_PLANE)) / _SPREAD**2
         right -= total / _SPREAD**2
         total = total + np.linalg.solve(normal, right[..., None])[..., 0]
         whole = np.zeros((len(poses), 6))

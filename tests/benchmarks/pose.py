@@ -106,12 +106,9 @@ def rows(folder: Path) -> dict[str, dict[str, float]]:
         return {name: leak(one) for name, one in fits.items()}
     theirs = mediapipe_poses(frames)
     fits["MediaPipe's pose"] = with_mediapipe(fit, theirs, points)
+    slow = {name: smooth_over_time(angles(split(one)[0])[:, 0], 12.0) for name, one in fits.items()}
     pitch = smooth_over_time(angles(theirs[:, :3, :3])[:, 0], 12.0)
-    found = {}
-    for name, one in fits.items():
-        ours = smooth_over_time(angles(split(one)[0])[:, 0], 12.0)
-        found[name] = leak(one) | {"slope": float(np.polyfit(ours, pitch, 1)[0])}
-    return found
+    return {name: leak(one) | {"slope": float(np.polyfit(slow[name], pitch, 1)[0])} for name, one in fits.items()}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -120,10 +117,8 @@ def main(arguments: list[str] | None = None) -> None:
     words.add_argument("ids", nargs="+", metavar="ID")
     words.add_argument("--processed_dir", type=Path, default=Path("data/processed/videos"))
     given = words.parse_args(arguments)
-    print(
-        "| video | poses | pitch | depth | MediaPipe's pitch on it | chin, told by the pose | mouth, told by the pose |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    heads = ("video", "poses", "pitch", "depth", "MediaPipe's pitch on it", "chin, told by pose", "mouth, told by pose")
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     for video in given.ids:
         for name, found in rows(given.processed_dir / video).items():
             slope = f"{found['slope']:.2f}" if "slope" in found else ""
