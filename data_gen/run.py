@@ -11,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 if Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
     sys.path[0] = str(ROOT)  # this folder must not shadow other modules
 
-from utils.errors import ConfigError, nearest, run_command  # noqa: E402
-from utils.files import filling  # noqa: E402
+from utils.command import run_command  # noqa: E402
+from utils.errors import ConfigError, nearest  # noqa: E402
+from utils.files.lock import filling  # noqa: E402
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "video": ("data_gen.video.run", "turn a video of a talking person into a dataset"),
@@ -20,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "clips": ("data_gen.clips.run", "make a corpus of many speakers' clips"),
     "templates": ("data_gen.templates.run", "cut out faces and compute their recognition templates"),
     "wav2pix": ("data_gen.wav2pix.run", "pair faces with the voices they belong to"),
-    "check": ("tasks.chain_check", "say of every stage of a person's talking head whether it is sound"),
+    "check": ("tasks.person.check", "say of every stage of a person's talking head whether it is sound"),
     "face_voice": ("data_gen.face_voice.run", "make a set of persons with voices and faces"),
 }
 """Name -> module with `add_arguments(parser)` and `main(args)`, and what it does."""

@@ -12,9 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from modules.onnx_export import GraphBuilder
-from modules.onnx_format import Graph
-from modules.prelu import PReLU
+from modules.layers.prelu import PReLU
+from modules.onnx.export import GraphBuilder
+from modules.onnx.format import Graph
 
 Kind = Literal["naive", "large", "fr", "light"]
 CHANNELS: dict[str, tuple[int, ...]] = {

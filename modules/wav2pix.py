@@ -15,10 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from modules.dropout import Dropout
-from modules.onnx_export import GraphBuilder, convolution
-from modules.onnx_format import Graph
-from modules.time_layers import TimeConv
+from modules.layers.dropout import Dropout
+from modules.layers.time_layers import TimeConv
+from modules.onnx.export import GraphBuilder, convolution
+from modules.onnx.format import Graph
 
 HEARD = (16, 32, 128, 256, 512, 1024)
 """Channels of the speech encoder's blocks; each keeps a fourth of the samples."""

@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
     sys.path[0] = str(ROOT)  # else tasks/ hides the packages beside it
 
-from utils.errors import ConfigError, run_command  # noqa: E402
+from utils.command import run_command  # noqa: E402
+from utils.errors import ConfigError  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,12 +41,13 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit code."""
     args = parser().parse_args(argv)
-    from tasks.checkpoints import find_checkpoint, load_task, parse_steps, work_dir_of
+    from tasks.core.checkpoints import find_checkpoint, parse_steps, work_dir_of
+    from tasks.core.loading import load_task
 
     steps = parse_steps(args.steps)
     work_dir = work_dir_of(args.run)
     if args.format == "onnx":
-        from tasks.onnx_files import write_onnx_file
+        from tasks.exchange.onnx_files import write_onnx_file
 
         if args.weights == "raw":
             raise ConfigError("ONNX holds the network as inference uses it; --weights raw is for safetensors.")
@@ -53,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         folder = task.work_dir or work_dir
         print(write_onnx_file(task, args.out or folder / "export" / f"{task.cfg.task_cls}.onnx"))
         return 0
-    from tasks.model_card import write_safetensors
+    from tasks.exchange.model_card import write_safetensors
 
     path = Path(args.run) if Path(args.run).is_file() else find_checkpoint(work_dir, steps)
     for written in write_safetensors(path, args.out, raw=args.weights == "raw", said=(args.licence, args.consent)):

@@ -11,34 +11,25 @@ from __future__ import annotations
 
 import argparse
 import logging
-import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
     sys.path[0] = str(ROOT)  # else tasks/ hides the packages beside it
 
-from utils.config import show_path  # noqa: E402
-from utils.errors import ConfigError, DataError, nearest, run_command  # noqa: E402
+from tasks.exchange.bring_in import (
+    Options,
+    import_file,
+    import_folder,
+)
+from utils.command import run_command  # noqa: E402
+from utils.errors import (
+    ConfigError,
+    DataError,
+)
 
 log = logging.getLogger("vizeme")
-SUFFIXES = (".ckpt", ".pt", ".pth", ".h5", ".onnx", ".safetensors", ".npy")
-"""Names that are looked at in a folder; a single file may be called anything."""
-STEPS = re.compile(r"model_ckpt_(?:steps_(\d+)\.ckpt|best\.pt)")
-
-
-class AlreadyOurs(DataError):
-    """The file is a checkpoint of this project."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the command line asks for, besides the path."""
-
-    exp_name: str = ""
-    source: str = ""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     given = parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     if given.list:
-        from tasks.imports.registry import sources
+        from tasks.exchange.registry import sources
 
         for source in sources():
             print(f"{source.name:28} {source.task_cls:18} {source.what}")
@@ -82,151 +73,6 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def import_file(path: Path, options: Options = Options(), default: str = "") -> Path:
-    """Import one file and return the run's folder; of a person's dataset, the scene that was made of it.
-
-    Args:
-        path: The file.
-        options: What is asked for.
-        default: Name of the run when none is asked for and the file does not lie under `checkpoints/`.
-
-    Raises:
-        DataError: It cannot be read, is nothing known, does not fit, or another run would be overwritten.
-    """
-    from tasks.checkpoints import work_dir_of
-    from tasks.imports.geneface_dataset import MAGIC, import_dataset
-    from tasks.imports.read import read_file
-    from tasks.imports.write import set_aside, write_run
-    from utils.files import sha256
-
-    if path.open("rb").read(len(MAGIC)) == MAGIC:
-        scene = import_dataset(path)
-        log.info("%s is GeneFace's dataset of a person; its renderers need %s", path, show_path(scene))
-        return scene
-    file = read_file(path)
-    if any(name.startswith("vizeme.") for name in file.extras):
-        raise AlreadyOurs(f"{path} is a checkpoint of this project already.")
-    source = choose(file.tensors, file.kind, path, options.source)
-    log.info("%s is %s: %s", path, source.name, source.what)
-    converted = source.convert(file.tensors, file.extras, path)
-    work_dir = work_dir_of(options.exp_name or own_name(path) or default or f"imported/{source.stage}")
-    origin = {"source": source.name, "file": path.name, "sha256": sha256(path)}
-    if work_dir.resolve() == path.resolve().parent:
-        moved = set_aside(work_dir, [p for p in work_dir.iterdir() if p.is_file()])
-        log.info("  what lay in %s is kept in %s", show_path(work_dir), show_path(moved[0].parent))
-    written = write_run(work_dir, converted, origin)
-    used = sum(len(part.state_dict) for part in (converted, *converted.companions.values()))
-    log.info("  %d tensors -> task %s, %s", used, converted.recipe["task_cls"], show_path(written))
-    for name, reason in converted.left_out.items():
-        log.info("  left out: %s: %s", name, reason)
-    for name, text in converted.preprocessing.items():
-        log.info("  %s: %s", name, text)
-    for name in converted.companions:
-        log.info("  beside it: %s", show_path(work_dir / name))
-    return work_dir
-
-
-def choose(tensors: dict, kind: str, path: Path, wanted: str):  # type: ignore[no-untyped-def,type-arg]
-    """Return the source that a file's tensors belong to, or the one that is `wanted`.
-
-    Raises:
-        ConfigError: No source is called so.
-        DataError: It belongs to none, or to several.
-    """
-    from tasks.imports.registry import recognised, sources
-
-    if wanted:
-        known = {source.name: source for source in sources()}
-        if wanted not in known:
-            guess = nearest(wanted, known)
-            hint = f" Did you mean {guess}?" if guess else ""
-            raise ConfigError(f"No source is called '{wanted}'.{hint} Known: {', '.join(known)}.")
-        return known[wanted]
-    found = recognised(tensors, kind)
-    if not found:
-        shown = ", ".join(f"{name} {tuple(value.shape)}" for name, value in list(tensors.items())[:4])
-        raise DataError(
-            f"{path} is no checkpoint that is known here (python tasks/import_checkpoint.py --list). "
-            f"It holds {len(tensors)} tensors: {shown}{', ...' if len(tensors) > 4 else ''}"
-        )
-    if len(found) > 1:
-        names = " or ".join(source.name for source in found)
-        raise DataError(f"{path} may be {names}; say which with --source.")
-    return found[0]
-
-
-def own_name(path: Path) -> str:
-    """Return the run's name of a file under `checkpoints/`: its folder's, or one inside where several files lie there.
-
-    Empty for a file elsewhere.
-    """
-    from tasks.checkpoints import work_dir_of
-    from tasks.imports.write import ORIGINALS
-
-    base, place = work_dir_of("checkpoints").resolve(), path.resolve().parent
-    folder = place.parent if place.name == ORIGINALS else place
-    if base not in folder.parents:
-        return ""
-    name = folder.relative_to(base)
-    return str(name if alone(path) else name / path.stem)
-
-
-def alone(path: Path) -> bool:
-    """Tell whether a checkpoint shares its folder with no other, further steps of the same training apart."""
-    others = [other for other in path.parent.iterdir() if other.is_file() and other.suffix in SUFFIXES]
-    return all(other.name == path.name or STEPS.fullmatch(other.name) for other in others)
-
-
-def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
-    """Import what lies in a folder: of a training run's checkpoints the newest, of all else every file.
-
-    Raises:
-        DataError: Nothing could be imported, or some of it not; with every reason.
-    """
-    from tasks.imports.source import GoesWith
-
-    chosen = candidates(folder)
-    if not chosen:
-        raise DataError(f"{folder} holds no checkpoint ({', '.join(SUFFIXES)}).")
-    done, failed, passed = [], [], 0
-    for path in chosen:
-        inside = path.parent.resolve().relative_to(folder.resolve())
-        name = inside if alone(path) else inside / path.stem
-        asked = options.exp_name if len(chosen) == 1 or not options.exp_name else str(Path(options.exp_name) / name)
-        default = str(Path(folder.resolve().name) / name)
-        try:
-            done.append(import_file(path, Options(asked, options.source), default))
-        except (AlreadyOurs, GoesWith) as error:
-            log.info("passed over: %s", error)
-            passed += 1
-        except DataError as error:
-            failed.append(str(error))
-    for work_dir in done:
-        print(work_dir)
-    if not done and not failed:
-        print(f"{folder}: nothing new; {passed} file(s) are this project's already, or belong to those that are")
-    if failed:
-        raise DataError("\n".join([f"{len(done)} imported, {len(failed)} not:", *failed]))
-    return done
-
-
-def candidates(folder: Path) -> list[Path]:
-    """List the files of a folder to import; tells of those that are passed over."""
-    from tasks.imports.write import ORIGINALS
-
-    found: list[Path] = []
-    folders = [folder, *sorted(path for path in folder.rglob("*") if path.is_dir() and path.name != ORIGINALS)]
-    for place in folders:
-        files = sorted(path for path in place.iterdir() if path.is_file() and path.suffix in SUFFIXES)
-        steps = {int(match[1] or -1): path for path in files if (match := STEPS.fullmatch(path.name))}
-        newest = steps[max(steps)] if steps else None
-        for path in files:
-            if STEPS.fullmatch(path.name) and path != newest:
-                log.info("passed over %s: %s is newer", path, newest.name if newest else "")
-            else:
-                found.append(path)
-    return found
-
-
 if __name__ == "__main__":
     run_command(main)
+

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from typing import Any
 
 from utils.errors import ConfigError, nearest
 
-if TYPE_CHECKING:
-    from tasks.task import Task
-
 TASKS: dict[str, tuple[str, str]] = {
-    "syncnet": ("tasks.syncnet:SyncNetTask", "do a mouth and a sound belong together?"),
-    "lm3d_vae_sync": ("tasks.lm3d_vae_sync:Lm3dVaeSyncTask", "speech to 3-D landmarks, any speaker"),
-    "postnet": ("tasks.postnet:PostnetTask", "landmarks of any speaker to the target person's"),
-    "lm3d_nerf": ("tasks.lm3d_nerf:Lm3dNerfTask", "landmarks to the person's head"),
-    "lm3d_nerf_torso": ("tasks.lm3d_nerf_torso:Lm3dNerfTorsoTask", "head and torso in one picture"),
-    "geneface_nerf": ("tasks.geneface_nerf:GenefaceNerfTask", "GeneFace's NeRF with imported weights, to render"),
-    "geneface_radnerf": ("tasks.geneface_radnerf:GenefaceRadnerfTask", "GeneFace's RAD-NeRF with imported weights"),
-    "template_decoder": ("tasks.template_decoder:TemplateDecoderTask", "a face-recognition template to the face"),
-    "wav2pix": ("tasks.wav2pix:Wav2PixTask", "a voice to the speaker's face, adversarial"),
-    "face_encoder": ("tasks.face_encoder:FaceEncoderTask", "whose face is this? gives the face feature"),
-    "face_decoder": ("tasks.face_decoder:FaceDecoderTask", "face feature to landmarks, texture and face"),
-    "ve_conv": ("tasks.ve_conv:VeConvTask", "voice to face feature, by convolutions"),
-    "ve_ast": ("tasks.ve_ast:VeAstTask", "voice to face feature, by a spectrogram transformer"),
+    "syncnet": ("tasks.motion.syncnet:SyncNetTask", "do a mouth and a sound belong together?"),
+    "lm3d_vae_sync": ("tasks.motion.lm3d_vae_sync:Lm3dVaeSyncTask", "speech to 3-D landmarks, any speaker"),
+    "postnet": ("tasks.motion.postnet:PostnetTask", "landmarks of any speaker to the target person's"),
+    "lm3d_nerf": ("tasks.renderer.lm3d_nerf:Lm3dNerfTask", "landmarks to the person's head"),
+    "lm3d_nerf_torso": ("tasks.renderer.lm3d_nerf_torso:Lm3dNerfTorsoTask", "head and torso in one picture"),
+    "geneface_nerf": ("tasks.renderer.geneface.nerf:GenefaceNerfTask", "GeneFace's NeRF with imported weights, to render"),
+    "geneface_radnerf": ("tasks.renderer.geneface.radnerf:GenefaceRadnerfTask", "GeneFace's RAD-NeRF with imported weights"),
+    "template_decoder": ("tasks.template_to_face.template_decoder:TemplateDecoderTask", "a face-recognition template to the face"),
+    "wav2pix": ("tasks.wav2pix.wav2pix:Wav2PixTask", "a voice to the speaker's face, adversarial"),
+    "face_encoder": ("tasks.speech_to_face.face_encoder:FaceEncoderTask", "whose face is this? gives the face feature"),
+    "face_decoder": ("tasks.speech_to_face.face_decoder:FaceDecoderTask", "face feature to landmarks, texture and face"),
+    "ve_conv": ("tasks.speech_to_face.ve_conv:VeConvTask", "voice to face feature, by convolutions"),
+    "ve_ast": ("tasks.speech_to_face.ve_ast:VeAstTask", "voice to face feature, by a spectrogram transformer"),
 }
 """Task name -> ("module:Class", one line of help)."""
 
 
-def task_class(name: str) -> type[Task]:
+def task_class(name: str) -> type[Any]:
     """Import and return the task class called `name`.
 
     Raises:

@@ -17,159 +17,26 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
     sys.path[0] = str(ROOT)  # else tasks/ hides the packages beside it
 
-import numpy as np  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-
-from utils.errors import ConfigError, DataError, run_command  # noqa: E402
-from utils.flags import whole  # noqa: E402
-
-if TYPE_CHECKING:
-    from tasks.live import LiveHead
+from tasks.person.head import TalkingHead  # noqa: E402
+from tasks.person.runs import RENDERERS  # noqa: E402
+from utils.command import (
+    run_command,
+    whole,
+)
+from utils.errors import ConfigError  # noqa: E402
 
 log = logging.getLogger("vizeme")
-SYNCNETS = ("syncnet", "lm3d_syncnet")
-POSTNETS = ("postnet", "lm3d_postnet_sync")
-RENDERERS = ("lm3d_nerf_torso", "lm3d_nerf")
+
+
 PRESETS = ("person", "person_small", "demo")
-
-
-class TalkingHead:
-    """Speak any sound with one person's face.
-
-    Use `load`. Frames are (H, W, 3) uint8 RGB at 25 a second; the same sound, settings and seed give the same frames.
-
-    Attributes:
-        postnet: Sound features -> landmarks, for this person.
-        renderer: Landmarks and head poses -> frames.
-        video: The person's processed video: head poses, torso, how the face rests.
-        settings: How; see `tasks.inference.InferSettings`.
-    """
-
-    def __init__(self, postnet: Any, renderer: Any, video: Any, settings: Any, *, seed: int = 9999) -> None:
-        self.postnet, self.renderer, self.video = postnet, renderer, video
-        self.settings, self.seed = settings, seed
-
-    @classmethod
-    def load(
-        cls,
-        person: str,
-        *,
-        renderer: str = "auto",
-        device: str = "auto",
-        steps: int | str = "best",
-        seed: int = 9999,
-        settings: Mapping[str, Any] | None = None,
-    ) -> Self:
-        """Load what was trained for a person.
-
-        Args:
-            person: The video's id; its runs lie in `checkpoints/<person>/`.
-            renderer: `lm3d_nerf_torso` draws head and torso; `lm3d_nerf` draws the head over the footage's own torso,
-                which is sharper. auto is the first of them that is trained.
-            device: auto (a GPU when there is one), cpu, cuda, ...
-            steps: Which checkpoints: best, last, or a number of updates.
-            seed: Decides what is drawn at random.
-            settings: `infer_*` settings, and those of the renderer such as `n_samples_per_ray`.
-
-        Raises:
-            DataError: Something is not trained or not processed; the message has the command that does it.
-            ConfigError: A setting does not exist.
-        """
-        from tasks.checkpoints import load_task
-        from tasks.inference import InferSettings, video_of
-        from utils.config import parse
-
-        chosen = dict(settings or {})
-        own = {name: chosen.pop(name) for name in list(chosen) if name in InferSettings.model_fields}
-        run = find_run(person, RENDERERS if renderer == "auto" else (renderer,))
-        if run.name == "lm3d_nerf" and renderer == "auto":
-            log.warning(
-                "No torso is trained for %s: its head is shown over the footage's own shoulders. Train it: %s",
-                person,
-                f"bash scripts/train_talking_head.sh {person}",
-            )
-        postnet: Any = load_task(find_run(person, POSTNETS), steps, device)  # type: ignore[arg-type]
-        draw: Any = load_task(run, steps, device, settings=chosen)  # type: ignore[arg-type]
-        if draw.cfg.task_cls not in RENDERERS:
-            raise ConfigError(
-                f"{run} is imported and renders in the footage of its own project: "
-                f"bash scripts/infer_postnet.sh {person} SOUND, then bash scripts/infer_lm3d_nerf.sh {person} SOUND"
-            )
-        unknown = sorted(set(chosen) - set(type(draw).schema.model_fields))
-        defaults = {k: v for k, v in draw.cfg.model_dump().items() if k in InferSettings.model_fields}
-        wrong = dict.fromkeys(unknown)
-        merged = parse(InferSettings, {**defaults, **own, **wrong}, Path(f"settings for {person}"))
-        return cls(postnet, draw, video_of(draw), merged, seed=seed)
-
-    def landmarks(self, sound: Any) -> NDArray[np.float32]:
-        """Turn an open `tasks.inference.Sound` into landmarks (T, 68, 3) as the person would move, not yet mended."""
-        from tasks.inference import seed_everything, sound_to_landmarks
-
-        seed_everything(self.seed)
-        temperature = self.settings.infer_temperature
-        return sound_to_landmarks(self.postnet, sound, temperature=temperature, seed=self.seed)
-
-    def speak(self, audio: str | Path) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames of a sound file (any format and length) one by one."""
-        from tasks.inference import Sound
-
-        with Sound(audio) as sound:
-            yield from self._frames(sound)
-
-    def _frames(self, sound: Any) -> Iterator[NDArray[np.uint8]]:
-        from tasks.inference import render_landmarks, seed_everything
-
-        landmarks = self.landmarks(sound)
-        seed_everything(self.seed)
-        yield from render_landmarks(self.renderer, self.video, landmarks, sound.rms(), self.settings, self.seed)
-
-    def speak_live(self, *, lookahead: int | None = None, step: int | None = None) -> LiveHead:
-        """Begin a speech whose sound is still to come: push pieces of it in, pull frames out; see `tasks.live`."""
-        from tasks.live import LiveHead
-
-        return LiveHead(self, lookahead=lookahead, step=step)
-
-    def speak_to(self, audio: str | Path, out: str | Path) -> Path:
-        """Write an mp4 of the person saying `audio`, with that sound; it appears when it is whole.
-
-        Raises:
-            DataError: The sound cannot be read, or the video cannot be written.
-        """
-        from tasks.inference import Sound, write_frames
-
-        target = Path(out)
-        if target.suffix.lower() != ".mp4":
-            raise DataError(f"{out}: the video is an mp4; end its name in .mp4")
-        with Sound(audio) as sound:
-            return write_frames(self._frames(sound), target, audio, sound.frames)
-
-
-def find_run(person: str, names: tuple[str, ...]) -> Path:
-    """Return the first of a person's runs that has a checkpoint.
-
-    Raises:
-        DataError: None has; the message has the command that trains it.
-    """
-    from tasks.checkpoints import checkpoint_files, work_dir_of
-
-    for name in names:
-        folder = work_dir_of(f"{person}/{name}")
-        if checkpoint_files(folder):
-            return folder
-    base = work_dir_of(person)
-    others = sorted(p.name for p in base.parent.glob("*") if any(checkpoint_files(p / n) for n in RENDERERS))
-    hint = f" Trained: {', '.join(others)}." if others else ""
-    raise DataError(
-        f"No trained {names[0]} for '{person}' in {base}.{hint} Train it: bash scripts/train_talking_head.sh {person}"
-    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -231,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
     given = parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     if given.command == "train":
-        from tasks.person_training import train_person
+        from tasks.person.train import train_person
 
         hearing = [f"audio_feature={given.audio_feature}"] if given.audio_feature else []
         return train_person(
@@ -241,8 +108,8 @@ def main(argv: list[str] | None = None) -> int:
             binary_dir=given.binary_data_dir,
             reset=given.reset,
         )
-    from tasks.checkpoints import parse_steps
-    from utils.config import assignment
+    from tasks.core.checkpoints import parse_steps
+    from utils.config.assignments import assignment
 
     settings = dict(assignment(text) for text in given.set)
     how: dict[str, Any] = {
@@ -253,7 +120,7 @@ def main(argv: list[str] | None = None) -> int:
         "settings": settings,
     }
     if given.command == "infer":
-        from utils.ffmpeg import existing_file
+        from utils.paths import existing_file
 
         existing_file(given.audio)  # before seconds are spent on loading
         head = TalkingHead.load(given.video_id, **how)
@@ -261,7 +128,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if given.command == "play":
         return _play(given, how)
-    from tasks.person_evaluation import evaluate_person
+    from tasks.person.evaluate import evaluate_person
 
     head = TalkingHead.load(given.video_id, **how)
     folder = Path(given.out or f"infer_out/{given.video_id}/evaluation")
@@ -271,8 +138,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _play(given: argparse.Namespace, how: Mapping[str, Any]) -> int:
     """Show the page until Ctrl-C."""
-    from tasks.live_page import serve
-    from utils.ffmpeg import existing_file
+    from tasks.person.page import serve
+    from utils.paths import existing_file
 
     if not 0 <= given.port <= 65535:
         raise ConfigError(f"--port {given.port}: a port is a number from 0 to 65535")
@@ -286,3 +153,4 @@ def _play(given: argparse.Namespace, how: Mapping[str, Any]) -> int:
 
 if __name__ == "__main__":
     run_command(main)
+

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_gen.video.dataset import DatasetWriter, VideoDataset, VideoMeta
+from data_gen.video.dataset import VideoDataset, VideoMeta
+from data_gen.video.dataset_writer import DatasetWriter
 
 AUDIO = {"mel": 80, "mfcc": 39}
 
@@ -37,7 +38,7 @@ def make_video_dataset(path: Path, frames: int = 60, size: int = 64, seed: int =
     The face is an ellipse over a grey torso on a blue wall; the head sways by a few degrees. One cut in the middle.
     """
     from utils.camera import project
-    from utils.landmarks import MEAN_FACE
+    from utils.faces.landmarks import MEAN_FACE
 
     path = Path(path)
     opening = made_opening(frames, seed)

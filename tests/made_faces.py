@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from modules.onnx_format import Graph, write_onnx
-from modules.onnx_network import node
+from modules.onnx.format import Graph, write_onnx
+from modules.onnx.network import node
 
 
 def draw_face(person: int, photo: int, size: int = 112) -> np.ndarray:
@@ -41,7 +41,7 @@ def make_speakers(folder: Path, speakers: int = 2, takes: int = 6) -> Path:
     """Write <speaker>/<take>.wav (1.2 s of a voice of the speaker's own pitch) beside <speaker>/<take>.png."""
     from PIL import Image
 
-    from utils.audio import write_wav
+    from utils.media.wav import write_wav
 
     time = np.arange(19_200) / 16_000
     for speaker in range(speakers):

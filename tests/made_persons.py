@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from data_gen.face_voice.dataset import FaceVoiceDataset, FaceVoiceWriter, MadePerson
+from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.face_voice.faces import FACE_SIZE, mean_shape
 from data_gen.face_voice.sound import normalise_loudness
 from data_gen.face_voice.splits import split_persons
-from utils.landmarks import EDGES
+from data_gen.face_voice.writer import FaceVoiceWriter, MadePerson
+from utils.faces.landmarks import EDGES
 
 
 def made_voice(build: float, seconds: float = 3.0, seed: int = 0) -> np.ndarray:

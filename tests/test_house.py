@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tasks.registry import TASKS, task_class
-from utils.config import load_recipe, parse
+from utils.config.recipe import load_recipe
+from utils.config.schema import parse
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tasks", "modules", "data_gen", "utils")
@@ -108,7 +109,7 @@ def test_every_recipe_opens_with_its_command(path):
 
 @pytest.mark.parametrize("name", list(TASKS))
 def test_every_task_imports_and_explains_its_settings(name):
-    from utils.config import describe
+    from utils.config.schema import describe
 
     kind = task_class(name)
     silent = [setting for setting, _, text in describe(kind.schema) if not text]
@@ -119,7 +120,7 @@ def test_every_task_imports_and_explains_its_settings(name):
 
 @pytest.mark.parametrize("name", list(TASKS))
 def test_every_setting_is_read_somewhere(name):
-    from utils.config import describe
+    from utils.config.schema import describe
 
     code = "\n".join(path.read_text() for package in PACKAGES for path in sources(package))
     unread = []

@@ -13,7 +13,7 @@ import pytest
 
 from data_gen.run import COMMANDS as COMMANDS_OF_DATA
 from tasks import run
-from utils.config import load_recipe
+from utils.config.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -115,8 +115,8 @@ def test_paths_and_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_settings_named_exist(page):
+    from tasks.core.task import Task
     from tasks.registry import TASKS, task_class
-    from tasks.task import Task
 
     assert issubclass(task_class("lm3d_nerf"), Task)
     known = {field for name in TASKS if name != "toy" for field in task_class(name).schema.model_fields}

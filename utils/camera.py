@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.landmarks import filter_over_time
+from utils.shots import filter_over_time
 
 if TYPE_CHECKING:
     from torch import Tensor

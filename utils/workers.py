@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """For matrices: quicker where every processor has a process, and the same bytes whatever the machine."""
@@ -63,3 +67,56 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+Item = TypeVar("Item")
+
+
+Result = TypeVar("Result")
+
+
+@contextlib.contextmanager
+def native_noise_muted() -> Iterator[None]:
+    """Drop what native libraries write to standard error (MediaPipe's warnings); exceptions pass as ever."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield `work(item)` in order, one thread a processor, a few items ahead, so memory does not grow.
+
+    Inside, torch and OpenCV use one thread each: several workers of one thread are quicker than one of several,
+    and do not wait for the slowest when the machine is busy.
+    """
+    import cv2
+    import torch
+
+    workers = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            ahead: deque[Future[Result]] = deque()
+            try:
+                for item in items:
+                    ahead.append(pool.submit(work, item))
+                    if len(ahead) > 2 * workers:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for future in ahead:
+                    future.cancel()
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
+

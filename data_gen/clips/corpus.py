@@ -15,8 +15,8 @@ from data_gen.clips.plan import MIN_FRAMES
 from data_gen.clips.shards import ClipShards
 from data_gen.video.dataset import VideoDataset
 from utils.errors import DataError
-from utils.files import fingerprint
-from utils.video import FPS
+from utils.files.digests import fingerprint
+from utils.media.video import FPS
 
 Floats = NDArray[np.float32]
 Split = Literal["train", "val", "all"]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.errors import DataError
-from utils.files import read_table
-from utils.video import FPS, probe
+from utils.files.tables import read_table
+from utils.media.video import FPS, probe
 
 log = logging.getLogger(__name__)
 SUFFIXES = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from data_gen.clips.plan import MIN_FRAMES, ClipJob, reason_without
 from utils.errors import AssetError, ConfigError, DataError, UserError
-from utils.files import fingerprint, stamp
-from utils.landmark_detector import LandmarkDetector, make_detector
+from utils.faces.detector import LandmarkDetector
+from utils.faces.detectors import make_detector
+from utils.files.digests import fingerprint, stamp
 
 Arrays = dict[str, NDArray[np.float32]]
 VERSION = 3
@@ -61,10 +62,11 @@ def process_clip(job: ClipJob, detector: LandmarkDetector, features: tuple[str, 
     from data_gen.video.cuts import find_cuts, frame_changes
     from data_gen.video.landmarks import track_landmarks
     from data_gen.video.outliers import frames_told, odd_frames, pose_jumps, refuse_not_finite
+    from data_gen.video.pose.tracking import fit_camera
     from data_gen.video.sync_offset import measure_offset
-    from data_gen.video.tracking import fit_camera
-    from utils.audio import audio_features, mel, read_wav
-    from utils.video import FPS, probe, read_frames
+    from utils.media.video import FPS, probe, read_frames
+    from utils.media.wav import read_wav
+    from utils.sound.features import audio_features, mel
 
     video, start_s = job.video, job.first / FPS
 

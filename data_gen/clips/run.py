@@ -21,11 +21,13 @@ from pathlib import Path
 
 from data_gen.clips.plan import ClipJob, find_videos, plan_clips
 from data_gen.clips.process import ClipRecipe, make_clip
-from data_gen.clips.shards import CLIPS_PER_SHARD, ClipShards, ClipShardWriter
+from data_gen.clips.shard_writer import CLIPS_PER_SHARD, ClipShardWriter
+from data_gen.clips.shards import ClipShards
 from data_gen.clips.workers import Made, Work, make_here, make_on_ray
 from utils.errors import ConfigError, DataError
-from utils.files import filling, fingerprint
-from utils.landmark_detector import detector_name
+from utils.faces.detectors import detector_name
+from utils.files.digests import fingerprint
+from utils.files.lock import filling
 from utils.progress import Progress, duration
 
 log = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ def main(args: argparse.Namespace, work: Work = make_clip) -> int:
         DataError: No video was found, none could be used, or another process fills the folder.
         ConfigError: A flag makes no sense.
     """
-    from utils.audio import feature_width
+    from utils.sound.features import feature_width
 
     features = [name.strip() for name in args.audio_features.split(",") if name.strip()]
     if not features:

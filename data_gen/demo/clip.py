@@ -18,8 +18,8 @@ from data_gen.demo.pose import HeadMotion, Stage
 from data_gen.demo.speech import SAMPLE_RATE, Speech, join, speak_as
 from data_gen.demo.visemes import PARAMETERS, MouthTrack, mouth_track
 from utils.errors import DataError
-from utils.files import write_aside
-from utils.video import FPS
+from utils.files.aside import write_aside
+from utils.media.video import FPS
 
 Floats = npt.NDArray[np.float32]
 

@@ -247,7 +247,7 @@ def _depth(landmarks: Floats, alpha: Floats) -> Floats:
     import cv2
     from scipy.interpolate import RBFInterpolator
 
-    from utils.landmarks import MEAN_FACE
+    from utils.faces.landmarks import MEAN_FACE
 
     eyes = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
     unit = float(np.linalg.norm(eyes[1] - eyes[0]))

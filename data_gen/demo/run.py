@@ -32,9 +32,9 @@ def main(args: argparse.Namespace) -> int:
     from data_gen.demo.clip import Clip, say
     from data_gen.demo.identity import make_identity
     from data_gen.demo.texts import UNSEEN
-    from utils.audio import write_wav
-    from utils.files import make_folder
-    from utils.video import VideoWriter
+    from utils.files.aside import make_folder
+    from utils.media.video import VideoWriter
+    from utils.media.wav import write_wav
 
     out: Path = args.out
     if not 3 <= args.seconds < math.inf:

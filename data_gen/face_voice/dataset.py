@@ -8,13 +8,12 @@
 
 Sound is kept as sound: 6 s are 190 kB, their spectrogram is 1.2 MB, and computing it costs a thousandth of a training
 step. So one dataset serves every kind of spectrogram and the transformer's filter banks. Face features belong to a face
-encoder and lie in a cache beside the data (see `tasks/face_features.py`).
+encoder and lie in a cache beside the data (see `tasks/speech_to_face/features.py`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -23,15 +22,25 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from data_gen.face_voice.splits import Split
-from utils.array_file import ShardFolder
 from utils.errors import DataError
-from utils.files import fingerprint, keep_only, read_checked, save_arrays, write_json
+from utils.files.array_file import ShardFolder
+from utils.files.tables import read_checked
 
 Floats = NDArray[np.float32]
+
+
 Bytes = NDArray[np.uint8]
+
+
 Arrays = Mapping[str, NDArray[np.generic]]
+
+
 Pairing = Literal["one_to_one", "all_to_one", "all_to_all", "mean"]
+
+
 PERSONS_PER_SHARD = 50
+
+
 MAKE = "python data_gen/run.py face_voice --out {path} --persons <folder with one folder a person>"
 
 
@@ -162,99 +171,8 @@ class Pairs:
         return Pair(entry, inside, {"one_to_one": inside, "all_to_one": 0}.get(self.pairing))
 
 
-class FaceVoiceWriter:
-    """Write persons shard by shard; a shard that is already there, made of the same files, is kept.
-
-    Args:
-        path: Folder to fill.
-    """
-
-    def __init__(self, path: Path, *, licence: str = "") -> None:
-        self.path, self.licence = Path(path), licence
-        self.path.mkdir(parents=True, exist_ok=True)
-
-    def has(self, number: int, recipe: str) -> bool:
-        """Tell whether shard `number` was already made from `recipe` (a digest of its inputs and settings)."""
-        try:
-            kept = json.loads(self._notes(number).read_text())["recipe"] == recipe
-        except (OSError, ValueError, KeyError):
-            return False
-        return kept and self._shard(number).is_file()
-
-    def write(
-        self, number: int, persons: Iterable[MadePerson], *, recipe: str = "", skipped: Mapping[str, str] | None = None
-    ) -> None:
-        """Write shard `number`; `skipped` (file -> why) is read when `persons` is exhausted."""
-        arrays: dict[str, NDArray[np.generic]] = {}
-        infos = []
-        for order, person in enumerate(persons):
-            key = str(order)
-            if person.faces:
-                arrays[f"{key}/faces"] = np.stack([face for _, face, _ in person.faces])
-                arrays[f"{key}/landmarks_px"] = np.stack([points for _, _, points in person.faces]).astype(np.float32)
-            for clip, (sound, wav) in enumerate(person.clips):
-                if not np.isfinite(wav).all():
-                    raise DataError(f"{person.id}: {sound} holds numbers that are none. Leave the file out.")
-                arrays[f"{key}/wav/{clip}"] = np.round(np.clip(wav, -1, 1) * 32767).astype(np.int16)
-            info = PersonInfo(
-                id=person.id, label=person.label, split=person.split, shard=self._shard(number).name, key=key,
-                clips=[name for name, _ in person.clips], faces=[name for name, _, _ in person.faces],
-            )  # fmt: skip
-            infos.append(info.model_dump())
-        for name, array in arrays.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                whose = infos[int(name.split("/")[0])]["id"]
-                raise DataError(f"{whose}: {name} holds numbers that are none. Leave the person's files out.")
-        save_arrays(self._shard(number), arrays, outdated=(self.path / "index.json", self._notes(number)))
-        write_json(self._notes(number), {"recipe": recipe, "persons": infos, "skipped": dict(skipped or {})})
-
-    def finish(self, shards: int) -> FaceVoiceDataset:
-        """Join the shards' notes into the index and open the folder.
-
-        Raises:
-            DataError: Nobody could be used.
-        """
-        persons: list[PersonInfo] = []
-        skipped: dict[str, str] = {}
-        for number in range(shards):
-            notes = json.loads(self._notes(number).read_text())
-            persons += [PersonInfo.model_validate(entry) for entry in notes["persons"]]
-            skipped |= notes["skipped"]
-        if not persons:
-            reasons = "; ".join(f"{file}: {why}" for file, why in list(skipped.items())[:3])
-            raise DataError(f"{self.path}: nobody could be used. {reasons}")
-        index = FaceVoiceIndex(
-            licence=self.licence, persons=persons, skipped=skipped,
-            fingerprint=fingerprint([p.model_dump() for p in persons], [_size(self._shard(n)) for n in range(shards)]),
-        )  # fmt: skip
-        write_json(self.path / "index.json", index.model_dump(mode="json"))
-        keep_only(
-            self.path, "persons-*", {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
-        )
-        return FaceVoiceDataset(self.path)
-
-    def _shard(self, number: int) -> Path:
-        return self.path / f"persons-{number:05d}.safetensors"
-
-    def _notes(self, number: int) -> Path:
-        return self.path / f"persons-{number:05d}.json"
-
-
-class MadePerson(NamedTuple):
-    """What the maker hands the writer: clips (name, wav), faces (name, picture, landmarks_px)."""
-
-    id: str
-    label: str
-    split: Split
-    clips: list[tuple[str, Floats]]
-    faces: list[tuple[str, Bytes, Floats]]
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size
-
-
 def _read_index(path: Path) -> FaceVoiceIndex:
     file = path / "index.json"
     missing = f"No persons at {path}. Make them with: {MAKE.format(path=path)}"
     return read_checked(file, FaceVoiceIndex, missing=missing, again="Make it again.")
+

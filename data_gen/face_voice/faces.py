@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.errors import DataError
-from utils.landmark_detector import LandmarkDetector
-from utils.landmarks import MEAN_FACE
+from utils.faces.detector import LandmarkDetector
+from utils.faces.landmarks import MEAN_FACE
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]

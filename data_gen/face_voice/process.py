@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from data_gen.face_voice.dataset import MadePerson
 from data_gen.face_voice.faces import align, find_face
 from data_gen.face_voice.sound import clean_speech
 from data_gen.face_voice.splits import Split
-from utils.audio import RATE, read_wav
+from data_gen.face_voice.writer import MadePerson
 from utils.errors import DataError, UserError
-from utils.face_crops import read_photo
-from utils.landmark_detector import LandmarkDetector
+from utils.faces.detector import LandmarkDetector
+from utils.media.pictures import read_photo
+from utils.media.wav import RATE, read_wav
 
 SOUNDS = {".wav", ".m4a", ".mp3", ".flac", ".ogg", ".opus", ".aac"}
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
@@ -98,7 +98,7 @@ def process_person(files: PersonFiles, detector: LandmarkDetector | None, limits
 
 def _faces_of_video(path: Path, detector: LandmarkDetector, count: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Crop up to `count` faces, evenly over the video (its first minute)."""
-    from utils.video import read_frames
+    from utils.media.video import read_frames
 
     frames = list(read_frames(path, fps=5.0, count=300))
     found = []

@@ -17,13 +17,16 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from data_gen.face_voice.dataset import PERSONS_PER_SHARD, FaceVoiceWriter, MadePerson
+from data_gen.face_voice.dataset import PERSONS_PER_SHARD
 from data_gen.face_voice.process import PICTURES, SOUNDS, VIDEOS, Limits, PersonFiles, Result, process_person
 from data_gen.face_voice.splits import Split, split_persons
+from data_gen.face_voice.writer import FaceVoiceWriter, MadePerson
+from utils.command import number, whole
 from utils.errors import ConfigError, DataError
-from utils.files import fingerprint, read_table
-from utils.flags import number, whole
-from utils.landmark_detector import LandmarkDetector, make_detector
+from utils.faces.detector import LandmarkDetector
+from utils.faces.detectors import make_detector
+from utils.files.digests import fingerprint
+from utils.files.tables import read_table
 from utils.progress import Progress
 from utils.workers import WorkerPool
 

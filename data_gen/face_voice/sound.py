@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.audio import RATE, pitch_hz, rms
 from utils.errors import DataError
+from utils.media.wav import RATE
+from utils.sound.features import pitch_hz, rms
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -20,14 +20,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.templates.shards import PER_SHARD, Split, TemplateShardWriter, decode, encode
+from data_gen.templates.shards import PER_SHARD, Split, decode, encode
+from data_gen.templates.writer import TemplateShardWriter
+from utils.command import whole
 from utils.errors import DataError, UserError
-from utils.face_crops import CROP, crops_of, find_pictures, read_photo, resized
-from utils.files import fingerprint
-from utils.flags import whole
-from utils.landmark_detector import LandmarkDetector, make_detector
+from utils.faces.crops import CROP, crops_of
+from utils.faces.detector import LandmarkDetector
+from utils.faces.detectors import make_detector
+from utils.faces.recogniser import Recogniser, open_recogniser
+from utils.files.digests import fingerprint
+from utils.media.pictures import find_pictures, read_photo, resized
 from utils.progress import Progress
-from utils.recogniser import Recogniser, open_recogniser
 from utils.workers import WorkerPool
 
 log = logging.getLogger(__name__)

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from data_gen.stages import Tick
 from data_gen.video.landmarks import find_face_box
-from data_gen.video.stages import Tick
-from utils.audio import RATE, read_wav, write_wav
 from utils.errors import DataError
-from utils.files import map_new_array, sha256
-from utils.landmark_detector import LandmarkDetector
-from utils.video import FPS, probe, read_frames
+from utils.faces.detector import LandmarkDetector
+from utils.files.arrays import map_new_array
+from utils.files.digests import sha256
+from utils.media.video import FPS, probe, read_frames
+from utils.media.wav import RATE, read_wav, write_wav
 
 SHORTEST_S = 2.0
 _SAMPLES = 60

@@ -6,11 +6,7 @@ and memory-mapped `.npy` pictures. Opening one reads a few kilobytes; frames com
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-import shutil
-import types
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -22,24 +18,26 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from data_gen.video.outliers import refuse_not_finite
 from utils.errors import DataError
-from utils.files import (
-    load_arrays,
-    make_folder,
-    map_new_array,
-    read_checked,
-    refuse_changed,
-    remove,
-    save_arrays,
-    sha256,
-    stamp,
-)
+from utils.files.arrays import load_arrays
+from utils.files.digests import refuse_changed, stamp
+from utils.files.tables import read_checked
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
+
+
 _ONCE = ("neutral", "landmarks_mean", "landmarks_std")
 """Arrays of motion.safetensors that are not per frame."""
+
+
 Split = Literal["train", "val", "all"]
+
+
 Floats = NDArray[np.float32]
+
+
 Bytes = NDArray[np.uint8]
+
+
 Map = np.memmap[tuple[int, ...], np.dtype[np.uint8]]
 
 
@@ -218,7 +216,7 @@ class VideoDataset:
 
     def wav(self) -> Floats:
         """Read the sound, (S,) float32, 16 000 samples a second."""
-        from utils.audio import read_wav
+        from utils.media.wav import read_wav
 
         return read_wav(self.wav_path)
 
@@ -252,116 +250,6 @@ def open_video(video_id: str | Path, binary_dir: str | Path = "data/binary/video
     return VideoDataset(path)
 
 
-class DatasetWriter:
-    """Write a dataset aside and rename it when it is whole, so that a half-written one is never read.
-
-    Example:
-        with DatasetWriter(path, frames=100, height=256, width=256) as out:
-            out.frames[0] = picture
-            out.finish(motion, audio, meta, wav_path)
-    """
-
-    def __init__(self, path: Path, *, frames: int, height: int, width: int) -> None:
-        self.path = Path(path)
-        self.part = self.path.with_name(f".{self.path.name}.part")  # hidden: no id begins with a dot
-        self._old = self.path.with_name(f".{self.path.name}.old")
-        for left in (self.part, self._old):
-            remove(left)
-        make_folder(self.part)
-        self._size = (frames, height, width)
-        self._made: dict[str, Map] = {}
-        self._done = False
-
-    def _map(self, name: str) -> Map:
-        """Make a picture file when it is first written to; one that was linked into the folder is never asked for."""
-        if name not in self._made:
-            depth = () if name.endswith("mask") else (3,)
-            shape = (*(self._size[1:] if name == "background" else self._size), *depth)
-            self._made[name] = map_new_array(self.part / f"{name}.npy", shape)
-        return self._made[name]
-
-    @property
-    def frames(self) -> Map:
-        """Return the frames to fill, (T, H, W, 3)."""
-        return self._map("frames")
-
-    @property
-    def head_mask(self) -> Map:
-        """Return the head masks to fill, (T, H, W)."""
-        return self._map("head_mask")
-
-    @property
-    def torso_mask(self) -> Map:
-        """Return the torso masks to fill, (T, H, W)."""
-        return self._map("torso_mask")
-
-    @property
-    def torso_frames(self) -> Map:
-        """Return the torso frames to fill, (T, H, W, 3)."""
-        return self._map("torso_frames")
-
-    @property
-    def background(self) -> Map:
-        """Return the plate to fill, (H, W, 3)."""
-        return self._map("background")
-
-    def __enter__(self) -> DatasetWriter:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: types.TracebackType | None) -> None:
-        if not self._done:
-            remove(self.part)
-            if kind is None:
-                raise RuntimeError(f"{self.path}: the dataset was never finished")
-
-    def finish(
-        self,
-        motion: Mapping[str, NDArray[np.generic]],
-        audio: Mapping[str, NDArray[np.generic]],
-        meta: VideoMeta,
-        wav_path: Path,
-    ) -> VideoDataset:
-        """Check the lengths, write the small files, and put the folder in its place.
-
-        Raises:
-            DataError: An array's length is not that of the frames (T), or of the audio (2T).
-        """
-        for name in ("landmarks", "landmarks_px", "world_from_camera", "face_box_px", "face_found"):
-            if len(motion[name]) != meta.frames:
-                raise DataError(f"{name} has {len(motion[name])} rows for {meta.frames} frames")
-        for name, values in audio.items():
-            if len(values) != 2 * meta.frames:
-                raise DataError(
-                    f"audio feature {name} has {len(values)} rows for {meta.frames} frames (wants 2 a frame)"
-                )
-        refuse_not_finite(motion, str(self.path))
-        refuse_not_finite(audio, str(self.path), rows_a_frame=2)
-        for picture in self._made.values():
-            picture.flush()
-        if missing := [name for name in (*PICTURES, "background") if not (self.part / f"{name}.npy").is_file()]:
-            raise RuntimeError(f"{self.path}: {', '.join(missing)} was not written")
-        save_arrays(self.part / "motion.safetensors", dict(motion))
-        save_arrays(self.part / "audio.safetensors", dict(audio))
-        shutil.copyfile(wav_path, self.part / "audio.wav")
-        meta = meta.model_copy(update={"fingerprint": fingerprint(self.part)})
-        (self.part / "meta.json").write_text(json.dumps(meta.model_dump(mode="json"), indent=1) + "\n")
-        self._done = True
-        if self.path.exists():
-            self.path.rename(self._old)
-        self.part.rename(self.path)
-        remove(self._old)
-        return VideoDataset(self.path)
-
-
-def fingerprint(path: Path) -> str:
-    """Digest a dataset's folder: sha256 over the names and digests of its files, `meta.json` left out."""
-    total = hashlib.sha256()
-    for file in sorted(Path(path).iterdir()):
-        if file.name != "meta.json":
-            total.update(f"{file.name} {sha256(file)}\n".encode())
-    return total.hexdigest()
-
-
 def _read_meta(path: Path) -> VideoMeta:
     file = path / "meta.json"
     missing = f"No dataset at {path}: meta.json is missing."
@@ -372,3 +260,4 @@ def _read_tensors(path: Path, rows_a_frame: int) -> Mapping[str, NDArray[np.gene
     found = load_arrays(path, "Process the video again.")
     refuse_not_finite(found, str(path), rows_a_frame)
     return found
+

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from data_gen.video.outliers import excursions, frames_told
 from utils.errors import DataError
-from utils.landmark_detector import Face, Frame, LandmarkDetector
-from utils.landmarks import shot_ranges, smooth_over_time
+from utils.faces.detector import Face, Frame, LandmarkDetector
+from utils.shots import shot_ranges, smooth_over_time
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -66,7 +66,7 @@ def track_landmarks(
 
     Args:
         frames: RGB uint8 (H, W, 3), all of one size; read once, never kept.
-        detector: See `utils.landmark_detector.make_detector`; it forgets what it followed before.
+        detector: See `utils.faces.detectors.make_detector`; it forgets what it followed before.
         video: What to call the video in errors.
         fps: Frames a second, for the times in errors.
         start_s: When the first frame is shown in that video, for the same.

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from utils.camera import rotation_vector
 from utils.errors import DataError
-from utils.landmarks import eye_distance, shot_ranges
-from utils.video import FPS
+from utils.faces.landmarks import eye_distance
+from utils.media.video import FPS
+from utils.shots import shot_ranges
 
 Floats = NDArray[np.floating[Any]]
 EXCURSION = 0.35

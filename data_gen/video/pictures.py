@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.video.dataset import VideoDataset
-from utils.drawing import draw_landmarks, fit, label
+from utils.drawing.canvas import fit, label
+from utils.drawing.landmarks import draw_landmarks
 
 _CELL = 192
 _COLUMNS = 6

@@ -12,12 +12,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from data_gen.stages import Done
 from data_gen.video.dataset import VideoDataset
 from data_gen.video.outliers import frames_told, odd_frames, pose_jumps
-from data_gen.video.stages import Done
-from utils.files import load_arrays, write_aside, write_json
-from utils.landmarks import eye_distance, mouth_opening
-from utils.video import FPS
+from utils.faces.landmarks import eye_distance, mouth_opening
+from utils.files.arrays import load_arrays
+from utils.files.aside import write_aside
+from utils.files.tables import write_json
+from utils.media.video import FPS
 
 Verdict = Literal["pass", "warn", "fail"]
 _MARKS = {"pass": "[green]pass[/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]fail[/red]"}

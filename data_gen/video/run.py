@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Process the video."""
-    from data_gen.video.process import VideoJob, process_video
+    from data_gen.video.job import VideoJob
+    from data_gen.video.pipeline import process_video
 
     process_video(VideoJob(**(vars(args) | {"redo": tuple(args.redo)})))
     return 0

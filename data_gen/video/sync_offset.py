@@ -8,24 +8,41 @@ The correlation has one clear peak where sound and lips belong together. No netw
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from utils.video import FPS
+from utils.media.video import FPS
 
 RANGE_ROWS = 30
 """Offsets up to so many audio rows (20 ms) each way are tried: 15 frames."""
+
+
 BIAS_FRAMES = 0.1
 """Where the peak lies for videos known to be in sync: lips and sound do not move at quite the same time."""
+
+
 MOST_FRAMES = 6000
 """Longer videos are judged by this many frames, taken in pieces from all over."""
+
+
 _FOLDS = 5
+
+
 _HALF_WINDOW_ROWS = 3
+
+
 _RIDGE = 0.1
+
+
 _LEAST_PEAK = 0.25
+
+
 _LEAST_LEAD = 0.12
+
+
 _LEAST_FRAMES = 50
 
 
@@ -152,3 +169,9 @@ def shift_sound(wav: NDArray[np.float32], late_frames: float, rate: int) -> NDAr
     if samples >= 0:
         return np.pad(wav[samples:], (0, min(samples, len(wav))))
     return np.pad(wav[:samples], (min(-samples, len(wav)), 0))
+
+
+def corrected_offset(sync: dict[str, Any]) -> float:
+    """Return by how many frames to make the sound earlier: 0 unless the offset is surely there."""
+    return float(sync["frames"]) if sync["measurable"] and abs(sync["frames"]) > 2 * sync["uncertainty"] else 0.0
+

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from utils.array_file import crc32
 from utils.errors import DataError
-from utils.files import fingerprint, read_checked, refuse_changed, stamp, write_aside
+from utils.files.array_file import crc32
+from utils.files.aside import write_aside
+from utils.files.digests import fingerprint, refuse_changed, stamp
+from utils.files.tables import read_checked
 
 Split = Literal["train", "val"]
 RATE = 16_000

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks import run
-from tasks.checkpoints import read_index
-from utils.config import ROOT
+from tasks.core.checkpoints import read_index
+from utils.paths import ROOT
 
 PRECISIONS = ("32", "bf16")
 Figures = dict[str, float]

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_gen.clips.shards import CLIPS_PER_SHARD, ClipShardWriter
-from utils.audio import feature_width
+from data_gen.clips.shard_writer import CLIPS_PER_SHARD, ClipShardWriter
+from utils.sound.features import feature_width
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEAKERS = 400
@@ -100,7 +100,7 @@ def network_seconds(feature: str, batch: int, frames: int, repeat: int = 3) -> f
     """Return the CPU seconds of one thread that an update of the speech network takes on such a batch."""
     import torch
 
-    from modules.lm3d_vae import SpeechToLandmarks
+    from modules.motion.lm3d_vae import SpeechToLandmarks
 
     torch.set_num_threads(1)
     torch.manual_seed(0)

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
-from tasks.face_encoder import load_face_encoder, verification
-from tasks.face_features import encode
-from tasks.speech2face_evaluation import bootstrap_auc
-from utils.face_crops import aligned_crop, five_points
-from utils.recogniser import ASSET_NAMES, open_recogniser
+from tasks.speech_to_face.face_encoder import load_face_encoder
+from tasks.speech_to_face.features import encode
+from tasks.speech_to_face.intervals import bootstrap_auc, verification
+from utils.faces.crops import aligned_crop, five_points
+from utils.faces.recogniser import ASSET_NAMES, open_recogniser
 
 
 def features(name: str, data: FaceVoiceDataset, entries: Sequence[int]) -> Tensor:

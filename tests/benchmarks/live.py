@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tasks.inference import Sound
-from tasks.landmark_post import post_process
-from tasks.live import LiveHead
-from tasks.live_page import Server, Stage
-from tasks.talking_head import TalkingHead
-from utils.audio import read_wav, write_wav
-from utils.landmarks import mouth_opening
+from tasks.person.head import TalkingHead
+from tasks.person.live import LiveHead
+from tasks.person.page import Server, Stage
+from tasks.speaking.mend import post_process
+from tasks.speaking.sound import Sound
+from utils.faces.landmarks import mouth_opening
+from utils.media.wav import read_wav, write_wav
 
 PIECE = 160
 

@@ -4,7 +4,7 @@
         [--plain_updates 1600] [--generic data/binary/lrs3 ...] [--binary_dir data/binary/videos] [--out FOLDER]
 
 Each case is `video:feature[:share held out]`, the video processed before. Every row is judged by the same figures
-(`tasks.motion_data.lip_metrics`) on the same held-out speech: correlation of the lip opening, mean distance of the 20
+(`tasks.motion.losses.lip_metrics`) on the same held-out speech: correlation of the lip opening, mean distance of the 20
 mouth points in tenths of an eye distance, and how lively the lips are beside the recorded ones. CPU seconds are of one
 thread. Both networks keep the step with the lowest held-out lip error, so both are favoured alike.
 
@@ -31,11 +31,12 @@ import torch
 from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch, MotionCorpus, collate
-from modules.direct_path import DirectPath
-from modules.syncnet import MOUTH
+from modules.motion.direct_path import DirectPath
+from modules.motion.syncnet import MOUTH
 from tasks import run
-from tasks.checkpoints import best_step, load_task, read_index
-from tasks.motion_data import lip_metrics
+from tasks.core.checkpoints import best_step, read_index
+from tasks.core.loading import load_task
+from tasks.motion.losses import lip_metrics
 
 FIGURES = ("lip_correlation", "lip_error", "lip_spread")
 Predict = Callable[[Tensor, Tensor], Tensor]

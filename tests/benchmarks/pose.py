@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.video.bundle_adjustment import RIGID_POINTS
-from data_gen.video.photometric import refine_pose
-from data_gen.video.tracking import CameraFit, fit_camera
+from data_gen.video.pose.bundle_adjustment import RIGID_POINTS
+from data_gen.video.pose.photometric import refine_pose
+from data_gen.video.pose.tracking import CameraFit, fit_camera
 from utils.assets import asset_path
 from utils.camera import invert, make_transform, nearest_rotation
-from utils.files import load_arrays
-from utils.landmark_detector import mediapipe_is_here
-from utils.landmarks import smooth_over_time
+from utils.faces.detectors import mediapipe_is_here
+from utils.files.arrays import load_arrays
+from utils.shots import smooth_over_time
 
 Floats = NDArray[np.floating[Any]]
 CHIN, MOUTH = slice(8, 9), slice(48, 68)

@@ -133,7 +133,7 @@ def line(row: Row, kernels: str, counts: tuple[int, int, int], cost: Cost, vanil
 
 def encoded(frames: FrameRenderer, jobs: list[tuple[Any, ...]]) -> Cost:
     """Time frames that go into an mp4; the encoder is a process of its own, so the CPU seconds are without it."""
-    from utils.video import VideoWriter
+    from utils.media.video import VideoWriter
 
     def work() -> int:
         with tempfile.TemporaryDirectory() as folder:
@@ -168,8 +168,8 @@ def on_gpu(renderer: Renderer, frames: int) -> Iterator[str]:
 
 def of_checkpoint(exp: str, frames: int, compile: bool, vanilla: float) -> None:
     """Print the row of a trained person, with the landmarks and poses of its footage."""
-    from tasks.checkpoints import load_task
-    from tasks.nerf_task import NerfTask
+    from tasks.core.loading import load_task
+    from tasks.renderer.base import NerfTask
 
     task = load_task(exp, "best")
     assert isinstance(task, NerfTask), f"{exp} is no renderer"

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from modules.renderer.inference import FrameRenderer
-from tasks.checkpoints import load_task
-from tasks.lm3d_nerf import resized
+from tasks.core.loading import load_task
+from utils.media.pictures import resized
 from utils.metrics import psnr
 
 FINEST = (256, 256)

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import torch
 
 from data_gen.clips.corpus import MotionBatch
+from tasks.core.task import Task
 from tasks.registry import task_class
-from tasks.task import Task
-from utils.config import load_recipe, parse
+from utils.config.recipe import load_recipe
+from utils.config.schema import parse
 
 AUDIO = 1024
 """Width of HuBERT's features."""
@@ -79,7 +80,7 @@ def lm3d_vae_sync(precision: str, *, sync: bool) -> tuple[Task, Any]:
 
 def postnet(precision: str) -> tuple[Task, Any]:
     """Refine 32 windows of 100 frames of anybody, and 1500 frames of the person in 15 windows."""
-    from tasks.postnet import PostnetBatch
+    from tasks.motion.postnet import PostnetBatch
 
     task = build("datasets/videos/May/lm3d_postnet_sync", precision)
     task.freeze("syncnet", build("datasets/lrs3/lm3d_syncnet", precision))
@@ -89,7 +90,7 @@ def postnet(precision: str) -> tuple[Task, Any]:
 
 def lm3d_nerf(precision: str, *, vanilla: bool) -> tuple[Task, Any]:
     """1600 rays of 64 + 128 samples through GeneFace's networks, or an update of our own renderer's recipe."""
-    from tasks.nerf_data import PatchBatch
+    from tasks.renderer.patches import PatchBatch
 
     settings: dict[str, Any] = {}
     if vanilla:
@@ -134,7 +135,7 @@ def _vgg_face(precision: str) -> Task:
 
 def ve_conv(precision: str) -> tuple[Task, Any]:
     """Four spectrograms of 6 s, and all three losses as published."""
-    from tasks.face_voice_data import VoiceBatch
+    from tasks.speech_to_face.data import VoiceBatch
 
     task = build("datasets/face_voice/ve_conv", precision, batch_size=4)
     task.freeze("face_encoder", _vgg_face(precision))
@@ -145,7 +146,7 @@ def ve_conv(precision: str) -> tuple[Task, Any]:
 
 def face_decoder(precision: str, *, identity: float | None) -> tuple[Task, Any]:
     """Sixteen faces of 224 pixels; `identity` None takes the recipe's third loss, 0 leaves it out."""
-    from tasks.face_voice_data import FaceBatch
+    from tasks.speech_to_face.data import FaceBatch
 
     weights = {} if identity is None else {"identity": identity}
     task = build("datasets/face_voice/face_decoder", precision, weights=weights)
@@ -157,10 +158,10 @@ def face_decoder(precision: str, *, identity: float | None) -> tuple[Task, Any]:
 
 def template_decoder(precision: str, *, network: str) -> tuple[Task, Any]:
     """Thirty-two faces behind an IResNet-50 (`fr`), or sixteen behind VGG-11 (`large`)."""
-    from modules.iresnet import IResNet
+    from modules.faces.iresnet import IResNet
     from modules.template_decoder import Vgg11Maps
-    from tasks.perceptors import Perceptor
-    from tasks.template_data import FaceBatch
+    from tasks.template_to_face.data import FaceBatch
+    from tasks.template_to_face.perceptors import Perceptor
 
     recipe = "datasets/faces/template_decoder" + ("" if network == "fr" else "_naive")
     task: Any = build(recipe, precision, accumulate_grad_batches=1)
@@ -175,7 +176,7 @@ def template_decoder(precision: str, *, network: str) -> tuple[Task, Any]:
 
 def wav2pix(precision: str, *, size: int, count: int) -> tuple[Task, Any]:
     """Draw `count` faces of `size` pixels from a second of sound each, ten speakers."""
-    from tasks.wav2pix import VoiceBatch
+    from tasks.wav2pix.data import VoiceBatch
 
     task: Any = build("datasets/speakers/wav2pix", precision, image_size=size, batch_size=count, matching="concat")
     task.speakers = [str(number) for number in range(10)]

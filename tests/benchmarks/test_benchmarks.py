@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data_gen.video.tracking import CameraFit
+from data_gen.video.pose.tracking import CameraFit
 from tests.benchmarks.bf16 import PRECISIONS, TRIALS, House
 from tests.benchmarks.face_verification import main as verify
 from tests.benchmarks.pose import leak
@@ -12,7 +12,7 @@ from tests.benchmarks.train_steps import line, measure
 from tests.benchmarks.voice_bound import nearest, ridge
 from tests.made_persons import make_persons
 from utils.camera import invert, make_transform, rotation_matrix
-from utils.landmarks import MEAN_FACE
+from utils.faces.landmarks import MEAN_FACE
 
 
 def test_a_step_is_timed_as_it_is_trained():

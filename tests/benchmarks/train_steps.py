@@ -23,7 +23,7 @@ import time
 from typing import Any
 
 from tests.benchmarks.step_rows import ROWS, Row
-from utils.config import ROOT
+from utils.paths import ROOT
 
 PRECISIONS = ("32", "bf16")
 LIMIT = 3600
@@ -35,7 +35,7 @@ def measure(name: str, precision: str, repeat: int, *, keep: bool = True) -> dic
     import pytorch_lightning as pl
     import torch
 
-    from tasks.trainer import make_trainer, settle
+    from tasks.core.trainer import make_trainer, settle
 
     settle(keep_memory=keep)
     torch.set_num_threads(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from modules.dropout import Dropout
+from modules.layers.dropout import Dropout
 
 
 @pytest.mark.parametrize("p", [0.0, 0.2, 0.5, 1.0])

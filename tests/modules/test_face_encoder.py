@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from modules.face_encoder import FaceEncoder
-from modules.vgg_face import BGR_MEAN, VggFace
+from modules.faces.vgg_face import BGR_MEAN, VggFace
+from modules.speech_to_face.face_encoder import FaceEncoder
 
 
 @pytest.mark.parametrize("kind", ["vgg16", "iresnet50", "vgg_face"])

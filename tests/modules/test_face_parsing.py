@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from modules.face_parsing import CLASSES, FaceParser
+from modules.faces.face_parsing import CLASSES, FaceParser
 
 
 def trained() -> FaceParser:

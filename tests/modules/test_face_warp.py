@@ -6,7 +6,7 @@ import pytest
 import torch
 from kornia.geometry.transform import warp_points_tps
 
-from modules.face_warp import border, displacement, fit_spline, pixel_grid, to_normalised, to_pixels, warp_face
+from modules.faces.face_warp import border, displacement, fit_spline, pixel_grid, to_normalised, to_pixels, warp_face
 
 
 def some_points(count: int = 68, seed: int = 0) -> torch.Tensor:

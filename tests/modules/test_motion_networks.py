@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from modules.audio_condition import FeatureNorm, pair_rows, pitch_bins
-from modules.lm3d_vae import PriorFlow, SpeechToLandmarks
-from modules.postnet import FrameCritic, PostNet
-from modules.syncnet import SyncNet, find_offset, sync_loss
+from modules.motion.audio_condition import FeatureNorm, pair_rows, pitch_bins
+from modules.motion.lm3d_vae import PriorFlow, SpeechToLandmarks
+from modules.motion.postnet import FrameCritic, PostNet
+from modules.motion.syncnet import SyncNet, find_offset, sync_loss
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_motion.json").read_text())
 

@@ -7,8 +7,8 @@ import onnxruntime
 import pytest
 import torch
 
-from modules.onnx_format import Graph, read_onnx, write_onnx
-from modules.onnx_network import OnnxNetwork, node
+from modules.onnx.format import Graph, read_onnx, write_onnx
+from modules.onnx.network import OnnxNetwork, node
 from modules.template_decoder import TemplateDecoder
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from modules.prelu import PReLU, prelu
+from modules.layers.prelu import PReLU, prelu
 
 
 @pytest.mark.parametrize("slopes", [1, 5])

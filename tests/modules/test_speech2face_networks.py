@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from modules.face_decoder import FaceDecoder, from_72
-from modules.speech2face_losses import contrastive_loss, decoder_loss, direction_loss, distil_loss, identity_loss
-from modules.ve_conv import VoiceEncoder
-from modules.vgg_face import VggFace, from_keras
+from modules.faces.vgg_face import VggFace, from_keras
+from modules.speech_to_face.face_decoder import FaceDecoder, from_72
+from modules.speech_to_face.losses import contrastive_loss, decoder_loss, direction_loss, distil_loss, identity_loss
+from modules.speech_to_face.ve_conv import VoiceEncoder
 from tests.modules.golden import assert_golden, probe, ruled
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_speech2face.json").read_text())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from modules.iresnet import IResNet, depth_of
+from modules.faces.iresnet import IResNet, depth_of
 from modules.template_decoder import (
     CHANNELS,
     SIZES,

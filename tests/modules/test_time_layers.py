@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from modules.time_layers import TimeConv, TimeNorm
+from modules.layers.time_layers import TimeConv, TimeNorm
 
 
 def pair(*shape: int, rows: bool) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from modules.ve_ast import VoiceTransformer
+from modules.speech_to_face.ve_ast import VoiceTransformer
 
 
 def small(**changes) -> VoiceTransformer:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from tasks.checkpoints import checkpoint_files, read_checkpoint
+from tasks.core.checkpoints import checkpoint_files, read_checkpoint
 from utils.errors import DataError
-from utils.files import load_arrays, read_json
+from utils.files.arrays import load_arrays
+from utils.files.tables import read_json
 
 CHECKPOINT = ("state_dict", "optimizer_states", "lr_schedulers", "vizeme")
 """What decides how a training goes on; the rest is Lightning's own count of what it did since it was started."""

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from utils.files import write_json
+from utils.files.tables import write_json
 
 FOLDER = "VIZEME_RELIABILITY_OUT"
 """Environment variable: the folder that counts go to; without it they are not kept."""

@@ -178,7 +178,7 @@ def _begin(command: Command) -> None:
     watch = _Watch(command.stop) if command.stop else None
     if watch:
         sys.addaudithook(watch)
-    from utils.errors import run_command
+    from utils.command import run_command
 
     try:
         run_command(main)

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from utils.errors import run_command
+from utils.command import run_command
 
 SEED = 20_260_101
 """Of everything here that is random."""

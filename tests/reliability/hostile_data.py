@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from data_gen.clips.shards import ClipShards, ClipShardWriter
+from data_gen.clips.shard_writer import ClipShardWriter
+from data_gen.clips.shards import ClipShards
 from data_gen.face_voice.dataset import FaceVoiceDataset
-from data_gen.templates.shards import TemplateShards, TemplateShardWriter, encode
+from data_gen.templates.shards import TemplateShards, encode
+from data_gen.templates.writer import TemplateShardWriter
 from data_gen.video.dataset import VideoDataset
 from data_gen.wav2pix.pairs import FaceVoicePairs, Pair, write_pairs
 from tests.made import make_video_dataset
 from tests.made_faces import draw_face
 from tests.made_persons import make_persons
 from tests.reliability.hostile import SEED
-from utils.recogniser import RecogniserId
+from utils.faces.recogniser import RecogniserId
 
 LITTLE = RecogniserId(name="little", sha256="a" * 64, width=3)
 

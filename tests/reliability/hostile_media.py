@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.reliability.hostile import SEED
-from utils.ffmpeg import run
+from utils.media.ffmpeg import run
 
 TONE = (0.4 * np.sin(np.arange(8000) / 9)).astype(np.float64)
 """Half a second at 16 000/s."""

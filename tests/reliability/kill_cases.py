@@ -22,7 +22,7 @@ from tests.reliability.harness import Command, Running, Stop, main_of
 from tests.tasks import test_every_picture_task as pictures
 from tests.tasks import test_every_speech2face_task as voices
 from tests.tasks import test_every_task as heads
-from utils.files import remove
+from utils.files.aside import remove
 
 MORE = ("num_valid_plots=0", "num_ckpt_keep=1")
 OF = ((heads, heads.SMALL), (voices, voices.SMALL), (pictures, pictures.SMALL))
@@ -281,7 +281,7 @@ def _portrait(root: Path) -> None:
     from PIL import Image
     from skimage.data import astronaut
 
-    from utils.video import VideoWriter
+    from utils.media.video import VideoWriter
 
     picture = astronaut()[:360, 20:480]
     (root / "photos").mkdir()

@@ -67,10 +67,10 @@ def write_speech(path: Path, minutes: float) -> Path:
 
 def speech(minutes: float, folder: Path, size: int = 64) -> dict[str, Any]:
     """Render a long speech of a made person into an mp4; note memory every second of it."""
-    from tasks import inference
-    from tasks.talking_head import TalkingHead
+    from tasks.person.head import TalkingHead
+    from tasks.speaking import frames as inference
     from tests.made_heads import make_house
-    from utils.video import probe
+    from utils.media.video import probe
 
     folder.mkdir(parents=True, exist_ok=True)
     make_house(folder, size=size)
@@ -109,7 +109,8 @@ def training(updates: int, folder: Path) -> dict[str, Any]:
     """Train the smallest task; note memory and the processor time of every hundred updates."""
     import pytorch_lightning as pl
 
-    from tasks import run, trainer
+    from tasks import run
+    from tasks.core import trainer
     from tests.made import make_video_dataset
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ def training(updates: int, folder: Path) -> dict[str, Any]:
 
 def features(minutes: float) -> dict[str, Any]:
     """Turn one long sound, held in memory, into every feature that is computed here; note the peak of each."""
-    from utils.audio import audio_features
+    from utils.sound.features import audio_features
 
     audio_features(np.ones(RATE, np.float32) / 9, "mel")  # what importing costs is not the sound's
     audio_features(np.ones(RATE, np.float32) / 9, "mfcc")

@@ -12,8 +12,8 @@ LIBRARIES = (
     "python_speech_features", "scipy.signal", "skimage.transform", "torch.utils.tensorboard",
 )  # fmt: skip
 OURS = (
-    "tasks.export_checkpoint", "tasks.inference", "tasks.run", "tasks.talking_head", "tasks.trainer",
-    "data_gen.demo.clip", "data_gen.video.process", "data_gen.video.report", "utils.visualization.lm_visualizer",
+    "tasks.export_checkpoint", "tasks.speaking.frames", "tasks.run", "tasks.talking_head", "tasks.core.trainer",
+    "data_gen.demo.clip", "data_gen.video.pipeline", "data_gen.video.report", "utils.visualization.lm_visualizer",
 )  # fmt: skip
 
 for module in (*LIBRARIES, *OURS, *(where.split(":")[0] for where, _ in (*TASKS.values(), *COMMANDS.values()))):

@@ -11,14 +11,14 @@ import torch
 
 from data_gen.video.outliers import excursions, frames_told, odd_frames, pose_jumps, refuse_not_finite
 from tasks import run
-from tasks.checkpoints import checkpoint_files, read_checkpoint
-from tasks.guard import HISTORY, Guard, not_finite_in
+from tasks.core.checkpoints import checkpoint_files, read_checkpoint
+from tasks.core.guard import HISTORY, Guard, not_finite_in
 from tests.data_gen.video.made_motion import make_motion
 from tests.data_gen.video.test_landmarks import Scripted, face_at, frames
 from tests.made import make_video_dataset
 from tests.tasks.toy import ToySource, ToyTask
 from utils.errors import DataError, UserError
-from utils.files import load_arrays, save_arrays
+from utils.files.arrays import load_arrays, save_arrays
 
 
 def words(tmp_path, *more):
@@ -155,7 +155,12 @@ def test_what_was_only_noted_on_a_device_is_told_with_its_update():
 
 def test_every_source_of_batches_can_name_them():
     from data_gen.clips.corpus import MotionCorpus
-    from tasks import face_voice_data, motion_data, nerf_data, postnet, template_data, wav2pix
+    from tasks.motion import data as motion_data
+    from tasks.motion import postnet
+    from tasks.renderer import footage as nerf_data
+    from tasks.speech_to_face import data as face_voice_data
+    from tasks.template_to_face import data as template_data
+    from tasks.wav2pix import wav2pix
 
     for source in (
         MotionCorpus, motion_data.WindowSource, postnet.PostnetSource, nerf_data.PatchSource,
@@ -208,7 +213,7 @@ def test_a_gradient_far_above_the_usual_is_told_once_and_counted(toy, tmp_path, 
 def test_the_usual_gradient_moves_with_the_training():
     from collections import deque
 
-    from tasks.guard import _Norm
+    from tasks.core.guard import _Norm
 
     guard, usual = Guard(), deque(maxlen=HISTORY)
     for update in range(2000):
@@ -316,10 +321,10 @@ def test_a_dataset_with_a_number_that_is_none_is_refused_when_written_and_when_r
 
 
 def test_clips_persons_and_templates_refuse_such_numbers_too(tmp_path):
-    from data_gen.clips.shards import ClipShardWriter
-    from data_gen.face_voice.dataset import FaceVoiceWriter, MadePerson
-    from data_gen.templates.shards import TemplateShardWriter
-    from utils.recogniser import RecogniserId
+    from data_gen.clips.shard_writer import ClipShardWriter
+    from data_gen.face_voice.writer import FaceVoiceWriter, MadePerson
+    from data_gen.templates.writer import TemplateShardWriter
+    from utils.faces.recogniser import RecogniserId
 
     landmarks = np.zeros((30, 68, 3), np.float32)
     landmarks[7, 5] = np.inf

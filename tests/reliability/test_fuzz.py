@@ -20,21 +20,19 @@ import yaml
 from hypothesis import HealthCheck, example, given, seed, settings
 from hypothesis import strategies as st
 
-from data_gen.clips.shards import ClipIndex, write_arrays_in_turn
-from tasks.checkpoints import read_checkpoint
+from data_gen.clips.shards import ClipIndex
+from tasks.core.checkpoints import read_checkpoint
 from tests.reliability.hostile import SEED, flipped
 from tests.tasks.toy import ToyConfig
-from utils.array_file import ArrayFile, checksums, crc32
-from utils.config import (
-    load_recipe,
-    parse,
-    read_yaml,
-    set_dotted,
-    split_hparams,
-    typed_assignment,
-)
-from utils.errors import UserError, plain
-from utils.files import load_array, read_checked
+from utils.command import plain
+from utils.config.assignments import set_dotted, split_hparams, typed_assignment
+from utils.config.recipe import load_recipe
+from utils.config.schema import parse
+from utils.config.strict_yaml import read_yaml
+from utils.errors import UserError
+from utils.files.array_file import ArrayFile, checksums, crc32
+from utils.files.arrays import load_array, write_arrays_in_turn
+from utils.files.tables import read_checked
 
 TRIES = int(os.environ.get("VIZEME_FUZZ", "60"))
 """Examples for each test."""

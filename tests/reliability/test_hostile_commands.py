@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from data_gen import run as data_run
-from tasks import export_checkpoint, import_checkpoint, run, talking_head, template_tools
+from data_gen.templates import adapter as template_tools
+from tasks import export_checkpoint, import_checkpoint, run, talking_head
 from tests.made import write_tone
 from tests.made_faces import draw_face, make_faces, make_recogniser, make_speakers
 from tests.made_heads import make_house
@@ -22,7 +23,8 @@ from tests.reliability.hostile_commands import SLIPS
 from tests.reliability.hostile_media import BAD_PICTURES, BAD_SOUNDS, GOOD_SOUNDS, picture, wav
 from tests.reliability.test_hostile_lists import BAD_ARRAYS
 from utils import assets
-from utils.config import ROOT, split_hparams, typed_assignment
+from utils.config.assignments import split_hparams, typed_assignment
+from utils.paths import ROOT
 from utils.visualization import contact_sheet, lm_visualizer
 
 MISUSE, FOOD, SCRIPTS = "command lines", "commands given bad food", "shell scripts"
@@ -50,7 +52,7 @@ MAINS = {
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """Make a person, five runs and a larder of good things, once."""
-    from utils.video import VideoWriter
+    from utils.media.video import VideoWriter
 
     folder = make_house(tmp_path_factory.mktemp("commands"))
     (folder / "empty").mkdir()
@@ -159,7 +161,7 @@ def test_a_folder_of_our_own_checkpoints_is_told_to_be_nothing_new(at_home):
 
 @pytest.mark.parametrize("what", ["silent", "short", "dumb"])
 def test_a_video_that_teaches_nothing_is_not_processed(table, what, monkeypatch):
-    from utils.video import VideoWriter
+    from utils.media.video import VideoWriter
 
     monkeypatch.chdir(table.folder)
     frames = 10 if what == "short" else 60

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.checkpoints import load_task, read_checkpoint, read_index
-from tasks.imports.read import read_file
-from tasks.trainer import train
+from tasks.core.checkpoints import read_checkpoint, read_index
+from tasks.core.loading import load_task
+from tasks.core.trainer import train
+from tasks.weights.read import read_file
 from tests.made_faces import make_recogniser
 from tests.reliability.hostile import Table, flipped, sweep, truncated
 from tests.reliability.hostile_data import INDEX_FILES, KINDS, read_clips, read_persons, read_video

@@ -12,9 +12,9 @@ import pytest
 
 from data_gen.clips.plan import find_videos
 from data_gen.face_voice.run import read_labels
-from data_gen.wav2pix.run import find_sources
-from tasks.head_pose import read_poses
-from tasks.template_infer import read_templates
+from data_gen.templates.files import read_templates
+from data_gen.wav2pix.sources import find_sources
+from tasks.speaking.head_pose import read_poses
 from tests.reliability.hostile import sweep
 from tests.reliability.hostile_data import LITTLE
 from utils.visualization.lm_visualizer import read_landmarks

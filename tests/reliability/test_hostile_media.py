@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from data_gen.face_voice.process import Limits, PersonFiles, process_person
-from tasks.backdrop import cover, read_background
-from tasks.inference import Sound
+from tasks.speaking.backdrop import read_background
+from tasks.speaking.sound import Sound
 from tests.reliability.hostile import Table, flipped, in_time, truncated
 from tests.reliability.hostile_media import (
     BAD_PICTURES,
@@ -21,9 +21,10 @@ from tests.reliability.hostile_media import (
     picture,
     wav,
 )
-from utils.audio import audio_features, no_sound, read_wav
-from utils.face_crops import read_photo
-from utils.video import VideoWriter, probe, read_frames
+from utils.media.pictures import cover, read_photo
+from utils.media.video import VideoWriter, probe, read_frames
+from utils.media.wav import no_sound, read_wav
+from utils.sound.features import audio_features
 
 SOUNDS, VIDEOS, PICTURES, NAMES = "sounds", "videos", "pictures", "file names"
 SHARES = (0.02, 0.2, 0.5, 0.9, 0.99)
@@ -260,16 +261,16 @@ def deaf(table, monkeypatch):
     program = table.folder / "ffmpeg"
     program.write_text(DEAF)
     program.chmod(0o755)
-    for module in ("utils.ffmpeg", "tasks.live_stream"):
+    for module in ("utils.media.ffmpeg", "tasks.person.mp4_stream"):
         monkeypatch.setattr(f"{module}.executable", lambda: str(program))
         monkeypatch.setattr(f"{module}.STALL_S", 0.4)
     return program
 
 
 def test_an_ffmpeg_that_hangs_is_ended_wherever_it_is_called(table, deaf):
-    from tasks.live_stream import Mp4Stream
-    from utils.ffmpeg import Stream, describe
-    from utils.ffmpeg import run as run_ffmpeg
+    from tasks.person.mp4_stream import Mp4Stream
+    from utils.media.ffmpeg import Stream, describe
+    from utils.media.ffmpeg import run as run_ffmpeg
 
     sound = food(table, wav(), "sound.wav")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tasks import run
-from tasks.trainer import train
+from tasks.core.trainer import train
 from tests.reliability.hostile import Table
 from tests.reliability.hostile_recipes import GOOD, NO_NUMBERS, NUMBERS, RIGHT, WHOLE, WHOLE_ONLY
 from tests.tasks.toy import ToyConfig, ToyTask
-from utils.config import load_recipe
+from utils.config.recipe import load_recipe
 
 KIND, SETTING = "recipes", "settings on the command line"
 

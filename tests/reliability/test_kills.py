@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.checkpoints import checkpoint_files
+from tasks.core.checkpoints import checkpoint_files
 from tests.reliability.counts import Counts
 from tests.reliability.kill_cases import NAMES, SLOW, Case, House
 

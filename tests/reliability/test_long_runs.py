@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from tests.reliability import long_runs
-from utils.audio import RATE, audio_features
+from utils.media.wav import RATE
+from utils.sound.features import audio_features
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
@@ -53,7 +54,7 @@ def test_a_hundred_updates_do_not_grow(tmp_path):
 
 def test_a_sound_in_memory_is_not_read_into_memory_again_by_what_is_spoken(tmp_path):
     """A mapped sound would count as memory as it is read: what is read stays with the process."""
-    from tasks.inference import Sound
+    from tasks.speaking.sound import Sound
     from tests.reliability.long_runs import resident_mb, write_speech
 
     with Sound(write_speech(tmp_path / "a.wav", 4)) as sound:  # 15 MB as numbers
@@ -68,7 +69,7 @@ def test_the_rows_of_a_long_sound_are_made_in_blocks(monkeypatch):
     """What a feature needs besides the sound and its rows does not grow with the sound."""
     import tracemalloc
 
-    from utils import audio
+    from utils.sound import features as audio
 
     def need(name: str, seconds: int) -> float:
         wav = np.random.default_rng(0).normal(0, 0.1, seconds * RATE).astype(np.float32)

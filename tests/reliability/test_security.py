@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from tests.made import make_video_dataset, write_tone
-from utils.audio import read_wav
 from utils.errors import DataError, UserError
-from utils.ffmpeg import executable
-from utils.files import inside
-from utils.video import VideoWriter, probe, read_frames
+from utils.files.digests import inside
+from utils.media.ffmpeg import executable
+from utils.media.video import VideoWriter, probe, read_frames
+from utils.media.wav import read_wav
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("tasks", "modules", "data_gen", "utils")
@@ -164,7 +164,7 @@ def test_no_shard_that_an_index_names_is_read_elsewhere(closed, name):
     from data_gen.clips.shards import ClipInfo, ClipShards
     from data_gen.face_voice.dataset import FaceVoiceDataset
     from data_gen.templates.shards import TemplateShards
-    from data_gen.wav2pix.run import find_sources
+    from data_gen.wav2pix.sources import find_sources
 
     def index(told):
         (closed / "index.json").write_text(json.dumps(told))
@@ -189,14 +189,14 @@ def test_no_shard_that_an_index_names_is_read_elsewhere(closed, name):
 
 @pytest.mark.parametrize("name", ["../a", "a/b", ".a", "-a", "a\nb", "a b", "..", ""])
 def test_no_id_of_a_person_is_a_path(name, tmp_path):
-    from data_gen.video.process import VideoJob, check_job
+    from data_gen.video.job import VideoJob, check_job
 
     with pytest.raises(UserError, match="--id"):
         check_job(VideoJob(id=name, video=tmp_path / "x.mp4", data_dir=tmp_path))
 
 
 def test_a_picture_in_postscript_is_not_run(tmp_path):
-    from utils.face_crops import read_photo
+    from utils.media.pictures import read_photo
 
     (tmp_path / "a.jpg").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) run\n%%EOF\n")
     with pytest.raises(DataError):
@@ -265,7 +265,7 @@ def test_such_a_list_is_followed_by_ffmpeg_left_alone(secret):
 
 def test_every_input_of_ffmpeg_has_its_fences():
     """Inputs are opened by `input_arguments` alone, or are a pipe."""
-    from utils.ffmpeg import input_arguments
+    from utils.media.ffmpeg import input_arguments
 
     words = input_arguments(Path("a.mp4"), 2)
     assert words[words.index("-protocol_whitelist") + 1] == "file,pipe"
@@ -283,7 +283,7 @@ def test_every_input_of_ffmpeg_has_its_fences():
 
 # -- the page ----------------------------------------------------------------------------------------------------------
 def test_the_page_cannot_be_reached_from_another_machine(tmp_path):
-    from tasks.live_page import Server, Stage
+    from tasks.person.page import Server, Stage
 
     with Server(Stage(None, "made", tmp_path, max_bytes=1000)) as server:  # type: ignore[arg-type]
         assert server.socket.getsockname()[0] == "127.0.0.1"
@@ -295,7 +295,7 @@ def test_the_page_cannot_be_reached_from_another_machine(tmp_path):
 
 @pytest.mark.parametrize("kind", LISTS)
 def test_an_upload_that_is_a_play_list_is_refused_by_its_content(kind):
-    from tasks.live_page import is_sound
+    from tasks.person.page import is_sound
 
     assert not is_sound(LISTS[kind].encode()[:16]) or kind == "after_id3"  # that one is refused when it is opened
 
@@ -316,7 +316,7 @@ def test_a_dataset_that_holds_a_pickle_is_refused(tmp_path):
 def test_a_checkpoint_that_holds_code_is_refused(tmp_path):
     import torch
 
-    from tasks.checkpoints import read_checkpoint
+    from tasks.core.checkpoints import read_checkpoint
 
     class Harm:
         def __reduce__(self):

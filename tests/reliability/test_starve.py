@@ -21,19 +21,25 @@ import pytest
 import torch
 
 from data_gen.clips.corpus import MotionCorpus
-from data_gen.clips.shards import ClipShards, ClipShardWriter
-from data_gen.face_voice.dataset import FaceVoiceDataset, FaceVoiceWriter, MadePerson
-from data_gen.templates.shards import TemplateShards, TemplateShardWriter
+from data_gen.clips.shard_writer import ClipShardWriter
+from data_gen.clips.shards import ClipShards
+from data_gen.face_voice.dataset import FaceVoiceDataset
+from data_gen.face_voice.writer import FaceVoiceWriter, MadePerson
+from data_gen.templates.shards import TemplateShards
+from data_gen.templates.writer import TemplateShardWriter
 from data_gen.video.dataset import VideoDataset
 from data_gen.wav2pix.pairs import FaceVoicePairs, Pair, write_pairs
 from tasks import run
-from tasks.checkpoints import checkpoint_files, load_task, read_checkpoint
+from tasks.core.checkpoints import checkpoint_files, read_checkpoint
+from tasks.core.loading import load_task
 from tests.made import make_video_dataset
 from tests.tasks.toy import ToySource, ToyTask
-from utils.errors import DataError, refused_by_machine, run_command
-from utils.files import alone_in, load_arrays, map_new_array, save_arrays
-from utils.recogniser import RecogniserId
-from utils.video import VideoWriter, probe
+from utils.command import refused_by_machine, run_command
+from utils.errors import DataError
+from utils.faces.recogniser import RecogniserId
+from utils.files.arrays import load_arrays, map_new_array, save_arrays
+from utils.files.lock import alone_in
+from utils.media.video import VideoWriter, probe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -213,7 +219,7 @@ def test_a_limit_on_file_sizes_is_one_line_too(tmp_path):
     save_arrays(tmp_path / "a.safetensors", {"x": np.zeros(10, np.float32)})
     code = (
         "import resource, sys, numpy as np\nfrom pathlib import Path\n"
-        "from utils.errors import run_command\nfrom utils.files import save_arrays, write_json\n"
+        "from utils.errors import run_command\nfrom utils.files.aside import save_arrays, write_json\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "way = {'arrays': lambda: save_arrays(sys.argv[2], {'x': np.zeros(100_000, np.float32)}),\n"
         "       'json': lambda: write_json(sys.argv[2], list(range(100_000)))}[sys.argv[1]]\n"
@@ -312,8 +318,9 @@ def test_data_that_goes_away_during_training_is_one_line_and_the_checkpoint_stay
 
 
 def test_a_video_that_is_replaced_while_it_is_read_is_refused(tmp_path, monkeypatch):
-    from data_gen.video import convert, process
-    from data_gen.video.stages import Workshop
+    from data_gen.stages import Workshop
+    from data_gen.video import convert
+    from data_gen.video import pipeline as process
 
     video = tmp_path / "a.mp4"
     video.write_bytes(b"first")
@@ -407,7 +414,7 @@ def test_a_run_that_could_not_begin_leaves_no_folder(toy, tmp_path, capfd, monke
 
 
 HOLD = (
-    "import os, sys, time\nfrom pathlib import Path\nfrom utils.files import alone_in\n"
+    "import os, sys, time\nfrom pathlib import Path\nfrom utils.files.aside import alone_in\n"
     "with alone_in(Path(sys.argv[1]), 'busy'):\n"
     "    child = os.fork()\n"
     "    os.write(1, b'%d\\n' % child)\n"

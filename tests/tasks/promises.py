@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from tasks import run
-from tasks.checkpoints import checkpoint_files, load_task, read_checkpoint
+from tasks.core.checkpoints import checkpoint_files, read_checkpoint
+from tasks.core.loading import load_task
 
 
 def trains_saves_loads_and_goes_on_exactly(words: Callable[[str], list[str]], whole: Path) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.backdrop import behind_the_torso, cover, read_background
+from tasks.speaking.backdrop import behind_the_torso, read_background
 from utils.errors import ConfigError, DataError
+from utils.media.pictures import cover
 
 
 def test_colours_pictures_and_nothing(tmp_path):

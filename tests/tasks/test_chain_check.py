@@ -11,8 +11,9 @@ import torch
 
 from data_gen import run
 from data_gen.video.sync_offset import SyncOffset
-from tasks import chain_check
-from tasks.chain_check import LIMITS, Chain, Limit, worst
+from tasks.person import check as chain_check
+from tasks.person.check import Chain
+from tasks.person.findings import LIMITS, Limit, worst
 from tests.made import make_video_dataset
 from utils.errors import DataError
 

@@ -11,12 +11,13 @@ import torch
 
 from data_gen import run as data_run
 from tasks import run
-from tasks.checkpoints import load_task, read_checkpoint
-from tasks.wav2pix import turned
+from tasks.core.checkpoints import read_checkpoint
+from tasks.core.loading import load_task
+from tasks.wav2pix.data import turned
 from tests.made_faces import make_faces, make_recogniser, make_speakers
 from tests.tasks import promises
 from utils.errors import ConfigError
-from utils.face_crops import read_photo
+from utils.media.pictures import read_photo
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = ["max_updates=4", "val_check_interval=2", "tb_log_interval=1", "num_ckpt_keep=5", "num_valid_plots=1"]
@@ -66,7 +67,7 @@ def curves(folder):
 
 @pytest.mark.parametrize("name", COVERS)
 def test_a_task_trains_saves_loads_and_goes_on_exactly(house, name, monkeypatch):
-    import tasks.template_decoder as template_decoder
+    from tasks.template_to_face import template_decoder as template_decoder
 
     monkeypatch.setattr(template_decoder, "POWERS", (4,))
     promises.trains_saves_loads_and_goes_on_exactly(lambda exp: words(house, name, exp), house / "runs" / name)

@@ -11,12 +11,12 @@ import torch
 
 from data_gen.face_voice.faces import mean_shape
 from tasks import run
-from tasks.checkpoints import load_task
+from tasks.core.loading import load_task
 from tests.made import write_tone
 from tests.made_persons import made_face, made_voice, make_persons
 from tests.tasks import promises
 from utils.errors import DataError
-from utils.landmark_detector import Face, LandmarkDetector
+from utils.faces.detector import Face, LandmarkDetector
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = [
@@ -118,7 +118,7 @@ class Fixed(LandmarkDetector):
 def test_photographs_become_frontal_faces(house, tmp_path, monkeypatch, capsys):
     from PIL import Image
 
-    monkeypatch.setattr("utils.landmark_detector.make_detector", lambda name: Fixed())
+    monkeypatch.setattr("utils.faces.detectors.make_detector", lambda name: Fixed())
     photos = tmp_path / "photos"
     photos.mkdir()
     for number in range(2):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.checkpoints import find_checkpoint
+from tasks.core.checkpoints import find_checkpoint
 from tasks.registry import TASKS
 from tests.made import make_video_dataset
 from tests.tasks import promises

@@ -11,20 +11,20 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from modules.face_decoder import FaceDecoder
-from modules.face_encoder import FaceResNet
-from modules.onnx_export import GraphBuilder, example
-from modules.onnx_format import write_onnx
-from modules.ve_conv import VoiceEncoder
-from modules.vgg_face import VggFace
+from modules.faces.vgg_face import VggFace
+from modules.onnx.export import GraphBuilder, example
+from modules.onnx.format import write_onnx
+from modules.speech_to_face.face_decoder import FaceDecoder
+from modules.speech_to_face.face_encoder import FaceResNet
+from modules.speech_to_face.ve_conv import VoiceEncoder
 from modules.wav2pix import Generator
 from tasks import export_checkpoint, import_checkpoint
-from tasks.checkpoints import load_task
-from tasks.onnx_files import write_onnx_file
+from tasks.core.loading import load_task
+from tasks.exchange.onnx_files import write_onnx_file
 from tasks.registry import task_class
 from tests.tasks.imports import geneface_files
 from utils.errors import ConfigError, DataError
-from utils.files import sha256
+from utils.files.digests import sha256
 
 
 @pytest.fixture

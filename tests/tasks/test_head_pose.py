@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.head_pose import HeadMotion, PoseSettings, read_poses, usual_pose
+from tasks.speaking.head_pose import HeadMotion, read_poses, usual_pose
+from tasks.speaking.settings import PoseSettings
 from tests.made import make_video_dataset
 from utils.errors import ConfigError, DataError
 

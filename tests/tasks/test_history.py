@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks.history import History
+from tasks.core.history import History
 
 
 def read(path):

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from tasks import inference
+from tasks.speaking import frames as inference
 from tests.made import make_video_dataset, write_tone
-from utils.audio import read_wav, rms
 from utils.errors import ConfigError, DataError
-from utils.ffmpeg import Stream
-from utils.video import probe, read_frames
+from utils.media.ffmpeg import Stream
+from utils.media.video import probe, read_frames
+from utils.media.wav import read_wav
+from utils.sound.features import rms
 
 
 class LoudnessPostnet:

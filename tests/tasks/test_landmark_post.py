@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks import landmark_post as post
-from tasks import silence
+from tasks.speaking import mend as post
+from tasks.speaking import silence
 from utils.errors import ConfigError
-from utils.landmarks import BROWS, EYES, JAW, MOUTH, eye_opening, from_offsets, mouth_opening
+from utils.faces.landmarks import BROWS, EYES, JAW, MOUTH, eye_opening, from_offsets, mouth_opening
 
 
 def make_person(frames: int = 200, *, blink_at: int = 60) -> post.Person:

@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from modules.lm3d_vae import SpeechToLandmarks
-from tasks import live
-from tasks.inference import InferSettings, Sound, sound_to_landmarks
-from tasks.landmark_post import Person, post_process
-from tasks.motion_infer import EDGE, imagine
-from tasks.talking_head import TalkingHead
+from modules.motion.lm3d_vae import SpeechToLandmarks
+from tasks.motion.windows import EDGE, imagine
+from tasks.person import live
+from tasks.person.head import TalkingHead
+from tasks.speaking.mend import post_process
+from tasks.speaking.resting_face import Person
+from tasks.speaking.settings import InferSettings
+from tasks.speaking.sound import Sound
+from tasks.speaking.windows import sound_to_landmarks
 from tests.made import make_video_dataset, write_tone
 from tests.made_heads import make_house
 from tests.tasks.test_inference import LoudnessPostnet
-from utils.audio import audio_features, read_wav, rms
 from utils.errors import ConfigError
-from utils.landmarks import mouth_opening
+from utils.faces.landmarks import mouth_opening
+from utils.media.wav import read_wav
+from utils.sound.features import audio_features, rms
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +181,7 @@ def test_whisper_hears_five_seconds_at_most(monkeypatch, video):
         asked.append((len(wav), window))
         yield np.repeat(rms(wav)[:, None], 512, axis=1)
 
-    monkeypatch.setattr("utils.content_features.content_blocks", blocks)
+    monkeypatch.setattr("utils.sound.content_features.content_blocks", blocks)
     postnet = LoudnessPostnet()
     postnet.cfg = SimpleNamespace(audio_feature="whisper", pitch=False)
     landmarks = live.LiveLandmarks(postnet, video, InferSettings(), live.WHISPER_LOOKAHEAD, live.WHISPER_STEP, 0)

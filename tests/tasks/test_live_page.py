@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.live_page import Server, Stage, is_sound
-from tasks.live_stream import Mp4Stream
-from tasks.talking_head import TalkingHead
+from tasks.person.head import TalkingHead
+from tasks.person.mp4_stream import Mp4Stream
+from tasks.person.page import Server, Stage, is_sound
 from tests.made import write_tone
 from tests.made_heads import make_house
-from utils.audio import read_wav
 from utils.errors import DataError
-from utils.video import probe, read_frames
+from utils.media.video import probe, read_frames
+from utils.media.wav import read_wav
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.checkpoints import load_task
-from tasks.lm3d_nerf import Lm3dNerfTask
-from tasks.lm3d_nerf_torso import Lm3dNerfTorsoTask
-from tasks.nerf_data import Footage, PatchSource, scene_boxes
-from tasks.trainer import train, validate
+from tasks.core.loading import load_task
+from tasks.core.trainer import train, validate
+from tasks.renderer.footage import Footage, scene_boxes
+from tasks.renderer.lm3d_nerf import Lm3dNerfTask
+from tasks.renderer.lm3d_nerf_torso import Lm3dNerfTorsoTask
+from tasks.renderer.patches import PatchSource
 from tests.made import make_video_dataset
 from utils.errors import ConfigError, DataError
 
@@ -168,7 +169,7 @@ def test_windows_stop_at_a_cut(video):
 def test_the_box_holds_every_landmark(video):
     footage = Footage(task_video(video), 64)
     box, face_box = scene_boxes(footage, (-2.2, 1.0))
-    from utils.landmarks import MEAN_FACE
+    from utils.faces.landmarks import MEAN_FACE
 
     points = MEAN_FACE + footage.landmarks / 10
     for corners in (box, face_box):

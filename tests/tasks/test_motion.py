@@ -7,21 +7,17 @@ import pytest
 import torch
 
 from data_gen.clips.corpus import MotionBatch
-from modules.audio_condition import FeatureNorm
-from modules.lm3d_vae import SpeechToLandmarks
-from tasks.lm3d_vae_sync import (
-    Lm3dVaeSyncConfig,
-    Lm3dVaeSyncTask,
-    continuity,
-    load_frozen,
-    mse,
-    warm_up_and_decay,
-)
-from tasks.motion_clips import IN_STEP, NEAR_MISS, OTHER_SPEAKER, OTHER_TIME, auc, sample_clips
-from tasks.motion_data import AugmentConfig, augment, lip_metrics, start_from, stretch
-from tasks.motion_infer import EDGE, imagine, in_windows, prior_noise, write_landmarks
-from tasks.postnet import PostnetConfig, PostnetTask
-from tasks.syncnet import SyncNetConfig, SyncNetTask
+from modules.motion.audio_condition import FeatureNorm
+from modules.motion.lm3d_vae import SpeechToLandmarks
+from tasks.core.loading import load_frozen
+from tasks.motion.clips import IN_STEP, NEAR_MISS, OTHER_SPEAKER, OTHER_TIME, auc, sample_clips
+from tasks.motion.config import AugmentConfig
+from tasks.motion.data import augment, start_from, stretch
+from tasks.motion.lm3d_vae_sync import Lm3dVaeSyncConfig, Lm3dVaeSyncTask
+from tasks.motion.losses import continuity, lip_metrics, mse, warm_up_and_decay
+from tasks.motion.postnet import PostnetConfig, PostnetTask
+from tasks.motion.syncnet import SyncNetConfig, SyncNetTask
+from tasks.motion.windows import EDGE, imagine, in_windows, prior_noise, write_landmarks
 from utils.errors import ConfigError, DataError
 from utils.visualization.lm_visualizer import read_landmarks
 
@@ -308,8 +304,8 @@ def test_the_board_gets_the_face_its_mouth_the_opening_and_a_mesh(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from torch.utils.tensorboard import SummaryWriter
 
-    from tasks.board import Board
-    from tasks.motion_data import draw_motion
+    from tasks.core.board import Board
+    from tasks.motion.pictures import draw_motion
 
     rng = np.random.default_rng(0)
     true = rng.normal(0, 0.2, (6, 68, 3)).astype(np.float32)

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from tasks.registry import task_class
-from utils.config import load_recipe, parse
+from utils.config.recipe import load_recipe
+from utils.config.schema import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = [

@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from tasks.person_evaluation import correlation, lift, without_nan
+from tasks.person.compare import lift
+from tasks.person.evaluate import without_nan
 from utils.camera import make_transform, project, rotation_matrix
-from utils.landmarks import MEAN_FACE, from_offsets
+from utils.faces.landmarks import MEAN_FACE, from_offsets
+from utils.metrics import correlation
 
 
 def test_points_found_in_a_picture_are_lifted_back_to_their_landmarks():

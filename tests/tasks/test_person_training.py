@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import person_training as training
+from tasks.person import train as training
 from tests.made import make_video_dataset
 from utils.errors import ConfigError, DataError
 
@@ -106,7 +106,7 @@ def test_a_stage_that_had_nothing_left_to_train_does_not_undo_those_after_it(hou
 def test_a_run_is_outdated_when_what_it_was_trained_with_was_trained_anew(tmp_path):
     import torch
 
-    from utils.files import sha256
+    from utils.files.digests import sha256
 
     earlier = tmp_path / "syncnet/model_ckpt_steps_10.ckpt"
     later = tmp_path / "lm3d_vae_sync/model_ckpt_steps_10.ckpt"
@@ -164,7 +164,7 @@ def test_time_left_is_learnt_from_what_was_measured(house, binary_dir):
 
 def test_a_polite_kill_reaches_the_child(tmp_path):
     parent = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from tasks.person_training import run_child;"
+        "import sys; sys.path.insert(0, sys.argv[1]); from tasks.person.train import run_child;"
         "sys.exit(run_child([sys.executable, '-c', sys.argv[2], sys.argv[3]]))"
     )
     child = (

@@ -8,9 +8,9 @@ import math
 import pytest
 import torch
 
-from tasks.checkpoints import best_step, find_checkpoint
-from tasks.motion_data import mouth_variance
-from tasks.postnet_selection import Parts, Selection, is_collapsed, score
+from tasks.core.checkpoints import best_step, find_checkpoint
+from tasks.motion.losses import mouth_variance
+from tasks.motion.postnet_selection import Parts, Selection, is_collapsed, score
 from tests.tasks.test_motion import told_batch
 from utils.errors import DataError
 

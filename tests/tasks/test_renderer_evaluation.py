@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from tasks.lm3d_nerf import Lm3dNerfTask
-from tasks.renderer_evaluation import Flicker, compare_points, judge, main
-from tasks.trainer import train
+from tasks.core.trainer import train
+from tasks.renderer.evaluate import Flicker, compare_points, judge, main
+from tasks.renderer.lm3d_nerf import Lm3dNerfTask
 from tests.made import make_video_dataset
 from tests.tasks.test_lm3d_nerf import SMALL
 
@@ -78,7 +78,7 @@ def test_the_command_writes_its_figures(head, capsys, monkeypatch):
         def detect(self, picture):
             return []
 
-    monkeypatch.setattr("utils.landmark_detector.make_detector", lambda name: Blind())
+    monkeypatch.setattr("utils.faces.detectors.make_detector", lambda name: Blind())
     assert main([str(folder), "--frames", "3"]) == 0
     figures = json.loads((folder / "evaluation" / "metrics.json").read_text())
     assert figures["faces_found"] == 0

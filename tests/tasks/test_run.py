@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from tasks import run
-from tasks.checkpoints import checkpoint_files, find_checkpoint, load_task, read_checkpoint, work_dir_of
-from tasks.trainer import train
+from tasks.core.checkpoints import checkpoint_files, find_checkpoint, read_checkpoint, work_dir_of
+from tasks.core.loading import load_task
+from tasks.core.trainer import train
 from tests.tasks.toy import ToyConfig, ToyTask
 from utils.errors import ConfigError, DataError, UserError
 
@@ -162,7 +163,7 @@ def test_a_process_that_does_not_move_the_old_run_begins_anew_too(toy, tmp_path,
     path = recipe(tmp_path)
     run.main([f"--config={path}", f"--exp_name={tmp_path / 'exp'}"])
     seen = []
-    monkeypatch.setattr("tasks.trainer.make_trainer", lambda task, *_, **__: seen.append(task.updates) or exit(9))
+    monkeypatch.setattr("tasks.core.trainer.make_trainer", lambda task, *_, **__: seen.append(task.updates) or exit(9))
     monkeypatch.setenv("RANK", "1")
     with pytest.raises(SystemExit):
         run.main([f"--config={path}", f"--exp_name={tmp_path / 'exp'}", "--reset"])

@@ -7,22 +7,20 @@ import pytest
 import torch
 
 from data_gen.face_voice.faces import mean_shape
-from modules.face_warp import to_pixels
-from tasks.early_stopping import EarlyStopper
-from tasks.face_encoder import load_face_encoder, shape_of, verification
-from tasks.face_features import FaceFeatures
-from tasks.face_voice_data import FaceBatch, FaceSource, VoiceSource, disturb, mirrored, recolour
-from tasks.speech2face_evaluation import (
-    RATIOS,
+from modules.faces.face_warp import to_pixels
+from tasks.core.stopping import EarlyStopper
+from tasks.speech_to_face.data import FaceBatch, FaceSource, VoiceSource, disturb, mirrored, recolour
+from tasks.speech_to_face.face_encoder import load_face_encoder, shape_of
+from tasks.speech_to_face.features import FaceFeatures
+from tasks.speech_to_face.intervals import (
     bootstrap,
     bootstrap_auc,
     bootstrap_correlation,
     bootstrap_shape,
-    cosine_with_others,
-    per_person,
-    ratios,
+    verification,
 )
-from tasks.voice_task import retrieve
+from tasks.speech_to_face.retrieval import retrieve
+from tasks.speech_to_face.shapes import RATIOS, cosine_with_others, per_person, ratios
 from tests.made_persons import made_face, make_persons
 from utils.errors import ConfigError, DataError
 
@@ -191,8 +189,8 @@ def test_a_wrong_face_encoder_is_refused(tmp_path):
 
 
 def test_a_file_that_is_no_vgg_face_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("tasks.face_encoder.PUBLISHED_CLASSES", 3)
-    monkeypatch.setattr("tasks.face_encoder.FaceEncoder", _tiny)
+    monkeypatch.setattr("tasks.speech_to_face.face_encoder.PUBLISHED_CLASSES", 3)
+    monkeypatch.setattr("tasks.speech_to_face.face_encoder.FaceEncoder", _tiny)
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "a.pt")
     with pytest.raises(DataError, match=r"a\.pt does not hold VGG-Face: 'conv1\.weight' is not a tensor of VGG-Face"):
         load_face_encoder(str(tmp_path / "a.pt"))
@@ -207,7 +205,7 @@ def test_a_file_that_is_no_vgg_face_is_refused(tmp_path, monkeypatch):
 def test_published_weights_become_a_face_encoder(tmp_path, monkeypatch):
     from tests.modules.test_speech2face_networks import published_state
 
-    monkeypatch.setattr("tasks.face_encoder.FaceEncoder", _tiny)
+    monkeypatch.setattr("tasks.speech_to_face.face_encoder.FaceEncoder", _tiny)
     model = _tiny("vgg_face", 3).eval()
     torch.save({"model_state_dict": published_state(model.backbone)}, tmp_path / "vgg.pt")
     task = load_face_encoder(str(tmp_path / "vgg.pt"))
@@ -218,13 +216,13 @@ def test_published_weights_become_a_face_encoder(tmp_path, monkeypatch):
 
 
 def _tiny(kind, classes, **_):
-    from modules.face_encoder import FaceEncoder
+    from modules.speech_to_face.face_encoder import FaceEncoder
 
     return FaceEncoder(kind, 5, feature_dim=6, size=64, width=0.05)
 
 
 def test_published_weights_are_not_trained():
-    from tasks.face_encoder import FaceEncoderConfig, FaceEncoderTask
+    from tasks.speech_to_face.face_encoder import FaceEncoderConfig, FaceEncoderTask
 
     with torch.device("meta"):
         task = FaceEncoderTask(FaceEncoderConfig(task_cls="face_encoder", network="vgg_face"))

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from tasks import talking_head
-from tasks.talking_head import TalkingHead, find_run
+from tasks.person.head import TalkingHead
+from tasks.person.runs import find_run
 from tests.made import write_tone
 from tests.made_heads import make_house
 from utils.errors import ConfigError, DataError, UserError
-from utils.video import probe, read_frames
+from utils.media.video import probe, read_frames
 
 
 @pytest.fixture(scope="module")

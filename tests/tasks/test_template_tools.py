@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from data_gen import run as data_run
+from data_gen.templates import adapter as template_tools
+from data_gen.templates.files import read_templates
 from data_gen.templates.shards import TemplateShards
-from tasks import template_tools
-from tasks.template_data import TemplateDecoderConfig
-from tasks.template_decoder import TemplateDecoderTask
-from tasks.template_evaluation import evaluate, first_of_each, impostor_thresholds, statistics
-from tasks.template_infer import read_templates
+from tasks.template_to_face.config import TemplateDecoderConfig
+from tasks.template_to_face.evaluate import evaluate, first_of_each, impostor_thresholds, statistics
+from tasks.template_to_face.template_decoder import TemplateDecoderTask
 from tests.made_faces import make_faces, make_recogniser
 from utils.errors import ConfigError, DataError
-from utils.recogniser import RecogniserId
+from utils.faces.recogniser import RecogniserId
 
 
 def test_thresholds_let_through_what_they_say():

@@ -7,7 +7,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 
-from tasks.torso_motion import from_pose, shoulder_motion
+from tasks.renderer.torso_motion import from_pose, shoulder_motion
 
 
 def footage(shift: np.ndarray, side: int = 96):

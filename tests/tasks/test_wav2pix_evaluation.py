@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.wav2pix_evaluation import diversity, fid, kid, measure
+from tasks.wav2pix.evaluate import diversity, fid, kid, measure
 from tests.made_faces import draw_face, make_recogniser
-from utils.face_crops import FIVE_POINTS
-from utils.landmark_detector import Face
-from utils.recogniser import open_recogniser
+from utils.faces.crops import FIVE_POINTS
+from utils.faces.detector import Face
+from utils.faces.recogniser import open_recogniser
 
 
 class SeesEveryOther:

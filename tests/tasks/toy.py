@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasks.board import Board
-from tasks.task import Task, TaskConfig
-from utils.config import Config, Count, Weight
+from tasks.core.board import Board
+from tasks.core.config import TaskConfig
+from tasks.core.task import Task
+from utils.config.schema import Config, Count, Weight
 
 
 class ToyWeights(Config):

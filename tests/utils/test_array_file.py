@@ -9,9 +9,9 @@ import os
 import numpy as np
 import pytest
 
-from utils.array_file import ArrayFile, ShardFolder
 from utils.errors import DataError
-from utils.files import load_arrays, save_arrays
+from utils.files.array_file import ArrayFile, ShardFolder
+from utils.files.arrays import load_arrays, save_arrays
 
 ARRAYS = {
     "faces": np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3),
@@ -72,7 +72,7 @@ def test_forked_processes_do_not_move_each_other(file):
 
 
 def test_a_folder_holds_only_so_many_shards_open_and_reads_them_all(tmp_path, monkeypatch):
-    monkeypatch.setattr("utils.array_file.MOST_OPEN", 2)
+    monkeypatch.setattr("utils.files.array_file.MOST_OPEN", 2)
     (tmp_path / "index.json").write_text("{}")
     for number in range(5):
         save_arrays(tmp_path / f"{number}.safetensors", {"x": np.full(3, number)})
@@ -86,7 +86,7 @@ def test_a_folder_holds_only_so_many_shards_open_and_reads_them_all(tmp_path, mo
 
 
 def test_a_shard_that_is_opened_again_is_not_compared_again(tmp_path, monkeypatch):
-    monkeypatch.setattr("utils.array_file.MOST_OPEN", 1)
+    monkeypatch.setattr("utils.files.array_file.MOST_OPEN", 1)
     for name in ("a", "b"):
         save_arrays(tmp_path / name, {"x": np.arange(10_000)})
     folder = ShardFolder(tmp_path, "Make it again.")

@@ -6,7 +6,8 @@ import zipfile
 import pytest
 
 from utils import assets
-from utils.assets import ASSETS, Asset, Part, asset_path, download, find_asset
+from utils.asset_table import ASSETS, Asset, Part
+from utils.assets import asset_path, download, find_asset
 from utils.errors import AssetError
 
 

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from utils import audio
-from utils.audio import audio_features, mel, mfcc, pitch_hz, read_wav, rms, write_wav
 from utils.errors import DataError
+from utils.media.wav import read_wav, write_wav
+from utils.sound import features as audio
+from utils.sound.features import audio_features, mel, mfcc, pitch_hz, rms
 
 
 def tone(seconds: float, hz: float = 200.0) -> np.ndarray:

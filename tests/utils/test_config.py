@@ -2,18 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from utils.config import (
-    Config,
-    Positive,
-    Weight,
-    assignment,
-    describe,
-    load_recipe,
-    parse,
-    read_yaml,
-    set_dotted,
-    split_hparams,
-)
+from utils.config.assignments import assignment, set_dotted, split_hparams
+from utils.config.recipe import load_recipe
+from utils.config.schema import Config, Positive, Weight, describe, parse
+from utils.config.strict_yaml import read_yaml
 from utils.errors import ConfigError
 
 

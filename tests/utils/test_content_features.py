@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from utils import content_features
-from utils.audio import audio_features, feature_width
-from utils.content_features import ContentFeature, content_blocks, parse_content_feature, windows
 from utils.errors import AssetError, DataError
+from utils.sound import content_features
+from utils.sound.content_features import ContentFeature, content_blocks, parse_content_feature, windows
+from utils.sound.features import audio_features, feature_width
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from utils import drawing
-from utils.landmarks import from_offsets
+from utils.drawing import landmarks as drawing
+from utils.faces.landmarks import from_offsets
 
 
 def talking(frames: int = 6) -> np.ndarray:
@@ -92,8 +92,9 @@ def test_the_mesh_is_what_tensorboard_takes():
 
 
 def test_the_mouth_alone_fills_the_picture():
-    from utils.drawing import GROUP_COLOURS, draw_sequences, near_mouth
-    from utils.landmarks import MEAN_FACE, MOUTH
+    from utils.drawing.canvas import GROUP_COLOURS
+    from utils.drawing.landmarks import draw_sequences, near_mouth
+    from utils.faces.landmarks import MEAN_FACE, MOUTH
 
     pixels = near_mouth(MEAN_FACE, 200)[MOUTH]
     np.testing.assert_allclose(pixels.mean(axis=0), [100, 100], atol=0.01)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from utils.face_crops import CROP, FIVE_POINTS, aligned_crop, five_points, resized, similarity
-from utils.landmarks import MEAN_FACE
+from utils.faces.crops import CROP, FIVE_POINTS, aligned_crop, five_points, similarity
+from utils.faces.landmarks import MEAN_FACE
+from utils.media.pictures import resized
 
 
 def turned(points, scale, degrees, shift):

@@ -8,16 +8,10 @@ import numpy as np
 import pytest
 
 from utils.errors import DataError
-from utils.files import (
-    clear_after_killed,
-    fingerprint,
-    load_arrays,
-    read_json,
-    save_arrays,
-    sha256,
-    write_aside,
-    write_json,
-)
+from utils.files.arrays import load_arrays, save_arrays
+from utils.files.aside import clear_after_killed, write_aside
+from utils.files.digests import fingerprint, sha256
+from utils.files.tables import read_json, write_json
 
 
 def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
@@ -64,7 +58,7 @@ def killed_while_writing(path: Path) -> None:
 def test_what_was_written_aside_for_a_file_that_was_itself_aside_is_removed_too(tmp_path):
     """A video's sound is: killed between the two, both were left, and only one of them was known again."""
     code = (
-        "import os, sys\nfrom utils.files import write_aside\n"
+        "import os, sys\nfrom utils.files.aside import write_aside\n"
         "with write_aside(sys.argv[1] + '/demo.mp4') as video, write_aside(video.with_suffix('.wav')) as sound:\n"
         "    video.write_text('half'), sound.write_text('half')\n    os.kill(os.getpid(), 9)\n"
     )
@@ -145,7 +139,7 @@ def test_digests(tmp_path):
 def test_a_checked_file_says_what_is_missing_or_wrong(tmp_path):
     from pydantic import BaseModel
 
-    from utils.files import read_checked
+    from utils.files.tables import read_checked
 
     class Notes(BaseModel):
         count: int

@@ -1,4 +1,4 @@
-"""What `utils.landmark_detector` promises, on the portrait that scikit-image brings."""
+"""What `utils.faces.detector` promises, on the portrait that scikit-image brings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from utils.errors import AssetError, ConfigError
-from utils.landmark_detector import DlibDetector, LandmarkDetector, fit_error, from_mesh, make_detector
-from utils.landmarks import MEAN_FACE, eye_distance
+from utils.faces.detector import LandmarkDetector
+from utils.faces.detectors import make_detector
+from utils.faces.dlib_detector import DlibDetector, fit_error
+from utils.faces.landmarks import MEAN_FACE, eye_distance
+from utils.faces.mediapipe_detector import from_mesh
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +123,6 @@ def test_fit_error_knows_a_face_from_a_heap():
 def test_importing_is_light():
     import subprocess
 
-    code = "import sys, utils.landmark_detector; print({'dlib', 'mediapipe', 'cv2', 'torch'} & set(sys.modules))"
+    code = "import sys, utils.faces.detector; print({'dlib', 'mediapipe', 'cv2', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "set()"

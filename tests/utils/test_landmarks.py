@@ -1,11 +1,11 @@
-"""What `utils.landmarks` promises."""
+"""What `utils.faces.landmarks` promises."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from utils import landmarks as lm
+from utils.faces import landmarks as lm
 
 
 def test_the_mean_face_defines_the_head_frame():

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from utils.config import ROOT
+from utils.paths import ROOT
 
 PROGRAM = """
 import ctypes, resource, sys

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from utils.errors import DataError
-from utils.ffmpeg import Stream, executable
-from utils.video import VideoWriter, probe, read_frames
+from utils.media.ffmpeg import Stream, executable
+from utils.media.video import VideoWriter, probe, read_frames
 
 
 def ramp(count: int, height: int = 32, width: int = 48) -> list[np.ndarray]:
@@ -68,7 +68,7 @@ def test_a_late_start_is_waited_for(tmp_path, monkeypatch):
             patience.append(stall_s)
             super().__init__(arguments, stall_s=stall_s)
 
-    monkeypatch.setattr("utils.video.Stream", Patient)
+    monkeypatch.setattr("utils.media.video.Stream", Patient)
     for start in (0, 15):
         assert len(list(read_frames(path, start=start))) == 20 - start
     list(read_frames(path, start=90_000))  # an hour into the video
@@ -136,7 +136,7 @@ def test_a_folder_is_neither_read_nor_written_over(tmp_path):
 
 def test_a_file_that_may_not_be_read_is_said(tmp_path, monkeypatch):
     path = write(tmp_path / "a.mp4", ramp(2))
-    monkeypatch.setattr("utils.ffmpeg.os.access", lambda *_: False)
+    monkeypatch.setattr("utils.media.ffmpeg.os.access", lambda *_: False)
     with pytest.raises(DataError, match="may not be read"):
         probe(path)
     with pytest.raises(DataError, match="cannot be read"):
@@ -148,7 +148,7 @@ def ffmpeg(*arguments):
 
 
 def test_sound_and_picture_keep_their_distance_whichever_starts_later(tmp_path):
-    from utils.audio import read_wav, write_wav
+    from utils.media.wav import read_wav, write_wav
 
     click = np.zeros(32_000, np.float32)
     click[16_000:16_100] = 0.9

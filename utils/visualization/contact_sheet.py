@@ -13,8 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
     sys.path[0] = str(ROOT)
 
-from utils.errors import DataError, run_command  # noqa: E402
-from utils.flags import whole  # noqa: E402
+from utils.command import (
+    run_command,
+    whole,
+)
+from utils.errors import DataError  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,9 +38,9 @@ def main(argv: list[str] | None = None) -> int:
     import cv2
     import numpy as np
 
-    from utils.drawing import contact_sheet
-    from utils.files import write_aside
-    from utils.video import FPS, read_frames
+    from utils.drawing.canvas import contact_sheet
+    from utils.files.aside import write_aside
+    from utils.media.video import FPS, read_frames
 
     given = parser().parse_args(argv)
     if Path(given.out).suffix.lower() != ".png":

@@ -19,7 +19,8 @@ if __name__ == "__main__":
 
 import numpy as np  # noqa: E402
 
-from utils.errors import DataError, UserError, run_command  # noqa: E402
+from utils.command import run_command  # noqa: E402
+from utils.errors import DataError, UserError  # noqa: E402
 
 NPY = "infer_out/May/pred_lm3d/zozo.npy"
 AUDIO = "data/raw/val_wavs/zozo.wav"
@@ -51,8 +52,8 @@ def read_landmarks(path: str | Path) -> np.ndarray:
     Raises:
         DataError: The file is missing, is no plain array, has another shape, or a value that is not finite.
     """
-    from utils.drawing import as_landmarks
-    from utils.files import load_array
+    from utils.drawing.landmarks import as_landmarks
+    from utils.files.arrays import load_array
 
     if not Path(path).exists():
         raise DataError(f"No landmarks at {path}. Make them with: bash scripts/infer_postnet.sh VIDEO_ID AUDIO {path}")
@@ -78,8 +79,8 @@ def visualize(
     mouth: bool = False,
 ) -> Path:
     """Write the video and return its path; an `out_path` without a suffix is a folder for `3d_landmark.mp4`."""
-    from utils.drawing import draw_sequences
-    from utils.video import VideoWriter
+    from utils.drawing.landmarks import draw_sequences
+    from utils.media.video import VideoWriter
 
     names = labels or [Path(file).stem for file in files]
     if len(names) != len(files):

@@ -77,9 +77,9 @@ def test_a_digest_tells_what_changed(tmp_path):
 
 def test_a_video_is_read_as_a_stream_and_its_frames_are_counted(tmp_path):
     from data_gen.clips.process import ClipRecipe, make_clip, process_clip
-    from utils.landmark_detector import Face, LandmarkDetector
-    from utils.landmarks import MEAN_FACE
-    from utils.video import VideoWriter
+    from utils.faces.detector import Face, LandmarkDetector
+    from utils.faces.landmarks import MEAN_FACE
+    from utils.media.video import VideoWriter
 
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 0.1, 32_000).astype(np.float32)

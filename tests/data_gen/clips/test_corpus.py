@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from data_gen.clips.corpus import MotionCorpus, collate
-from data_gen.clips.shards import ClipShards, ClipShardWriter
+from data_gen.clips.shard_writer import ClipShardWriter
+from data_gen.clips.shards import ClipShards
 from tests.made import make_video_dataset
 from utils.errors import DataError
 

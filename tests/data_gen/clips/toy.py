@@ -13,7 +13,7 @@ import numpy as np
 from data_gen.clips import run
 from data_gen.clips.plan import ClipJob
 from data_gen.clips.process import Arrays, ClipRecipe
-from utils.video import VideoWriter
+from utils.media.video import VideoWriter
 
 
 def make_videos(folder: Path, names: list[str], seconds: float = 1.0) -> Path:

@@ -14,7 +14,7 @@ from data_gen.demo.portrait import CANVAS
 from data_gen.demo.pose import HeadMotion, HeadPose
 from data_gen.demo.speech import SAMPLE_RATE
 from data_gen.demo.visemes import is_bilabial
-from utils.video import FPS
+from utils.media.video import FPS
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 
 from data_gen.demo import run
 from data_gen.demo.texts import TRAINING, normal
-from utils.audio import read_wav
 from utils.errors import DataError
-from utils.video import probe
+from utils.media.video import probe
+from utils.media.wav import read_wav
 
 
 def _arguments(*flags: str) -> argparse.Namespace:

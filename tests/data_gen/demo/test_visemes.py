@@ -6,7 +6,7 @@ import pytest
 from data_gen.demo.clip import Clip
 from data_gen.demo.speech import PAUSE, SAMPLE_RATE, Speech
 from data_gen.demo.visemes import is_bilabial, mouth_track, visemes_of
-from utils.video import FPS
+from utils.media.video import FPS
 
 
 def _said(*phonemes: tuple[str, float]) -> Speech:

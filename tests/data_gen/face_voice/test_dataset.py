@@ -16,7 +16,7 @@ from data_gen.face_voice.splits import split_persons
 from tests.made import write_tone
 from tests.made_persons import made_face, made_voice, make_persons
 from utils.errors import DataError
-from utils.landmark_detector import Face, LandmarkDetector
+from utils.faces.detector import Face, LandmarkDetector
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from data_gen.face_voice.faces import align, find_face, mean_shape, similarity
 from tests.made_persons import made_face
 from utils.errors import DataError
-from utils.face_crops import read_photo
-from utils.landmark_detector import Face, LandmarkDetector
+from utils.faces.detector import Face, LandmarkDetector
+from utils.media.pictures import read_photo
 
 
 def turned(points, angle=0.3, scale=1.7, shift=(40, 25)):

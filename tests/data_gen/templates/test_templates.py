@@ -13,7 +13,7 @@ from data_gen.templates.run import choose_held_out
 from data_gen.templates.shards import TemplateShards
 from tests.made_faces import draw_face, make_faces, make_recogniser
 from utils.errors import ConfigError, DataError
-from utils.recogniser import find_recogniser, open_recogniser
+from utils.faces.recogniser import find_recogniser, open_recogniser
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from utils.camera import invert, make_transform, project, rotation_matrix
-from utils.landmarks import JAW, MEAN_FACE, smooth_over_time
+from utils.faces.landmarks import JAW, MEAN_FACE
+from utils.shots import smooth_over_time
 
 SIZE = 512
 

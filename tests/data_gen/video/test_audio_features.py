@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from data_gen.video.process import VideoJob, process_video
+from data_gen.video.job import VideoJob
+from data_gen.video.pipeline import process_video
 from utils.errors import DataError
 
 

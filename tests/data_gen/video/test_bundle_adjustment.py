@@ -1,10 +1,10 @@
-"""What `data_gen.video.bundle_adjustment` promises: right derivatives, and a choice of frame that moves no pixel."""
+"""What `data_gen.video.pose.bundle_adjustment` promises: right derivatives, and a choice of frame that moves no pixel."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from data_gen.video.bundle_adjustment import (
+from data_gen.video.pose.bundle_adjustment import (
     RIGID_POINTS,
     FaceModel,
     HeadFrames,
@@ -14,7 +14,7 @@ from data_gen.video.bundle_adjustment import (
     pose_motion,
 )
 from utils.camera import rotation_matrix
-from utils.landmarks import MEAN_FACE
+from utils.faces.landmarks import MEAN_FACE
 
 
 def test_the_image_s_jacobian_is_its_derivative():

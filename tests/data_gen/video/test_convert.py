@@ -7,8 +7,8 @@ import pytest
 
 from data_gen.video import convert
 from data_gen.video.convert import check_room, crop_square, read_sound
-from utils.audio import write_wav
 from utils.errors import DataError
+from utils.media.wav import write_wav
 
 
 def test_a_square_of_nearly_the_right_size_is_not_scaled():

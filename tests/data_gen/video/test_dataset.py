@@ -6,7 +6,8 @@ from multiprocessing.reduction import ForkingPickler
 import numpy as np
 import pytest
 
-from data_gen.video.dataset import DatasetWriter, VideoDataset, open_video
+from data_gen.video.dataset import VideoDataset, open_video
+from data_gen.video.dataset_writer import DatasetWriter
 from tests.made import make_video_dataset
 from utils.errors import DataError
 

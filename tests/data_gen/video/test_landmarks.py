@@ -7,8 +7,8 @@ import pytest
 
 from data_gen.video.landmarks import bridge_gaps, find_face_box, follow, track_landmarks
 from utils.errors import DataError
-from utils.landmark_detector import Face, LandmarkDetector
-from utils.landmarks import MEAN_FACE
+from utils.faces.detector import Face, LandmarkDetector
+from utils.faces.landmarks import MEAN_FACE
 
 
 def face_at(x: float, y: float, size: float = 40) -> Face:

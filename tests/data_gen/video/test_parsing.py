@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_gen.video.parsing import Masks, Parser, make_parser, parse_frames
+from data_gen.video.masks.parser import Masks, Parser
+from data_gen.video.masks.parsing import make_parser, parse_frames
 from utils import assets
 from utils.errors import AssetError, ConfigError
-from utils.landmarks import MEAN_FACE
+from utils.faces.landmarks import MEAN_FACE
 
 
 def portrait(size: int = 160) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What `data_gen.video.photometric` promises, on a picture of noise that moves as a head with a flat face would."""
+"""What `data_gen.video.pose.photometric` promises, on a picture of noise that moves as a head with a flat face would."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from data_gen.video.photometric import refine_pose, steady_out_of_plane
-from data_gen.video.tracking import CameraFit
+from data_gen.video.pose.photometric import refine_pose, steady_out_of_plane
+from data_gen.video.pose.tracking import CameraFit
 from utils.camera import compose, invert, make_transform, project, rotation_matrix
 from utils.errors import DataError
-from utils.landmarks import MEAN_FACE, from_offsets, smooth_over_time, to_offsets
+from utils.faces.landmarks import MEAN_FACE, from_offsets, to_offsets
+from utils.shots import smooth_over_time
 
 SIZE, FRAMES, FOCAL = 160, 30, 240.0
 
@@ -135,8 +136,8 @@ def test_progress_is_told(scene):
 
 def test_a_real_speaker_is_tracked_within_half_a_pixel(shared_data):
     from data_gen.video.landmarks import track_landmarks
-    from data_gen.video.tracking import fit_camera
-    from utils.landmark_detector import make_detector
+    from data_gen.video.pose.tracking import fit_camera
+    from utils.faces.detectors import make_detector
 
     video = cv2.VideoCapture(str(shared_data / "video" / "edtalk_obama_20s_resynced.mp4"))
     frames = np.stack([video.read()[1][..., ::-1] for _ in range(60)])

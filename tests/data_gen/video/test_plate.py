@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_gen.video.plate import background_plate, fill, paint_plates, remove_head
+from data_gen.video.masks.plate import background_plate, fill, paint_plates, remove_head
 
 SIZE = 128
 SKIN, CLOTH, HAIR = (200, 150, 130), (60, 60, 70), (40, 30, 20)

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_gen.stages import Workshop
 from data_gen.video.dataset import VideoDataset, open_video
-from data_gen.video.process import VideoJob, check_job, corrected_offset, process_video
-from data_gen.video.stages import Workshop
+from data_gen.video.job import VideoJob, check_job
+from data_gen.video.pipeline import process_video
+from data_gen.video.sync_offset import corrected_offset
 from utils import assets
 from utils.errors import AssetError, ConfigError, DataError
-from utils.files import read_json
-from utils.video import VideoWriter
+from utils.files.tables import read_json
+from utils.media.video import VideoWriter
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -63,7 +65,7 @@ def test_without_any_weights_a_video_becomes_a_dataset(done):
 
 def test_landmarks_fall_on_their_pixels_through_the_camera(done):
     from utils.camera import project
-    from utils.landmarks import from_offsets
+    from utils.faces.landmarks import from_offsets
 
     _, data = done
     size = data.meta.width

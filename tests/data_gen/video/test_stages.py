@@ -7,8 +7,9 @@ import sys
 import pytest
 from rich.console import Console
 
-from data_gen.video.stages import Workshop, in_parallel
+from data_gen.stages import Workshop
 from utils.errors import DataError
+from utils.workers import in_parallel
 
 
 def workshop(folder, redo=()):

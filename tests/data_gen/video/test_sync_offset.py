@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_gen.video.sync_offset import measure_offset, shift_sound
-from utils.landmarks import MEAN_FACE
+from utils.faces.landmarks import MEAN_FACE
 
 
 def speaking(frames: int = 250, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

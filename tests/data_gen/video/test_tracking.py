@@ -1,16 +1,16 @@
-"""What `data_gen.video.tracking` promises, against a made head motion with known truth."""
+"""What `data_gen.video.pose.tracking` promises, against a made head motion with known truth."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from data_gen.video.bundle_adjustment import RIGID_POINTS
-from data_gen.video.tracking import CameraFit, fit_camera
+from data_gen.video.pose.bundle_adjustment import RIGID_POINTS
+from data_gen.video.pose.tracking import CameraFit, fit_camera
 from tests.data_gen.video.made_motion import SIZE, Motion, make_motion
 from utils.camera import rotation_angle
 from utils.errors import DataError
-from utils.landmarks import MEAN_FACE, from_offsets, mouth_opening
+from utils.faces.landmarks import MEAN_FACE, from_offsets, mouth_opening
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ import pytest
 
 from data_gen import run
 from data_gen.wav2pix.pairs import FaceVoicePairs, hear, middle
-from data_gen.wav2pix.run import add_arguments, face_square, find_sources, read_source
+from data_gen.wav2pix.run import add_arguments
+from data_gen.wav2pix.sources import face_square, find_sources, read_source
 from tests.made_faces import draw_face, make_speakers
 from utils.errors import DataError
 

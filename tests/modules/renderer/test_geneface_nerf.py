@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from modules.renderer.geneface_nerf import GenefaceNerf, PinholeRays, TorsoNerf, euler_xyz, pinhole_rays, sample_bins
+from modules.renderer.geneface.nerf import GenefaceNerf, PinholeRays, TorsoNerf, euler_xyz, pinhole_rays, sample_bins
 from modules.renderer.vanilla import RadianceMLP
 from tests.modules.golden import assert_golden, filled, probe
 

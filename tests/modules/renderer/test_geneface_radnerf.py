@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from modules.renderer.geneface_radnerf import (
+from modules.renderer.geneface.radnerf import (
     CELLS,
     STEP,
     RadHead,
@@ -21,7 +21,7 @@ from modules.renderer.geneface_radnerf import (
     pose_code,
     sphere_harmonics,
 )
-from modules.renderer.tiled_grid import PRIMES, TiledGrid
+from modules.renderer.geneface.tiled_grid import PRIMES, TiledGrid
 
 
 def looked_up(grid: TiledGrid, point: list[float]) -> list[float]:

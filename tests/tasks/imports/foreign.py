@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from tasks.imports.read import read_file
-from tasks.imports.registry import recognised
-from tasks.imports.source import Converted
+from tasks.exchange.registry import recognised
+from tasks.exchange.source import Converted
+from tasks.weights.read import read_file
 
 
 def shapes(make: Callable[[], nn.Module]) -> dict[str, torch.Size]:

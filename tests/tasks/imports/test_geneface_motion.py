@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.checkpoints import load_task, read_checkpoint
+from tasks.core.checkpoints import read_checkpoint
+from tasks.core.loading import load_task
+from tasks.exchange.sources.geneface import EYE_DISTANCE, OURS
 from tasks.import_checkpoint import main
-from tasks.imports.geneface import EYE_DISTANCE, OURS
 from tests.modules.golden import assert_golden, probe
 from tests.tasks.imports import geneface_files as files
 from utils.errors import DataError
@@ -77,7 +78,7 @@ def test_a_release_is_imported_in_place_and_the_originals_kept(tmp_path, monkeyp
     folder = tmp_path / "checkpoints" / "lrs3" / "syncnet"
     files.save_syncnet(folder / "model_ckpt_steps_40000.ckpt")
     (folder / "model_ckpt_steps_38000.ckpt").write_bytes(b"an older one")
-    (folder / "config.yaml").write_text("task_cls: tasks.syncnet.lm3d_syncnet.SyncNetTask\n")
+    (folder / "config.yaml").write_text("task_cls: tasks.motion.syncnet.lm3d_syncnet.SyncNetTask\n")
     files.save_speech(tmp_path / "checkpoints" / "lrs3" / "lm3d_vae_sync" / "model_ckpt_steps_40000.ckpt")
     assert main(["checkpoints/lrs3"]) == 0
     assert len(capsys.readouterr().out.split()) == 2

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.checkpoints import load_task, read_checkpoint
-from tasks.geneface_scene import open_scene
+from tasks.core.checkpoints import read_checkpoint
+from tasks.core.loading import load_task
 from tasks.import_checkpoint import main
+from tasks.renderer.geneface.scene import open_scene
 from tests.tasks.imports import geneface_files as files
 from utils.errors import DataError
 

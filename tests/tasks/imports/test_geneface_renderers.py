@@ -11,10 +11,10 @@ import torch
 from torch.nn import functional as F
 
 from tasks import run
-from tasks.checkpoints import load_task
-from tasks.geneface_scene import FILE, open_scene
+from tasks.core.loading import load_task
+from tasks.exchange.sources.geneface import OURS
 from tasks.import_checkpoint import main
-from tasks.imports.geneface import OURS
+from tasks.renderer.geneface.scene import FILE, open_scene
 from tests.made import write_tone
 from tests.modules.golden import assert_golden, probe
 from tests.tasks.imports import geneface_files as files
@@ -86,7 +86,7 @@ def test_features_become_landmarks_become_a_video(house, monkeypatch, capsys):
 
 
 def test_the_door_for_own_videos_says_which_one_is_for_imported_heads(house, monkeypatch):
-    from tasks.talking_head import TalkingHead
+    from tasks.person.head import TalkingHead
 
     monkeypatch.chdir(house)
     with pytest.raises(ConfigError, match=r"is imported and renders .*: bash scripts/infer_postnet.sh May SOUND, then"):

@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from tasks import run
-from tasks.checkpoints import checkpoint_files, load_task, read_checkpoint
+from tasks.core.checkpoints import checkpoint_files, read_checkpoint
+from tasks.core.loading import load_task
 from tasks.import_checkpoint import main
 from tests.made import make_video_dataset
 from tests.tasks.imports import geneface_files as files
 from utils.errors import ConfigError, DataError
-from utils.files import load_arrays, save_arrays
+from utils.files.arrays import load_arrays, save_arrays
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def release(tmp_path, monkeypatch):
     content = files.checkpoint(40000, model={"hubert_encoder.0.conv_block.0.weight": torch.zeros(2)})
     content["checkpoint_callback_best"] = np.float64(0.25)  # which torch.load(weights_only=True) refuses
     files.save(folder / "model_ckpt_steps_40000.ckpt", content)
-    (folder / "config.yaml").write_text("task_cls: tasks.syncnet.lm3d_syncnet.SyncNetTask\nlr: 0.0005\n")
+    (folder / "config.yaml").write_text("task_cls: tasks.motion.syncnet.lm3d_syncnet.SyncNetTask\nlr: 0.0005\n")
     return folder
 
 
@@ -83,7 +84,7 @@ def test_a_release_that_is_not_imported_yet_names_the_command(release):
 
 
 def test_training_does_not_begin_in_the_folder_of_a_release(release):
-    from tasks.checkpoints import newest_sound
+    from tasks.core.checkpoints import newest_sound
 
     with pytest.raises(DataError, match="not a checkpoint of this project"):
         newest_sound(release)

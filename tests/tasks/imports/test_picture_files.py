@@ -11,16 +11,16 @@ import onnxruntime
 import pytest
 import torch
 
-from modules.face_encoder import FaceResNet
-from modules.iresnet import IResNet
-from modules.onnx_format import Node, write_onnx
-from modules.onnx_network import node
+from modules.faces.iresnet import IResNet
+from modules.onnx.format import Node, write_onnx
+from modules.onnx.network import node
+from modules.speech_to_face.face_encoder import FaceResNet
 from modules.template_decoder import TemplateDecoder
 from modules.wav2pix import Discriminator, Generator
 from tasks import export_checkpoint, import_checkpoint
-from tasks.checkpoints import load_task
-from tasks.imports.rbh24 import COLOURS, NAMES
-from tasks.template_data import to_bytes
+from tasks.core.loading import load_task
+from tasks.exchange.sources.rbh24 import COLOURS, NAMES
+from tasks.template_to_face.data import to_bytes
 from tests.modules.golden import assert_golden, filled, probe, ruled
 from tests.tasks.imports.foreign import converted, loaded, python2_file, shapes, stranger, without_counts
 from utils.errors import DataError

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from modules.onnx_export import GraphBuilder
-from modules.onnx_format import write_onnx
-from tasks.imports.read import ForeignFile, read_file
+from modules.onnx.export import GraphBuilder
+from modules.onnx.format import write_onnx
+from tasks.weights.read import ForeignFile, read_file
 from tests.tasks.imports.foreign import stranger
 from utils.errors import DataError
 

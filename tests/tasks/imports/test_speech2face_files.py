@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from modules.face_decoder import FaceDecoder, from_72
-from modules.face_warp import to_pixels
-from modules.ve_ast import VoiceTransformer
-from modules.ve_conv import VoiceEncoder
-from modules.vgg_face import VggFace
-from tasks.imports.speech2face import modern
+from modules.faces.face_warp import to_pixels
+from modules.faces.vgg_face import VggFace
+from modules.speech_to_face.face_decoder import FaceDecoder, from_72
+from modules.speech_to_face.ve_ast import VoiceTransformer
+from modules.speech_to_face.ve_conv import VoiceEncoder
+from tasks.exchange.sources.speech2face import modern
 from tests.modules.golden import assert_golden, probe, ruled
 from tests.modules.test_speech2face_networks import vgg_shapes
 from tests.tasks.imports.foreign import converted, loaded, shapes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from utils.errors import DataError
-from utils.video import VideoWriter
+from utils.media.video import VideoWriter
 from utils.visualization.contact_sheet import main
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.made import write_tone
 from utils.errors import DataError, UserError
-from utils.video import probe, read_frames
+from utils.media.video import probe, read_frames
 from utils.visualization.lm_visualizer import read_landmarks, visualize
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -1,0 +1,182 @@
+"""Write clips one by one, then shard by shard; what is there already is kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_gen.clips.shards import ClipIndex, ClipInfo, ClipShards
+from data_gen.video.outliers import refuse_not_finite
+from utils.errors import DataError
+from utils.files.array_file import ArrayFile
+from utils.files.arrays import load_arrays, save_arrays, write_arrays_in_turn
+from utils.files.aside import keep_only, make_folder, remove, write_aside
+from utils.files.digests import fingerprint
+from utils.files.tables import read_json, write_json
+
+log = logging.getLogger(__name__)
+
+
+CLIPS_PER_SHARD = 500
+
+
+VAL_EVERY = 100
+"""Every so-manyth clip is for validation."""
+
+
+class ClipShardWriter:
+    """Write clips one by one, then shard by shard; what is already there, made of the same files, is kept.
+
+    Args:
+        path: Folder to fill.
+        audio_features: Width of every audio feature the clips carry.
+    """
+
+    def __init__(
+        self, path: Path, audio_features: Mapping[str, int], *, landmark_source: str = "", licence: str = ""
+    ) -> None:
+        self.path = Path(path)
+        make_folder(self.path)
+        self.audio_features = dict(audio_features)
+        self.landmark_source, self.licence = landmark_source, licence
+
+    def has(self, number: int, recipe: str) -> bool:
+        """Tell whether shard `number` was already made from `recipe` (a digest of its inputs and settings)."""
+        return self._shard(number).is_file() and self._read_notes(number).get("recipe") == recipe
+
+    def has_part(self, digest: str) -> bool:
+        """Tell whether the clip with this digest is made, or refused, and waits for its shard."""
+        return any(self._part(digest, suffix).is_file() for suffix in (".safetensors", ".json"))
+
+    def write_part(self, digest: str, result: Mapping[str, NDArray[np.generic]] | str) -> None:
+        """Keep a finished clip, or the reason why it was refused, until its shard is written."""
+        if isinstance(result, str):
+            write_json(self._part(digest, ".json"), {"skipped": result})
+            return
+        frames = len(result["landmarks"])
+        for feature in [*self.audio_features, "pitch_hz"]:
+            if feature not in result or len(result[feature]) != 2 * frames:
+                raise DataError(f"clip {digest}: {feature} wants {2 * frames} rows for {frames} frames")
+        wanted = ["landmarks", *self.audio_features, "pitch_hz"]
+        refuse_not_finite({key: result[key] for key in wanted}, f"clip {digest}")
+        save_arrays(self._part(digest, ".safetensors"), {key: result[key] for key in wanted})
+
+    def salvage(self, wanted: set[str], kept: set[int]) -> None:
+        """Take what is `wanted` (digests) out of shards that no longer fit (all but `kept`), so it is not made again.
+
+        A corpus of which some videos were added, changed or removed is divided into shards anew.
+        """
+        for file in sorted(self.path.glob("clips-*.json")):
+            number = int(file.stem.split("-")[1])
+            notes = self._read_notes(number)
+            missing = {name: d for name, d in notes.get("digests", {}).items() if d in wanted and not self.has_part(d)}
+            if number in kept or not missing or not self._shard(number).is_file():
+                continue
+            try:
+                arrays = load_arrays(self._shard(number))
+            except DataError as error:
+                log.warning("%s Its clips are made again.", error)
+                continue
+            keys = {entry["id"]: entry["key"] for entry in notes["clips"]}
+            for name, digest in missing.items():
+                prefix = f"{keys[name]}/" if name in keys else ""
+                part = {key.removeprefix(prefix): a for key, a in arrays.items() if prefix and key.startswith(prefix)}
+                self.write_part(digest, part or notes["skipped"][name])
+
+    def write(self, number: int, clips: Sequence[tuple[str, str, str]], *, recipe: str, first: int = 0) -> None:
+        """Write shard `number` from the parts of `clips` and delete these; one clip is in memory at a time.
+
+        Args:
+            clips: (id, speaker, digest) of every clip of the shard, also of those that were refused.
+            recipe: Digest that `has` will compare.
+            first: Number of the shard's first clip in the whole corpus; every hundredth clip is for validation.
+        """
+        infos: list[dict[str, Any]] = []
+        skipped: dict[str, str] = {}
+        used: list[str] = []
+        for order, (name, speaker, digest) in enumerate(clips):
+            refused = self._part(digest, ".json")
+            if refused.is_file():
+                skipped[name] = read_json(refused)["skipped"]
+                continue
+            frames = shape_of(self._part(digest, ".safetensors"), "landmarks")[0]
+            split: Literal["train", "val"] = "val" if (first + order) % VAL_EVERY == VAL_EVERY - 1 else "train"
+            key, shard = str(len(used)), self._shard(number).name
+            info = ClipInfo(id=name, speaker=speaker, shard=shard, key=key, frames=frames, split=split)
+            infos.append(info.model_dump())
+            used.append(digest)
+        with write_aside(self._shard(number)) as aside:
+            arrays = (
+                (f"{order}/{name}", array)
+                for order, digest in enumerate(used)
+                for name, array in load_arrays(self._part(digest, ".safetensors")).items()
+            )
+            write_arrays_in_turn(aside, arrays)
+            for file in (self.path / "index.json", self._notes(number)):
+                file.unlink(missing_ok=True)  # from here on, a run that is killed must not be believed
+        digests = {name: digest for name, _, digest in clips}
+        notes = {"recipe": recipe, "clips": infos, "skipped": skipped, "digests": digests}
+        write_json(self._notes(number), notes)
+        for digest in digests.values():
+            for suffix in (".safetensors", ".json"):
+                self._part(digest, suffix).unlink(missing_ok=True)
+
+    def finish(self, shards: int, refused: Mapping[str, str] | None = None) -> ClipShards:
+        """Join the shards' notes into the index and open the folder; `refused`: videos not even opened -> why.
+
+        With fewer than a hundred clips, the last tenth of them (at least one, when there are two) is for validation.
+        """
+        clips: list[ClipInfo] = []
+        skipped: dict[str, str] = dict(refused or {})
+        recipes: list[str] = []
+        for number in range(shards):
+            notes = json.loads(self._notes(number).read_text())
+            clips += [ClipInfo.model_validate(entry) for entry in notes["clips"]]
+            skipped |= notes["skipped"]
+            recipes.append(notes["recipe"])
+        if not clips:
+            reasons = "; ".join(f"{file}: {why}" for file, why in list(skipped.items())[:3])
+            raise DataError(f"{self.path}: not one clip could be used. {reasons}")
+        if len(clips) > 1 and not any(clip.split == "val" for clip in clips):
+            held_out = max(1, len(clips) // 10)
+            clips[-held_out:] = [clip.model_copy(update={"split": "val"}) for clip in clips[-held_out:]]
+        index = ClipIndex(
+            audio_features=self.audio_features, landmark_source=self.landmark_source, licence=self.licence,
+            clips=clips, skipped=skipped, fingerprint=fingerprint([clip.model_dump() for clip in clips], recipes),
+        )  # fmt: skip
+        write_json(self.path / "index.json", index.model_dump(mode="json"))
+        keep_only(
+            self.path, "clips-*", {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
+        )
+        remove(self.path / "parts")
+        return ClipShards(self.path)
+
+    def _shard(self, number: int) -> Path:
+        return self.path / f"clips-{number:05d}.safetensors"
+
+    def _notes(self, number: int) -> Path:
+        return self.path / f"clips-{number:05d}.json"
+
+    def _part(self, digest: str, suffix: str) -> Path:
+        return self.path / "parts" / f"{digest}{suffix}"
+
+    def _read_notes(self, number: int) -> dict[str, Any]:
+        try:
+            notes = json.loads(self._notes(number).read_text())
+        except (OSError, ValueError):
+            return {}
+        return notes if isinstance(notes, dict) else {}
+
+
+def shape_of(file: Path, name: str) -> list[int]:
+    """Return the shape of one array of a safetensors file without reading it."""
+    with closing(ArrayFile(file, "Delete it and run the command again.")) as opened:
+        return list(opened.shape(name))
+

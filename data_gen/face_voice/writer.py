@@ -1,0 +1,115 @@
+"""Write persons shard by shard; what is there already is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_gen.face_voice.dataset import FaceVoiceDataset, FaceVoiceIndex, PersonInfo
+from data_gen.face_voice.splits import Split
+from utils.errors import DataError
+from utils.files.arrays import save_arrays
+from utils.files.aside import keep_only
+from utils.files.digests import fingerprint
+from utils.files.tables import write_json
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+
+
+class FaceVoiceWriter:
+    """Write persons shard by shard; a shard that is already there, made of the same files, is kept.
+
+    Args:
+        path: Folder to fill.
+    """
+
+    def __init__(self, path: Path, *, licence: str = "") -> None:
+        self.path, self.licence = Path(path), licence
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def has(self, number: int, recipe: str) -> bool:
+        """Tell whether shard `number` was already made from `recipe` (a digest of its inputs and settings)."""
+        try:
+            kept = json.loads(self._notes(number).read_text())["recipe"] == recipe
+        except (OSError, ValueError, KeyError):
+            return False
+        return kept and self._shard(number).is_file()
+
+    def write(
+        self, number: int, persons: Iterable[MadePerson], *, recipe: str = "", skipped: Mapping[str, str] | None = None
+    ) -> None:
+        """Write shard `number`; `skipped` (file -> why) is read when `persons` is exhausted."""
+        arrays: dict[str, NDArray[np.generic]] = {}
+        infos = []
+        for order, person in enumerate(persons):
+            key = str(order)
+            if person.faces:
+                arrays[f"{key}/faces"] = np.stack([face for _, face, _ in person.faces])
+                arrays[f"{key}/landmarks_px"] = np.stack([points for _, _, points in person.faces]).astype(np.float32)
+            for clip, (sound, wav) in enumerate(person.clips):
+                if not np.isfinite(wav).all():
+                    raise DataError(f"{person.id}: {sound} holds numbers that are none. Leave the file out.")
+                arrays[f"{key}/wav/{clip}"] = np.round(np.clip(wav, -1, 1) * 32767).astype(np.int16)
+            info = PersonInfo(
+                id=person.id, label=person.label, split=person.split, shard=self._shard(number).name, key=key,
+                clips=[name for name, _ in person.clips], faces=[name for name, _, _ in person.faces],
+            )  # fmt: skip
+            infos.append(info.model_dump())
+        for name, array in arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                whose = infos[int(name.split("/")[0])]["id"]
+                raise DataError(f"{whose}: {name} holds numbers that are none. Leave the person's files out.")
+        save_arrays(self._shard(number), arrays, outdated=(self.path / "index.json", self._notes(number)))
+        write_json(self._notes(number), {"recipe": recipe, "persons": infos, "skipped": dict(skipped or {})})
+
+    def finish(self, shards: int) -> FaceVoiceDataset:
+        """Join the shards' notes into the index and open the folder.
+
+        Raises:
+            DataError: Nobody could be used.
+        """
+        persons: list[PersonInfo] = []
+        skipped: dict[str, str] = {}
+        for number in range(shards):
+            notes = json.loads(self._notes(number).read_text())
+            persons += [PersonInfo.model_validate(entry) for entry in notes["persons"]]
+            skipped |= notes["skipped"]
+        if not persons:
+            reasons = "; ".join(f"{file}: {why}" for file, why in list(skipped.items())[:3])
+            raise DataError(f"{self.path}: nobody could be used. {reasons}")
+        index = FaceVoiceIndex(
+            licence=self.licence, persons=persons, skipped=skipped,
+            fingerprint=fingerprint([p.model_dump() for p in persons], [_size(self._shard(n)) for n in range(shards)]),
+        )  # fmt: skip
+        write_json(self.path / "index.json", index.model_dump(mode="json"))
+        keep_only(
+            self.path, "persons-*", {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
+        )
+        return FaceVoiceDataset(self.path)
+
+    def _shard(self, number: int) -> Path:
+        return self.path / f"persons-{number:05d}.safetensors"
+
+    def _notes(self, number: int) -> Path:
+        return self.path / f"persons-{number:05d}.json"
+
+
+class MadePerson(NamedTuple):
+    """What the maker hands the writer: clips (name, wav), faces (name, picture, landmarks_px)."""
+
+    id: str
+    label: str
+    split: Split
+    clips: list[tuple[str, Floats]]
+    faces: list[tuple[str, Bytes, Floats]]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+

@@ -1,0 +1,131 @@
+"""Run stages of work one after another, each skipped when it was done with the same inputs before.
+
+A stage writes into a folder of its own beside the final one, which is renamed when the stage is whole and holds
+`stage.json`: name, version, fingerprint of the inputs, seconds, and the stage's summary. The inputs are the settings
+and the earlier stages as they were made that time, so doing one again does all that build on it again. A killed run
+leaves only hidden `.part` folders, which the next run removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from utils.errors import DataError
+from utils.files.aside import remove, write_aside
+from utils.files.digests import fingerprint
+from utils.files.lock import alone_in
+from utils.files.tables import read_json, write_json
+from utils.progress import Progress
+
+Tick = Callable[[int, int], None]
+"""Tell how far a stage is: steps done, steps in all."""
+
+
+Work = Callable[[Path, Tick], dict[str, Any]]
+"""Do a stage: write into the folder given, return the summary (what JSON holds)."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished stage: where its files lie, what it said, which making of it this is, and how long that took."""
+
+    name: str
+    folder: Path
+    summary: dict[str, Any]
+    made: str
+    seconds: float
+
+
+@dataclass
+class Workshop:
+    """Run stages under `folder` and keep their results by name.
+
+    Args:
+        folder: Where each stage gets a folder of its name.
+        redo: Stages to do again although nothing changed.
+        console: Where progress is shown.
+    """
+
+    folder: Path
+    redo: tuple[str, ...] = ()
+    console: Console = field(default_factory=lambda: _own_console())
+    done: dict[str, Done] = field(default_factory=dict)
+
+    def run(self, name: str, work: Work, *, version: int, needs: tuple[str, ...] = (), **settings: Any) -> Done:
+        """Do a stage, unless the same version was done with the same settings on the same earlier stages."""
+        before = [self.done[need].made for need in needs]
+        wanted = fingerprint(name, version, settings, before)
+        target = self.folder / name
+        kept = None if name in self.redo else self._kept(target, wanted)
+        if kept is not None:
+            self.console.print(f"[dim]{name:<12} kept ({kept.seconds:.1f} s when it was made)[/dim]", highlight=False)
+            self.done[name] = kept
+            return kept
+        started = time.monotonic()
+        with write_aside(target) as aside:
+            aside.mkdir(parents=True)
+            with self._progress(name) as tick:
+                summary = work(aside, tick)
+            seconds = time.monotonic() - started
+            state = {"name": name, "version": version, "fingerprint": wanted, "made": uuid.uuid4().hex}
+            write_json(aside / "stage.json", state | {"seconds": seconds, "summary": summary})
+        made = self._kept(target, wanted)
+        assert made is not None
+        self.done[name] = made
+        return made
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder, and clear what a killed one left there."""
+        with alone_in(self.folder, f"{self.folder} is being worked on by another run. Wait for it to end"):
+            for left in self.folder.glob(".*.part"):
+                remove(left)
+            yield
+
+    def _kept(self, target: Path, wanted: str) -> Done | None:
+        try:
+            state = read_json(target / "stage.json")
+            if state["fingerprint"] != wanted:
+                return None
+            return Done(
+                name=state["name"],
+                folder=target,
+                summary=state["summary"],
+                made=state["made"],
+                seconds=state["seconds"],
+            )
+        except (DataError, KeyError, TypeError):
+            return None
+
+    @contextlib.contextmanager
+    def _progress(self, name: str) -> Iterator[Tick]:
+        with Progress(f"{name:<12}", 1, console=self.console) as bar:
+
+            def tick(steps: int, total: int) -> None:
+                bar.total, bar.done = total, steps
+                if bar.due():
+                    bar.at(steps)
+
+            yield tick
+            bar.done = bar.total
+        if not self.console.is_terminal:
+            print(f"{name:<12} done", file=self.console.file, flush=True)
+
+
+def _own_console() -> Console:
+    """Return a console on standard error that goes on showing while `native_noise_muted`."""
+    try:
+        return Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8"))
+    except (OSError, ValueError, AttributeError):
+        return Console(stderr=True)
+

@@ -1,0 +1,141 @@
+"""Measure a template decoder, export it, or bring one recogniser's templates to another's space.
+
+python data_gen/templates/adapter.py evaluate faces/template_decoder --data data/binary/faces --second dlib
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import closing
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
+    sys.path[0] = str(ROOT)  # else tasks/ would hide the packages beside it
+
+import numpy as np  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+
+from utils.command import run_command  # noqa: E402
+from utils.errors import (
+    DataError,
+)
+
+Floats = NDArray[np.float32]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    out = argparse.ArgumentParser(prog="python data_gen/templates/adapter.py", description=(__doc__ or "").splitlines()[0])
+    commands = out.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("evaluate", help="cosines and match rates of reconstructions of unseen people")
+    one.add_argument("run", help="the run, for example faces/template_decoder")
+    one.add_argument("--data", default="", help="folder of templates; what the run was trained with unless given")
+    one.add_argument("--second", default="", help="a recogniser that the decoder was not trained on, for example dlib")
+    one.add_argument("--per_identity", type=int, default=0, help="take at most so many photos of a person")
+    one.add_argument("--steps", default="best", help="best, last, or a number of updates")
+    one.add_argument("--recogniser", default="", help="where the templates' recogniser lies now")
+    one.add_argument("--out", type=Path, default=None, help="folder for the table; <run>/evaluation unless given")
+    one = commands.add_parser("export", help="write the decoder as ONNX and compare it with torch")
+    one.add_argument("run")
+    one.add_argument("out", type=Path)
+    one.add_argument("--steps", default="best", help="best, last, or a number of updates")
+    one = commands.add_parser("adapt", help="fit a linear map between two recognisers' templates of the same photos")
+    one.add_argument("source", type=Path, help="folder of templates to bring over")
+    one.add_argument("target", type=Path, help="folder of templates of the same photos by the other recogniser")
+    one.add_argument("out", type=Path, help="the adapter, .safetensors")
+    one = commands.add_parser("apply", help="bring templates over with an adapter")
+    one.add_argument("adapter", type=Path)
+    one.add_argument("templates", type=Path, help=".npy, .csv or .b64 of the source recogniser")
+    one.add_argument("out", type=Path, help="a .npy; its recogniser is written beside it")
+    return out
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command."""
+    args = parser().parse_args(arguments)
+    commands = {"evaluate": run_evaluate, "export": run_export, "adapt": run_adapt, "apply": run_apply}
+    commands[args.command](args)
+    return 0
+
+
+
+
+
+
+
+
+def run_adapt(args: argparse.Namespace) -> None:
+    """Fit by least squares on the training people both folders share, and tell the cosine on the unseen ones."""
+    from data_gen.templates.shards import TemplateShards
+    from utils.files.arrays import save_arrays
+
+    source, target = TemplateShards(args.source), TemplateShards(args.target)
+    x, y = shared(source, target, "train")
+    weight, bias = fit(x, y)
+    unseen, wanted = shared(source, target, "val")
+    before = f"{cosine(unseen, wanted):.4f}" if source.width == target.width else "none (other width)"
+    metadata = {
+        "source": source.index.recogniser.model_dump_json(), "target": target.index.recogniser.model_dump_json(),
+    }  # fmt: skip
+    save_arrays(args.out, {"weight": weight, "bias": bias}, metadata)
+    print(
+        f"{args.out}: {len(x)} photos; on {len(unseen)} of unseen people the cosine is "
+        f"{cosine(unseen @ weight + bias, wanted):.4f} (without the adapter: {before})"
+    )
+
+
+def shared(source, target, split):  # type: ignore[no-untyped-def]  # two TemplateShards -> two (N, D) arrays
+    """Return the templates of the photos that two folders share, in the same order.
+
+    Raises:
+        DataError: They share none.
+    """
+    places = [{s.name(split, i): i for i in range(s.count(split))} for s in (source, target)]
+    names = [name for name in places[0] if name in places[1]]
+    if not names:
+        raise DataError(f"{source.path} and {target.path} share no photo to {split}; make both from the same folder.")
+    return tuple(s.templates(split)[0][[p[name] for name in names]] for s, p in zip((source, target), places))
+
+
+def fit(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return weight (D, E) and bias (E,) of the least-squares map from x (N, D) to y (N, E)."""
+    ones = np.concatenate([x.astype(np.float64), np.ones((len(x), 1))], axis=1)
+    solution, *_ = np.linalg.lstsq(ones, y.astype(np.float64), rcond=None)
+    return solution[:-1].astype(np.float32), solution[-1].astype(np.float32)
+
+
+def cosine(a: Floats, b: Floats) -> float:
+    """Return the mean cosine of rows."""
+    from utils.faces.recogniser import units
+
+    return float((units(a) * units(b)).sum(axis=1).mean())
+
+
+def run_apply(args: argparse.Namespace) -> None:
+    """Bring a file of templates over; the recogniser it is now of is written beside it, and checked when it is used."""
+    from pydantic import ValidationError
+
+    from data_gen.templates.files import read_templates
+    from utils.faces.recogniser import RecogniserId
+    from utils.files.array_file import ArrayFile
+    from utils.files.aside import write_aside
+    from utils.files.tables import write_json
+
+    with closing(ArrayFile(args.adapter, "Make it again: template_tools.py adapt.")) as adapter:
+        try:
+            said = {name: RecogniserId.model_validate_json(adapter.metadata[name]) for name in ("source", "target")}
+        except (KeyError, ValidationError):
+            raise DataError(f"{args.adapter} is not an adapter made by this project.") from None
+        arrays = {name: adapter.rows(name) for name in ("weight", "bias")}
+    _, templates = read_templates(args.templates, said["source"])
+    with write_aside(args.out) as aside:
+        np.save(aside, templates @ arrays["weight"] + arrays["bias"])
+    write_json(args.out.with_name(args.out.name + ".json"), {"recogniser": said["target"].model_dump()})
+    print(f"{args.out}: {len(templates)} template(s) of {said['target'].name}")
+
+
+if __name__ == "__main__":
+    run_command(main)
+

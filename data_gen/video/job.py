@@ -1,0 +1,97 @@
+"""What to make of which video, and what of it cannot be done."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from utils.errors import ConfigError, nearest
+from utils.sound.features import feature_width
+
+STAGES = (
+    "probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset", "report",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """What to make of which video.
+
+    Attributes:
+        id: Name of the person's dataset: letters, digits, `_`, `.`, `-`.
+        video: Any file that ffmpeg reads, with sound.
+        size: Side of the square pictures in pixels; a multiple of 32.
+        landmarks: auto, mediapipe, face_alignment or dlib.
+        parsing: auto, bisenet or grabcut.
+        audio_features: More speech features than those that are always made, comma-separated: whisper:3-6, ...
+        start_s, duration_s: The part of the video to use; by default all of it.
+        redo: Stages to do again although nothing changed.
+    """
+
+    id: str
+    video: Path
+    size: int = 512
+    landmarks: str = "auto"
+    parsing: str = "auto"
+    licence: str = ""
+    consent: str = ""
+    audio_features: str = ""
+    data_dir: Path = Path("data")
+    start_s: float = 0.0
+    duration_s: float | None = None
+    redo: tuple[str, ...] = ()
+
+    @property
+    def more_features(self) -> list[str]:
+        """List the speech features that were asked for by name.
+
+        Raises:
+            DataError: One is called as none is.
+        """
+        names = [name.strip() for name in self.audio_features.split(",") if name.strip()]
+        for name in names:
+            feature_width(name)
+        return names
+
+    @property
+    def processed(self) -> Path:
+        """Return where the stages lie."""
+        return self.data_dir / "processed" / "videos" / self.id
+
+    @property
+    def binary(self) -> Path:
+        """Return where the dataset lies."""
+        return self.data_dir / "binary" / "videos" / self.id
+
+
+def check_job(job: VideoJob) -> None:
+    """Refuse, before any work, what cannot be done: all slips in one `ConfigError`."""
+    from data_gen.video.convert import SHORTEST_S
+    from data_gen.video.masks.parsing import ParserName
+    from utils.faces.detector import DetectorName
+
+    slips = []
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", job.id):
+        slips.append(f"--id '{job.id}': use letters, digits, '_', '.' and '-' only, and no '.' or '-' in front")
+    if job.size < 64 or job.size % 32:
+        slips.append(f"--size {job.size}: use a multiple of 32 from 64 on, as 256 or 512")
+    if not 0 <= job.start_s < math.inf:
+        slips.append(f"--start_s {job.start_s}: must be a number of seconds, 0 or more")
+    if job.duration_s is not None and not SHORTEST_S <= job.duration_s < math.inf:
+        slips.append(f"--duration_s {job.duration_s}: must be a number of seconds, {SHORTEST_S:.0f} or more")
+    for flag, value, known in (
+        ("--landmarks", [job.landmarks], get_args(DetectorName)),
+        ("--parsing", [job.parsing], get_args(ParserName)),
+        ("--redo", list(job.redo), STAGES),
+    ):
+        for name in value:
+            if name not in known:
+                near = nearest(name, known)
+                hint = f"did you mean '{near}'? " if near else ""
+                slips.append(f"{flag} {name}: {hint}known: {', '.join(known)}")
+    if slips:
+        raise ConfigError("\n  ".join([f"{len(slips)} setting(s) to mend", *slips]))
+

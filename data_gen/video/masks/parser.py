@@ -1,0 +1,33 @@
+"""What every face parser gives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.floating[Any]]
+
+
+class Masks(NamedTuple):
+    """What belongs to what, each (H, W) uint8 0..255: hair, face and ears; neck and necklace; cloth."""
+
+    head: Bytes
+    neck: Bytes
+    cloth: Bytes
+
+
+class Parser(ABC):
+    """Parse one frame after another."""
+
+    name: str
+    smoothing_frames: float
+    """Sigma of the Gaussian along time that suits this parser's flicker; 0 for none."""
+
+    @abstractmethod
+    def parse(self, frame: Bytes, points_px: Floats) -> Masks:
+        """Return the masks of an RGB (H, W, 3) frame whose landmarks are at points_px (68, 2)."""
+

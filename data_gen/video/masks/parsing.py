@@ -1,0 +1,101 @@
+"""Tell head, neck and cloth from the background, frame by frame.
+
+BiSeNet where its weights are (19 classes, non-commercial); GrabCut seeded by the landmarks everywhere else.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_gen.stages import Tick
+from data_gen.video.masks.bisenet import BiSeNetParser
+from data_gen.video.masks.parser import Masks, Parser
+from utils.errors import ConfigError, nearest
+from utils.files.arrays import map_new_array
+from utils.workers import in_parallel
+
+Floats = NDArray[np.floating[Any]]
+Bytes = NDArray[np.uint8]
+
+
+ParserName = Literal["auto", "bisenet", "grabcut"]
+
+
+def make_parser(name: ParserName = "auto") -> Parser:
+    """Return a parser by name; `auto` is BiSeNet where its weights are, GrabCut otherwise.
+
+    Raises:
+        AssetError: BiSeNet was asked for and its weights are not here.
+        ConfigError: no parser has that name.
+    """
+    known = get_args(ParserName)
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"Did you mean '{near}'? " if near else ""
+        raise ConfigError(f"No face parser is called '{name}'. {hint}Known: {', '.join(known)}.")
+    if parser_name(name) == "grabcut":
+        from data_gen.video.masks.grabcut import GrabCutParser
+
+        return GrabCutParser()
+    from utils.assets import asset_path
+
+    return BiSeNetParser(asset_path("face_parsing"))
+
+
+def parser_name(name: str) -> str:
+    """Return which parser a name means on this machine."""
+    from utils.assets import find_asset
+
+    return name if name != "auto" else "grabcut" if find_asset("face_parsing") is None else "bisenet"
+
+
+def parse_frames(
+    frames: Bytes, points_px: Floats, parser: Parser, folder: Path, tick: Tick, cuts: list[int]
+) -> dict[str, Any]:
+    """Write head_mask.npy, neck_mask.npy and torso_mask.npy (neck and cloth), each (T, H, W) uint8, into `folder`.
+
+    Returns what share of the picture head, torso and neck cover, per frame and on average.
+    """
+    count, height, width = frames.shape[:3]
+    head, neck, torso = (
+        map_new_array(folder / f"{name}_mask.npy", (count, height, width)) for name in ("head", "neck", "torso")
+    )
+
+    def one(index: int) -> Masks:
+        return parser.parse(np.array(frames[index]), points_px[index])
+
+    for index, masks in enumerate(in_parallel(one, range(count))):
+        head[index], neck[index] = masks.head, masks.neck
+        torso[index] = np.minimum(masks.neck.astype(np.uint16) + masks.cloth, 255)
+        tick(index + 1, count)
+    if parser.smoothing_frames > 0:
+        for array in (head, neck, torso):
+            _smooth(array, parser.smoothing_frames, cuts)
+    shares = {}
+    for name, array in (("head", head), ("neck", neck), ("torso", torso)):
+        share = np.array([float(array[index].mean()) / 255 for index in range(count)])
+        shares[name] = {"mean": float(share.mean()), "least": float(share.min()), "most": float(share.max())}
+        array.flush()
+    return {"source": parser.name, "shares": shares}
+
+
+def _smooth(masks: Bytes, sigma: float, cuts: list[int]) -> None:
+    """Smooth masks along time in place, within shots, holding only a window of them."""
+    reach = int(3 * sigma)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    edges = [0, *cuts, len(masks)]
+    for start, stop in itertools.pairwise(edges):
+        window = {index: masks[index].astype(np.float32) for index in range(start, min(start + reach, stop))}
+        for index in range(start, stop):
+            if index + reach < stop:
+                window[index + reach] = masks[index + reach].astype(np.float32)
+            window.pop(index - reach - 1, None)
+            near = [(weights[other - index + reach], mask) for other, mask in window.items()]
+            total = sum(weight for weight, _ in near)
+            masks[index] = np.round(sum(weight * mask for weight, mask in near) / total).astype(np.uint8)
+

@@ -1,0 +1,189 @@
+"""Paint what the head hides: the background plate, and every frame with the head taken out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_gen.stages import Tick
+from utils.files.arrays import map_new_array
+from utils.workers import in_parallel
+
+Bytes = NDArray[Any]
+
+
+Floats = NDArray[Any]
+
+
+_SAMPLES = 64
+
+
+_ROWS_AT_ONCE = 64
+
+
+_LEAST_SEEN = 0.1
+"""A background pixel counts as seen when that share of the sampled frames shows it."""
+
+
+_MARGIN = 0.02
+"""How far from the person background is believed, in picture heights: hair and blurred edges reach beyond the mask."""
+
+
+_EXTEND_NECK = 0.14
+
+
+_EXTEND_CLOTH = 0.05
+
+
+_DARKEN = 0.996
+
+
+def background_plate(frames: Bytes, head_mask: Bytes, torso_mask: Bytes) -> tuple[Bytes, Bytes]:
+    """Return the picture without the person, (H, W, 3), and where it was seen at all, (H, W) bool.
+
+    Per pixel the median over those frames in which the person is far enough away; the rest is filled in smoothly
+    from around.
+    """
+    import cv2
+
+    count, height, width = frames.shape[:3]
+    chosen = np.unique(np.linspace(0, count - 1, min(_SAMPLES, count)).round().astype(int))
+    margin = max(3, round(_MARGIN * height))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+    free = np.empty((len(chosen), height, width), bool)
+    for row, index in enumerate(chosen):
+        person = np.maximum(head_mask[index], torso_mask[index])
+        free[row] = cv2.dilate((person > 12).astype(np.uint8), kernel) == 0
+    known = free.sum(axis=0) >= max(min(2, len(chosen)), round(_LEAST_SEEN * len(chosen)))
+    plate = np.zeros((height, width, 3), np.float32)
+    for top in range(0, height, _ROWS_AT_ONCE):
+        rows = slice(top, top + _ROWS_AT_ONCE)
+        values = np.stack([frames[index, rows] for index in chosen]).astype(np.float32)
+        values[~free[:, rows]] = np.nan
+        seen = known[rows]
+        with np.errstate(all="ignore"):
+            plate[rows][seen] = np.nanmedian(values[:, seen], axis=0)
+    return fill(plate, known.astype(np.float32)).round().clip(0, 255).astype(np.uint8), known
+
+
+def fill(picture: Floats, weight: Floats) -> Floats:
+    """Fill a picture (H, W, C) where weight (H, W) is 0, smoothly from around; known pixels stay.
+
+    Known pixels are averaged into ever smaller pictures, and what is unknown is taken from the next smaller one.
+    """
+    import cv2
+
+    height, width = weight.shape
+    if weight.min() >= 1 or min(height, width) <= 2:
+        mean = (picture * weight[..., None]).sum((0, 1)) / max(float(weight.sum()), 1e-6)
+        return np.where(weight[..., None] > 0, picture, mean).astype(np.float32)
+    half = ((width + 1) // 2, (height + 1) // 2)
+    small_weight = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture * weight[..., None], half, interpolation=cv2.INTER_AREA)
+    small = small / np.maximum(small_weight, 1e-6)[..., None]
+    coarse = fill(small, np.minimum(1, 4 * small_weight))
+    up = cv2.GaussianBlur(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), (0, 0), 1.0)
+    share = weight[..., None]
+    return share * picture + (1 - share) * up
+
+
+def remove_head(frame: Bytes, head: Bytes, neck: Bytes, torso: Bytes, plate: Bytes) -> Bytes:
+    """Return the frame with plate, torso and a neck that goes on under the chin, but no head.
+
+    Args:
+        frame, plate: (H, W, 3) uint8 RGB.
+        head, neck, torso: (H, W) uint8 masks; the torso includes the neck.
+    """
+    import cv2
+
+    height = frame.shape[0]
+    band = max(1, round(0.004 * height))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
+    head_wide = cv2.dilate(head, kernel)
+    near_head = head_wide > 25
+    clean = (torso > 127) & ~near_head
+    picture, cover = _extend_up(frame, clean, near_head, neck, height)
+    alpha = torso.astype(np.float32) / 255 * (1 - _soft(head_wide, kernel))
+    alpha = np.where(near_head, 0, alpha)[..., None]
+    result = plate.astype(np.float32)
+    result += cover[..., None] * (picture - result)
+    result += alpha * (frame.astype(np.float32) - result)
+    return result.round().clip(0, 255).astype(np.uint8)
+
+
+def _soft(mask: Bytes, kernel: Bytes) -> Floats:
+    return np.where(mask > 25, mask, 0).astype(np.float32) / 255
+
+
+def _extend_up(
+    frame: Bytes, clean: NDArray[np.bool_], near_head: NDArray[np.bool_], neck: Bytes, height: int
+) -> tuple[Floats, Floats]:
+    """Continue the torso upwards behind the head: (H, W, 3) colours and (H, W) cover 0..1.
+
+    Every column whose topmost clean torso pixel has the head right above it goes on with its own colour, made
+    smooth sideways and a little darker with height: far where it is neck, a few pixels where it is cloth.
+    """
+    import cv2
+
+    width = frame.shape[1]
+    rows = np.arange(height)[:, None]
+    has = clean.any(axis=0)
+    top = np.where(has, clean.argmax(axis=0), height - 1)
+    columns = np.arange(width)
+    under_head = has & near_head[np.maximum(top - 1, 0), columns]
+    if not under_head.any():
+        return frame.astype(np.float32), np.zeros(frame.shape[:2], np.float32)
+    depth = max(2, round(0.008 * height))
+    taps = np.clip(top[None] + np.arange(depth)[:, None], 0, height - 1)
+    colour = frame[taps, columns].astype(np.float32).mean(axis=0)
+    is_neck = (neck[taps, columns] > 100).mean(axis=0) > 0.5
+    reach = np.where(is_neck, _EXTEND_NECK, _EXTEND_CLOTH) * height * under_head
+    sigma = 0.01 * height
+    weight = cv2.GaussianBlur(under_head.astype(np.float32)[None], (0, 0), sigma)[0]
+    smooth = (
+        cv2.GaussianBlur((colour * under_head[:, None])[None], (0, 0), sigma)[0] / np.maximum(weight, 1e-3)[:, None]
+    )
+    wide = cv2.GaussianBlur((colour * is_neck[:, None])[None], (0, 0), 5 * sigma)[0]
+    wide_weight = cv2.GaussianBlur(is_neck.astype(np.float32)[None], (0, 0), 5 * sigma)[0][:, None]
+    beside = np.where(wide_weight > 1e-3, wide / np.maximum(wide_weight, 1e-3), smooth)
+    reach = cv2.GaussianBlur(reach.astype(np.float32)[None], (0, 0), sigma)[0]
+    above = np.maximum(top[None] - rows, 0)
+    own = np.clip(1 - above / np.where(is_neck, reach, 0.02 * height)[None].clip(1), 0, 1)[..., None]
+    own = own if is_neck.any() else np.ones_like(own)
+    picture = (own * smooth[None] + (1 - own) * beside[None]) * (_DARKEN**above)[..., None]
+    reach = np.maximum(reach, top - _without_valleys(np.where(under_head, top - reach, height)))
+    softness = np.maximum(0.02 * height, 1)
+    cover = np.clip((reach[None] - above) / softness + 0.5, 0, 1) * (rows < top[None] + depth) * under_head[None]
+    cover = np.where(near_head | clean, cover, 0).astype(np.float32)
+    return picture.astype(np.float32), cv2.GaussianBlur(cover, (0, 0), 0.8)
+
+
+def _without_valleys(level: Floats) -> Floats:
+    """Return rows (W,), from the top, raised wherever higher ones lie on both sides, so that no gap is left between."""
+    from_left = np.minimum.accumulate(level)
+    from_right = np.minimum.accumulate(level[::-1])[::-1]
+    return np.maximum(from_left, from_right)
+
+
+def paint_plates(
+    frames: Bytes, head_mask: Bytes, neck_mask: Bytes, torso_mask: Bytes, folder: Path, tick: Tick
+) -> dict[str, Any]:
+    """Write background.npy (H, W, 3) and torso_frames.npy (T, H, W, 3) into `folder`."""
+    plate, known = background_plate(frames, head_mask, torso_mask)
+    np.save(folder / "background.npy", plate, allow_pickle=False)
+    result = map_new_array(folder / "torso_frames.npy", frames.shape)
+    count = len(frames)
+
+    def one(index: int) -> Bytes:
+        head, neck, torso = (np.array(mask[index]) for mask in (head_mask, neck_mask, torso_mask))
+        return remove_head(np.array(frames[index]), head, neck, torso, plate)
+
+    for index, picture in enumerate(in_parallel(one, range(count))):
+        result[index] = picture
+        tick(index + 1, count)
+    result.flush()
+    return {"background_seen": float(known.mean())}
+

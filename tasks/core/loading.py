@@ -1,0 +1,114 @@
+"""Load a trained run by its name, in eval mode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.checkpoints import Steps, find_checkpoint, read_checkpoint, work_dir_of
+from tasks.core.task import Task
+from utils.errors import ConfigError, DataError
+from utils.files.digests import sha256
+from utils.memory import within_memory
+
+if TYPE_CHECKING:
+    import torch
+
+
+
+def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Read a checkpoint's weights, its recipe and what else this project keeps in it.
+
+    Raises:
+        DataError: It is damaged, or something in it is missing or of the wrong kind.
+    """
+    checkpoint = read_checkpoint(path)
+    weights, told = checkpoint["state_dict"], checkpoint["vizeme"]
+    recipe = told.get("recipe") if isinstance(told, dict) else None
+    if not (isinstance(weights, dict) and isinstance(recipe, dict) and "task_cls" in recipe and "updates" in told):
+        raise DataError(f"{path} is no whole checkpoint: weights, recipe or number of updates are missing.")
+    return weights, recipe, told
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device called `name`; `auto` is a GPU when there is one.
+
+    Raises:
+        ConfigError: None is called so, or it is not here.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        count = torch.cuda.device_count()
+        here = ", ".join(["auto", "cpu", *(f"cuda:{i}" for i in range(count))])
+        raise ConfigError(f"There is no device '{name}' here. Known: {here}.") from None
+    return device
+
+
+def load_task(
+    exp: str | Path, steps: Steps = "last", device: str = "cpu", settings: dict[str, Any] | None = None
+) -> Task:
+    """Load a trained task in eval mode.
+
+    Args:
+        exp: Name of the run, its folder, or a checkpoint file.
+        steps: `last`, `best` (by the run's own validation figure), or a number of updates.
+        device: cpu, cuda, ..., or auto: a GPU when there is one.
+        settings: Laid over the saved recipe; meant for settings of inference, which leave the network alone.
+
+    Raises:
+        DataError: There is no such checkpoint, or it is damaged.
+        ConfigError: The settings make another network than the checkpoint's.
+    """
+    from tasks.registry import task_class
+
+    place = device_of(device)
+    path = Path(exp) if Path(exp).is_file() else find_checkpoint(work_dir_of(exp), steps)
+    weights, saved, told = _parts(path)
+    recipe = {**saved, **(settings or {})}
+    kind = task_class(recipe["task_cls"])
+    known = kind.schema.model_fields
+    with within_memory("this network"):
+        task = kind({name: value for name, value in recipe.items() if name in known})
+    try:
+        task.load_state_dict(weights)
+    except (RuntimeError, NotImplementedError):  # the latter of what is sparse
+        changed = ", ".join(f"{k}={v!r}" for k, v in (settings or {}).items() if saved.get(k) != v)
+        if not changed:
+            raise DataError(f"{path} is not of the network that its recipe describes; train it anew.") from None
+        raise ConfigError(
+            f"{path} is another network than these settings make ({changed}); leave out what changes the network."
+        ) from None
+    task.updates = int(told["updates"])
+    task.data_fingerprint = str(told.get("data_fingerprint", ""))
+    task.work_dir = path.parent
+    task.on_load_extra(told.get("extra", {}))
+    task.source = {"path": str(path), "updates": task.updates, "sha256": sha256(path)}
+    return task.to(place).eval()
+
+
+def load_frozen(task: Task, name: str, work_dir: str, steps: Steps, *, kind: str) -> Task:
+    """Load an earlier stage to stay as it is beside `task`, once.
+
+    Raises:
+        ConfigError: It is not of the task `kind`, or listens to another speech feature.
+    """
+    if name not in task.frozen:
+        found = load_task(work_dir, steps)
+        have: Any = found.cfg
+        wanted: Any = task.cfg
+        if have.task_cls != kind:
+            raise ConfigError(f"{name}_work_dir = {work_dir}: that is a run of {have.task_cls}, not of {kind}.")
+        if have.audio_feature != wanted.audio_feature:
+            raise ConfigError(
+                f"{work_dir} listens to '{have.audio_feature}', this recipe to '{wanted.audio_feature}': "
+                f"give --audio_feature {have.audio_feature}, or train it again."
+            )
+        task.freeze(name, found)
+    return task.frozen[name]
+

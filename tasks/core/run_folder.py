@@ -1,0 +1,102 @@
+"""The folder of a run: who holds it, what is set aside, what is written beside the checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tasks.core.task import Task
+from utils.config.strict_yaml import read_yaml
+from utils.errors import UserError
+from utils.files.aside import write_aside
+from utils.files.lock import HOLDER, alone_in
+from utils.paths import ROOT, show_path
+
+log = logging.getLogger("vizeme")
+
+
+@contextmanager
+def own_run(work_dir: Path) -> Iterator[None]:
+    """Let no other process train into a run's folder; one that stays empty is removed again.
+
+    Raises:
+        DataError: Another process trains there, and which.
+    """
+    if not main_process():
+        yield
+        return
+    new = [folder for folder in (work_dir, *work_dir.parents) if not folder.exists()]
+    try:
+        busy = f"{show_path(work_dir)} is being trained by another process. Choose another --exp_name"
+        with alone_in(work_dir, busy):
+            yield
+    finally:
+        with suppress(OSError):
+            for folder in new:
+                folder.rmdir()
+
+
+def main_process() -> bool:
+    """Tell whether this is the process that writes, under torchrun or alone."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def set_aside(work_dir: Path) -> None:
+    """Move an old run into `before_reset_<n>/` inside its folder."""
+    if not main_process() or not work_dir.is_dir():
+        return
+    old = [path for path in work_dir.iterdir() if not path.name.startswith(("before_reset_", HOLDER))]
+    if not old:
+        return
+    number = 1
+    while (target := work_dir / f"before_reset_{number}").exists():
+        number += 1
+    target.mkdir()
+    for path in old:
+        path.rename(target / path.name)
+    log.info("The old run was set aside in %s", target)
+
+
+def tell_differences(saved: Path, config: Any) -> None:
+    """List how the recipe differs from the one the run was last trained with; the recipe wins."""
+    try:
+        old = read_yaml(saved.read_text(), str(saved))
+    except (UserError, OSError):
+        return
+    new = config.model_dump(mode="json")
+    lines = [f"  {k}: {old[k]!r} -> {new[k]!r}" for k in new if isinstance(old, dict) and k in old and old[k] != new[k]]
+    if lines and main_process():
+        log.info("Changed since this run was last trained (the recipe wins):\n%s", "\n".join(lines))
+
+
+def write_config(work_dir: Path, task: Task) -> None:
+    """Write the resolved recipe, which is also a recipe: `--config=checkpoints/<exp>/config.yaml` works."""
+    import yaml
+
+    text = yaml.safe_dump(task.cfg.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    with write_aside(work_dir / "config.yaml") as aside:
+        head = "# Every setting of this run as it was resolved. Edit the recipe in egs/, not this copy.\n"
+        aside.write_text(head + text)
+
+
+def write_environment(work_dir: Path) -> None:
+    """Write what the run was made with: versions, machine, commit."""
+    from importlib.metadata import distributions
+
+    commit = "unknown"
+    try:
+        result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=10)
+        commit = result.stdout.strip() or commit
+    except (OSError, subprocess.SubprocessError):
+        pass
+    packages = sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions())
+    lines = [f"python {platform.python_version()}", f"platform {platform.platform()}", f"commit {commit}", *packages]
+    with write_aside(work_dir / "environment.txt") as aside:
+        aside.write_text("\n".join(lines) + "\n")
+

@@ -1,0 +1,185 @@
+"""What every task shares: a schema, losses weighed and logged, frozen helpers, pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from tasks.core.board import Board
+from tasks.core.config import BatchSource, TaskConfig
+from tasks.core.guard import Guard
+from utils.config.schema import parse
+
+
+class Task(pl.LightningModule):
+    """Train, validate and use one network; subclasses say what it is and what it costs.
+
+    A subclass sets `schema`, builds its network in `__init__`, and gives `losses`, `train_source` and `val_source`.
+    The names of the losses are those of the schema's `weights`.
+    """
+
+    schema: ClassVar[type[TaskConfig]] = TaskConfig
+    network_settings: ClassVar[tuple[str, ...]] = ()
+    """Settings that change what the network means although its shapes stay; changing one needs --reset."""
+
+    def __init__(self, config: TaskConfig | dict[str, Any]) -> None:
+        super().__init__()
+        if isinstance(config, dict):
+            config = parse(self.schema, config, Path("checkpoint"))
+        self.cfg = config
+        self.work_dir: Path | None = None
+        self.updates = 0
+        self.frozen: dict[str, Task] = _Frozen()
+        self.frozen_sources: dict[str, dict[str, Any]] = {}
+        self.data_fingerprint = ""
+        self.source: dict[str, Any] = {}
+        self.board = Board(None)
+        self.guard = Guard()
+
+    # -- what a subclass gives -------------------------------------------------------------------------------------
+    def losses(self, batch: Any) -> dict[str, Tensor]:
+        """Return each loss, unweighted, by the names of `cfg.weights`."""
+        raise NotImplementedError
+
+    def metrics(self, batch: Any) -> dict[str, Tensor]:
+        """Return further validation figures of one batch, averaged over batches and logged under `val/`."""
+        return {}
+
+    def train_source(self) -> BatchSource:
+        """Open the training data."""
+        raise NotImplementedError
+
+    def val_source(self) -> Sequence[Any]:
+        """Open the validation batches, always the same ones."""
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Check data and load frozen networks before training, so that what is missing is said at once."""
+
+    def draw(self, board: Board) -> None:
+        """Draw pictures after a validation."""
+
+    def infer(self) -> None:
+        """Do what --infer asks for, from the `infer_*` settings."""
+        from utils.errors import ConfigError
+
+        raise ConfigError(f"The task {self.cfg.task_cls} has nothing to infer.")
+
+    def extra_state(self) -> dict[str, Any]:
+        """Return plain data to keep in the checkpoint besides the weights, for example a switch that was thrown."""
+        return {}
+
+    def on_load_extra(self, extra: dict[str, Any]) -> None:
+        """Take back what `extra_state` gave."""
+
+    def schedule(self, update: int) -> float:
+        """Return the factor on the learning rate after `update` optimiser steps."""
+        return 1.0
+
+    def averages(self, name: str) -> bool:
+        """Tell whether `ema_decay` averages the parameter of this name."""
+        return True
+
+    # -- optimisation ----------------------------------------------------------------------------------------------
+    def configure_optimizers(self) -> Any:
+        """Return Adam over the trainable parameters, with `schedule`."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam(parameters, lr=self.cfg.lr, fused=True)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Any,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Scale gradients down to `clip_grad_norm`; Lightning's own way refuses fused optimisers under autocast."""
+        self.guard.gradient(self, clip_gradient(optimizer, gradient_clip_val or math.inf))
+
+    def step(self, optimizer: Any, loss: Tensor, name: str) -> None:
+        """Take one step of manual optimisation on `loss`, gradients clipped to `clip_grad_norm`.
+
+        Args:
+            name: Of the network that learns; its gradient's norm before clipping is logged as `tr/grad_norm_<name>`.
+        """
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        self.guard.gradient(self, clip_gradient(optimizer, self.cfg.clip_grad_norm or math.inf), name)
+        optimizer.step()
+
+    def weigh(self, losses: dict[str, Tensor], prefix: str, batch_size: int = 1) -> Tensor:
+        """Weigh and sum losses by `cfg.weights`, and log each under `prefix`."""
+        weights = getattr(self.cfg, "weights", None)
+        total: Tensor | float = 0.0
+        for name, loss in losses.items():
+            weight = getattr(weights, name)
+            if weight > 0:
+                total = total + weight * loss
+        if not isinstance(total, Tensor):
+            total = torch.tensor(total, device=self.device)
+        parts = {name: loss.detach() for name, loss in losses.items()}
+        shown = {f"{prefix}/{name}": part for name, part in {**parts, "total_loss": total.detach()}.items()}
+        self.note(shown, batch_size)
+        if prefix == "tr":
+            self.guard.losses(self, total.detach(), parts)
+        return total
+
+    def note(self, figures: dict[str, Tensor], batch_size: int = 1) -> None:
+        """Log figures: per update while training, averaged over batches while validating."""
+        validating = self.trainer.validating or self.trainer.sanity_checking or not self.training
+        self.log_dict(figures, on_step=not validating, on_epoch=validating, batch_size=batch_size, sync_dist=validating)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
+        """Weigh the losses of one batch."""
+        return self.weigh(self.losses(batch), "tr")
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Log the losses and metrics of one validation batch."""
+        self.weigh(self.losses(batch), "val")
+        if figures := self.metrics(batch):
+            self.note({f"val/{name}": value for name, value in figures.items()})
+
+    # -- frozen networks -------------------------------------------------------------------------------------------
+    def freeze(self, name: str, task: Task) -> Task:  # type: ignore[override]
+        """Keep another trained task beside this one: in eval mode for good and outside this task's checkpoint."""
+        task.eval()
+        for parameter in task.parameters():
+            parameter.requires_grad_(False)
+        task.to(self.device)
+        self.frozen[name] = task
+        self.frozen_sources[name] = dict(getattr(task, "source", {}))
+        return task
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Move the frozen networks along when this task moves to another device."""
+        for task in getattr(self, "frozen", {}).values():
+            task._apply(fn, recurse)
+        return super()._apply(fn, recurse)
+
+    def seed_step(self, kind: str, number: int) -> None:
+        """Seed torch from (seed, kind, number, rank), so that noise and dropout are functions of the update."""
+        rank = self.global_rank if self._trainer is not None else 0
+        mixed = np.random.SeedSequence([self.cfg.seed, {"train": 0, "val": 1, "draw": 2}[kind], number, rank])
+        torch.manual_seed(int(mixed.generate_state(1, np.uint64)[0] >> 1))
+
+
+def clip_gradient(optimizer: Any, norm: float) -> Tensor:
+    """Scale the gradients of an optimiser's parameters down to `norm`, and return what it was."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    found = torch.nn.utils.get_total_norm([p.grad for p in parameters])
+    if norm < math.inf:
+        torch.nn.utils.clip_grads_with_norm_(parameters, norm, found)
+    return found
+
+
+class _Frozen(dict[str, "Task"]):
+    """A plain dict: torch does not look inside, so what it holds stays outside the state dict."""
+

@@ -1,0 +1,140 @@
+"""Write a checkpoint as safetensors, with a model card that says what it is, what it was made of and how good it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tasks.core.checkpoints import read_checkpoint, read_index
+from tasks.registry import TASKS
+from utils.errors import ConfigError
+from utils.files.aside import write_aside
+from utils.files.digests import sha256
+from utils.paths import ROOT, show_path
+
+LICENCES = {
+    "geneface": "code: MIT; the weights were trained on LRS3 or a person's video, ask who trained them",
+    "speech2face": "code: MIT; the weights were trained on VoxCeleb, VGG-Face's are for research only",
+    "rbh24": "the original states none; InsightFace's recognisers are for non-commercial research",
+    "wav2pix": "code: GPL-3.0; the weights were trained on videos of YouTubers, ask who trained them",
+}
+"""What is known of the licences of the projects that are imported from."""
+
+
+UNKNOWN = "not stated"
+
+
+def write_safetensors(path: Path, out: Path | None, *, raw: bool, said: tuple[str, str]) -> tuple[Path, Path]:
+    """Write the weights of a checkpoint and a card beside them; return both paths.
+
+    Args:
+        path: The checkpoint.
+        out: The file; None: `export/<task>.safetensors` beside the checkpoint.
+        raw: The weights that training goes on with, where inference uses an average.
+        said: Licence and consent as the user says; empty: as the data says.
+
+    Raises:
+        ConfigError: There are no raw weights, or `out` is named otherwise.
+    """
+    from safetensors.torch import save_file
+
+    checkpoint = read_checkpoint(path)
+    known = checkpoint["vizeme"]
+    state = checkpoint["state_dict"]
+    if raw:
+        if "raw_state" not in known:
+            raise ConfigError(f"{show_path(path)} was trained without ema_decay; its weights are used as they are.")
+        state = known["raw_state"]
+    out = out or path.parent / "export" / f"{known['recipe']['task_cls']}.safetensors"
+    if out.suffix != ".safetensors":
+        raise ConfigError(f"--out {out}: let the name end in .safetensors.")
+    told = tell(path, known, raw=raw, said=said)
+    with write_aside(out) as aside:
+        tensors = {name: value.detach().contiguous().clone() for name, value in state.items()}
+        save_file(tensors, aside, {"format": "pt", "vizeme": json.dumps(told, sort_keys=True)})
+    count = sum(value.numel() for value in state.values())
+    card_path = out.with_suffix(".md")
+    with write_aside(card_path) as aside:
+        aside.write_text(card(told, out, count), encoding="utf-8")
+    return out, card_path
+
+
+def tell(path: Path, known: dict[str, Any], *, raw: bool, said: tuple[str, str]) -> dict[str, Any]:
+    """Return all that is known of a checkpoint, as plain data without a path of this machine."""
+    recipe, imported = known["recipe"], known.get("imported", {})
+    licence, consent = permissions(recipe, str(known.get("data_fingerprint", "")))
+    project = str(imported.get("source", "")).partition("/")[0]
+    return portable({
+        "task": recipe["task_cls"], "updates": known["updates"], "recipe": recipe,
+        "weights": "raw" if raw else "averaged" if "raw_state" in known else "as trained",
+        "data_fingerprint": known.get("data_fingerprint", ""), "extra": known.get("extra", {}),
+        "frozen": known.get("frozen", {}), "imported": imported,
+        "metrics": read_index(path.parent).get(int(known["updates"]), {}),
+        "licence": said[0] or licence or LICENCES.get(project, UNKNOWN), "consent": said[1] or consent or UNKNOWN,
+    })  # fmt: skip
+
+
+def permissions(recipe: dict[str, Any], digest: str) -> tuple[str, str]:
+    """Return licence and consent as the training data states them, when it is here and still the same."""
+    folder = Path(str(recipe.get("binary_data_dir", "")))
+    for place in (folder / str(recipe.get("video_id", "")), folder):
+        for name in ("meta.json", "index.json"):
+            try:
+                meta = json.loads((place / name).read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            if isinstance(meta, dict) and digest and meta.get("fingerprint") == digest:
+                return str(meta.get("licence", "")), str(meta.get("consent", ""))
+    return "", ""
+
+
+def portable(value: Any) -> Any:
+    """Return plain data whose absolute paths are relative to the project, or only a name when they lie elsewhere."""
+    if isinstance(value, dict):
+        return {str(key): portable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [portable(item) for item in value]
+    if isinstance(value, str) and value.startswith("/"):
+        path = Path(value)
+        return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
+    return value
+
+
+def card(told: dict[str, Any], out: Path, count: int) -> str:
+    """Return the model card as Markdown."""
+    what = TASKS.get(told["task"], ("", ""))[1]
+    rows = {
+        "File": f"`{out.name}`", "SHA-256": f"`{sha256(out)}`", "Numbers": f"{count:,}",
+        "Task": f"`{told['task']}`: {what}", "Updates": f"{told['updates']:,}", "Weights": told["weights"],
+        "Data fingerprint": f"`{told['data_fingerprint']}`" if told["data_fingerprint"] else UNKNOWN,
+        "Licence": told["licence"], "Consent": told["consent"],
+    }  # fmt: skip
+    lines = [
+        f"# {told['task']}",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {key} | {_cell(value)} |" for key, value in rows.items()),
+    ]
+    lines += ["", "## Validation figures", ""]
+    lines += [f"- `{name}`: {value:.6g}" for name, value in sorted(told["metrics"].items())] or ["None are kept."]
+    if told["imported"]:
+        lines += ["", "## Where it comes from", "", f"- source: {told['imported'].get('source', UNKNOWN)}"]
+        lines += [f"- file: `{told['imported'].get('file', '')}`, SHA-256 `{told['imported'].get('sha256', '')}`"]
+        lines += [f"- {name}: {text}" for name, text in told["imported"].get("preprocessing", {}).items()]
+    if told["frozen"]:
+        lines += ["", "## Trained against", ""]
+        lines += [f"- {name}: SHA-256 `{source.get('sha256', UNKNOWN)}`" for name, source in told["frozen"].items()]
+    recipe = yaml.safe_dump(told["recipe"], sort_keys=False, allow_unicode=True)
+    lines += ["", "## Recipe", "", "```yaml", recipe.rstrip(), "```", "", "## Use", ""]
+    lines += ["```bash", f"python tasks/import_checkpoint.py {out.name} --exp_name shared/{told['task']}", "```", ""]
+    lines += ["A face or a voice belongs to a person. Use this network only for people who agreed to it.", ""]
+    return "\n".join(lines)
+
+
+def _cell(text: object) -> str:
+    return " ".join(str(text).replace("|", "\\|").split())
+

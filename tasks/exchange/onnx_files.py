@@ -1,0 +1,65 @@
+"""Write a task's network as an ONNX file, and make sure that it computes what torch computes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from modules.onnx.export import example
+from modules.onnx.format import write_onnx
+from utils.errors import ConfigError, DataError
+from utils.files.aside import write_aside
+
+if TYPE_CHECKING:
+    from tasks.core.task import Task
+
+
+
+NETWORKS = {
+    "template_decoder": "model", "face_encoder": "model.backbone", "face_decoder": "model", "ve_conv": "model",
+    "wav2pix": "generator",
+}  # fmt: skip
+"""Task -> where its network lies; the network says itself what it computes, layer by layer."""
+
+
+TOLERANCE = 1e-3
+"""Of the largest value of an output."""
+
+
+def write_onnx_file(task: Task, path: Path) -> str:
+    """Write the network of a task, in eval mode, and return what was written.
+
+    Raises:
+        ConfigError: The task's network cannot be written so.
+        DataError: onnxruntime computes something else than torch.
+    """
+    import onnxruntime
+
+    name = task.cfg.task_cls
+    if name not in NETWORKS:
+        raise ConfigError(
+            f"{name} does not go into ONNX here: it is more than layers in a row. "
+            f"Tasks that do: {', '.join(NETWORKS)}. As safetensors every task does: --format safetensors."
+        )
+    network = task.get_submodule(NETWORKS[name]).cpu().eval()
+    graph = network.onnx_graph()  # type: ignore[operator]
+    data, given = write_onnx(graph, name=name), example(graph)
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    found = session.run(None, {key: value.numpy() for key, value in given.items()})
+    with torch.no_grad():
+        said = network(*given.values())
+    wanted = [said] if len(graph.outputs) == 1 else [getattr(said, key) for key in graph.outputs]
+    worst = 0.0
+    for key, ours, theirs in zip(graph.outputs, wanted, found, strict=True):
+        off = float(np.abs(ours.numpy() - theirs).max()) / max(1e-6, float(ours.abs().max()))
+        if not off <= TOLERANCE:
+            raise DataError(f"ONNX gives another {key} than torch (off by {off:.2g} of it); nothing was written.")
+        worst = max(worst, off)
+    with write_aside(path) as aside:
+        aside.write_bytes(data)
+    shapes = ", ".join(f"{key} {graph.shapes[key]}" for key in (*graph.inputs, *graph.outputs))
+    return f"{path}: {shapes}; differs from torch by at most {worst:.1g} of the largest value"
+

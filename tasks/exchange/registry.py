@@ -1,0 +1,25 @@
+"""The table of sources: which kinds of foreign checkpoints are known."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from tasks.exchange.source import Source
+
+MODULES: tuple[str, ...] = ("exported", "geneface", "geneface_renderers", "speech2face", "rbh24", "wav2pix")
+"""Modules of this package that list their sources in `SOURCES`."""
+
+
+def sources() -> list[Source]:
+    """Return every known source."""
+    return [source for name in MODULES for source in importlib.import_module(f"tasks.exchange.{name}").SOURCES]
+
+
+def recognised(tensors: Mapping[str, Tensor], kind: str) -> list[Source]:
+    """Return the sources that take these tensors for theirs; `kind` is the kind of file they lay in."""
+    known = [source for source in sources() if (source.name == "vizeme/export") == (kind == "vizeme")]
+    return [source for source in known if source.recognise(tensors, kind)]
+

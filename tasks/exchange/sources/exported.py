@@ -1,0 +1,51 @@
+"""Take back what `tasks/export_checkpoint.py` wrote: safetensors that say what they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tasks.exchange.source import Converted, Source
+from tasks.registry import task_class
+from utils.config.schema import parse
+from utils.errors import DataError
+
+
+def exported(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -> Converted:
+    """Convert an export: the recipe lies in the file, and the weights are taken as they are.
+
+    Raises:
+        DataError: What it says of itself is damaged, or the weights are of another network.
+    """
+    try:
+        told = json.loads(extras["vizeme"])
+        recipe, updates = dict(told["recipe"]), int(told["updates"])
+        extra, imported = dict(told["extra"]), dict(told["imported"])
+    except (KeyError, ValueError, TypeError):
+        raise DataError(f"{path} was not exported by this project, or its description is damaged.") from None
+    kind = task_class(str(recipe.get("task_cls", "")))
+    recipe = {name: value for name, value in recipe.items() if name in kind.schema.model_fields}
+    with torch.device("meta"):
+        task = kind(parse(kind.schema, recipe, path))
+    try:
+        task.load_state_dict(dict(tensors), assign=True)
+    except (RuntimeError, KeyError) as error:
+        raise DataError(f"{path} is of another network than its recipe makes; nothing was written.\n{error}") from None
+    return Converted(
+        recipe, dict(tensors), names={name: name for name in tensors}, updates=updates, extra=extra,
+        preprocessing=dict(imported.get("preprocessing", {})), data_fingerprint=str(told.get("data_fingerprint", "")),
+    )  # fmt: skip
+
+
+SOURCES = [
+    Source(
+        "vizeme/export", "", "what tasks/export_checkpoint.py wrote, of any task",
+        lambda tensors, kind: kind == "vizeme", exported,
+    ),
+]  # fmt: skip
+

@@ -1,1 +1,0 @@
-"""Checkpoints of other projects: read without running code, recognised, converted, written as ours."""

@@ -1,0 +1,257 @@
+"""Learn how landmarks move with speech: a conditional VAE with a flow prior, kept in step by a frozen SyncNet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from data_gen.clips.corpus import MotionBatch, MotionCorpus
+from modules.motion.audio_condition import AudioPairing
+from modules.motion.lm3d_vae import SpeechToLandmarks
+from modules.motion.syncnet import MOUTH
+from tasks.core.board import Board
+from tasks.core.checkpoints import Steps
+from tasks.core.loading import load_frozen
+from tasks.core.task import Task
+from tasks.motion.config import MotionConfig
+from tasks.motion.data import WindowSource, augment, open_corpus, start_from, stretch, val_batches
+from tasks.motion.losses import continuity, lip_metrics, masked_rows, mse, sync_of, warm_up_and_decay
+from tasks.motion.pictures import draw_motion
+from tasks.motion.syncnet import second_hits
+from tasks.motion.windows import imagine, prior_noise, read_speech, write_landmarks
+from utils.config.schema import Config, Count, Fraction, Weight, Whole
+
+
+class Lm3dVaeWeights(Config):
+    """How much each loss counts; 0 turns it off."""
+
+    kl: Weight = 0.4
+    """Distance between what the encoder says and what the prior expects."""
+    mse: Weight = 1.0
+    """Squared error of the landmarks."""
+    continuity: Weight = 3.0
+    """Squared error of frame-to-frame movement; raise it if the mouth jitters."""
+    sync: Weight = 0.01
+    """SyncNet's opinion of the imagined mouth; takes part once validation says it helps."""
+    prior: Weight = 0.0
+    """Squared error, in place and in frame-to-frame movement, of the likeliest imagination (no encoder), which is what
+    inference at temperature 0 shows."""
+    lips: Weight = 0.0
+    """Squared error of the mouth points in that likeliest imagination."""
+
+
+class Lm3dVaeSyncConfig(MotionConfig):
+    """Speech to 3-D landmarks, any speaker or one."""
+
+    pitch: bool = False
+    """Listen to the pitch as well."""
+    audio_pairing: AudioPairing = "pair"
+    """"pair": both 50 Hz feature rows of a frame; "even": the even ones only, as GeneFace's weights want it."""
+    hidden_size: Count = 256
+    """Channels of encoder and decoder."""
+    condition_size: Count = 64
+    """Channels the speech is squeezed to."""
+    latent_size: Count = 16
+    """Latent values per four frames."""
+    encoder_layers: Count = 8
+    """WaveNet layers of the encoder."""
+    decoder_layers: Count = 4
+    """WaveNet layers of the decoder."""
+    dilation: Count = 1
+    """Each decoder layer hears this many times further than the one before; 2 suits a small network of few layers."""
+    dropout: Fraction = 0.0
+    """Chance that an activation is dropped while training."""
+    direct_size: Whole = 0
+    """Channels of a plain network beside the VAE, which predicts the likeliest motion from speech alone; the VAE then
+    only adds what the speech leaves open. Needs weights.prior. 0 for none, as in GeneFace."""
+    direct_dropout: Fraction = 0.2
+    """Chance that an activation of that plain network is dropped while training."""
+    warmup_updates: int = 1000
+    """Reach the full learning rate after so many updates."""
+    decay_updates: Count = 250_000
+    """The learning rate falls to a tenth every so many updates."""
+    syncnet_work_dir: str = ""
+    """Where SyncNet was trained; empty: checkpoints/<video_id>/syncnet."""
+    syncnet_ckpt_steps: Steps = "best"
+    """Which of its checkpoints: best, last, or a number of updates."""
+    sync_clips: Count = 1024
+    """Pairs of 0.2 s that SyncNet judges in a training step."""
+    sync_start_below: Weight = 0.75
+    """Switch the sync loss on, for good, when validation finds it at or below this."""
+    weights: Lm3dVaeWeights = Lm3dVaeWeights()
+    """How much each loss counts."""
+    valid_samples: Whole = 4
+    """Judge so many samples of the prior at each validation, besides the likeliest motion."""
+    infer_audio_source_name: str = ""
+    """--infer: the sound to speak, any format."""
+    infer_out_npy_name: str = ""
+    """--infer: where the landmarks go, (1, T, 204) float32; empty: infer_out/<run>.npy."""
+    infer_temperature: Weight = 1.0
+    """--infer: spread of the prior's noise; 0 is the most likely motion."""
+    infer_seed: int = 0
+    """--infer: the same seed gives the same motion."""
+
+
+class Lm3dVaeSyncTask(Task):
+    """Train speech-to-landmarks; judge it by what it imagines without having seen the face."""
+
+    schema = Lm3dVaeSyncConfig
+    cfg: Lm3dVaeSyncConfig
+    network_settings = ("audio_feature", "audio_pairing", "dilation")
+
+    def __init__(self, config: Lm3dVaeSyncConfig) -> None:
+        super().__init__(config)
+        cfg = self.cfg
+        self.model = SpeechToLandmarks(
+            cfg.audio_dim, pitch=cfg.pitch, audio_pairing=cfg.audio_pairing, hidden=cfg.hidden_size,
+            condition=cfg.condition_size, latent=cfg.latent_size, layers=(cfg.encoder_layers, cfg.decoder_layers),
+            dropout=cfg.dropout, dilation=cfg.dilation, direct=cfg.direct_size, direct_dropout=cfg.direct_dropout,
+        )  # fmt: skip
+        self.sync_on = False
+        self._val: list[MotionBatch] = []
+        self._corpus: MotionCorpus | None = None
+        self._val_sync: list[Tensor] = []
+
+    def prepare(self) -> None:
+        """Open the data, load SyncNet and, before the first update, begin at the corpus' mean face."""
+        self._corpus = open_corpus(self.cfg, "train")
+        self._val = val_batches(open_corpus(self.cfg, "val"), self.cfg.eval_max_batches)
+        self.data_fingerprint = self._corpus.fingerprint
+        if self.cfg.weights.sync:
+            work_dir = self.cfg.earlier_run(self.cfg.syncnet_work_dir, "syncnet", self.work_dir)
+            load_frozen(self, "syncnet", work_dir, self.cfg.syncnet_ckpt_steps, kind="syncnet")
+        if self.updates == 0 and self.cfg.start_from:
+            start_from(self, self.cfg.start_from)
+        elif self.updates == 0:
+            mean, std, landmarks = self._corpus.statistics()
+            self.model.audio_norm.set(mean, std)
+            self.model.start_at(landmarks)
+
+    def extra_state(self) -> dict[str, Any]:
+        """Keep whether the sync loss is on."""
+        return {"sync_on": self.sync_on}
+
+    def on_load_extra(self, extra: dict[str, Any]) -> None:
+        """Take it back."""
+        self.sync_on = bool(extra.get("sync_on", False))
+
+    def train_source(self) -> WindowSource:
+        """Draw random windows."""
+        assert self._corpus is not None, "prepare() opens the corpus"
+        return WindowSource(self._corpus, self.cfg)
+
+    def val_source(self) -> Sequence[MotionBatch]:
+        """Return the ten-second validation windows."""
+        return self._val
+
+    def schedule(self, update: int) -> float:
+        """Warm up linearly, then fall to a tenth every `decay_updates`."""
+        return warm_up_and_decay(update, self.cfg.warmup_updates, self.cfg.decay_updates)
+
+    def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """Reconstruct a batch; see `Lm3dVaeWeights`."""
+        batch = stretch(batch, self.cfg.disturbance.stretch if self.training else 0.0)
+        heard = augment(batch, self.cfg.disturbance, self.model.audio_norm) if self.training else batch
+        out, kl, likely = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz)
+        found = {"kl": kl, "mse": mse(out, batch), "continuity": continuity(out, batch)}
+        if self.cfg.weights.prior or self.cfg.weights.lips:
+            likely = self._likely(heard) if likely is None else likely
+            found |= {"prior": mse(likely, batch) + continuity(likely, batch), "lips": mse(likely, batch, MOUTH)}
+        if self.cfg.weights.sync and "syncnet" in self.frozen and (self.sync_on or not self.training):
+            loss = sync_of(self.frozen["syncnet"], batch, out, self.cfg.sync_clips)
+            if not self.training:
+                self._val_sync.append(loss.detach())
+            if self.sync_on:
+                found["sync"] = loss
+        return found
+
+    def on_validation_epoch_end(self) -> None:
+        """Switch the sync loss on once the validation finds imagined mouths in step."""
+        if self._val_sync:
+            level = torch.as_tensor(self.all_gather(torch.stack(self._val_sync).mean())).mean()
+            self.note({"val/sync_level": level})
+            self.sync_on = self.sync_on or (bool(level <= self.cfg.sync_start_below) and self.trainer.state.fn == "fit")
+        self._val_sync.clear()
+
+    def _likely(self, batch: MotionBatch) -> Tensor:
+        """Imagine a batch without noise, (B, T, 68, 3)."""
+        return self.model.likely(batch.audio, batch.mask, batch.pitch_hz)
+
+    def metrics(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """Compare the lips imagined from speech alone with the recorded ones, the likeliest and some samples."""
+        found = lip_metrics(self._likely(batch), batch)
+        if self.cfg.valid_samples:
+            found |= self._judge_samples(batch)
+        return found
+
+    def _judge_samples(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """Draw `valid_samples` from the prior and judge them; always the same noise.
+
+        Returns:
+            sample_error: mean distance of all 68 points from the recorded ones, sample_lip_correlation, both averaged
+            over samples; diversity: spread of the mouth points over samples, root mean square over time and points,
+            tenths of an eye distance; sample_confidence: SyncNet's confidence in them, as `val/confidence` of syncnet.
+        """
+        shape = len(batch.mask), self.model.latent, batch.mask.shape[1], 1.0
+        drawn = [
+            self.model.sample(batch.audio, batch.mask, prior_noise(*shape, seed).to(batch.audio), batch.pitch_hz)
+            for seed in range(self.cfg.valid_samples)
+        ]
+        correlation = [lip_metrics(sample, batch)["lip_correlation"] for sample in drawn]
+        samples = torch.stack(drawn)
+        frames = batch.mask.float()
+        distance = ((samples - batch.landmarks).norm(dim=-1).mean(dim=-1) * frames).sum() / (len(drawn) * frames.sum())
+        found = {"sample_error": distance, "sample_lip_correlation": torch.stack(correlation).mean()}
+        if len(drawn) > 1:
+            spread = samples[:, :, :, MOUTH].var(dim=0).mean(dim=(-2, -1)) * frames
+            found["diversity"] = (spread.sum() / frames.sum()).sqrt()
+        if "syncnet" in self.frozen:
+            model: Any = self.frozen["syncnet"].model
+            seconds = [
+                second_hits(model, batch._replace(landmarks=sample), i)
+                for sample in drawn
+                for i in range(len(batch.mask))
+                if masked_rows(batch, i) >= 60
+            ]
+            if seconds:
+                found["sample_confidence"] = torch.cat(seconds)[:, 2].mean()
+        return found
+
+    @torch.no_grad()
+    def predict(
+        self,
+        audio: Tensor,
+        pitch_hz: Tensor | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        first: int = 0,
+    ) -> Tensor:
+        """Imagine landmarks (T, 68, 3) for speech of any length, in overlapping windows of bounded memory.
+
+        Args:
+            audio: (2T, audio_dim) features.
+            pitch_hz: (2T,), needed by a pitch-aware network.
+            temperature: Spread of the prior's noise; the recipe's `infer_temperature` when None.
+            first: Which frame of a longer speech the first one is, a multiple of 4.
+        """
+        temperature = self.cfg.infer_temperature if temperature is None else temperature
+        return imagine(self.model, audio, pitch_hz, seed=seed, temperature=temperature, first=first)
+
+    def draw(self, board: Board) -> None:
+        """Show imagined beside recorded landmarks for some validation windows."""
+        for number, batch in enumerate(self._val[: self.cfg.num_valid_plots]):
+            n = masked_rows(batch, 0)
+            imagined = self.predict(batch.audio[0, : 2 * n], batch.pitch_hz[0, : 2 * n], temperature=0.0)
+            draw_motion(board, batch.landmarks[0, :n].numpy(), {"imagined": imagined.cpu().numpy()}, number)
+
+    def infer(self) -> None:
+        """Speak `infer_audio_source_name` into `infer_out_npy_name`."""
+        cfg = self.cfg
+        audio, pitch = read_speech(cfg.infer_audio_source_name, cfg.audio_feature)
+        landmarks = self.predict(audio, pitch, seed=cfg.infer_seed)
+        print(write_landmarks(cfg.infer_out_npy_name, landmarks, self.work_dir))
+

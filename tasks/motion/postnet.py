@@ -1,0 +1,338 @@
+"""Bring imagined landmarks into one person's range, with a critic of single frames and a frozen SyncNet."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_gen.clips.corpus import MotionBatch, MotionCorpus
+from modules.motion.audio_condition import pitch_bins
+from modules.motion.postnet import FrameCritic, PostNet
+from tasks.core.board import Board
+from tasks.core.loading import load_frozen
+from tasks.core.task import Task
+from tasks.motion.config import MotionConfig
+from tasks.motion.data import augment, open_corpus, stretch, val_batches
+from tasks.motion.lm3d_vae_sync import Lm3dVaeSyncTask
+from tasks.motion.losses import continuity, lip_metrics, masked_rows, mouth_variance, mse, sync_of, warm_up_and_decay
+from tasks.motion.pictures import draw_motion
+from tasks.motion.postnet_config import PostnetConfig
+from tasks.motion.postnet_selection import Parts, Selection, is_collapsed, score
+from tasks.motion.windows import in_windows, read_speech, write_landmarks
+from utils.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+MARGIN = 16
+"""Frames that the refiner is shown before and after a window; it sees seven."""
+
+
+class PostnetBatch(NamedTuple):
+    """Speech of anyone to refine, and the person's own windows with speech."""
+
+    generic: MotionBatch
+    person: MotionBatch
+
+
+class PostnetSource:
+    """Draw both kinds of windows, as many of each."""
+
+    def __init__(self, generic: MotionCorpus, person: MotionCorpus, cfg: MotionConfig) -> None:
+        self.generic, self.person = generic, person
+        self.size, self.frames = cfg.batch_size, cfg.window_frames
+
+    def batch(self, rng: np.random.Generator) -> PostnetBatch:
+        """Draw one batch."""
+        first, second = rng.spawn(2)
+        generic = self.generic.batch(first, self.size, self.frames)
+        person = self.person.batch(second, self.size, self.frames)
+        return PostnetBatch(generic, person)
+
+    def names(self) -> list[str]:
+        """Name what the last batch was made of."""
+        return [*self.generic.names(), *self.person.names()]
+
+
+class PostnetTask(Task):
+    """Train the refiner against the critic; judge it by the person's own held-out speech, before and after."""
+
+    schema = PostnetConfig
+    cfg: PostnetConfig
+    network_settings = ("audio_feature",)
+
+    def __init__(self, config: PostnetConfig) -> None:
+        super().__init__(config)
+        self.automatic_optimization = False
+        pitch_dim = 64 if self.cfg.pitch else 0
+        self.model = PostNet(width=self.cfg.width, pitch_dim=pitch_dim)
+        self.disc_model = FrameCritic(width=self.cfg.critic_width, dropout=self.cfg.critic_dropout)
+        if self.cfg.start_at_identity:
+            self.model.start_at_identity()
+        self._val: list[MotionBatch] = []
+        self._generic: MotionCorpus | None = None
+        self._person: MotionCorpus | None = None
+        self._seen: list[Tensor] = []
+        self.selection: Selection | None = None
+
+    def prepare(self) -> None:
+        """Open the data, and load the speech network and SyncNet."""
+        cfg = self.cfg
+        if not cfg.video_id:
+            raise ConfigError("postnet refines for one person: give --video_id <id>.")
+        self._person = open_corpus(cfg, "train", [cfg.person_path()])
+        self._generic = open_corpus(cfg, "train", [Path(cfg.binary_data_dir)]) if cfg.binary_data_dir else self._person
+        self._val = val_batches(open_corpus(cfg, "val", [cfg.person_path()]), cfg.eval_max_batches)
+        self.data_fingerprint = self._person.fingerprint
+        self.load_speech()
+        if cfg.weights.sync:
+            work_dir = cfg.earlier_run(cfg.syncnet_work_dir, "syncnet", self.work_dir)
+            load_frozen(self, "syncnet", work_dir, cfg.syncnet_ckpt_steps, kind="syncnet")
+
+    def load_speech(self) -> Lm3dVaeSyncTask:
+        """Load the speech network that this refiner was trained behind.
+
+        Raises:
+            ConfigError: It is none, listens to another speech feature, or lacks the pitch.
+        """
+        cfg = self.cfg
+        work_dir = cfg.earlier_run(cfg.audio2motion_work_dir, "lm3d_vae_sync", self.work_dir)
+        speech = load_frozen(self, "audio2motion", work_dir, cfg.audio2motion_ckpt_steps, kind="lm3d_vae_sync")
+        assert isinstance(speech, Lm3dVaeSyncTask)
+        if cfg.pitch and (speech.model.pitch_embed is None or speech.model.pitch_embed.embedding_dim != 64):
+            raise ConfigError(f"{work_dir} knows no pitch; train it with --pitch true, or give --pitch false.")
+        return speech
+
+    @property
+    def speech(self) -> Lm3dVaeSyncTask:
+        """Return the frozen speech network."""
+        found = self.frozen["audio2motion"]
+        assert isinstance(found, Lm3dVaeSyncTask)
+        return found
+
+    def train_source(self) -> PostnetSource:
+        """Draw windows of the generic corpus and of the person."""
+        assert self._generic is not None, "prepare() opens the corpora"
+        assert self._person is not None
+        return PostnetSource(self._generic, self._person, self.cfg)
+
+    def val_source(self) -> Sequence[MotionBatch]:
+        """Return the person's ten-second validation windows."""
+        return self._val
+
+    def configure_optimizers(self) -> Any:
+        """Return RMSprop for the refiner (at its own step size) and for the critic."""
+        refiner = torch.optim.RMSprop(self.model.parameters(), lr=self.cfg.postnet_lr)
+        critic = torch.optim.RMSprop(self.disc_model.parameters(), lr=self.cfg.postnet_disc_lr)
+        rates = [
+            torch.optim.lr_scheduler.LambdaLR(
+                refiner, lambda n: warm_up_and_decay(n, self.cfg.warmup_updates, self.cfg.decay_updates)
+            ),
+            # a function of the update, so that a resumed run has the rate of an unbroken one
+            torch.optim.lr_scheduler.LambdaLR(critic, lambda n: 0.5 ** (n // 40_000)),
+        ]
+        return [refiner, critic], rates
+
+    def training_step(self, batch: PostnetBatch, batch_idx: int) -> Tensor:
+        """Let the refiner learn, then the critic, from the same imagined landmarks."""
+        refiner, critic = self.optimizers()  # type: ignore[misc,attr-defined]
+        batch = PostnetBatch(*(stretch(part, self.cfg.disturbance.stretch) for part in batch))
+        refined = self._refined(batch.generic)
+        own = self._refined(batch.person)
+        critic_on = self.updates >= self.cfg.postnet_disc_start_steps and self.cfg.weights.adv > 0
+
+        self.toggle_optimizer(refiner)
+        fake = refined[batch.generic.mask]
+        found = self._refiner_losses(batch, refined, own, fake if critic_on else None)
+        total = self.weigh(found, "tr")
+        self.step(refiner, total, "refiner")
+        self.untoggle_optimizer(refiner)
+
+        if critic_on and self.updates % self.cfg.postnet_disc_interval == 0:
+            self.toggle_optimizer(critic)
+            real = batch.person.landmarks[batch.person.mask]
+            score_fake, score_real = self.disc_model(fake.detach()), self.disc_model(real)
+            loss = score_fake.square().mean() + (score_real - 1).square().mean()
+            self.step(critic, loss, "critic")
+            self.untoggle_optimizer(critic)
+            self.note({
+                "tr/disc_neg_conf": score_fake.mean().detach(), "tr/disc_pos_conf": score_real.mean().detach(),
+                "tr/disc_loss": loss.detach(),
+            })  # fmt: skip
+        for scheduler in self.lr_schedulers():  # type: ignore[union-attr]
+            scheduler.step()  # type: ignore[call-arg]
+        return total.detach()
+
+    def _refiner_losses(
+        self, batch: PostnetBatch, refined: Tensor, own: Tensor, fake: Tensor | None
+    ) -> dict[str, Tensor]:
+        weights = self.cfg.weights
+        found = {"mse": mse(own, batch.person)}
+        if fake is not None:
+            found["adv"] = (1 - self.disc_model(fake)).square().mean()
+        if weights.sync:
+            found["sync"] = sync_of(self.frozen["syncnet"], batch.generic, refined, self.cfg.sync_clips)
+        if weights.continuity:
+            found["continuity"] = continuity(own, batch.person)
+        if weights.reg:
+            found["reg"] = mse(own, batch.person._replace(landmarks=self._raw.detach()))
+        return found
+
+    def _refined(self, batch: MotionBatch) -> Tensor:
+        """Imagine a batch with fresh noise, and refine it: (B, T, 68, 3)."""
+        with torch.no_grad():
+            latent, steps = self.speech.model.latent, -(-batch.mask.shape[1] // 4)
+            noise = self.cfg.train_temperature * torch.randn(len(batch.mask), latent, steps, device=self.device)
+            heard = augment(batch, self.cfg.disturbance, self.speech.model.audio_norm)
+            if self.cfg.train_temperature == 0:
+                raw = self.speech.model.likely(heard.audio, batch.mask, batch.pitch_hz)
+            else:
+                raw = self.speech.model.sample(heard.audio, batch.mask, noise, batch.pitch_hz)
+        self._raw = raw
+        return self.model(raw, batch.mask, self._pitch(batch.pitch_hz))
+
+    def _pitch(self, pitch_hz: Tensor | None) -> Tensor | None:
+        """Return the speech network's pitch embedding at frame rate, (B, T, 64), when the recipe wants it."""
+        embed = self.speech.model.pitch_embed
+        if not self.cfg.pitch or embed is None or pitch_hz is None:
+            return None
+        with torch.no_grad():
+            return embed(pitch_bins(pitch_hz[:, ::2]))
+
+    def validation_step(self, batch: MotionBatch, batch_idx: int) -> None:
+        """Log losses and lips on the person's held-out speech, and the same before refining."""
+        raw = self.speech.model.likely(batch.audio, batch.mask, batch.pitch_hz)
+        refined = self.model(raw, batch.mask, self._pitch(batch.pitch_hz))
+        found = {"mse": mse(refined, batch), "continuity": continuity(refined, batch)}
+        found["reg"] = mse(refined, batch._replace(landmarks=raw))
+        own, made = self.disc_model(batch.landmarks[batch.mask]), self.disc_model(refined[batch.mask])
+        if self.cfg.weights.adv:
+            found["adv"] = (1 - made).square().mean()
+        before = torch.full((), math.nan, device=self.device)
+        if "syncnet" in self.frozen:
+            count = 512 * len(batch.mask)
+            before = sync_of(self.frozen["syncnet"], batch, raw, count)
+            found["sync"] = sync_of(self.frozen["syncnet"], batch, refined, count)
+        self.weigh(found, "val")
+        earlier = {f"val/{name}_before": value for name, value in lip_metrics(raw, batch).items()}
+        self.note({**earlier, **{f"val/{name}": value for name, value in lip_metrics(refined, batch).items()}})
+        moved, raw_moved, recorded = (mouth_variance(x, batch) for x in (refined, raw, batch.landmarks))
+        sync = found.get("sync", before)
+        self._seen.append(
+            torch.stack(
+                [found["mse"], mse(raw, batch), sync, before, made.mean(), own.mean(), moved, raw_moved, recorded]
+            ).float()
+        )
+
+    def on_validation_epoch_end(self) -> None:
+        """Score this step (see tasks/motion/postnet_selection.py), log the parts, and keep them while training."""
+        if not self._seen:
+            return
+        parts = torch.as_tensor(self.all_gather(torch.stack(self._seen).mean(dim=0))).reshape(-1, 9).mean(dim=0)
+        self._seen.clear()
+        error, error_before, sync, before, made, own, moved, raw_moved, recorded = (float(value) for value in parts)
+        known = self.cfg.weights.adv > 0
+        row = Parts(
+            self.updates, error, error_before, sync=None if math.isnan(sync) else sync,
+            sync_before=None if math.isnan(before) else before, critic_refined=made if known else None,
+            critic_own=own if known else None, variance_ratio=moved / max(recorded, 1e-9),
+            variance_ratio_before=raw_moved / max(recorded, 1e-9),
+        )  # fmt: skip
+        value = score(row, self.cfg.max_updates, self.cfg.collapse_below)
+        shown = {"selection_score": value, "variance_ratio": row.variance_ratio, "mse_before": error_before}
+        if known:
+            shown |= {"disc_neg_conf": made, "disc_pos_conf": own}
+        if row.sync_before is not None:
+            shown["sync_before"] = row.sync_before
+        self.note({f"val/{name}": torch.tensor(number, device=self.device) for name, number in shown.items()})
+        if is_collapsed(row, self.cfg.collapse_below):
+            log.warning(
+                "Update %d: refined mouths have %.0f %% of the recorded variance: the refiner makes one face of all. "
+                "This step will not be chosen. Lower weights.adv or raise weights.mse.",
+                self.updates,
+                100 * row.variance_ratio,
+            )
+        if self.selection is not None:
+            self.selection.add(row)
+            self.selection.draw()
+
+    def on_fit_start(self) -> None:
+        """Open the selection of this run; an interrupted one goes on."""
+        if self.work_dir is not None and self.trainer.is_global_zero and self.trainer.logger is not None:
+            self.selection = Selection(self.work_dir, self.cfg.max_updates, self.cfg.collapse_below)
+            self.selection.load(self.updates)
+
+    def on_fit_end(self) -> None:
+        """Say which step was chosen."""
+        if self.selection is None or not self.selection.rows:
+            return
+        chosen = self.selection.chosen()
+        words = f"step {chosen}" if chosen is not None else "no step: all collapsed"
+        log.info("Chosen by val/selection_score: %s (%s)", words, self.selection.work_dir / "selection.png")
+
+    @torch.no_grad()
+    def predict(
+        self,
+        audio: Tensor,
+        pitch_hz: Tensor | None = None,
+        *,
+        seed: int = 0,
+        temperature: float | None = None,
+        refine: bool = True,
+        first: int = 0,
+    ) -> Tensor:
+        """Say speech of any length as this person: landmarks (T, 68, 3) on the CPU.
+
+        Args:
+            audio: (2T, audio_dim) features, as `utils.sound.features.audio_features(wav, task.cfg.audio_feature, frames=T)`.
+            pitch_hz: (2T,) Hz, needed when the networks listen to pitch.
+            seed: The same seed gives the same motion.
+            temperature: Spread of the noise; the recipe's `infer_temperature` when None.
+            refine: False leaves the refiner out.
+            first: Which frame of a longer speech the first one is, a multiple of 4: it has the noise of the whole.
+        """
+        if "audio2motion" not in self.frozen:
+            self.load_speech()
+        temperature = self.cfg.infer_temperature if temperature is None else temperature
+        audio = torch.as_tensor(audio, dtype=torch.float32)
+        pitch_hz = None if pitch_hz is None else torch.as_tensor(pitch_hz, dtype=torch.float32)
+        raw = self.speech.predict(audio, pitch_hz, seed=seed, temperature=temperature, first=first)
+        if not refine:
+            return raw.cpu()
+        was_training = self.training
+        self.eval()
+
+        def make(start: int, stop: int) -> Tensor:
+            mask = torch.ones(1, stop - start, dtype=torch.bool, device=self.device)
+            sung = None if pitch_hz is None else pitch_hz[2 * start : 2 * stop].to(self.device)[None]
+            return self.model(raw[None, start:stop].to(self.device), mask, self._pitch(sung))[0]
+
+        refined = in_windows(len(raw), MARGIN, make)
+        self.train(was_training)
+        return refined.cpu()
+
+    def draw(self, board: Board) -> None:
+        """Show recorded, imagined and refined landmarks for some validation windows."""
+        for number, batch in enumerate(self._val[: self.cfg.num_valid_plots]):
+            n = masked_rows(batch, 0)
+            audio, pitch = batch.audio[0, : 2 * n], batch.pitch_hz[0, : 2 * n]
+            raw = self.predict(audio, pitch, temperature=0.0, refine=False)
+            refined = self.predict(audio, pitch, temperature=0.0)
+            curves = {"imagined": raw.numpy(), "refined": refined.numpy()}
+            draw_motion(board, batch.landmarks[0, :n].numpy(), curves, number)
+
+    def infer(self) -> None:
+        """Speak `infer_audio_source_name` into `infer_out_npy_name`."""
+        cfg = self.cfg
+        self.load_speech()
+        audio, pitch = read_speech(cfg.infer_audio_source_name, cfg.audio_feature)
+        landmarks = self.predict(audio, pitch, seed=cfg.infer_seed)
+        print(write_landmarks(cfg.infer_out_npy_name, landmarks, self.work_dir))
+

@@ -1,0 +1,218 @@
+"""Learn whether a mouth and a sound belong together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from data_gen.clips.corpus import MotionBatch, MotionCorpus
+from modules.motion.syncnet import CLIP_FRAMES, MOUTH, Offset, SyncNet, find_offset, offset_similarity, sync_loss
+from tasks.core.board import Board
+from tasks.core.task import Task
+from tasks.motion.clips import Clips, auc, sample_clips
+from tasks.motion.config import MotionConfig
+from tasks.motion.data import WindowSource, augment, open_corpus, start_from, stretch, val_batches
+from tasks.motion.losses import masked_rows
+from utils.config.schema import Config, Count, Fraction, Weight
+from utils.errors import DataError
+from utils.media.video import FPS
+
+SECOND = FPS - 4
+"""Clips whose frames lie within one second."""
+
+
+VAL_CLIPS = 512
+"""Pairs compared per validation window."""
+
+
+RADIUS = 15
+"""Offsets tried either way, in frames."""
+
+
+class SyncNetWeights(Config):
+    """How much each loss counts; 0 turns it off."""
+
+    sync: Weight = 1.0
+    """Binary cross-entropy of the cosine: in step or not."""
+    offset: Weight = 0.0
+    """Cross-entropy of the right offset among those up to 15 frames away; sharpens a net that has little data."""
+
+
+class SyncNetConfig(MotionConfig):
+    """Does this mouth say that sound?"""
+
+    sync_clips: Count = 1024
+    """Pairs of 0.2 s compared in a training step."""
+    width: Count = 512
+    """Channels of the embedding; 128 suits a minute of one person."""
+    dropout: Fraction = 0.0
+    """Chance that an input channel of a clip is silenced while training."""
+    mouth_noise: Weight = 0.0
+    """Noise added to mouth points while training, tenths of an eye distance."""
+    weights: SyncNetWeights = SyncNetWeights()
+    """How much each loss counts."""
+    valid_monitor_key: str = "val/sync"
+    """The validation figure that chooses the best checkpoint."""
+    infer_audio_source_name: str = ""
+    """--infer: measure this sound against infer_npy_name; empty: the validation part of the data."""
+    infer_npy_name: str = ""
+    """--infer: landmarks (T, 204) or (1, T, 204) as written by lm3d_vae_sync or postnet."""
+
+
+class SyncNetTask(Task):
+    """Train a SyncNet on any speech feature; judge it by how often it finds the right offset."""
+
+    schema = SyncNetConfig
+    cfg: SyncNetConfig
+    network_settings = ("audio_feature",)
+
+    def __init__(self, config: SyncNetConfig) -> None:
+        super().__init__(config)
+        self.model = SyncNet(self.cfg.audio_dim, width=self.cfg.width, dropout=self.cfg.dropout)
+        self._val: list[MotionBatch] = []
+        self._corpus: MotionCorpus | None = None
+
+    def prepare(self) -> None:
+        """Open the data and, before the first update, learn how its features are spread."""
+        self._corpus = open_corpus(self.cfg, "train")
+        self._val = val_batches(open_corpus(self.cfg, "val"), self.cfg.eval_max_batches)
+        self.data_fingerprint = self._corpus.fingerprint
+        if self.updates == 0 and self.cfg.start_from:
+            start_from(self, self.cfg.start_from)
+        elif self.updates == 0:
+            mean, std, _ = self._corpus.statistics()
+            self.model.audio_norm.set(mean, std)
+
+    def train_source(self) -> WindowSource:
+        """Draw random windows."""
+        assert self._corpus is not None, "prepare() opens the corpus"
+        return WindowSource(self._corpus, self.cfg)
+
+    def val_source(self) -> Sequence[MotionBatch]:
+        """Return the ten-second validation windows."""
+        return self._val
+
+    def schedule(self, update: int) -> float:
+        """Fall along a cosine to nothing at `max_updates`."""
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, update / self.cfg.max_updates)))
+
+    def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """Compare random clips of the batch; see `SyncNetWeights`."""
+        if self.training:
+            batch = stretch(batch, self.cfg.disturbance.stretch)
+            batch = augment(batch, self.cfg.disturbance, self.model.audio_norm)
+            if self.cfg.mouth_noise:
+                noise = self.cfg.mouth_noise * torch.randn_like(batch.landmarks)
+                batch = batch._replace(landmarks=batch.landmarks + noise)
+        clips = sample_clips(batch, self.cfg.sync_clips if self.training else VAL_CLIPS * len(batch.mask))
+        heard, seen = self._embed(clips)
+        found = {"sync": sync_loss(heard, seen, clips.label)}
+        if self.cfg.weights.offset:
+            found["offset"] = self._offset_loss(batch)
+        return found
+
+    def _embed(self, clips: Clips) -> tuple[Tensor, Tensor]:
+        """Embed clips in parts of 4096, which bounds the memory of a validation."""
+        parts = [self.model(*part) for part in zip(clips.audio.split(4096), clips.mouth.split(4096), strict=True)]
+        return torch.cat([heard for heard, _ in parts]), torch.cat([seen for _, seen in parts])
+
+    def _offset_loss(self, batch: MotionBatch, count: int = 64, temperature: float = 0.1) -> Tensor:
+        """Ask for the right sound among those of the same window up to 15 frames away, every other frame."""
+        clips = sample_clips(batch, count, in_step=True)
+        starts = (batch.mask.sum(dim=1) - 4).clamp(min=1)[clips.window]
+        offsets = torch.arange(-RADIUS + 1, RADIUS, 2, device=self.device)
+        places = clips.start[:, None] + offsets
+        inside = (places >= 0) & (places < starts[:, None])
+        rows = 2 * places.clamp(min=0)[..., None] + torch.arange(10, device=self.device)
+        rows = rows.clamp(max=batch.audio.shape[1] - 1)
+        sounds = batch.audio[clips.window[:, None, None], rows]
+        heard = self.model.embed_audio(sounds.flatten(0, 1)).unflatten(0, inside.shape)
+        seen = self.model.embed_mouth(clips.mouth)
+        logits = torch.einsum("nc,noc->no", seen, heard).float() / temperature
+        logits = logits.masked_fill(~inside, -1e4)
+        right = torch.full_like(clips.start, len(offsets) // 2)
+        return F.cross_entropy(logits, right)
+
+    def metrics(self, batch: MotionBatch) -> dict[str, Tensor]:
+        """Tell right from wrong pairs (auc), and find the offset of one-second windows among +-15 frames."""
+        clips = sample_clips(batch, VAL_CLIPS * len(batch.mask))
+        heard, seen = self._embed(clips)
+        found = {"auc": auc((heard * seen).sum(dim=1), clips.label)}
+        hits = [second_hits(self.model, batch, i) for i in range(len(batch.mask)) if masked_rows(batch, i) >= 60]
+        if hits:
+            names = ("offset_exact", "offset_within_1", "confidence")
+            means = torch.cat(hits).mean(dim=0)
+            found |= dict(zip(names, means.unbind(), strict=True))
+        return found
+
+    def find_offset(self, audio: Tensor, landmarks: Tensor) -> Offset:
+        """Find by how many frames the sound is late: audio (2T, C), landmarks (T, 68, 3).
+
+        Raises:
+            DataError: There is less than one clip of 5 frames.
+        """
+        if min(len(landmarks), len(audio) // 2) < CLIP_FRAMES:
+            raise DataError(f"{len(landmarks)} frames are too few to find an offset; {CLIP_FRAMES} is the least.")
+        was_training = self.training
+        self.eval()
+        found = find_offset(self.model, audio, landmarks)
+        self.train(was_training)
+        return found
+
+    def draw(self, board: Board) -> None:
+        """Show the similarity over offsets for some validation windows, named by the offset found."""
+        from utils.drawing.curves import plot_curves
+
+        curves = {}
+        for number, batch in enumerate(self._val[: self.cfg.num_valid_plots]):
+            n = masked_rows(batch, 0)
+            found = find_offset(self.model, batch.audio[0, : 2 * n], batch.landmarks[0, :n])
+            curves[f"window {number}: {found.offset_frames:+d}"] = found.curve.numpy()
+        if curves:
+            board.image("offset", plot_curves(curves, "similarity over offsets; in step is the middle", fps=1.0))
+
+    def infer(self) -> None:
+        """Print the offset and its confidence of a sound against landmarks, or of the validation data."""
+        from tasks.motion.windows import read_speech
+        from utils.visualization.lm_visualizer import read_landmarks
+
+        if self.cfg.infer_npy_name:
+            landmarks = read_landmarks(self.cfg.infer_npy_name)
+            audio, _ = read_speech(self.cfg.infer_audio_source_name, self.cfg.audio_feature, len(landmarks))
+            _say(self.cfg.infer_npy_name, self.find_offset(audio, torch.from_numpy(landmarks)))
+            return
+        corpus = open_corpus(self.cfg, "val")
+        for number, run in enumerate(corpus.runs[:20]):
+            window = corpus.read(run)
+            found = self.find_offset(torch.from_numpy(window.audio), torch.from_numpy(window.landmarks))
+            _say(f"stretch {number}, {run.frames / FPS:.1f} s", found)
+
+
+def second_hits(model: SyncNet, batch: MotionBatch, index: int) -> Tensor:
+    """Find the offset of every one-second window of one item.
+
+    Returns:
+        (N, 3): found exactly, found within one frame, and the confidence (best less median similarity).
+    """
+    n = masked_rows(batch, index)
+    audio, mouth = batch.audio[index, : 2 * n], batch.landmarks[index, :n, MOUTH]
+    similarity, exists = offset_similarity(model, audio, mouth, radius=RADIUS)
+    whole = exists.all(dim=1)
+    inside = similarity[whole]
+    if len(inside) < SECOND:
+        return similarity.new_zeros((0, 3))
+    seconds = inside.unfold(0, SECOND, 1).mean(dim=-1)
+    found = seconds.argmax(dim=1) - RADIUS
+    confidence = seconds.amax(dim=1) - seconds.median(dim=1).values
+    return torch.stack([(found == 0).float(), (found.abs() <= 1).float(), confidence], dim=1)
+
+
+def _say(name: str, found: Offset) -> None:
+    sign = "late" if found.offset_frames > 0 else "early"
+    shift = f"{abs(found.offset_frames)} frame(s) {sign}" if found.offset_frames else "in step"
+    print(f"{name}: sound {shift}, confidence {found.confidence:.3f}")
+

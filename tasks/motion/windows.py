@@ -1,0 +1,129 @@
+"""From speech of any length to landmarks: windows that overlap by more than the network can see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from modules.motion.lm3d_vae import STRIDE, SpeechToLandmarks
+from utils.errors import ConfigError, DataError
+
+WINDOW = 500
+"""Frames imagined at a time (20 s)."""
+
+
+EDGE = 24
+"""Frames by which the first and last feature row are drawn out: else a sound that is cut off ends in a twitch."""
+
+
+def prior_noise(batch: int, latent: int, frames: int, temperature: float, seed: int, first: int = 0) -> Tensor:
+    """Draw prior noise (B, latent, ceil(frames / 4)) on the CPU: the same for a seed on every machine.
+
+    `first`, a multiple of 4, is the number of the first frame: a stretch of a speech has the noise of the whole.
+    """
+    steps = -(-frames // STRIDE)
+    if temperature == 0:
+        return torch.zeros(batch, latent, steps)
+    generator = torch.Generator().manual_seed(seed)
+    # one row a step, so that a longer sound begins with the same noise
+    skipped = first // STRIDE
+    noise = torch.randn(batch, skipped + steps, latent, generator=generator)[:, skipped:]
+    return temperature * noise.transpose(1, 2)
+
+
+def in_windows(frames: int, margin: int, make: Callable[[int, int], Tensor], *, window: int = WINDOW) -> Tensor:
+    """Call `make(start, stop)` for overlapping stretches and join what lies between the margins: (frames, ...).
+
+    `start` is always a multiple of 4, as `window` and `margin` are.
+    """
+    parts = []
+    for first in range(0, frames, window):
+        start, stop = max(0, first - margin), min(frames, first + window + margin)
+        part = make(start, stop)
+        parts.append(part[first - start : min(frames, first + window) - start])
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def imagine(
+    model: SpeechToLandmarks,
+    audio: Tensor,
+    pitch_hz: Tensor | None,
+    *,
+    seed: int,
+    temperature: float,
+    first: int = 0,
+) -> Tensor:
+    """Imagine landmarks (T, 68, 3) for features (2T, C) and pitch (2T,); memory does not grow with T but for these.
+
+    `first`, a multiple of 4, says which frame of a longer speech theirs is.
+    """
+    device = next(model.parameters()).device
+    frames = len(audio) // 2
+    if frames == 0:
+        raise DataError("The sound is shorter than one video frame (0.04 s).")
+    was_training = model.training
+    model.eval()
+    direct = temperature == 0 and model.direct is not None
+    edge = 0 if direct else EDGE  # training's windows end anywhere, so a direct path knows sounds that are cut off
+    noise = prior_noise(1, model.latent, frames + 2 * edge, temperature, seed, first)
+    if edge:
+        audio, pitch_hz = _drawn_out(audio), None if pitch_hz is None else _drawn_out(pitch_hz)
+
+    def make(start: int, stop: int) -> Tensor:
+        heard = audio[2 * start : 2 * stop].to(device)[None]
+        sung = None if pitch_hz is None else pitch_hz[2 * start : 2 * stop].to(device)[None]
+        mask = torch.ones(1, stop - start, dtype=torch.bool, device=device)
+        if temperature == 0:
+            return model.likely(heard, mask, sung)[0]
+        some = noise[:, :, start // STRIDE : -(-stop // STRIDE)].to(device)
+        return model.sample(heard, mask, some, sung)[0]
+
+    margin = -(-model.reach // STRIDE) * STRIDE  # the network sees no further, so the seams are exact
+    out = in_windows(frames + 2 * edge, margin, make)[edge : edge + frames]
+    model.train(was_training)
+    return out
+
+
+def _drawn_out(rows: Tensor) -> Tensor:
+    """Repeat the first and the last of some 50 Hz rows for EDGE frames."""
+    times = [2 * EDGE, *[1] * (rows.dim() - 1)]
+    whole = rows[: len(rows) // 2 * 2]
+    return torch.cat([whole[:1].repeat(times), whole, whole[-1:].repeat(times)])
+
+
+def read_speech(source: str, feature: str, frames: int | None = None) -> tuple[Tensor, Tensor]:
+    """Read a sound and return its features (2T, C) and pitch (2T,) in Hz, T its length in video frames.
+
+    Raises:
+        ConfigError: No sound was named.
+    """
+    from utils.media.wav import read_wav
+    from utils.sound.features import audio_features
+
+    if not source:
+        raise ConfigError("Say what to speak: --infer_audio_source_name=<sound>")
+    wav = read_wav(Path(source))
+    frames = frames or max(1, len(wav) // 640)
+    audio = audio_features(wav, feature, frames=frames)
+    pitch = audio_features(wav, "pitch_hz", frames=frames).reshape(-1)
+    return torch.from_numpy(np.asarray(audio, np.float32)), torch.from_numpy(np.asarray(pitch, np.float32))
+
+
+def write_landmarks(path: str, landmarks: Tensor, work_dir: Path | None) -> Path:
+    """Write landmarks (T, 68, 3) as (1, T, 204) float32, aside and renamed, and return where."""
+    from utils.files.aside import write_aside
+
+    run = "_".join(work_dir.parts[-2:]) if work_dir else "landmarks"
+    target = Path(path or f"infer_out/{run}.npy")
+    if target.suffix != ".npy":
+        target = target.with_name(target.name + ".npy")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with write_aside(target) as aside:
+        np.save(aside, landmarks.flatten(1)[None].cpu().numpy().astype(np.float32))
+    return target
+

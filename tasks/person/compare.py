@@ -1,0 +1,135 @@
+"""Render held-out frames and compare each with the real one."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from utils.arrays import Floats, Ints
+from utils.faces.detector import find_points
+from utils.faces.landmarks import MOUTH, from_offsets, lip_gap, to_offsets
+from utils.metrics import correlation
+from utils.progress import Progress
+
+if TYPE_CHECKING:
+    from tasks.person.head import TalkingHead
+
+Bytes = NDArray[np.uint8]
+
+
+SHEET_COLUMNS = 6
+
+
+class Pictures:
+    """Render held-out frames from several landmark sequences and compare each picture with the real one as it comes.
+
+    Args:
+        head: What was trained.
+        ids: (T,) frames of the footage; their own poses are used.
+        sequences: Name -> landmarks (T, 68, 3).
+        folder: Where `side_by_side.mp4` goes.
+    """
+
+    def __init__(self, head: TalkingHead, ids: Ints, sequences: dict[str, Floats], folder: Path) -> None:
+        self.head, self.ids, self.sequences, self.folder = head, ids, sequences, folder
+        self.footage = head.renderer.footage
+        self.judged: dict[str, list[dict[str, float]]] = {name: [] for name in sequences}
+        self.found: dict[str, list[Floats]] = {name: [] for name in ("real", *sequences)}
+        self.seconds: list[float] = []
+        self.kept: dict[str, list[Bytes]] = {name: [] for name in ("real", *sequences)}
+
+    def run(self) -> None:
+        """Go through the frames once; no more than a few pictures are held."""
+        from utils.drawing.canvas import side_by_side
+        from utils.faces.detectors import make_detector
+        from utils.media.video import VideoWriter
+
+        poses = self.footage.cameras[self.ids]
+        renders = {
+            name: self.head.renderer.render(landmarks, poses, self.ids) for name, landmarks in self.sequences.items()
+        }
+        keep = set(np.linspace(0, len(self.ids) - 1, SHEET_COLUMNS).round().astype(int).tolist())
+        sound = self.head.video.wav()[640 * int(self.ids[0]) : 640 * (int(self.ids[-1]) + 1)]
+        with make_detector("auto") as detector, Progress("held-out frames", len(self.ids)) as bar, ExitStack() as stack:
+            for index, frame in enumerate(self.ids.tolist()):
+                row = {"real": self.footage.picture("frames", frame)}
+                for name, render in renders.items():
+                    began = time.perf_counter()
+                    row[name] = next(render)
+                    self.seconds.append(time.perf_counter() - began)
+                    self.judged[name].append(self.head.renderer.judge(frame, row[name]))
+                for name, picture in row.items():
+                    self.found[name].append(find_points(detector, picture))
+                    if index in keep:
+                        self.kept[name].append(picture)
+                strip = side_by_side(list(row.values()), list(row))
+                if index == 0:
+                    out = self.folder / "side_by_side.mp4"
+                    writer = stack.enter_context(VideoWriter(out, strip.shape[0], strip.shape[1], audio=sound))
+                writer.write(strip)
+                bar.step()
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Average what was judged: PSNR by box, landmark distance (LMD), lip opening against the real frames."""
+        real = np.stack(self.found["real"])
+        out: dict[str, dict[str, float]] = {}
+        for name, judged in self.judged.items():
+            values = {key: float(np.mean([one[key] for one in judged])) for key in judged[0]}
+            found = np.stack(self.found[name])
+            distance = np.linalg.norm(found - real, axis=-1)
+            values["lmd"] = _mean(distance)
+            values["lmd_mouth"] = _mean(distance[:, MOUTH])
+            values["lip_opening_correlation"] = correlation(lip_gap(found), lip_gap(real))
+            values["faces_found"] = float(np.isfinite(found[:, 0, 0]).mean())
+            out[name] = values
+        return out
+
+    def seconds_per_frame(self) -> float:
+        """Return the median time of one rendered frame; the first ones warm up."""
+        return float(np.median(self.seconds[2:] or self.seconds))
+
+    def measured(self) -> dict[str, Floats]:
+        """Lift the points found in the pictures to landmarks (T, 68, 3): the depth is that of the driving landmarks."""
+        out = {}
+        for name, landmarks in self.sequences.items():
+            found = np.stack(self.found[name])
+            if np.isfinite(found).all():
+                depth = from_offsets(landmarks)
+                size = (self.footage.height, self.footage.width)
+                out[f"{name} (measured in the picture)"] = lift(
+                    found, depth, self.footage.cameras[self.ids], self.footage.focal, size
+                )
+        return out
+
+
+def _mean(values: NDArray[np.floating[Any]]) -> float:
+    """Average what is finite; NaN when nothing is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
+
+
+def lift(points_px: Floats, points: Floats, poses: Floats, focal: float, size: tuple[int, int]) -> Floats:
+    """Turn pixels (T, 68, 2) into landmarks (T, 68, 3), each point at the camera's distance that `points` says.
+
+    Args:
+        points_px: What was found in the pictures.
+        points: (T, 68, 3) in the head's frame, eye distances; only how far they are from the camera is used.
+        poses: (T, 4, 4) world_from_camera.
+        focal: Pixels.
+        size: Height and width of the pictures.
+    """
+    from utils.camera import to_camera
+
+    height, width = size
+    z = to_camera(points.astype(np.float64), poses.astype(np.float64))[..., 2]
+    x = (points_px[..., 0] - width / 2) * -z / focal
+    y = (height / 2 - points_px[..., 1]) * -z / focal
+    local = np.stack([x, y, z], axis=-1)
+    world = local @ np.swapaxes(poses[:, :3, :3], 1, 2) + poses[:, None, :3, 3]
+    return np.asarray(to_offsets(world), np.float32)
+

@@ -1,0 +1,155 @@
+"""Measure a talking head on footage it has not seen: rendered from real landmarks, and spoken from the sound alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.person.compare import Pictures
+from tasks.speaking.frames import seed_everything
+from tasks.speaking.mend import post_process
+from tasks.speaking.resting_face import Person
+from tasks.speaking.windows import MARGIN
+from utils.arrays import Floats, Ints
+from utils.faces.landmarks import MOUTH, mouth_opening
+from utils.metrics import correlation
+
+if TYPE_CHECKING:
+    from tasks.person.head import TalkingHead
+
+
+
+log = logging.getLogger(__name__)
+
+
+def evaluate_person(head: TalkingHead, video_id: str, folder: Path, *, frames: int = 250) -> dict[str, Any]:
+    """Measure, print, and write `metrics.json`, `contact_sheet.png`, `lip_opening.png` and `side_by_side.mp4`.
+
+    Args:
+        head: What was trained.
+        video_id: For whom; names the SyncNet.
+        folder: Where the files go.
+        frames: At most so many frames of the longest held-out run.
+
+    Returns:
+        The figures, as in metrics.json. Distances are pixels of the rendered picture.
+    """
+    from utils.files.tables import write_json
+
+    ids = held_out(head, frames)
+    imagined = speak_held_out(head, ids)
+    real = head.video.landmarks[ids]
+    seed_everything(head.seed)
+    pictures = Pictures(head, ids, {"rendered": real, "spoken": imagined}, folder)
+    pictures.run()
+    figures: dict[str, Any] = {
+        "video_id": video_id,
+        "checkpoints": {name: getattr(task, "source", {}) for name, task in head_tasks(head)},
+        "frames": [int(ids[0]), int(ids[-1]) + 1],
+        "pictures": pictures.figures(),
+        "landmarks": {
+            "lip_opening_correlation": correlation(mouth_opening(imagined), mouth_opening(real)),
+            "mouth_error": float(np.linalg.norm((imagined - real)[:, MOUTH], axis=-1).mean()),
+            "lip_spread": float(mouth_opening(imagined).std() / max(mouth_opening(real).std(), 1e-6)),
+        },
+        "seconds_per_frame": pictures.seconds_per_frame(),
+        "sync": measure_sync(head, video_id, ids, {"real": real, "spoken": imagined, **pictures.measured()}),
+    }
+    write_pictures(folder, pictures, {"real": real, "spoken": imagined})
+    write_json(folder / "metrics.json", without_nan(figures))
+    show(figures, folder)
+    return figures
+
+
+def without_nan(value: Any) -> Any:
+    """Put null where a figure could not be had, since JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {name: without_nan(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def head_tasks(head: TalkingHead) -> Iterator[tuple[str, Any]]:
+    """Yield the networks of a head by name."""
+    yield "postnet", head.postnet
+    yield head.renderer.cfg.task_cls, head.renderer
+
+
+def held_out(head: TalkingHead, frames: int) -> Ints:
+    """Return the first frames of the longest held-out run without a cut."""
+    start, stop = max(head.video.shots("val"), key=lambda shot: (shot[1] - shot[0], -shot[0]))
+    return np.arange(start, min(stop, start + max(1, frames)))
+
+
+def speak_held_out(head: TalkingHead, ids: Ints) -> Floats:
+    """Imagine the landmarks of held-out frames from their sound, (T, 68, 3), mended as for speaking."""
+    import torch
+
+    start = max(0, int(ids[0]) - MARGIN)
+    stop = min(len(head.video), int(ids[-1]) + 1 + MARGIN)
+    rows = slice(2 * start, 2 * stop)
+    audio = torch.from_numpy(head.video.audio(head.postnet.cfg.audio_feature)[rows])
+    pitch = torch.from_numpy(head.video.audio("pitch_hz")[rows])
+    temperature = head.settings.infer_temperature
+    values = head.postnet.predict(audio, pitch, seed=head.seed, temperature=temperature)
+    landmarks = np.asarray(values.cpu(), np.float32)[ids - start]
+    rms = head.video.audio("rms")[2 * ids[0] : 2 * (ids[-1] + 1)]
+    person = Person.of(head.video, head.settings.infer_sil_ref_frame_idx)
+    return post_process(landmarks, person, ids, rms, head.settings, head.seed)
+
+
+def measure_sync(head: TalkingHead, video_id: str, ids: Ints, sequences: dict[str, Floats]) -> dict[str, Any]:
+    """Let the person's SyncNet find how late the sound is against each landmark sequence; empty without a SyncNet."""
+    import torch
+
+    from tasks.core.loading import load_task
+    from tasks.person.runs import SYNCNETS, find_run
+    from utils.errors import DataError
+
+    out = {}
+    try:
+        syncnet: Any = load_task(find_run(video_id, SYNCNETS), "best")
+        rows = head.video.audio(syncnet.cfg.audio_feature)[2 * ids[0] : 2 * (ids[-1] + 1)]
+        for name, landmarks in sequences.items():
+            found = syncnet.find_offset(torch.from_numpy(rows), torch.from_numpy(landmarks))
+            out[name] = {"offset_frames": int(found.offset_frames), "confidence": float(found.confidence)}
+    except DataError as error:
+        log.warning("No sync figures: %s", error)
+    return out
+
+
+def write_pictures(folder: Path, pictures: Pictures, sequences: dict[str, Floats]) -> None:
+    """Write the contact sheet and the curve of the lips."""
+    import cv2
+
+    from utils.drawing.canvas import grid_of
+    from utils.drawing.curves import plot_lip_opening
+    from utils.files.aside import write_aside
+
+    sheet = grid_of(pictures.kept, size=min(256, pictures.footage.height))
+    curve = plot_lip_opening(sequences, "lip opening, held-out speech:")
+    for name, picture in (("contact_sheet.png", sheet), ("lip_opening.png", curve)):
+        with write_aside(folder / name) as aside:
+            cv2.imwrite(str(aside), picture[..., ::-1])
+
+
+def show(figures: dict[str, Any], folder: Path) -> None:
+    """Print the figures a person looks at first, and where the rest is."""
+    start, stop = figures["frames"]
+    print(f"{figures['video_id']}: held-out frames {start} to {stop - 1}")
+    for name, what in (("rendered", "rendered from the real landmarks"), ("spoken", "spoken from the sound alone")):
+        one = figures["pictures"][name]
+        quality = f"PSNR face {one['face_psnr']:.1f} dB, mouth {one['mouth_psnr']:.1f} dB"
+        distance = f"LMD {one['lmd']:.2f} px, mouth {one['lmd_mouth']:.2f} px"
+        print(f"  {what}: {quality}; {distance}; lip opening r = {one['lip_opening_correlation']:.2f}")
+    lips = figures["landmarks"]
+    opening, spread = lips["lip_opening_correlation"], lips["lip_spread"]
+    print(f"  landmarks from sound: lip opening r = {opening:.2f}, spread {spread:.2f} of the real one")
+    for name, one in figures["sync"].items():
+        print(f"  SyncNet, {name}: offset {one['offset_frames']:+d} frames, confidence {one['confidence']:.3f}")
+    print(f"  {figures['seconds_per_frame']:.3f} s per rendered frame")
+    print(f"  {folder}/: metrics.json, contact_sheet.png, lip_opening.png, side_by_side.mp4")
+

@@ -1,0 +1,134 @@
+"""The trained networks of one person behind one object."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.person.runs import POSTNETS, RENDERERS, find_run
+from utils.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from tasks.person.live import LiveHead
+
+log = logging.getLogger("vizeme")
+
+
+class TalkingHead:
+    """Speak any sound with one person's face.
+
+    Use `load`. Frames are (H, W, 3) uint8 RGB at 25 a second; the same sound, settings and seed give the same frames.
+
+    Attributes:
+        postnet: Sound features -> landmarks, for this person.
+        renderer: Landmarks and head poses -> frames.
+        video: The person's processed video: head poses, torso, how the face rests.
+        settings: How; see `tasks.speaking.settings.InferSettings`.
+    """
+
+    def __init__(self, postnet: Any, renderer: Any, video: Any, settings: Any, *, seed: int = 9999) -> None:
+        self.postnet, self.renderer, self.video = postnet, renderer, video
+        self.settings, self.seed = settings, seed
+
+    @classmethod
+    def load(
+        cls,
+        person: str,
+        *,
+        renderer: str = "auto",
+        device: str = "auto",
+        steps: int | str = "best",
+        seed: int = 9999,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Load what was trained for a person.
+
+        Args:
+            person: The video's id; its runs lie in `checkpoints/<person>/`.
+            renderer: `lm3d_nerf_torso` draws head and torso; `lm3d_nerf` draws the head over the footage's own torso,
+                which is sharper. auto is the first of them that is trained.
+            device: auto (a GPU when there is one), cpu, cuda, ...
+            steps: Which checkpoints: best, last, or a number of updates.
+            seed: Decides what is drawn at random.
+            settings: `infer_*` settings, and those of the renderer such as `n_samples_per_ray`.
+
+        Raises:
+            DataError: Something is not trained or not processed; the message has the command that does it.
+            ConfigError: A setting does not exist.
+        """
+        from tasks.core.loading import load_task
+        from tasks.speaking.frames import video_of
+        from tasks.speaking.settings import InferSettings
+        from utils.config.schema import parse
+
+        chosen = dict(settings or {})
+        own = {name: chosen.pop(name) for name in list(chosen) if name in InferSettings.model_fields}
+        run = find_run(person, RENDERERS if renderer == "auto" else (renderer,))
+        if run.name == "lm3d_nerf" and renderer == "auto":
+            log.warning(
+                "No torso is trained for %s: its head is shown over the footage's own shoulders. Train it: %s",
+                person,
+                f"bash scripts/train_talking_head.sh {person}",
+            )
+        postnet: Any = load_task(find_run(person, POSTNETS), steps, device)  # type: ignore[arg-type]
+        draw: Any = load_task(run, steps, device, settings=chosen)  # type: ignore[arg-type]
+        if draw.cfg.task_cls not in RENDERERS:
+            raise ConfigError(
+                f"{run} is imported and renders in the footage of its own project: "
+                f"bash scripts/infer_postnet.sh {person} SOUND, then bash scripts/infer_lm3d_nerf.sh {person} SOUND"
+            )
+        unknown = sorted(set(chosen) - set(type(draw).schema.model_fields))
+        defaults = {k: v for k, v in draw.cfg.model_dump().items() if k in InferSettings.model_fields}
+        wrong = dict.fromkeys(unknown)
+        merged = parse(InferSettings, {**defaults, **own, **wrong}, Path(f"settings for {person}"))
+        return cls(postnet, draw, video_of(draw), merged, seed=seed)
+
+    def landmarks(self, sound: Any) -> NDArray[np.float32]:
+        """Turn an open `tasks.speaking.sound.Sound` into landmarks (T, 68, 3) as the person would move, not yet mended."""
+        from tasks.speaking.frames import seed_everything
+        from tasks.speaking.windows import sound_to_landmarks
+
+        seed_everything(self.seed)
+        temperature = self.settings.infer_temperature
+        return sound_to_landmarks(self.postnet, sound, temperature=temperature, seed=self.seed)
+
+    def speak(self, audio: str | Path) -> Iterator[NDArray[np.uint8]]:
+        """Yield the frames of a sound file (any format and length) one by one."""
+        from tasks.speaking.sound import Sound
+
+        with Sound(audio) as sound:
+            yield from self._frames(sound)
+
+    def _frames(self, sound: Any) -> Iterator[NDArray[np.uint8]]:
+        from tasks.speaking.frames import render_landmarks, seed_everything
+
+        landmarks = self.landmarks(sound)
+        seed_everything(self.seed)
+        yield from render_landmarks(self.renderer, self.video, landmarks, sound.rms(), self.settings, self.seed)
+
+    def speak_live(self, *, lookahead: int | None = None, step: int | None = None) -> LiveHead:
+        """Begin a speech whose sound is still to come: push pieces of it in, pull frames out; see `tasks.person.live`."""
+        from tasks.person.live import LiveHead
+
+        return LiveHead(self, lookahead=lookahead, step=step)
+
+    def speak_to(self, audio: str | Path, out: str | Path) -> Path:
+        """Write an mp4 of the person saying `audio`, with that sound; it appears when it is whole.
+
+        Raises:
+            DataError: The sound cannot be read, or the video cannot be written.
+        """
+        from tasks.speaking.frames import write_frames
+        from tasks.speaking.sound import Sound
+
+        target = Path(out)
+        if target.suffix.lower() != ".mp4":
+            raise DataError(f"{out}: the video is an mp4; end its name in .mp4")
+        with Sound(audio) as sound:
+            return write_frames(self._frames(sound), target, audio, sound.frames)
+

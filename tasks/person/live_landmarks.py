@@ -1,0 +1,140 @@
+"""Imagine the landmarks of a sound that grows, a few frames at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tasks.person.hearing import WHISPER_ROWS, Hearing, Loudness, live_features
+from tasks.speaking.head_pose import HeadMotion
+from tasks.speaking.mend import mend
+from tasks.speaking.resting_face import Person
+from tasks.speaking.settings import InferSettings
+from tasks.speaking.silence import frame_rms, silence_weight, silent_frames
+from tasks.speaking.sound import HOP, Sound
+from tasks.speaking.windows import landmark_blocks
+from utils.arrays import Floats
+from utils.sound.content_features import content_kind
+
+LOOKAHEAD, STEP = 8, 4
+"""Frames that must have been heard after one that is drawn, and frames drawn at a time: 0.49 s before the first."""
+
+
+PAST = 48
+"""Frames of sound and motion before the next frame that are kept; the networks' answer no longer changes beyond 32."""
+
+
+CUT = 1500
+"""Blinks are drawn up to the end of this many frames at a time."""
+
+
+EXTRA = 160
+"""Samples heard beyond the last frame, so that its features are what they will be in the whole sound."""
+
+
+RISE = 0.35
+"""The mouth closes by at most this share from one frame to the next: a pause is known only after it has begun."""
+
+
+class LiveLandmarks:
+    """Imagine the landmarks of a sound that grows, a few frames at a time, and mend them.
+
+    Args:
+        postnet: A `postnet` task.
+        video: The person's processed video.
+        settings: How they are mended.
+        lookahead, step: Frames.
+        seed: Decides what is drawn at random.
+    """
+
+    def __init__(self, postnet: Any, video: Any, settings: InferSettings, lookahead: int, step: int, seed: int) -> None:
+        self.postnet, self.settings, self.seed = postnet, settings, seed
+        self.lookahead, self.step = lookahead, step
+        self.person = Person.of(video, settings.infer_sil_ref_frame_idx)
+        self.motion = HeadMotion(video, settings)
+        self.past = max(PAST, silent_frames(settings) + 8)
+        if content_kind(postnet.cfg.audio_feature) == "whisper":
+            self.past = max(self.past, WHISPER_ROWS // 2 - lookahead - step - 4)
+        self.hearing = Hearing(self.past + 8)
+        self.loudness, self.rest = Loudness(), np.zeros(0, np.float32)
+        self.measured = 0
+        self.done = 0
+        self._raw = np.zeros((0, 68, 3), np.float32)
+        self._begin = 0
+
+    def ready(self, finished: bool) -> int:
+        """Return how many frames can be drawn now: `step`, fewer at the very end, or 0."""
+        if finished:
+            return min(self.step, self.hearing.frames - self.done)
+        needed = (self.done + self.step + self.lookahead) * HOP + EXTRA
+        return self.step if self.hearing.samples >= needed else 0
+
+    def advance(self, count: int, finished: bool) -> tuple[Floats, int]:
+        """Imagine the next `count` frames and what follows.
+
+        Returns:
+            landmarks (T, 68, 3), mended, of some frames before, the new ones and those ahead; where the new begin.
+        """
+        stop = self.done + count + self.lookahead
+        if finished:
+            stop = min(stop, self.hearing.frames)
+        start = max(0, self.done - self.past) // 4 * 4
+        values = self._predict(start, stop, finished and stop == self.hearing.frames)
+        known = self.done - start
+        values[:known] = self._raw[start - self._begin : self.done - self._begin]
+        self._raw, self._begin = values, start
+        moment = self.motion.frames(start, stop)
+        rest = self._rest(start, stop, count) if self.settings.infer_close_mouth_when_sil else None
+        until = (stop // CUT + 1) * CUT
+        mended = mend(values, self.person, moment.eye_ids, rest, self.settings, self.seed, first=start, until=until)
+        self.done += count
+        self.hearing.forget(self.done)
+        return mended, known
+
+    def _predict(self, start: int, stop: int, ends: bool) -> Floats:
+        """Imagine frames [start, stop); `ends`: nothing follows them."""
+        import torch
+
+        wav = self.hearing.read(start, stop, 0 if ends else EXTRA)
+        cfg, frames = self.postnet.cfg, stop - start
+        audio = torch.from_numpy(live_features(wav, cfg.audio_feature, frames))
+        listens = cfg.pitch or self.postnet.load_speech().cfg.pitch
+        pitch = torch.from_numpy(live_features(wav, "pitch_hz", frames)) if listens else None
+        temperature = self.settings.infer_temperature
+        values = self.postnet.predict(audio, pitch, seed=self.seed, temperature=temperature, first=start)
+        return np.array(values.cpu().numpy(), np.float32).reshape(frames, 68, 3)
+
+    def _rest(self, start: int, stop: int, count: int) -> Floats:
+        """Return how far the mouth closes in frames [start, stop)."""
+        rms = np.sqrt(np.mean(self.hearing.read(start, stop).reshape(-1, 2, HOP // 2) ** 2, axis=-1)).reshape(-1)
+        self.loudness.add(frame_rms(rms, stop - start)[max(0, self.measured - start) :])
+        self.measured = stop
+        weight = silence_weight(rms, stop - start, self.settings, self.loudness.speech())
+        known = self.done - start
+        shown = self.rest[len(self.rest) - known :] if known else self.rest[:0]
+        weight[:known] = shown
+        if len(shown):
+            for index in range(known, len(weight)):
+                weight[index] = min(weight[index], weight[index - 1] + RISE)
+        self.rest = weight[: known + count].copy()
+        return weight
+
+
+class FileLandmarks(LiveLandmarks):
+    """The same for a sound that lies on the disk: what follows a frame is known, so its landmarks are the final ones.
+
+    Networks see half a minute at once, as when a video is written; the first frame waits for one such window.
+    """
+
+    def __init__(self, postnet: Any, video: Any, settings: InferSettings, sound: Sound, seed: int) -> None:
+        super().__init__(postnet, video, settings, 2 * LOOKAHEAD, STEP, seed)
+        self._blocks = landmark_blocks(postnet, sound, temperature=settings.infer_temperature, seed=seed)
+        self._ahead, self._ahead_begin = np.zeros((0, 68, 3), np.float32), 0
+
+    def _predict(self, start: int, stop: int, ends: bool) -> Floats:
+        while self._ahead_begin + len(self._ahead) < stop:
+            kept = self._ahead[start - self._ahead_begin :]
+            self._ahead, self._ahead_begin = np.concatenate([kept, next(self._blocks)]), start
+        return self._ahead[start - self._ahead_begin : stop - self._ahead_begin].copy()
+

@@ -1,0 +1,271 @@
+"""What the head task and the torso task share: the network from its settings, losses, judging, rendering."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from data_gen.video.dataset import open_video
+from modules.faces.lpips import make_lpips
+from modules.renderer import losses as terms
+from modules.renderer.field import BlendPlaneHead
+from modules.renderer.pool import render_side_by_side
+from modules.renderer.renderer import Renderer
+from tasks.core.board import Board
+from tasks.core.task import Task
+from tasks.renderer.config import NETWORK, NerfConfig
+from tasks.renderer.footage import Footage, scene_boxes
+from tasks.renderer.judging import LPIPS_DECIBELS, perceptual_loss
+from tasks.renderer.painter import Painter
+from tasks.renderer.patches import PatchBatch, PatchSource, ValBatches
+from utils.assets import find_asset
+from utils.errors import ConfigError
+from utils.faces.landmarks import MEAN_FACE
+from utils.metrics import Box, crop, psnr, ssim
+
+log = logging.getLogger(__name__)
+
+
+Bytes = NDArray[np.uint8]
+
+
+Floats = NDArray[np.float32]
+
+
+class NerfTask(Task):
+    """Train and use a `Renderer`; the two tasks differ in what lies behind it and in what learns."""
+
+    cfg: NerfConfig
+    model: Renderer
+    network_settings: ClassVar[tuple[str, ...]] = (*NETWORK, "size")
+
+    def __init__(self, config: NerfConfig | dict[str, Any]) -> None:
+        super().__init__(config)
+        self._footage: Footage | None = None
+        self._perceptual: torch.nn.Module | None = None
+        self._perceptual_sought = False
+
+    # -- data ------------------------------------------------------------------------------------------------------
+    @property
+    def footage(self) -> Footage:
+        """Open the person's video at the training size."""
+        if self._footage is None:
+            if not self.cfg.video_id:
+                raise ConfigError("video_id is empty: say whose renderer this is, for example --video_id May")
+            self._footage = Footage(open_video(self.cfg.video_id, self.cfg.binary_data_dir), self.cfg.size)
+        return self._footage
+
+    def prepare(self) -> None:
+        """Measure the footage: box, camera, how landmarks and poses are spread."""
+        footage, scene = self.footage, self.model.scene
+        box, face_box = scene_boxes(footage, self.cfg.box_depth)
+        self.data_fingerprint = footage.video.meta.fingerprint
+        poses = footage.cameras[footage.video.frame_ids("train")][:, :3].reshape(-1, 12)
+        values = {
+            "box": box,
+            "face_box": face_box,
+            "mean_face": MEAN_FACE,
+            "landmarks_mean": footage.video.landmarks_mean,
+            "landmarks_std": np.maximum(footage.video.landmarks_std, 0.05),
+            "pose_mean": poses.mean(axis=0),
+            "pose_std": np.maximum(poses.std(axis=0), 1e-2),
+            "focal": np.float32(footage.focal),
+            "size": np.array([footage.height, footage.width]),
+        }
+        for name, value in values.items():
+            getattr(scene, name).copy_(torch.from_numpy(np.array(value)))
+        head = self.model.head
+        head.box.copy_(scene.box)
+        if isinstance(head, BlendPlaneHead):
+            head.face_box.copy_(scene.face_box)
+
+    def train_source(self) -> PatchSource:
+        """Draw patches of training frames."""
+        return self.patches()
+
+    def patches(self, focus: Floats | None = None, scattered: bool = False) -> PatchSource:
+        """Draw patches as the settings say, around the face or in the box `focus`; see `PatchSource`."""
+        cfg = self.cfg
+        return PatchSource(
+            self.footage,
+            upsample=cfg.upsample,
+            rays=cfg.n_rays,
+            frames=cfg.n_frames,
+            window=cfg.smo_win_size,
+            in_rect=cfg.in_rect_percent,
+            emphasis=cfg.mouth_eyes_weight,
+            pairs=cfg.weights.temporal > 0,
+            scattered=scattered,
+            focus=focus,
+        )
+
+    def val_source(self) -> ValBatches:
+        """Take patches of a few held-out frames."""
+        return ValBatches(self.train_source(), "val", self.cfg.eval_max_batches)
+
+    # -- training --------------------------------------------------------------------------------------------------
+    def picture_losses(self, image: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """Compare pictures (B, 3, H, W) in [0, 1], weighted by (B, 1, H, W): the terms that every picture has."""
+        found = {
+            "rgb": terms.colour_loss(image, target, weight),
+            "structure": terms.structure_loss(image, target, weight),
+            "detail": terms.detail_loss(image, target, weight),
+        }
+        if self.cfg.weights.temporal > 0 and len(image) % 2 == 0:
+            change = (image[1::2] - image[::2]) - (target[1::2] - target[::2])
+            found["temporal"] = terms.weighted_mean(change.abs(), weight[1::2])
+        if (net := self._lpips()) is not None:
+            found["perceptual"] = perceptual_loss(net, image, target)
+        return found
+
+    def _lpips(self) -> torch.nn.Module | None:
+        """Return LPIPS when it is wanted now and its weights are here."""
+        progress = self.updates / self.cfg.max_updates
+        if self.cfg.weights.perceptual == 0 or (self.training and progress < self.cfg.perceptual_from):
+            return None
+        return self._perceptual_net()
+
+    def _perceptual_net(self) -> torch.nn.Module | None:
+        if not self._perceptual_sought:
+            self._perceptual_sought = True
+            path = find_asset("lpips_alexnet")
+            if path is None and self.cfg.weights.perceptual > 0:
+                log.info("No LPIPS weights here: trained without the perceptual loss (python -m utils.assets).")
+            net = make_lpips(path) if path is not None else None
+            object.__setattr__(self, "_perceptual", net)  # outside the state dict
+        net = self._perceptual
+        return None if net is None else net.to(self.device)
+
+    def configure_optimizers(self) -> Any:
+        """Return Adam with a rate for tables of features and one for networks, and a cosine down to a twentieth."""
+        tables = {id(p) for p in self._tables()}
+        code = (
+            {id(p) for p in self.model.head.code.parameters()} if isinstance(self.model.head, BlendPlaneHead) else set()
+        )
+        trained = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in trained if id(p) in tables], "lr": self.cfg.lr_planes},
+            {"params": [p for p in trained if id(p) in code], "lr": self.cfg.lr_code},
+            {"params": [p for p in trained if id(p) not in tables | code], "lr": self.cfg.lr},
+        ]
+        groups = [group for group in groups if group["params"]]
+        optimizer = torch.optim.Adam(groups, lr=self.cfg.lr, betas=(0.9, 0.99), eps=1e-12, fused=True)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _tables(self) -> list[torch.nn.Parameter]:
+        found = self.model.torso.table_parameters() if self.model.torso is not None else []
+        return found + (self.model.head.table_parameters() if isinstance(self.model.head, BlendPlaneHead) else [])
+
+    def schedule(self, update: int) -> float:
+        """Warm up over 20 updates, then follow a cosine."""
+        progress = min(1.0, update / self.cfg.max_updates)
+        return min(1.0, (update + 1) / 20) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+    # -- rendering -------------------------------------------------------------------------------------------------
+    def plate(self, frame_id: int, height: int, width: int, background: Bytes | None = None) -> Bytes:
+        """Return what is seen behind the render of a frame, (H, W, 3) RGB; `background` in place of the footage's."""
+        raise NotImplementedError
+
+    def render(
+        self,
+        landmarks: NDArray[np.float32],
+        world_from_camera: NDArray[np.float32],
+        frame_ids: NDArray[np.integer[Any]],
+        *,
+        own_poses: bool = True,
+        scale: float = 1.0,
+        compile: bool = False,
+        background: Bytes | None = None,
+        batch: int = 64,
+    ) -> Iterator[Bytes]:
+        """Render frames one after the other; the memory it takes does not grow with their number.
+
+        Args:
+            landmarks: (T, 68, 3) un-normalised: offsets from the mean face in tenths of an eye distance.
+            world_from_camera: (T, 4, 4) poses.
+            frame_ids: (T,) frames of the dataset, whose shoulders are seen.
+            own_poses: Whether the poses are those of `frame_ids`; else a rendered torso follows the poses.
+            scale: Size of the result against the training pictures.
+            compile: Compile the renderer's elementwise kernels first.
+            background: (H, W, 3) of any size to show in place of the footage's background.
+            batch: Frames whose landmarks are encoded at once.
+
+        Yields:
+            (H, W, 3) uint8 RGB; the same for the same input, whatever was rendered before.
+        """
+        painter = self.painter(scale=scale, compile=compile, background=background)
+        reach = self.cfg.smo_win_size
+
+        def jobs() -> Iterator[tuple[Any, ...]]:
+            for start in range(0, len(landmarks), batch):
+                stop = min(start + batch, len(landmarks))
+                low, high = max(0, start - reach), min(len(landmarks), stop + reach)
+                some = (world_from_camera[start:stop], frame_ids[start:stop])
+                yield from painter.jobs(landmarks[low:high], range(start - low, stop - low), *some, own_poses=own_poses)
+
+        with contextlib.closing(render_side_by_side(painter.frames, jobs())) as pictures:
+            for picture in pictures:
+                yield picture.cpu().numpy()
+
+    def painter(self, *, scale: float = 1.0, compile: bool = False, background: Bytes | None = None) -> Painter:
+        """Prepare to draw frames of one size over one background."""
+        return Painter(self, scale=scale, compile=compile, background=background)
+
+    def render_frames(self, frame_ids: NDArray[np.integer[Any]]) -> Iterator[Bytes]:
+        """Render frames of the dataset from their own landmarks and poses, each with its own window."""
+        painter = self.painter()
+        for frame in frame_ids.tolist():
+            window = self.footage.window(frame, self.cfg.smo_win_size)
+            yield from painter.paint(window, [len(window) // 2], self.footage.cameras[[frame]], np.array([frame]))
+
+    def metrics(self, batch: PatchBatch) -> dict[str, Tensor]:
+        """Judge whole rendered frames in the boxes of head, face, mouth and eyes."""
+        totals: dict[str, list[float]] = {}
+        ids = batch.frame_ids.cpu().numpy()
+        for frame, picture in zip(ids, self.render_frames(ids), strict=True):
+            for name, value in self.judge(int(frame), picture).items():
+                totals.setdefault(name, []).append(value)
+        return {name: torch.tensor(float(np.mean(values))) for name, values in totals.items()}
+
+    def judge(self, frame: int, picture: Bytes) -> dict[str, float]:
+        """Compare a render with its frame: `<box>_psnr`, `face_ssim`, `face_score`, and `face_lpips` where possible."""
+        truth = self.footage.picture("frames", frame)
+        boxes = self.footage.boxes(frame)
+        found = {f"{name}_psnr": psnr(picture, truth, box) for name, box in boxes.items()}
+        found["face_ssim"] = ssim(picture, truth, boxes["face"])
+        found["face_score"] = found["face_psnr"]
+        if (distance := self.lpips(picture, truth, boxes["face"])) is not None:
+            found["face_lpips"] = distance
+            found["face_score"] -= LPIPS_DECIBELS * distance
+        return found
+
+    @torch.no_grad()
+    def lpips(self, picture: Bytes, truth: Bytes, box: Box | None) -> float | None:
+        """Return the LPIPS of two pictures (H, W, 3) in a box; None where its weights are not here."""
+        if (net := self._perceptual_net()) is None:
+            return None
+        pair = [np.ascontiguousarray(crop(p, box).transpose(2, 0, 1)[None]) for p in (picture, truth)]
+        return float(perceptual_loss(net, *(torch.from_numpy(p).float().to(self.device) / 255 for p in pair)))
+
+    def draw(self, board: Board) -> None:
+        """Show rendered beside real frames."""
+        ids = self.val_source().ids[: self.cfg.num_valid_plots]
+        for index, (frame, picture) in enumerate(zip(ids, self.render_frames(ids), strict=True)):
+            truth = self.footage.picture("frames", int(frame))
+            board.image(f"rendered_and_real/{index}", np.concatenate([picture, truth], axis=1))
+
+    def infer(self) -> None:
+        """Speak: see `tasks.talking_head`."""
+        from tasks.speaking.frames import infer_video
+
+        infer_video(self)
+

@@ -1,0 +1,203 @@
+"""Measure a trained head (and torso) on held-out frames: how near the picture is, where the face is, what flickers.
+
+python tasks/renderer/evaluate.py May/lm3d_nerf
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
+    sys.path[0] = str(ROOT)  # else tasks/ would hide the packages beside it
+
+import numpy as np  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+
+from utils.command import run_command  # noqa: E402
+from utils.errors import ConfigError  # noqa: E402
+
+Bytes = NDArray[np.uint8]
+
+
+Floats = NDArray[np.float32]
+
+
+BOXES = ("head", "face", "mouth", "eyes")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    out = argparse.ArgumentParser(
+        prog="python tasks/renderer/evaluate.py", description=(__doc__ or "").splitlines()[0]
+    )
+    out.add_argument("run", help="a run of lm3d_nerf or lm3d_nerf_torso, for example May/lm3d_nerf")
+    out.add_argument("--frames", type=int, default=250, help="at most so many held-out frames, from the first (250)")
+    out.add_argument("--steps", default="best", help="which checkpoint: best, last or a number of updates (best)")
+    out.add_argument("--set", action="append", default=[], metavar="A=1", help="a setting of the task; may be repeated")
+    out.add_argument("--guess_torso", action="store_true", help="move the torso by the head's pose alone")
+    out.add_argument("--out", type=Path, default=None, help="folder to write; <run>/evaluation unless given")
+    return out
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure one run."""
+    from tasks.core.checkpoints import parse_steps, work_dir_of
+    from tasks.core.loading import load_task
+    from tasks.renderer.base import NerfTask
+    from utils.config.assignments import assignment
+    from utils.files.tables import write_json
+
+    given = parser().parse_args(arguments)
+    task = load_task(given.run, parse_steps(given.steps), "auto", settings=dict(assignment(text) for text in given.set))
+    if not isinstance(task, NerfTask):
+        raise ConfigError(f"{given.run} is a run of {task.cfg.task_cls}; this measures lm3d_nerf and lm3d_nerf_torso")
+    folder = given.out or work_dir_of(given.run) / "evaluation"
+    figures = evaluate_renderer(task, folder, frames=given.frames, own_poses=not given.guess_torso)
+    write_json(folder / "metrics.json", figures)
+    show(figures)
+    print(f"{folder}: metrics.json, pictures.png")
+    return 0
+
+
+def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: bool = True) -> dict[str, Any]:
+    """Render held-out frames from their own landmarks and poses, and compare each with the real one.
+
+    Args:
+        task: A trained `NerfTask` whose footage is here.
+        folder: Where `pictures.png` goes.
+        frames: At most so many frames, from the first held-out one on.
+        own_poses: Whether a torso lies as in the frame; else it is guessed from the head's pose.
+
+    Returns:
+        `<box>_psnr`, `<box>_ssim`, `<box>_lpips` (where its weights are here); `lmd_<part>` in pixels; correlation of
+        the lips' opening; `flicker`, the forehead's change from frame to frame over the real one's; seconds a frame.
+    """
+    from utils.faces.detector import find_points
+    from utils.faces.detectors import make_detector
+    from utils.progress import Progress
+
+    footage = task.footage
+    ids = footage.video.frame_ids("val")[:frames]
+    judged: list[dict[str, float]] = []
+    points: dict[str, list[Floats]] = {"made": [], "real": []}
+    kept: dict[str, list[Bytes]] = {"made": [], "real": []}
+    flicker = Flicker()
+    keep = set(np.linspace(0, len(ids) - 1, 6).round().astype(int).tolist())
+    seconds = []
+    render = task.render(footage.landmarks[ids], footage.cameras[ids], ids, own_poses=own_poses)
+    with make_detector("auto") as detector, Progress("held-out frames", len(ids)) as bar:
+        for index, frame in enumerate(ids.tolist()):
+            began = time.perf_counter()
+            pair = {"made": next(render), "real": footage.picture("frames", frame)}
+            seconds.append(time.perf_counter() - began)
+            judged.append(judge(task, frame, pair["made"]))
+            for name, picture in pair.items():
+                points[name].append(find_points(detector, picture))
+                if index in keep:
+                    kept[name].append(picture)
+            flicker.see(pair["made"], pair["real"], footage.landmarks_px[frame], cut=frame in footage.video.meta.cuts)
+            bar.step()
+    figures: dict[str, Any] = {name: float(np.mean([one[name] for one in judged])) for name in judged[0]}
+    figures |= compare_points(np.stack(points["made"]), np.stack(points["real"]))
+    figures |= {
+        "flicker": flicker.ratio(),
+        "seconds_per_frame": float(np.median(seconds[2:] or seconds)),
+        "frames": [int(ids[0]), int(ids[-1]) + 1],
+        "checkpoint": dict(task.source),
+    }
+    _write_pictures(folder, kept, footage.height)
+    return figures
+
+
+def judge(task: Any, frame: int, picture: Bytes) -> dict[str, float]:
+    """Compare a picture with a frame of the footage in the boxes of head, face, mouth and eyes."""
+    from utils.metrics import psnr, ssim
+
+    truth, boxes = task.footage.picture("frames", frame), task.footage.boxes(frame)
+    found: dict[str, float] = {}
+    for name in BOXES:
+        box = boxes[name]
+        found |= {f"{name}_psnr": psnr(picture, truth, box), f"{name}_ssim": ssim(picture, truth, box)}
+        if (distance := task.lpips(picture, truth, box)) is not None:
+            found[f"{name}_lpips"] = distance
+    return found
+
+
+def compare_points(made: Floats, real: Floats) -> dict[str, float]:
+    """Compare landmarks (T, 68, 2) found in renders and in real frames; frames without a face (NaN) are left out."""
+    from utils.faces.landmarks import EYES, MOUTH, lip_gap
+    from utils.metrics import correlation
+
+    distance = np.linalg.norm(made - real, axis=-1)
+    seen = np.isfinite(distance).all(axis=1)
+    figures = {"faces_found": float(np.isfinite(made[:, 0, 0]).mean())}
+    if not seen.any():
+        return figures
+    parts = {"face": slice(None), "mouth": MOUTH, "eyes": EYES}
+    figures |= {f"lmd_{name}": float(distance[seen][:, part].mean()) for name, part in parts.items()}
+    return figures | {"lip_opening_correlation": correlation(lip_gap(made), lip_gap(real))}
+
+
+class Flicker:
+    """Compare how much the forehead changes from one frame to the next in the render and in the footage."""
+
+    def __init__(self) -> None:
+        self.change = np.zeros(2)
+        self._last: tuple[Floats, Floats] | None = None
+
+    def see(self, made: Bytes, real: Bytes, points_px: Floats, *, cut: bool = False) -> None:
+        """Take in the next pair of frames (H, W, 3); the forehead lies over the brows of `points_px` (68, 2)."""
+        pair = (made.astype(np.float32), real.astype(np.float32))
+        brows, wide = points_px[17:27], float(np.ptp(points_px[17:27, 0]))
+        bottom = float(brows[:, 1].min()) - 0.05 * wide
+        middle = float(brows[:, 0].mean())
+        rows = slice(max(0, int(bottom - 0.25 * wide)), max(1, int(bottom)))
+        columns = slice(max(0, int(middle - 0.3 * wide)), max(1, int(middle + 0.3 * wide)))
+        if self._last is not None and not cut:
+            for side in (0, 1):
+                self.change[side] += np.abs(pair[side][rows, columns] - self._last[side][rows, columns]).mean()
+        self._last = pair
+
+    def ratio(self) -> float | None:
+        """Return the render's change over the footage's; 1 is as calm as the footage."""
+        return float(self.change[0] / self.change[1]) if self.change[1] > 0 else None
+
+
+def _write_pictures(folder: Path, kept: dict[str, list[Bytes]], height: int) -> None:
+    import cv2
+
+    from utils.drawing.canvas import grid_of
+    from utils.files.aside import make_folder, write_aside
+
+    make_folder(folder)
+    with write_aside(folder / "pictures.png") as aside:
+        cv2.imwrite(str(aside), grid_of(kept, size=min(256, height))[..., ::-1])
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Print the figures as a table."""
+    kinds = [kind for kind in ("psnr", "ssim", "lpips") if f"face_{kind}" in figures]
+    print("box    " + "".join(f"{kind:>8}" for kind in kinds) + "     LMD")
+    for box in BOXES:
+        row = "".join(f"{figures[f'{box}_{kind}']:8.{1 if kind == 'psnr' else 3}f}" for kind in kinds)
+        distance = figures.get(f"lmd_{box}")
+        print(f"{box:<7}{row}" + (f"{distance:8.2f}" if distance is not None else "       -"))
+    lips, flicker = figures.get("lip_opening_correlation"), figures["flicker"]
+    print(
+        f"lip opening r {_or_dash(lips, 3)}, flicker of the forehead {_or_dash(flicker, 2)} of the footage's,", end=" "
+    )
+    print(f"faces found {figures['faces_found']:.0%}, {figures['seconds_per_frame']:.3f} s a frame")
+
+
+def _or_dash(value: float | None, digits: int) -> str:
+    return "-" if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
+
+
+if __name__ == "__main__":
+    run_command(main)
+

@@ -1,0 +1,122 @@
+"""Patches of frames for training a renderer, whole frames for judging it, and the box of the scene."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_gen.video.dataset import Split, VideoDataset
+from utils.errors import DataError
+from utils.faces.landmarks import EYES, MEAN_FACE, MOUTH
+from utils.metrics import Box, points_box
+
+Bytes = NDArray[np.uint8]
+
+
+Floats = NDArray[np.float32]
+
+
+class Footage:
+    """A person's frames at the training size.
+
+    Args:
+        video: The dataset.
+        size: Height wanted; smaller frames are left as they are.
+    """
+
+    def __init__(self, video: VideoDataset, size: int) -> None:
+        self.video = video
+        self.scale = min(1.0, size / video.meta.height)
+        self.height = round(video.meta.height * self.scale)
+        self.width = round(video.meta.width * self.scale)
+        self.focal = video.meta.focal_px * self.scale
+        self.landmarks = video.landmarks
+        self.landmarks_px = video.landmarks_px * np.float32(self.scale)
+        self.cameras = video.world_from_camera.astype(np.float32)
+        self.face_box = video.face_box_px * np.float32(self.scale)
+        self._shots = video.shots("all")
+
+    def shrink(self, picture: Bytes) -> Bytes:
+        """Bring a picture or mask of the dataset to the training size."""
+        if self.scale == 1.0:
+            return np.asarray(picture)
+        import cv2
+
+        return np.asarray(cv2.resize(picture, (self.width, self.height), interpolation=cv2.INTER_AREA), np.uint8)
+
+    def picture(self, name: str, frame: int) -> Bytes:
+        """Return `frames`, `torso_frames`, `head_mask` or `torso_mask` of one frame at the training size."""
+        return self.shrink(getattr(self.video, name)[frame])
+
+    def some(self, split: Split, count: int) -> NDArray[np.int64]:
+        """List about `count` frames of a split, evenly apart; fewer than that when it has fewer."""
+        ids = self.video.frame_ids(split)
+        return ids[:: max(1, len(ids) // count)]
+
+    def window(self, frame: int, size: int) -> Floats:
+        """Return the landmarks (size, 68, 3) around a frame; at a cut the last frame before it repeats."""
+        start, stop = next(shot for shot in self._shots if shot[0] <= frame < shot[1])
+        return self.landmarks[np.clip(np.arange(size) - size // 2 + frame, start, stop - 1)]
+
+    def boxes(self, frame: int) -> dict[str, Box | None]:
+        """Return the boxes (None: everything) in which a frame is judged."""
+        points, size = self.landmarks_px[frame], (self.height, self.width)
+        x0, y0, x1, y1 = self.face_box[frame]
+        return {
+            "frame": None,
+            "head": mask_box(self.picture("head_mask", frame)),
+            "face": points_box(np.array([[x0, y0], [x1, y1]]), 0.0, *size),
+            "mouth": points_box(points[MOUTH], 0.15, *size),
+            "eyes": points_box(points[EYES], 0.1, *size),
+        }
+
+
+def spread(ids: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Choose `count` of some frames, the first and the last among them; all when there are fewer."""
+    return ids[np.unique(np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int))]
+
+
+def mask_box(mask: Bytes) -> Box | None:
+    """Return the box around what a mask (H, W) shows; None when that is nothing."""
+    shown = mask > 127
+    rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+    if not len(rows):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def scene_boxes(footage: Footage, depth: tuple[float, float]) -> tuple[Floats, Floats]:
+    """Find the box of the head and that of the moving face, each (2, 3) corners in the head frame.
+
+    The head's sides come from the head masks, seen through the cameras at the depth of the ears; its depth cannot be
+    seen by one camera and is given.
+
+    Raises:
+        DataError: The head masks are empty.
+    """
+    ids = footage.some("train", 64)
+    corners = []
+    for frame in ids:
+        box = mask_box(footage.picture("head_mask", int(frame)))
+        if box is None:
+            continue
+        u, v = np.array(box[::2], np.float64), np.array(box[1::2], np.float64)
+        camera = footage.cameras[frame].astype(np.float64)
+        for x in (u - footage.width / 2) / footage.focal:
+            for y in (footage.height / 2 - v) / footage.focal:
+                ray = camera[:3, :3] @ np.array([x, y, -1.0])
+                corners.append(camera[:3, 3] + ray * (-0.7 - camera[2, 3]) / ray[2])
+    if not corners:
+        raise DataError(f"{footage.video.path}: the head masks are empty. Process the video again.")
+    places = np.array(corners)
+    low, high = np.percentile(places, 1, axis=0) - 0.2, np.percentile(places, 99, axis=0) + 0.2
+    low[2], high[2] = depth
+    low[:2], high[:2] = np.clip(low[:2], -4.5, -1.2), np.clip(high[:2], 1.2, 4.5)
+    points = MEAN_FACE + footage.landmarks[ids] / 10
+    face_low = np.percentile(points.min(axis=1), 2, axis=0) - np.array([0.2, 0.3, 0.3])
+    face_high = np.percentile(points.max(axis=1), 98, axis=0) + np.array([0.2, 0.35, 0.3])
+    return (
+        np.stack([low, high]).astype(np.float32),
+        np.stack([np.maximum(face_low, low), np.minimum(face_high, high)]).astype(np.float32),
+    )
+

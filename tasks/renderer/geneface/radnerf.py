@@ -1,0 +1,84 @@
+"""GeneFace's RAD-NeRF with imported weights: lm3d_radnerf, lm3d_radnerf_torso and the radnerf baseline."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from torch import Tensor
+
+from modules.renderer.geneface.radnerf import RadHead, Seen, centre_rays, ngp_pose, picture_places
+from modules.renderer.geneface.tiled_grid import GridType, Interpolation
+from tasks.renderer.geneface.rendering import ImportedRenderer, ImportedRendererConfig, View, in_chunks
+from utils.config.schema import Count, Fraction, Positive
+
+
+class GenefaceRadnerfConfig(ImportedRendererConfig):
+    """GeneFace's RAD-NeRF, imported. Slow on a CPU at full size; see infer_scale_factor."""
+
+    cond_type: Literal["landmarks", "esperanto", "deepspeech"] = "landmarks"
+    """What the head follows."""
+    torso: bool = False
+    """Whether there is a torso; else the head is shown over the background."""
+    torso_head_aware: bool = False
+    """Whether the torso sees the head's colour. The original tosses a coin for every frame; here it always does."""
+    individual_embedding_num: Count = 13_000
+    """Rows of the tables of individual codes; the first is used."""
+    grid_type: GridType = "tiledgrid"
+    """Layout of the feature grids."""
+    grid_interpolation_type: Interpolation = "linear"
+    """How features are mixed inside a cell."""
+    camera_scale: Positive = 4.0
+    """Size of the original's world in that of the grids."""
+    camera_offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Where the original's origin lies in the world of the grids."""
+    torso_shrink: Positive = 0.8
+    """Places of the picture times this are places of the torso's plane."""
+    infer_lm3d_ema: Fraction = 0.2
+    """Share of the frame before in each frame's landmarks."""
+    chunk: Count = 16_384
+    """Rays rendered at once; more need more memory."""
+
+
+class GenefaceRadnerfTask(ImportedRenderer):
+    """Render with GeneFace's RAD-NeRF."""
+
+    schema = GenefaceRadnerfConfig
+    cfg: GenefaceRadnerfConfig
+    network_settings: ClassVar[tuple[str, ...]] = (
+        "cond_type", "torso", "torso_head_aware", "grid_type", "grid_interpolation_type", "smo_win_size",
+    )  # fmt: skip
+
+    def __init__(self, config: GenefaceRadnerfConfig | dict[str, Any]) -> None:
+        super().__init__(config)
+        cfg = self.cfg
+        self.landmark_driven = cfg.cond_type == "landmarks"
+        window, channels = (1, 204) if self.landmark_driven else self.speech_shape()
+        self.model = RadHead(
+            channels, window, cfg.smo_win_size, codes=cfg.individual_embedding_num, torso=cfg.torso,
+            head_aware=cfg.torso_head_aware, grid=cfg.grid_type, interpolation=cfg.grid_interpolation_type,
+        )  # fmt: skip
+
+    def speech_shape(self) -> tuple[int, int]:
+        """Return (window, channels) of the speech features wanted."""
+        return (16, 44 if self.cfg.cond_type == "esperanto" else 29)
+
+    def frame(self, windows: Tensor, speech: Tensor | None, view: View) -> Tensor:
+        """Render one frame; see the base."""
+        cfg, model = self.cfg, self.model
+        height, width = view.background.shape[:2]
+        pose = ngp_pose(view.camera, cfg.camera_scale, cfg.camera_offset)
+        code = model.encode(windows, attention=cfg.with_att)
+        directions = centre_rays(height, width, view.focal, pose)
+        places = picture_places(height, width, pose.device)
+        behind = view.background.flatten(0, 1)
+
+        def part_of(part: slice) -> Tensor:
+            head = model.march(pose[:3, 3], directions[part], code)
+            back = behind[part]
+            if cfg.torso:
+                torso: Seen = model.torso(places[part], pose, head, cfg.torso_shrink)
+                back = torso.colour + (1 - torso.alpha[:, None]) * back
+            return head.colour + (1 - head.alpha[:, None]) * back
+
+        return in_chunks(len(behind), cfg.chunk, part_of).view(height, width, 3)
+

@@ -1,0 +1,240 @@
+"""What imported renderers share: they are used, not trained; landmarks in, video out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from tasks.core.config import TaskConfig
+from tasks.core.task import Task
+from tasks.renderer.geneface.scene import FILE, GenefaceScene, open_scene
+from utils.config.schema import Config, Count, Fraction, Positive, Weight
+from utils.errors import ConfigError, DataError
+from utils.files.arrays import load_array
+
+if TYPE_CHECKING:
+    from tasks.core.config import BatchSource
+
+
+
+Bytes = NDArray[np.uint8]
+
+
+Floats = NDArray[np.float32]
+
+
+class NoWeights(Config):
+    """An imported renderer is not trained here: it has no losses."""
+
+
+class ImportedRendererConfig(TaskConfig):
+    """Settings that imported renderers share; GeneFace's names where the meaning is the same."""
+
+    video_id: str = ""
+    """Whose renderer this is: a folder under `binary_data_dir`."""
+    binary_data_dir: str = "data/binary/videos"
+    """Where GeneFace's `trainval_dataset.npy` was imported, in `<video_id>/`."""
+    smo_win_size: Annotated[int, Field(ge=1, le=25)] = 5
+    """Frames that the attention smooths over."""
+    with_att: bool = True
+    """Use the attention; GeneFace does not in the first 200,000 updates of a head."""
+    weights: NoWeights = NoWeights()
+    """There are no losses."""
+    infer_audio_source_name: str = ""
+    """The sound that is laid under the video; empty for none."""
+    infer_cond_name: str = ""
+    """Landmarks to render, [1, T, 204] or [T, 68, 3] .npy, as infer_postnet.sh writes them."""
+    infer_out_video_name: str = ""
+    """Where the video goes (.mp4)."""
+    infer_speech_name: str = ""
+    """Features of the sound for a part that hears it, [T, window, channels] .npy made with GeneFace: DeepSpeech for
+    the torso of lm3d_nerf_torso and for adnerf, the Esperanto wav2vec for radnerf."""
+    infer_lm3d_clamp_std: Weight = 2.5
+    """Keep landmarks within this many standard deviations (brows and eyes: half of it in x and y); 0 turns it off."""
+    infer_lm3d_ema: Fraction = 0.0
+    """Share of the frame before in each frame's landmarks; GeneFace has 0.2 for RAD-NeRF, 0 for the vanilla one."""
+    infer_scale_factor: Positive = 1.0
+    """Size of the picture against the footage's; a half takes a quarter of the time."""
+    infer_smooth_camera_path: bool = True
+    """Average the head's motion over a few frames."""
+    infer_smooth_camera_path_kernel_size: Count = 7
+    """Over how many frames."""
+
+
+class ImportedRenderer(Task):
+    """Render with imported weights; a subclass renders one frame."""
+
+    cfg: ImportedRendererConfig
+    landmark_driven = True
+    """Whether the head follows landmarks, else the speech."""
+
+    def train_source(self) -> BatchSource:
+        """Refuse.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            f"{self.cfg.task_cls} is imported for rendering and cannot be trained here. Train a head of your own: "
+            "python tasks/run.py --config=egs/datasets/videos/person/lm3d_nerf.yaml"
+        )
+
+    def prepare(self) -> None:
+        """Refuse to train or validate, before anything is written."""
+        self.train_source()
+
+    def scene(self) -> GenefaceScene:
+        """Open what the renderer must know of the footage.
+
+        Raises:
+            DataError: It was not imported.
+        """
+        if not self.cfg.video_id:
+            raise ConfigError(
+                "video_id is empty: say whose cameras and background are wanted, for example --video_id May"
+            )
+        return open_scene(Path(self.cfg.binary_data_dir) / self.cfg.video_id / FILE)
+
+    def frame(self, windows: Tensor, speech: Tensor | None, view: View) -> Tensor:
+        """Render one frame, (H, W, 3) in [0, 1].
+
+        Args:
+            windows: (smooth, 1, 204) normalised landmarks, or (smooth, window, channels) of speech.
+            speech: (8, window, channels) for a part that hears the sound; None when none was given.
+            view: Camera and background.
+        """
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def render(self, landmarks: Floats | None, speech: Floats | None, scene: GenefaceScene) -> Iterator[Bytes]:
+        """Render frames one after the other.
+
+        Args:
+            landmarks: (T, 68, 3) tenths of an eye distance; None for a head that follows the speech.
+            speech: (T, window, channels) features, or None.
+            scene: Cameras and background.
+
+        Yields:
+            (H, W, 3) uint8 RGB.
+        """
+        from utils.camera import loop_indices, smooth_path
+
+        cfg, device = self.cfg, self.device
+        rows = normalised(landmarks, scene, cfg)[:, None] if landmarks is not None else speech
+        assert rows is not None
+        cameras = scene.cameras
+        if cfg.infer_smooth_camera_path:
+            cameras = smooth_path(cameras, cfg.infer_smooth_camera_path_kernel_size)
+        frame_ids = loop_indices(len(rows), len(cameras))
+        background = resized(scene.background, cfg.infer_scale_factor)
+        behind = torch.from_numpy(background).to(device).float() / 255
+        focal = scene.focal * behind.shape[0] / scene.background.shape[0]
+        first = torch.from_numpy(scene.cameras[0]).to(device)
+        for index in range(len(rows)):
+            windows = window_of(rows, index, cfg.smo_win_size, edge=landmarks is not None).to(device)
+            heard = None if speech is None else window_of(speech, index, 8, edge=False).to(device)
+            camera = torch.from_numpy(cameras[frame_ids[index]]).to(device)
+            picture = self.frame(windows, heard, View(camera, first, behind, focal))
+            yield (picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8).cpu().numpy()
+
+    def infer(self) -> None:
+        """Write `infer_out_video_name` from landmarks or speech features, and the sound."""
+        from tasks.speaking.frames import need, write_frames
+
+        cfg = self.cfg
+        wanted = ["infer_cond_name"] if self.landmark_driven else []
+        wanted += ["infer_speech_name"] if self.needs_speech() else []
+        need(cfg, *wanted, "infer_out_video_name")
+        landmarks, speech = self._read_conditions()
+        total = min(len(rows) for rows in (landmarks, speech) if rows is not None)
+        landmarks, speech = (None if rows is None else rows[:total] for rows in (landmarks, speech))
+        frames = self.render(landmarks, speech, self.scene())
+        out = Path(cfg.infer_out_video_name).with_suffix(".mp4")
+        print(write_frames(frames, out, cfg.infer_audio_source_name, total))
+
+    def needs_speech(self) -> bool:
+        """Tell whether a part hears the sound."""
+        return not self.landmark_driven
+
+    def speech_shape(self) -> tuple[int, int]:
+        """Return (window, channels) of the speech features wanted."""
+        return (16, 29)
+
+    def _read_conditions(self) -> tuple[Floats | None, Floats | None]:
+        from utils.visualization.lm_visualizer import read_landmarks
+
+        landmarks = read_landmarks(self.cfg.infer_cond_name).astype(np.float32) if self.landmark_driven else None
+        speech = read_speech_windows(self.cfg.infer_speech_name, self.speech_shape()) if self.needs_speech() else None
+        return landmarks, speech
+
+
+class View(NamedTuple):
+    """Where a frame is seen from, and what is behind it.
+
+    camera: (4, 4) of the frame. first: (4, 4) of the first frame of the footage. background: (H, W, 3) in [0, 1].
+    focal: pixels of that picture.
+    """
+
+    camera: Tensor
+    first: Tensor
+    background: Tensor
+    focal: float
+
+
+def normalised(landmarks: Floats, scene: GenefaceScene, cfg: ImportedRendererConfig) -> Floats:
+    """Return (T, 204) landmarks in standard deviations of the person, clamped and smoothed as the settings say."""
+    from tasks.speaking.mend import clamp_reach
+
+    values = (landmarks - scene.landmarks_mean) / scene.landmarks_std
+    if cfg.infer_lm3d_clamp_std:
+        reach = clamp_reach(cfg.infer_lm3d_clamp_std)
+        values = np.clip(values, -reach, reach)
+    if cfg.infer_lm3d_ema:
+        values = values.copy()
+        for index in range(1, len(values)):
+            values[index] = cfg.infer_lm3d_ema * values[index - 1] + (1 - cfg.infer_lm3d_ema) * values[index]
+    return np.asarray(values.reshape(len(values), 204), np.float32)
+
+
+def window_of(rows: Floats, index: int, size: int, *, edge: bool) -> Tensor:
+    """Cut the frames `index - size // 2` onwards out of (T, ...); beyond the ends the last one repeats, or zeros."""
+    places = np.arange(size) + index - size // 2
+    cut = np.array(rows[places.clip(0, len(rows) - 1)])
+    if not edge:
+        cut[(places < 0) | (places >= len(rows))] = 0
+    return torch.from_numpy(cut)
+
+
+def read_speech_windows(path: str, shape: tuple[int, int]) -> Floats:
+    """Read speech features (T, window, channels) of GeneFace.
+
+    Raises:
+        DataError: There are none, or of another shape.
+    """
+    if not Path(path).is_file():
+        raise DataError(f"No speech features at {path} (infer_speech_name).")
+    values = load_array(path, "speech features")
+    if values.ndim != 3 or values.shape[1:] != shape or not len(values):
+        raise DataError(f"{path} has shape {values.shape}: this network wants [T, {shape[0]}, {shape[1]}].")
+    return values
+
+
+def resized(picture: Bytes, scale: float) -> Bytes:
+    """Bring a picture to a size relative to its own."""
+    from utils.media.pictures import fitted as to_size
+
+    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+    return np.ascontiguousarray(to_size(picture, height, width))
+
+
+def in_chunks(count: int, size: int, make: Any) -> Tensor:
+    """Call `make(part)` for slices of `size` out of `count` and join what it returns."""
+    return torch.cat([make(slice(start, start + size)) for start in range(0, count, size)])
+

@@ -1,0 +1,87 @@
+"""Hold any sound on the disk and read pieces of it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from utils.arrays import Floats
+from utils.errors import DataError
+
+RATE, HOP, FPS = 16_000, 640, 25
+"""Samples a second, samples a video frame, video frames a second."""
+
+
+class Sound:
+    """Hold any sound as 16 kHz mono on the disk and read pieces of it; memory does not grow with its length.
+
+    Use it in a `with` block; the copy is deleted at the end, nothing is written beside the user's file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.samples = 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._file: Path | None = None
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="vizeme-")
+        try:
+            self._convert(Path(self._folder.name) / "sound.f32")
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        return self
+
+    def _convert(self, target: Path) -> None:
+        from utils.media.ffmpeg import Stream, input_arguments
+        from utils.media.wav import no_sound
+        from utils.paths import existing_file
+
+        file = existing_file(self.path)
+        # As in utils.audio.read_wav, so that what is heard is what was trained on (16-bit output mixes otherwise).
+        arguments = [*input_arguments(file), "-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1"]
+        arguments += ["-af", f"aresample={RATE}:async=1:first_pts=0", "-f", "f32le", "pipe:1"]
+        block = bytearray(1 << 20)
+        with Stream(arguments) as stream, target.open("wb") as out:
+            while filled := stream.read_into(memoryview(block)):
+                out.write(memoryview(block)[:filled])
+            if stream.finish() != 0:
+                raise no_sound(self.path, stream)
+        self.samples = target.stat().st_size // 4
+        if not self.samples:
+            raise DataError(f"{self.path} holds no sound (0 samples).")
+        self._file = target
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file = None
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    @property
+    def frames(self) -> int:
+        """Count the video frames that the sound lasts, the last one begun included."""
+        return -(-self.samples // HOP)
+
+    def read(self, start: int, stop: int) -> Floats:
+        """Return the samples of video frames [start, stop), float32; silence beyond the end."""
+        assert self._file is not None, "read inside the with block"
+        # Not mapped: what was read of a mapped file counts as memory until the end.
+        whole = np.fromfile(self._file, np.float32, count=(stop - start) * HOP, offset=4 * start * HOP)
+        piece = np.nan_to_num(whole).clip(-1, 1)
+        return np.pad(piece, (0, (stop - start) * HOP - len(piece)))
+
+    def rms(self) -> Floats:
+        """Return the loudness of the whole sound, (2T,), 50 rows a second."""
+        from utils.sound.features import audio_features
+
+        spans = [(start, min(start + 2000, self.frames)) for start in range(0, self.frames, 2000)]
+        parts = [audio_features(self.read(a, b), "rms", b - a) for a, b in spans]
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+

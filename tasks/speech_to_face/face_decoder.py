@@ -1,0 +1,284 @@
+"""From a face feature to a frontal face: landmarks, a texture, and the two put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from data_gen.face_voice.dataset import FaceVoiceDataset
+from data_gen.face_voice.faces import FACE_SIZE, mean_shape
+from modules.faces.face_warp import to_normalised, warp_face
+from modules.speech_to_face.face_decoder import FaceDecoder
+from modules.speech_to_face.losses import identity_loss
+from tasks.core.board import Board
+from tasks.core.config import TaskConfig
+from tasks.core.task import Task
+from tasks.speech_to_face.data import DrawnFaces, FaceBatch, FaceSource
+from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
+from tasks.speech_to_face.features import FaceFeatures, encode, features_of
+from tasks.speech_to_face.intervals import bootstrap
+from tasks.speech_to_face.report import write_report
+from tasks.speech_to_face.shapes import shape_correlations
+from utils.config.schema import Config, Count, Fraction, Positive, Weight
+from utils.errors import ConfigError, DataError
+from utils.media.pictures import write_picture
+
+EYE_DISTANCE = 0.56
+"""Of the mean face, in normalised units."""
+
+
+class FaceDecoderWeights(Config):
+    """How much each loss counts; 0 turns it off."""
+
+    landmarks: Weight = 100.0
+    """Squared error of the landmarks, in halves of the picture's side."""
+    texture: Weight = 20.0
+    """Absolute error of the texture, colours from 0 to 1. Far below 20 the identity loss draws blots that the encoder
+    takes for the person."""
+    identity: Weight = 0.5
+    """1 less the cosine of the input feature and the drawn face's own, with gradient through warp and encoder."""
+
+
+class FaceDecoderConfig(TaskConfig):
+    """Draw the face of a face feature."""
+
+    binary_data_dir: str = "data/binary/face_voice"
+    """Persons with faces (python data_gen/run.py face_voice); voices are not needed."""
+    face_encoder: str = "checkpoints/face_voice/face_encoder"
+    """Run of face_encoder, or the file of the published VGG-Face."""
+    feature_dim: Count = 4096
+    """Length of the face feature; that of the face encoder."""
+    size: Count = 224
+    """Side of the face drawn, a multiple of 16."""
+    width: Positive = 1.0
+    """Factor on the network's widths."""
+    texture: Literal["canonical", "photo"] = "canonical"
+    """canonical: the texture has the mean face's shape and is warped to the landmarks. photo: it is the picture itself,
+    as in the published code, and is not warped."""
+    batch_size: Count = 16
+    """Pictures in a batch."""
+    identity_share: Fraction = 1.0
+    """Share of the batch that the identity loss looks at."""
+    eval_max_faces: Count = 500
+    """Validate on at most so many pictures."""
+    save_images: bool = False
+    """Write the pictures of each validation as PNG into the run's folder too."""
+    channels_last: bool = True
+    """Lay pictures out pixel by pixel, which is quicker on most processors."""
+    lr: Positive = 1e-3
+    """Step size of Adam."""
+    weights: FaceDecoderWeights = FaceDecoderWeights()
+    """How much each loss counts."""
+    valid_monitor_key: str = "val/face_cosine"
+    """The validation figure that chooses the best checkpoint."""
+    valid_monitor_mode: Literal["min", "max"] = "max"
+    """Whether a small or a large figure is good."""
+    infer_image: str = ""
+    """--infer: a photograph of any size, or a folder of them."""
+    infer_out: str = "infer_out/face.png"
+    """--infer: where the face goes; a folder when infer_image is one."""
+    infer_detector: str = "auto"
+    """--infer: landmark detector: auto, mediapipe, face_alignment, dlib."""
+
+
+class FaceDecoderTask(Task):
+    """Learn landmarks and texture, and that the face they make is recognised."""
+
+    schema = FaceDecoderConfig
+    cfg: FaceDecoderConfig
+    network_settings = ("texture",)
+
+    def __init__(self, config: FaceDecoderConfig) -> None:
+        super().__init__(config)
+        self.model = FaceDecoder(self.cfg.feature_dim, size=self.cfg.size, width=self.cfg.width)
+        if self.cfg.channels_last:
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        mean = to_normalised(torch.from_numpy(mean_shape()), FACE_SIZE)
+        self.register_buffer("mean_landmarks", mean[None], persistent=False)
+        self._data: FaceVoiceDataset | None = None
+        self._features: FaceFeatures | None = None
+        self.seen: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    # -- data ------------------------------------------------------------------------------------------------------
+    def prepare(self) -> None:
+        """Open the data, load the face encoder, look the features up; begin from the mean landmarks."""
+        cfg = self.cfg
+        if cfg.size % 16:
+            raise ConfigError(f"size = {cfg.size}: choose a multiple of 16")
+        self._data = FaceVoiceDataset(cfg.binary_data_dir)
+        encoder = load_face_encoder(cfg.face_encoder)
+        if encoder.cfg.feature_dim != cfg.feature_dim:
+            raise ConfigError(
+                f"feature_dim = {cfg.feature_dim}, but {cfg.face_encoder} gives {encoder.cfg.feature_dim}. Set it so."
+            )
+        for split in ("train", "val"):
+            if not self._data.entries(split):
+                raise DataError(f"{self._data.path} has no {split} person with a face. Give more persons.")
+        self.freeze("face_encoder", encoder)
+        self._features = features_of(self._data, encoder)
+        self.data_fingerprint = self._data.index.fingerprint
+        if self.updates == 0:
+            some = self._data.entries("train")[:200]
+            points = np.concatenate([self._data.landmarks_px(entry) for entry in some]).mean(0)
+            self.model.start_from(to_normalised(torch.from_numpy(points), FACE_SIZE))
+
+    def _source(self, split: Literal["train", "val"]) -> FaceSource:
+        assert self._data is not None, "prepare() opens the data"
+        return FaceSource(self._data, split, self.cfg.batch_size, self.cfg.size, features=self._features)
+
+    def train_source(self) -> FaceSource:
+        """Draw pictures of the training persons."""
+        return self._source("train")
+
+    def val_source(self) -> Sequence[FaceBatch]:
+        """Return the validation persons' pictures."""
+        return self._source("val").whole(self.cfg.eval_max_faces)
+
+    # -- drawing ---------------------------------------------------------------------------------------------------
+    def render(self, feature: Tensor) -> DrawnFaces:
+        """Draw the faces of features (B, F): landmarks, texture, and the texture warped to the landmarks."""
+        decoded = self.model(feature)
+        landmarks, texture = decoded.landmarks.float(), decoded.texture.float()
+        return DrawnFaces(landmarks, texture, self.warp(texture, landmarks))
+
+    def warp(self, texture: Tensor, landmarks: Tensor) -> Tensor:
+        """Give a texture its landmarks."""
+        if self.cfg.texture == "photo":
+            return texture
+        return warp_face(texture, self._mean(landmarks), landmarks)
+
+    def unwarp(self, images: Tensor, landmarks: Tensor) -> Tensor:
+        """Return the texture of pictures: their face brought to the mean shape."""
+        if self.cfg.texture == "photo":
+            return images
+        return warp_face(images, landmarks, self._mean(landmarks))
+
+    def _mean(self, landmarks: Tensor) -> Tensor:
+        return self.mean_landmarks.expand(len(landmarks), -1, -1)  # type: ignore[operator]
+
+    # -- losses ----------------------------------------------------------------------------------------------------
+    def losses(self, batch: FaceBatch) -> dict[str, Tensor]:
+        """Compare landmarks, textures and, with the face encoder, who it looks like."""
+        weights = self.cfg.weights
+        decoded = self.model(batch.feature)
+        landmarks, texture = decoded.landmarks.float(), decoded.texture.float()
+        found = {"landmarks": (landmarks - batch.landmarks).square().mean()}
+        if weights.texture:
+            with torch.no_grad():
+                wanted = self.unwarp(batch.images, batch.landmarks)
+            found["texture"] = (texture - wanted).abs().mean()
+        if weights.identity and self.training:
+            some = max(1, round(self.cfg.identity_share * len(landmarks)))
+            face = self.warp(texture[:some], landmarks[:some])
+            found["identity"] = identity_loss(self.encoder.features(face).float(), batch.feature[:some])
+        return found
+
+    @property
+    def encoder(self) -> FaceEncoderTask:
+        """Return the frozen face encoder."""
+        task = self.frozen["face_encoder"]
+        assert isinstance(task, FaceEncoderTask)
+        return task
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the previous validation."""
+        self.seen = []
+
+    def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
+        """Log losses, how much the drawn face is taken for the person, and how far off the landmarks are."""
+        size = len(batch.images)
+        drawn = self.render(batch.feature)
+        cosine = F.cosine_similarity(self.encoder.features(drawn.face).float(), batch.feature, dim=1)
+        losses = {
+            "landmarks": (drawn.landmarks - batch.landmarks).square().mean(),
+            "texture": (drawn.texture - self.unwarp(batch.images, batch.landmarks)).abs().mean(),
+            "identity": 1 - cosine.mean(),
+        }
+        self.weigh(losses, "val", size)
+        error = (drawn.landmarks - batch.landmarks).norm(dim=-1).mean() / EYE_DISTANCE
+        self.note({"val/face_cosine": cosine.mean(), "val/landmark_error": error}, size)
+        self.seen.append((drawn.landmarks, batch.landmarks, cosine))
+
+    def on_validation_epoch_end(self) -> None:
+        """Write the evaluation when that is all that was asked."""
+        if self.trainer.state.fn != "fit" and self.work_dir is not None and self.trainer.is_global_zero:
+            from tasks.speech_to_face.face_decoder import write_decoder_evaluation
+
+            write_decoder_evaluation(self)
+
+    # -- pictures and use ------------------------------------------------------------------------------------------
+    def draw(self, board: Board) -> None:
+        """Show photographs, textures, and the drawn faces with their landmarks."""
+        from tasks.speech_to_face.pictures import decoder_picture
+
+        batches = {"unseen": self._source("val").whole(6)[0]}
+        batches["training"] = self._source("train").batch(np.random.default_rng(0))
+        for name, batch in batches.items():
+            few = FaceBatch(*(part[:6].to(self.device) for part in batch))
+            picture = decoder_picture(self, few)
+            board.image(f"faces/{name}", picture)
+            if self.cfg.save_images and self.work_dir is not None:
+                write_picture(self.work_dir / "images" / f"{name}_{self.updates:07d}.png", picture)
+
+    @torch.no_grad()
+    def reface(self, pictures: np.ndarray) -> Tensor:
+        """Return the face features (N, F) of aligned pictures (N, 224, 224, 3) uint8."""
+        if "face_encoder" not in self.frozen:
+            self.freeze("face_encoder", load_face_encoder(self.cfg.face_encoder))
+        return encode(self.encoder, pictures)
+
+    def infer(self) -> None:
+        """Draw the person of `infer_image` frontal; every picture of a folder."""
+        from data_gen.face_voice.faces import find_face
+        from data_gen.face_voice.process import PICTURES
+        from tasks.speech_to_face.pictures import write_face
+        from utils.faces.detectors import make_detector
+        from utils.media.pictures import read_photo
+
+        if not self.cfg.infer_image:
+            raise ConfigError("Say which picture: --infer_image=photo.jpg")
+        source, out = Path(self.cfg.infer_image), Path(self.cfg.infer_out)
+        jobs = {source: out}
+        if source.is_dir():
+            found = sorted(path for path in source.iterdir() if path.suffix.lower() in PICTURES)
+            jobs = {path: out / f"{path.stem}.png" for path in found}
+        if not jobs:
+            raise DataError(f"No picture in {source}.")
+        refused = 0
+        with make_detector(self.cfg.infer_detector) as detector:
+            for path, target in jobs.items():
+                try:
+                    crop = find_face(read_photo(path), detector)
+                except DataError as error:
+                    if len(jobs) == 1:
+                        raise DataError(f"{path}: {error}") from None
+                    print(f"skipped {path}: {error}")
+                    refused += 1
+                    continue
+                write_face(self, self.reface(crop.picture[None])[0], target)
+                print(target)
+        if refused == len(jobs):
+            raise DataError(f"No face in any picture of {source}.")
+
+
+def write_decoder_evaluation(task: FaceDecoderTask) -> None:
+    """Write `evaluation.json`, `.md` and `.png` of a face decoder into its run's folder."""
+    assert task.work_dir is not None
+    drawn, true, cosine = (torch.cat(parts).double().cpu().numpy() for parts in zip(*task.seen, strict=True))
+    batches = task.val_source()
+    groups = torch.cat([batch.person for batch in batches]).numpy()[: len(cosine)]
+    error = np.linalg.norm(drawn - true, axis=-1).mean(1) / 0.56
+    figures = {
+        "face-to-face cosine": bootstrap(cosine, groups),
+        "landmark error (eye distances)": bootstrap(error, groups),
+        **shape_correlations(drawn, true, groups),
+    }
+    about = {"faces": len(cosine), "checkpoint": task.source, "data": task.cfg.binary_data_dir}
+    write_report(task.work_dir, about, figures)
+

@@ -1,0 +1,80 @@
+"""Face features of a whole dataset: computed once by a face encoder, kept beside the data."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_gen.face_voice.dataset import FaceVoiceDataset
+from utils.files.arrays import load_arrays, save_arrays
+from utils.files.digests import fingerprint
+from utils.progress import Progress
+
+log = logging.getLogger(__name__)
+
+
+BATCH = 32
+
+
+class FaceFeatures:
+    """Look face features up by entry and picture.
+
+    Args:
+        rows: For each entry (K, F) float32, one row a picture.
+    """
+
+    def __init__(self, rows: dict[int, np.ndarray]) -> None:
+        self.rows = rows
+
+    @property
+    def dim(self) -> int:
+        """Return the length of a feature."""
+        return next(iter(self.rows.values())).shape[1]
+
+    def face(self, entry: int, face: int | None) -> Tensor:
+        """Return the feature of one picture, (F,), or the mean over the entry's pictures."""
+        rows = self.rows[entry]
+        return torch.from_numpy(np.ascontiguousarray(rows.mean(0) if face is None else rows[face]))
+
+
+def features_of(dataset: FaceVoiceDataset, encoder: Any) -> FaceFeatures:
+    """Return the features of all pictures; those that were computed before are read from beside the data."""
+    entries = dataset.entries("all")
+    digest = fingerprint(dataset.index.fingerprint, encoder.source.get("sha256", ""))[:16]
+    cache = dataset.path / f"features-{digest}.safetensors"
+    known = bool(encoder.source.get("sha256"))
+    if known and cache.is_file():
+        return FaceFeatures({int(key): rows for key, rows in load_arrays(cache).items()})
+    rows = {}
+    home = encoder.device
+    encoder.to("cuda" if torch.cuda.is_available() else home)
+    with Progress("face features", len(entries)) as bar:
+        for entry in entries:
+            pictures = dataset.faces(entry)
+            parts = [encode(encoder, pictures[i : i + BATCH]) for i in range(0, len(pictures), BATCH)]
+            rows[entry] = torch.cat(parts).numpy()
+            bar.step()
+    encoder.to(home)
+    if known:
+        _keep(cache, {str(entry): some for entry, some in rows.items()})
+    return FaceFeatures(rows)
+
+
+def encode(encoder: Any, pictures: np.ndarray) -> Tensor:
+    """Return the features (N, F), on the CPU, of pictures (N, H, W, 3) uint8."""
+    images = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(encoder.device).float() / 255
+    with torch.no_grad():
+        return encoder.model(images).float().cpu()
+
+
+def _keep(cache: Path, arrays: dict[str, Any]) -> None:
+    try:
+        save_arrays(cache, arrays)
+    except OSError as error:  # a folder that may only be read
+        log.warning("Face features could not be kept at %s (%s); they are computed again next time.", cache, error)
+

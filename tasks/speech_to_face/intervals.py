@@ -1,0 +1,118 @@
+"""Figures with the interval of drawing persons again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+Floats = NDArray[np.floating[Any]]
+
+
+def verification(feature: Tensor, person: Tensor, picture: Tensor | None = None) -> dict[str, Tensor]:
+    """Return auc and accuracy (at the best threshold) of telling same from different persons, and mean cosines.
+
+    Args:
+        feature: (N, F), any length.
+        person: (N,) whose it is.
+        picture: (N,) of which picture it is, when one may stand twice: no pair is made of a picture and itself.
+    """
+    unit = F.normalize(feature, dim=1)
+    upper = torch.ones(len(unit), len(unit), dtype=torch.bool, device=unit.device).triu(1)
+    if picture is not None:
+        upper &= picture[:, None] != picture[None]
+    cosine = (unit @ unit.T)[upper]
+    same = (person[:, None] == person[None])[upper]
+    count_same, count_other = same.sum(), (~same).sum()
+    if count_same == 0 or count_other == 0:
+        return {"auc": cosine.new_tensor(float("nan"))}
+    order = cosine.argsort()
+    ranks = torch.empty_like(cosine, dtype=torch.float64)
+    ranks[order] = torch.arange(1, len(cosine) + 1, dtype=torch.float64, device=cosine.device)
+    auc = (ranks[same].sum() - count_same * (count_same + 1) / 2) / (count_same * count_other)
+    hits = same[order].flip(0).double()
+    rate = hits.cumsum(0) / count_same
+    false_rate = (1 - hits).cumsum(0) / count_other
+    return {
+        "auc": auc.float(),
+        "balanced_accuracy": (0.5 * (1 + rate - false_rate).max()).float(),
+        "cosine_same": cosine[same].mean(),
+        "cosine_other": cosine[~same].mean(),
+    }
+
+
+DRAWS = 1000
+
+
+def _interval(value: float, again: Floats | list[float]) -> dict[str, float]:
+    """Return a figure, and the middle 95 % of what it was on persons that were drawn again."""
+    low, high = np.quantile(again, [0.025, 0.975])
+    return {"mean": float(value), "low": float(low), "high": float(high)}
+
+
+def bootstrap(values: Floats, groups: Floats, seed: int = 0) -> dict[str, float]:
+    """Return mean, and the 95 % interval when persons (not rows) are drawn again with replacement.
+
+    Args:
+        values: (N,) one figure a row.
+        groups: (N,) whose row it is.
+    """
+    _, inverse = np.unique(groups, return_inverse=True)
+    sums = np.bincount(inverse, weights=values)
+    counts = np.bincount(inverse)
+    drawn = np.random.default_rng(seed).integers(0, len(sums), (DRAWS, len(sums)))
+    return _interval(values.mean(), sums[drawn].sum(1) / counts[drawn].sum(1))
+
+
+def bootstrap_correlation(a: Floats, b: Floats, seed: int = 0) -> dict[str, float]:
+    """Return Pearson's correlation of (N,) and (N,), one row a person, with the 95 % interval."""
+
+    def pearson(x: Floats, y: Floats) -> Floats:
+        x, y = x - x.mean(-1, keepdims=True), y - y.mean(-1, keepdims=True)
+        spread = np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
+        return (x * y).sum(-1) / np.maximum(spread, 1e-12)
+
+    drawn = np.random.default_rng(seed).integers(0, len(a), (DRAWS, len(a)))
+    return _interval(float(pearson(a, b)), pearson(a[drawn], b[drawn]))
+
+
+def bootstrap_shape(drawn: Floats, true: Floats, seed: int = 0) -> dict[str, float]:
+    """Return the correlation of landmarks (persons, 68, 2), as offsets from their mean, with the 95 % interval."""
+
+    def correlation(a: Floats, b: Floats) -> float:
+        a, b = a - a.mean(0), b - b.mean(0)
+        return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))
+
+    again = np.random.default_rng(seed).integers(0, len(drawn), (DRAWS, len(drawn)))
+    return _interval(correlation(drawn, true), [correlation(drawn[some], true[some]) for some in again])
+
+
+def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, float]:
+    """Return how well pairs of one person are told from pairs of two, and the 95 % interval of drawing persons again.
+
+    Args:
+        feature: (N, F), any length.
+        person: (N,) whose picture it is.
+    """
+    unit = F.normalize(feature.double(), dim=1)
+    first, second = np.triu_indices(len(unit), 1)
+    order = (unit @ unit.T).numpy()[first, second].argsort()
+    _, number = np.unique(person.numpy(), return_inverse=True)
+    first, second = number[first[order]], number[second[order]]
+    same = first == second
+
+    def auc(weight: Floats) -> float:
+        own, other = weight * same, weight * ~same
+        return float((own * other.cumsum()).sum() / max(own.sum() * other.sum(), 1e-12))
+
+    found = []
+    persons = number.max() + 1
+    for drawn in np.random.default_rng(seed).integers(0, persons, (DRAWS // 5, persons)):
+        times = np.bincount(drawn, minlength=persons).astype(np.float64)
+        found.append(auc(times[first] * times[second]))
+    return _interval(auc(np.ones(len(first))), found)
+

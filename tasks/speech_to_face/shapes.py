@@ -1,0 +1,62 @@
+"""Craniofacial ratios, and how they follow from person to person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.speech_to_face.intervals import bootstrap_correlation, bootstrap_shape
+
+Floats = NDArray[np.floating[Any]]
+
+
+RATIOS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
+    "nose width / face width": ((31, 35), (0, 16)),
+    "nasal index (width / height)": ((31, 35), (27, 33)),
+    "nose height / face height": ((27, 33), (27, 8)),
+    "jaw width / face width": ((4, 12), (0, 16)),
+    "mouth width / face width": ((48, 54), (0, 16)),
+    "intercanthal / face width": ((39, 42), (0, 16)),
+    "upper lip / mouth width": ((51, 62), (48, 54)),
+    "lower lip / mouth width": ((66, 57), (48, 54)),
+    "mandible / face height": ((57, 8), (27, 8)),
+    "face height / width": ((27, 8), (0, 16)),
+}
+"""Craniofacial ratios: distance of two landmarks over the distance of two others."""
+
+
+def ratios(landmarks: Floats) -> dict[str, Floats]:
+    """Return the craniofacial ratios of landmarks (N, 68, 2)."""
+
+    def length(pair: tuple[int, int]) -> Floats:
+        return np.linalg.norm(landmarks[:, pair[0]] - landmarks[:, pair[1]], axis=-1)
+
+    return {name: length(a) / np.maximum(length(b), 1e-6) for name, (a, b) in RATIOS.items()}
+
+
+def per_person(values: Floats, groups: Floats) -> Floats:
+    """Average rows (N, ...) over persons: (persons, ...), in the order of their numbers."""
+    return np.stack([values[groups == number].mean(0) for number in np.unique(groups)])
+
+
+def shape_correlations(drawn: Floats, true: Floats, groups: Floats) -> dict[str, dict[str, float]]:
+    """Correlate landmarks (offsets from their mean, all coordinates together) and ratios over persons."""
+    drawn, true = per_person(drawn, groups), per_person(true, groups)
+    if len(drawn) < 3:
+        return {}
+    found = {"landmark correlation": bootstrap_shape(drawn, true)}
+    mine, theirs = ratios(drawn), ratios(true)
+    for name in RATIOS:
+        found[f"ratio: {name}"] = bootstrap_correlation(mine[name], theirs[name])
+    return found
+
+
+def cosine_with_others(cosine: Floats, groups: Floats) -> Floats:
+    """Return for each row of (N, N) the mean over the columns of other persons; empty when there is one person."""
+    others = groups[:, None] != groups[None]
+    if not others.any():
+        return np.zeros(0)
+    return np.asarray((cosine * others).sum(1) / others.sum(1))
+

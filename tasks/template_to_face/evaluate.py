@@ -1,0 +1,211 @@
+"""Measure how well a decoder's faces are recognised, beside what needs no decoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_gen.templates.shards import Split, TemplateShards
+from utils.errors import ConfigError, DataError
+from utils.faces.crops import CROP
+from utils.faces.recogniser import Recogniser, find_recogniser, open_recogniser, units
+from utils.media.pictures import resized
+from utils.progress import Progress
+
+Floats = NDArray[np.float32]
+
+
+Bytes = NDArray[np.uint8]
+
+
+RATES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+"""False match rates at which the share of recognised faces is told."""
+
+
+GRID = 20_000
+"""Bins of the cosine on [-1, 1]."""
+
+
+MOST_CROPS = 2000
+"""Training crops read for the mean face and for a second recogniser's impostors."""
+
+
+def evaluate(
+    task: Any, data: str, out: Path, *, second: str = "", per_identity: int = 0, name: str = ""
+) -> dict[str, Any]:
+    """Rebuild every validation face of a set, measure, and write `<set>.json`, `<set>.md` and `<set>.png`.
+
+    Args:
+        task: A trained decoder.
+        data: Folder made by `data_gen/run.py templates`, with the decoder's own recogniser.
+        out: Where the files go.
+        second: Another recogniser, which the decoder never saw; empty leaves it out.
+        per_identity: Take at most so many photos of a person; 0 takes all.
+        name: What to call the set; empty: the folder's name.
+
+    Returns:
+        The figures, as in the JSON.
+    """
+    from utils.files.aside import write_aside
+    from utils.files.tables import write_json
+
+    shards = TemplateShards(data)
+    if task.recogniser is None:
+        raise ConfigError("This checkpoint does not say which recogniser its templates are of. Train it again.")
+    task.recogniser.refuse_other(shards.index.recogniser, "This decoder", data)
+    own = find_recogniser(task.recogniser, task.cfg.infer_recogniser)
+    templates, identities = shards.templates("val")
+    chosen = first_of_each(identities, per_identity)
+    if not len(chosen):
+        raise DataError(f"{data} has no validation photos.")
+    made = task.reconstruct(templates[chosen])
+    real = read_crops(shards, "val", chosen)
+    train_templates, train_identities = shards.templates("train")
+    few = np.unique(np.linspace(0, len(train_templates) - 1, min(len(train_templates), MOST_CROPS)).round().astype(int))
+    train = read_crops(shards, "train", few)
+    mean_face = train.astype(np.float64).mean(axis=0).round().astype(np.uint8)
+    truth = units(templates[chosen])
+    figures: dict[str, Any] = {
+        "set": name or Path(data).name,
+        "samples": len(chosen),
+        "people": len(np.unique(identities[chosen])),
+        "checkpoint": task.source,
+        "recogniser": own.id.model_dump(),
+        "under": {},
+    }
+    everyone = np.concatenate([templates, train_templates])
+    who = np.concatenate([identities, train_identities])
+    figures["under"][own.id.name] = under(own, truth, made, mean_face, units(train_templates), units(everyone), who)
+    if second:
+        other = open_recogniser(second)
+        others = units(encode(other, train))
+        known = units(encode(other, real))
+        all_of = np.concatenate([known, others])
+        whose = np.concatenate([identities[chosen], train_identities[few]])
+        figures["under"][other.id.name] = under(other, known, made, mean_face, others, all_of, whose)
+    text = table(figures)
+    write_json(out / f"{figures['set']}.json", figures)
+    with write_aside(out / f"{figures['set']}.md") as aside:
+        aside.write_text(text)
+    write_sheet(out / f"{figures['set']}.png", real, made, mean_face)
+    print(text)
+    return figures
+
+
+def under(
+    recogniser: Recogniser, truth: Floats, made: Bytes, mean_face: Bytes, train: Floats, everyone: Floats, who: Any
+) -> dict[str, Any]:
+    """Return the figures under one recogniser: reconstructions, and two baselines that need no decoder.
+
+    Args:
+        truth: Unit templates (N, D) of the real photos.
+        made: Reconstructions (N, S, S, 3).
+        mean_face: Mean of the training crops.
+        train: Unit templates of training photos, the nearest of which is a baseline.
+        everyone: Unit templates from which impostor pairs are made.
+        who: Whose they are.
+    """
+    thresholds, pairs = impostor_thresholds(everyone, who)
+    cosines = {
+        "reconstruction": (units(encode(recogniser, made)) * truth).sum(axis=1),
+        "mean face": truth @ units(recogniser.templates(mean_face[None]))[0],
+        "nearest training photo": (truth @ train.T).max(axis=1),
+    }
+    return {
+        "impostor_pairs": pairs,
+        "thresholds": {f"{rate:g}": value for rate, value in thresholds.items()},
+        "cosines": {key: statistics(values, thresholds) for key, values in cosines.items()},
+    }
+
+
+def statistics(cosines: Floats, thresholds: dict[float, float | None]) -> dict[str, Any]:
+    """Return min, mean, median, max, and the share above each threshold (None where it could not be measured)."""
+    return {
+        "min": float(cosines.min()), "mean": float(cosines.mean()),
+        "median": float(np.median(cosines)), "max": float(cosines.max()),
+        "pmr": {f"{rate:g}": None if t is None else float((cosines > t).mean()) for rate, t in thresholds.items()},
+    }  # fmt: skip
+
+
+def impostor_thresholds(templates: Floats, who: NDArray[np.integer[Any]]) -> tuple[dict[float, float | None], int]:
+    """Return the cosine that each false match rate asks for, measured on all pairs of different people, and how many.
+
+    Each unordered pair counts once. A rate below one in the number of pairs cannot be measured and is None.
+    """
+    counts = np.zeros(GRID, np.int64)
+    for start in range(0, len(templates), 512):
+        stop = min(start + 512, len(templates))
+        cosines = templates[start:stop] @ templates.T
+        later = np.arange(len(templates))[None] > np.arange(start, stop)[:, None]
+        impostors = cosines[later & (who[start:stop, None] != who[None])]
+        bins = ((impostors + 1) / 2 * GRID).astype(np.int64).clip(0, GRID - 1)
+        counts += np.bincount(bins, minlength=GRID)
+    total = int(counts.sum())
+    above = counts[::-1].cumsum()[::-1]  # pairs in this bin or a higher one
+    found: dict[float, float | None] = {}
+    for rate in RATES:
+        if not total or rate * total < 1:
+            found[rate] = None
+            continue
+        allowed = np.flatnonzero(above <= rate * total)
+        found[rate] = float(allowed[0] / GRID * 2 - 1) if len(allowed) else 1.0
+    return found, total
+
+
+def first_of_each(identities: NDArray[np.integer[Any]], most: int) -> NDArray[np.int64]:
+    """Return the places of at most `most` photos of each person; all when it is 0."""
+    if most <= 0:
+        return np.arange(len(identities))
+    return np.sort(np.concatenate([np.flatnonzero(identities == who)[:most] for who in np.unique(identities)]))
+
+
+def read_crops(shards: TemplateShards, split: Split, numbers: NDArray[np.int64]) -> Bytes:
+    """Read crops (N, 112, 112, 3)."""
+    return np.stack([shards.read(split, int(number)).crop for number in numbers])
+
+
+def encode(recogniser: Recogniser, pictures: Bytes) -> Floats:
+    """Return templates of pictures of any size, with progress."""
+    parts = []
+    with Progress(f"templates of {recogniser.id.name}", len(pictures)) as progress:
+        for start in range(0, len(pictures), 32):
+            crops = np.stack([resized(picture, CROP) for picture in pictures[start : start + 32]])
+            parts.append(recogniser.templates(crops))
+            progress.step(len(crops))
+    return np.concatenate(parts)
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Write the figures as a table, one a recogniser."""
+    lines = [
+        f"STATISTICS ON {figures['samples']} TEST SAMPLES FROM '{figures['set']}' ({figures['people']} people)",
+        "",
+    ]
+    for recogniser, found in figures["under"].items():
+        asked = ", ".join(f"{r}: {'-' if t is None else f'{t:.4f}'}" for r, t in found["thresholds"].items())
+        lines += [
+            f"Under {recogniser}; thresholds of {found['impostor_pairs']:,} impostor pairs at FMR {asked}",
+            "",
+            "| | min | mean | median | max | " + " | ".join(f"PMR@{rate}" for rate in found["thresholds"]) + " |",
+            "|---" * (5 + len(found["thresholds"])) + "|",
+        ]
+        for what, s in found["cosines"].items():
+            shares = ["-" if share is None else f"{100 * share:.1f} %" for share in s["pmr"].values()]
+            cells = [f"{s[key]:.4f}" for key in ("min", "mean", "median", "max")] + shares
+            lines.append(f"| {what} | " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def write_sheet(path: Path, real: Bytes, made: Bytes, mean_face: Bytes) -> None:
+    """Write photos beside their reconstructions, and the mean face last."""
+    from utils.drawing.canvas import contact_sheet
+    from utils.media.pictures import write_picture
+
+    some = np.linspace(0, len(real) - 1, min(len(real), 23)).round().astype(int)
+    cells = [np.concatenate([real[i], resized(made[i], CROP)], axis=1) for i in some]
+    write_picture(path, contact_sheet([*cells, np.concatenate([mean_face, mean_face], axis=1)], columns=4))
+

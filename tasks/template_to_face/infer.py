@@ -1,0 +1,77 @@
+"""Photos or templates in, rebuilt faces out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_gen.templates.files import read_templates
+from utils.errors import ConfigError, DataError
+from utils.faces.crops import CROP, crops_of
+from utils.faces.recogniser import Recogniser, cosines_with, find_recogniser
+from utils.media.pictures import PICTURES, find_pictures, read_photo, resized
+
+Floats = NDArray[np.float32]
+
+
+def infer(task: Any) -> None:
+    """Rebuild the faces of `infer_source`, write them with their cosines, and print where."""
+    from utils.files.tables import write_json
+    from utils.media.pictures import write_picture
+
+    cfg = task.cfg
+    if not cfg.infer_source:
+        raise ConfigError("Say what to rebuild: --infer_source=<photo, folder, .npy, .csv or .b64>.")
+    if task.recogniser is None:
+        raise ConfigError("This checkpoint does not say which recogniser its templates are of. Train it again.")
+    recogniser = find_recogniser(task.recogniser, cfg.infer_recogniser)
+    source = Path(cfg.infer_source)
+    if source.is_dir() or source.suffix.lower() in PICTURES:
+        names, templates = templates_of_photos(source, recogniser, cfg.infer_aligned)
+    else:
+        names, templates = read_templates(source, task.recogniser)
+    made = task.reconstruct(templates)
+    cosines = cosines_with(recogniser, made, templates)
+    out = Path(cfg.infer_out_dir or Path("infer_out") / (task.work_dir.name if task.work_dir else "template_decoder"))
+    for name, picture, cosine in zip(names, made, cosines, strict=True):
+        write_picture(out / f"{name}_{cosine:.4f}.png", picture)
+    write_json(out / "reconstruction.json", {
+        "checkpoint": task.source, "recogniser": task.recogniser.model_dump(),
+        "cosines": dict(zip(names, cosines.tolist(), strict=True)),
+    })  # fmt: skip
+    print(f"{out}: {len(names)} face(s), cosine with the template {cosines.mean():.4f} on average")
+
+
+def templates_of_photos(source: Path, recogniser: Recogniser, aligned: bool) -> tuple[list[str], Floats]:
+    """Return names and templates of the largest face of every photo.
+
+    Raises:
+        DataError: A photo has no face.
+    """
+    from utils.faces.detectors import make_detector
+
+    paths = find_pictures(source) if source.is_dir() else [source]
+    detector = None if aligned else make_detector("auto")
+    crops: list[NDArray[np.uint8]] = []
+    names, faceless = [], []
+    for path in paths:
+        photo = read_photo(path)
+        crop = resized(photo, CROP) if detector is None else next(crops_of(photo, detector), None)
+        if crop is None:
+            faceless.append(str(path))
+            continue
+        crops.append(crop)
+        names.append("_".join(path.relative_to(source).with_suffix("").parts) if source.is_dir() else path.stem)
+    if detector is not None:
+        detector.close()
+    if not crops:
+        raise DataError(
+            f"No face in {faceless[0]} nor in {len(faceless) - 1} more. Crop closer, or give --infer_aligned."
+        )
+    for path_name in faceless:
+        print(f"no face: {path_name}")
+    return names, recogniser.templates(np.stack(crops))
+

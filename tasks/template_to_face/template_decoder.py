@@ -1,0 +1,319 @@
+"""Rebuild a face photo from a face-recognition template, well enough for a recogniser to know it again."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from data_gen.templates.shards import TemplateShards
+from modules.template_decoder import (
+    SIZES,
+    FaceCritic,
+    TemplateDecoder,
+    from_afar,
+    laplace_loss,
+    mixtures,
+    perceptual_loss,
+)
+from tasks.core.board import Board
+from tasks.core.task import Task
+from tasks.template_to_face.config import TemplateDecoderConfig
+from tasks.template_to_face.data import FaceBatch, TemplateSource, at_crop, face_batch, pictures, to_bytes
+from tasks.template_to_face.perceptors import Perceptor, make_perceptor, recogniser_network
+from utils.errors import ConfigError, DataError
+from utils.faces.recogniser import Recogniser, RecogniserId, find_recogniser
+from utils.media.pictures import write_picture
+
+POWERS = (10**2, 10**3, 10**4, 10**5)
+"""Samples seen after which `save_powers` keeps a checkpoint."""
+
+
+class TemplateDecoderTask(Task):
+    """Train a decoder against a recogniser's own view of its pictures."""
+
+    schema = TemplateDecoderConfig
+    cfg: TemplateDecoderConfig
+    network_settings = ("network", "normalize_templates")
+
+    def __init__(self, config: TemplateDecoderConfig) -> None:
+        super().__init__(config)
+        self.recogniser: RecogniserId | None = None
+        width = self._width()
+        self.model = TemplateDecoder(self.cfg.network, width)
+        self.size = SIZES[self.cfg.network]
+        if self.cfg.weights.adv > 0:
+            self.critic = FaceCritic()
+            self.automatic_optimization = False
+            if self.cfg.accumulate_grad_batches > 1:
+                raise ConfigError("weights.adv wants accumulate_grad_batches = 1: two networks learn in turn.")
+        self._shards: TemplateShards | None = None
+        self._perceptor: Perceptor | None = None
+        self._judge: torch.nn.Module | None = None
+        self._encoder: Recogniser | None = None
+        self._began = (0.0, 0)
+
+    def _width(self) -> int:
+        """Return the length of the data's templates; 512 when the data is not here, as for a loaded checkpoint."""
+        try:
+            return TemplateShards(self.cfg.binary_data_dir).width
+        except DataError:
+            return 512
+
+    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
+        """Load weights; the decoder takes the template length of the checkpoint."""
+        width = state_dict["model.decoder.0.block.0.weight"].shape[0]
+        if width != self.model.decoder[0].block[0].weight.shape[0]:  # type: ignore[union-attr,index]
+            self.model = TemplateDecoder(self.cfg.network, width)
+        return super().load_state_dict(state_dict, strict, assign)
+
+    # -- data ----------------------------------------------------------------------------------------------------------
+    def prepare(self) -> None:
+        """Open the data and the networks that judge pictures."""
+        cfg = self.cfg
+        self._shards = TemplateShards(cfg.binary_data_dir)
+        if not self._shards.count("train") or not self._shards.count("val"):
+            raise DataError(f"{cfg.binary_data_dir} holds nothing to train on, or nothing to validate. Make it again.")
+        recogniser = self._shards.index.recogniser
+        if self.recogniser is not None:
+            self.recogniser.refuse_other(recogniser, "This decoder", cfg.binary_data_dir)
+        self.recogniser = recogniser
+        self.data_fingerprint = self._shards.index.fingerprint
+        for name in ("identity", "mixed"):
+            if getattr(cfg.weights, name) > 0 and recogniser.name == "dlib":
+                raise ConfigError(
+                    f"No gradient flows through dlib: set weights.{name} to 0, or use an ONNX recogniser."
+                )
+        if cfg.perceptor == "fr" and cfg.weights.perceptual > 0 and recogniser.name == "dlib":
+            if not cfg.perceptor_weights:
+                raise ConfigError("No gradient flows through dlib: give --perceptor_weights, or --perceptor vgg11.")
+        self._load_judges()
+
+    def _load_judges(self) -> None:
+        cfg, recogniser = self.cfg, self.recogniser
+        assert recogniser is not None
+        if recogniser.name != "dlib":
+            found = find_recogniser(recogniser, cfg.infer_recogniser)
+            self._judge = recogniser_network(found.path).to(self.device)
+        else:
+            found = self._encoder = find_recogniser(recogniser)
+        self.frozen_sources["recogniser"] = {"path": str(found.path), **recogniser.model_dump()}
+        if cfg.weights.perceptual > 0 and cfg.perceptor != "none":
+            self._perceptor = make_perceptor(cfg.perceptor, cfg.perceptor_weights, self._judge).to(self.device)
+            self.frozen_sources["perceptor"] = self._perceptor.source
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        for network in (self.__dict__.get("_judge"), self.__dict__.get("_perceptor")):
+            if network is not None:
+                network._apply(fn, recurse)
+        return super()._apply(fn, recurse)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("_judge", "_perceptor"):  # frozen: outside the state dict
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def shards(self) -> TemplateShards:
+        """Return the open data."""
+        assert self._shards is not None, "prepare() opens the data"
+        return self._shards
+
+    def train_source(self) -> TemplateSource:
+        """Draw pairs of the training people."""
+        return TemplateSource(self.shards, self.size, self.cfg.batch_size, self.cfg.augment)
+
+    def val_numbers(self) -> list[int]:
+        """Return the validation pairs that are measured, spread evenly."""
+        count = self.shards.count("val")
+        return np.unique(np.linspace(0, count - 1, min(count, self.cfg.eval_max_samples)).round().astype(int)).tolist()
+
+    def val_source(self) -> list[FaceBatch]:
+        """Return batches of photos of unseen people."""
+        numbers = self.val_numbers()
+        step = self.cfg.batch_size
+        return [face_batch(self.shards, "val", numbers[i : i + step], self.size) for i in range(0, len(numbers), step)]
+
+    # -- losses --------------------------------------------------------------------------------------------------------
+    def decode(self, templates: Tensor) -> Tensor:
+        """Return pictures (B, 3, S, S) in [-1, 1] units, unbounded, of templates (B, D)."""
+        return self.model(F.normalize(templates, dim=1) if self.cfg.normalize_templates else templates)
+
+    def _found(self, made: Tensor, real: Tensor, templates: Tensor) -> dict[str, Tensor]:
+        """Return the losses of made pictures against real ones, both (B, 3, S, S)."""
+        weights = self.cfg.weights
+        found = {"pixel": F.mse_loss(made, real)}
+        if weights.laplace:
+            found["laplace"] = laplace_loss(made.float(), real)
+        feature: Tensor | None = None
+        if self.training and self.updates < self.cfg.recogniser_after:
+            return found
+        made, real = self._looked_at(torch.cat([made, real])).chunk(2)
+        if self._perceptor is not None:
+            with torch.no_grad():
+                wanted, _ = self._perceptor(real)
+            maps, feature = self._perceptor(made)
+            found["perceptual"] = perceptual_loss([m.float() for m in maps], [m.float() for m in wanted])
+        if weights.identity and self._judge is not None:
+            if feature is None or self._perceptor is None or self._perceptor.network is not self._judge:
+                feature = self._judge(at_crop(made))
+            found["identity"] = (1 - F.cosine_similarity(feature.float(), templates, dim=1)).mean()
+        return found
+
+    def _looked_at(self, images: Tensor) -> Tensor:
+        """Return pictures as frozen networks see them."""
+        return from_afar(images) if self.training and self.cfg.from_afar else images
+
+    def losses(self, batch: FaceBatch) -> dict[str, Tensor]:
+        """Return the losses of one batch."""
+        return self._made(batch)[1]
+
+    def _made(self, batch: FaceBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the pictures of a batch, and their losses; those of mixtures, while training, are made along."""
+        wanted = batch.templates
+        early = self.updates < self.cfg.recogniser_after
+        if not self.training or early or not self.cfg.weights.mixed or self._judge is None:
+            made = self.decode(wanted)
+            return made, self._found(made, pictures(batch.crops), wanted)
+        between = mixtures(wanted)
+        made, invented = self.decode(torch.cat([wanted, between])).chunk(2)
+        found = self._found(made, pictures(batch.crops), wanted)
+        seen = self._judge(at_crop(self._looked_at(invented))).float()
+        found["mixed"] = (1 - F.cosine_similarity(seen, between, dim=1)).mean()
+        return made, found
+
+    def training_step(self, batch: FaceBatch, batch_idx: int) -> Tensor | None:
+        """Let the decoder learn, and the critic when there is one."""
+        if self.updates % self.cfg.tb_log_interval == 0:
+            self._note_speed(len(batch.crops))
+        if self.automatic_optimization:
+            return super().training_step(batch, batch_idx)
+        decoder, critic = self.optimizers()  # type: ignore[misc,attr-defined]
+        real = pictures(batch.crops)
+        self.toggle_optimizer(decoder)
+        made, found = self._made(batch)
+        doubt = self.critic(made)
+        found["adv"] = F.binary_cross_entropy_with_logits(doubt, torch.ones_like(doubt))
+        total = self.weigh(found, "tr")
+        self.step(decoder, total, "decoder")
+        self.untoggle_optimizer(decoder)
+
+        self.toggle_optimizer(critic)
+        fake, true = self.critic(made.detach()), self.critic(real)
+        loss = F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+        loss = loss + F.binary_cross_entropy_with_logits(true, torch.ones_like(true))
+        self.step(critic, loss, "critic")
+        self.untoggle_optimizer(critic)
+        self.note({"tr/critic_loss": loss.detach()})
+        for scheduler in self.lr_schedulers():  # type: ignore[union-attr]
+            scheduler.step()  # type: ignore[call-arg]
+        return total.detach()
+
+    def _note_speed(self, count: int) -> None:
+        now, (before, updates) = time.monotonic(), self._began
+        if self.updates > updates and before:
+            rate = (self.updates - updates) * count / max(now - before, 1e-9)
+            self.note({"tr/samples_per_s": torch.tensor(rate)})
+        self._began = (now, self.updates)
+
+    def configure_optimizers(self) -> Any:
+        """Return Adam for the decoder along a cosine, and for the critic when there is one."""
+        if self.automatic_optimization:
+            return super().configure_optimizers()
+        decoder = torch.optim.Adam(self.model.parameters(), lr=self.cfg.lr, fused=True)
+        critic = torch.optim.Adam(self.critic.parameters(), lr=self.cfg.critic_lr, fused=True)
+        rates = [torch.optim.lr_scheduler.LambdaLR(o, self.schedule) for o in (decoder, critic)]
+        return [decoder, critic], rates
+
+    def schedule(self, update: int) -> float:
+        """Fall from 1 to a hundredth along half a cosine."""
+        done = min(1.0, update / self.cfg.max_updates)
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+
+    # -- validation and pictures ---------------------------------------------------------------------------------------
+    def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
+        """Log losses, and the cosine of the re-encoded reconstructions, weighed by the batch's size."""
+        made, count = self.decode(batch.templates), len(batch.crops)
+        self.weigh(self._found(made, pictures(batch.crops), batch.templates), "val", count)
+        # What is measured is the 8-bit picture, as anyone would get it.
+        if self._judge is not None:
+            seen = self._judge(at_crop(pictures(to_bytes(made)).to(made.device))).float()
+            cosine = F.cosine_similarity(seen, batch.templates, dim=1)
+        else:
+            from utils.faces.recogniser import cosines_with
+
+            assert self._encoder is not None, "prepare() opens the recogniser"
+            cosine = torch.from_numpy(
+                cosines_with(self._encoder, to_bytes(made).numpy(), batch.templates.cpu().numpy())
+            )
+        self.note({"val/cosine": cosine.mean().to(self.device)}, count)
+
+    def on_train_batch_end(self, outputs: Any, batch: FaceBatch, batch_idx: int) -> None:
+        """Keep a checkpoint and the control pictures when the samples seen pass a power of ten."""
+        count = len(batch.crops) * max(1, self.trainer.world_size)
+        scale = self.cfg.accumulate_grad_batches
+        if not self.cfg.save_powers or self.work_dir is None or not self.trainer.logger or (batch_idx + 1) % scale:
+            return
+        after = self.updates * count * scale  # this update is counted already
+        for power in POWERS:
+            if after - count * scale < power <= after:
+                self.trainer.save_checkpoint(self.work_dir / f"model_ckpt_samples_{power}.ckpt")
+                if self.trainer.is_global_zero:
+                    self.write_control(self.work_dir / f"control_samples_{power}.png")
+
+    @torch.no_grad()
+    def control_sheet(self) -> np.ndarray:
+        """Return control photos of unseen people, left the photo and right its reconstruction, (H, W, 3) uint8."""
+        from utils.drawing.canvas import contact_sheet
+
+        numbers = np.linspace(0, self.shards.count("val") - 1, self.cfg.control_samples).round().astype(int)
+        batch = face_batch(self.shards, "val", numbers.tolist(), self.size)
+        was_training = self.training
+        self.eval()
+        made = to_bytes(self.decode(batch.templates.to(self.device))).numpy()
+        self.train(was_training)
+        cells = [np.concatenate(pair, axis=1) for pair in zip(batch.crops.numpy(), made, strict=True)]
+        return contact_sheet(cells, columns=3)
+
+    def write_control(self, path: Path) -> None:
+        """Write the control pictures as PNG."""
+        write_picture(path, self.control_sheet())
+
+    def draw(self, board: Board) -> None:
+        """Show the control pictures, and write them beside the checkpoints."""
+        board.image("faces/photo_and_reconstruction", self.control_sheet())
+        if self.work_dir is not None:
+            self.write_control(self.work_dir / "control_last.png")
+
+    # -- use -----------------------------------------------------------------------------------------------------------
+    def extra_state(self) -> dict[str, Any]:
+        """Keep which recogniser the templates are of."""
+        return {"recogniser": self.recogniser.model_dump() if self.recogniser else None}
+
+    def on_load_extra(self, extra: dict[str, Any]) -> None:
+        """Take the recogniser's name and digest back."""
+        if extra.get("recogniser"):
+            self.recogniser = RecogniserId.model_validate(extra["recogniser"])
+
+    @torch.no_grad()
+    def reconstruct(self, templates: np.ndarray) -> np.ndarray:
+        """Return faces (N, S, S, 3) uint8 RGB of templates (N, D)."""
+        parts = [
+            to_bytes(self.decode(torch.from_numpy(np.array(templates[i : i + 64], np.float32)).to(self.device)))
+            for i in range(0, len(templates), 64)
+        ]
+        return torch.cat(parts).numpy()
+
+    def infer(self) -> None:
+        """Rebuild the faces of `infer_source`; the cosine with the template is in each file's name."""
+        from tasks.template_to_face.infer import infer
+
+        infer(self)
+

@@ -1,0 +1,71 @@
+"""Settings of wav2pix."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from modules.wav2pix import Matching
+from tasks.core.config import TaskConfig
+from utils.config.schema import Config, Count, Fraction, Positive, Weight
+
+
+class Wav2PixWeights(Config):
+    """How much each loss of the generator counts; 0 turns it off."""
+
+    adv: Weight = 1.0
+    """The discriminator's doubt, squared."""
+    l1: Weight = 50.0
+    """Absolute error of the picture."""
+    l2: Weight = 100.0
+    """Squared error of the discriminator's mean features over the batch."""
+    softmax: Weight = 20.0
+    """Cross-entropy of the speaker."""
+
+
+class Wav2PixConfig(TaskConfig):
+    """A voice to the speaker's face, adversarial."""
+
+    binary_data_dir: str = "data/binary/speakers"
+    """What `data_gen/run.py wav2pix` made."""
+    image_size: Literal[64, 128] = 64
+    """Side of the picture."""
+    audio_normalisation: Literal["float", "integer"] = "float"
+    """float: over the peak; integer: rounded down after it, as the published Python 2 checkpoints want."""
+    batch_size: Count = 64
+    """Pairs in a training step."""
+    epochs: int = 0
+    """Go so often through the data instead of counting max_updates; 0 counts max_updates."""
+    matching: Matching = "concat"
+    """How the discriminator joins face and voice: concat, as published, which cannot tell whether they belong together;
+    or projection, which can."""
+    dropout: Fraction = 0.5
+    """Chance that an activation of the generator is dropped while training."""
+    augment: bool = False
+    """Move and tint real and made faces alike before the discriminator; helps sets of few speakers."""
+    augment_sound: bool = False
+    """Begin sounds anywhere, the start after the end, and turn their sign; helps sets of few voices."""
+    real_label: Fraction = 0.9
+    """What the discriminator should say of a real pair."""
+    lr_D: Positive = 4e-4
+    """Step size of the discriminator's Adam."""
+    lr_G: Positive = 1e-4
+    """Step size of the generator's Adam."""
+    l1_coef: Weight | None = None
+    """The published name of weights.l1; wins over it when given."""
+    l2_coef: Weight | None = None
+    """The published name of weights.l2; wins over it when given."""
+    softmax_coef: Weight | None = None
+    """The published name of weights.softmax; wins over it when given."""
+    ema_decay: Fraction = 0.999
+    """Average the generator over updates with this decay (0 = off); validation and inference use the average."""
+    weights: Wav2PixWeights = Wav2PixWeights()
+    """How much each loss counts."""
+    valid_monitor_key: str = "val/l1"
+    """The validation figure that chooses the best checkpoint."""
+    inference: bool = False
+    """The same as --infer."""
+    infer_audio_source_name: str = ""
+    """--infer: a sound of any format, or a folder of .wav."""
+    infer_out_dir: str = ""
+    """--infer: where the faces go; empty: infer_out/<run>."""
+

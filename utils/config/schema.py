@@ -1,0 +1,144 @@
+"""Recipes and settings: strict YAML in, one frozen and typed object out.
+
+A recipe is a YAML mapping that may name one or several `base_config` files. Mappings merge over their base, lists
+replace. What is wrong is said all at once, with the file and the nearest known name.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+import unicodedata
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from utils.errors import ConfigError, nearest
+from utils.paths import show_path
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+Count = Annotated[int, Field(ge=1, lt=2**63)]
+
+
+Whole = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Config(BaseModel):
+    """A closed, frozen group of settings; the string under a field is its `--help`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_meant(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what would be taken for something else: true for 1, a character that ends a path."""
+        if isinstance(value, bool) and not _allows_bool(cls.model_fields[str(info.field_name)].annotation):
+            raise PydanticCustomError("truth", "a yes or no, where something else is wanted")
+        if isinstance(value, str) and "\0" in value:
+            raise PydanticCustomError("zero", "it holds a NUL character")
+        return value
+
+
+def _allows_bool(annotation: Any) -> bool:
+    return annotation in (bool, Any) or any(_allows_bool(part) for part in typing.get_args(annotation))
+
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def parse(
+    schema: type[ConfigT],
+    raw: Mapping[str, Any],
+    path: Path,
+    *,
+    origins: Mapping[str, Path] | None = None,
+    problems: list[str] | None = None,
+) -> ConfigT:
+    """Check `raw` against `schema` and freeze it.
+
+    Args:
+        origins: Dotted key -> file, to name the base that holds a mistake.
+        problems: Mistakes already found in the files, said together with those found here.
+
+    Raises:
+        ConfigError: With every mistake at once, the value, and the nearest known name.
+    """
+    lines = list(problems or [])
+    found: ConfigT | None = None
+    try:
+        found = schema.model_validate(dict(raw))
+    except ValidationError as error:
+        for number, item in enumerate(error.errors()):
+            name = ".".join(str(part) for part in item["loc"]) or "(whole)"
+            if item["type"] == "extra_forbidden":
+                group = _group(schema, item["loc"][:-1])
+                guess = nearest(str(item["loc"][-1]), group) if number < _HINTS else None
+                text = f"{name}: no such setting" + (f"; write '{guess}'" if guess else "") + _look_alike(name)
+            elif item["type"] == "missing":
+                text = f"{name}: missing; give it a value"
+            else:
+                message = item["msg"]
+                text = f"{name} = {item['input']!r}: {message[0].lower()}{message[1:]}"
+            origin = (origins or {}).get(name)
+            if origin is not None and origin.resolve() != path.resolve():
+                text += f" (in {show_path(origin)})"
+            lines.append(text)
+    if lines or found is None:
+        body = "\n".join(f"  {line}" for line in lines)
+        raise ConfigError(f"{show_path(path)}: {len(lines)} setting(s) to mend\n{body}")
+    return found
+
+
+_HINTS = 20
+"""So many unknown names get a guess of what was meant: it takes a moment each."""
+
+
+def _look_alike(name: str) -> str:
+    """Name the letters of a setting that only look like a plain one's."""
+    strange = [char for char in dict.fromkeys(name) if not char.isascii()]
+    told = ", ".join(f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip() for char in strange[:3])
+    return f" (it holds {told})" if told else ""
+
+
+def submodel(annotation: Any) -> type[Config] | None:
+    """Return the group of settings inside a field's type, if there is one."""
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, Annotated):
+        for part in typing.get_args(annotation):
+            if (inner := submodel(part)) is not None:
+                return inner
+    return None
+
+
+def _group(schema: type[Config], loc: tuple[int | str, ...]) -> list[str]:
+    for part in loc:
+        info = schema.model_fields.get(str(part))
+        inner = submodel(info.annotation) if info else None
+        if inner is None:
+            return []
+        schema = inner
+    return list(schema.model_fields)
+
+
+def describe(schema: type[Config], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Yield (dotted name, default, help) for every setting of a schema, groups opened."""
+    for name, info in schema.model_fields.items():
+        inner = submodel(info.annotation)
+        if inner is not None:
+            yield from describe(inner, f"{prefix}{name}.")
+            continue
+        default = "required" if info.is_required() else repr(info.get_default(call_default_factory=True))
+        yield f"{prefix}{name}", default, info.description or ""
+

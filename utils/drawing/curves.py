@@ -1,0 +1,63 @@
+"""Curves over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from utils.drawing.canvas import SEQUENCE_COLOURS
+from utils.drawing.landmarks import as_landmarks
+from utils.faces.landmarks import mouth_opening
+
+Image = np.ndarray
+
+
+def plot_curves(
+    curves: Mapping[str, np.ndarray],
+    title: str = "",
+    *,
+    ylabel: str = "",
+    fps: float = 25.0,
+    size: tuple[int, int] = (900, 300),
+) -> Image:
+    """Plot named curves (T,) over time in seconds as a picture.
+
+    Args:
+        curves: Label -> one value a frame; the lengths may differ, NaN leaves a gap.
+        title: Line above the plot.
+        ylabel: What is plotted, with its unit.
+        fps: Values a second.
+        size: Width and height of the picture in pixels.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(size[0] / 100, size[1] / 100), dpi=100, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for order, (name, values) in enumerate(curves.items()):
+        colour = np.array(SEQUENCE_COLOURS[order % len(SEQUENCE_COLOURS)]) / 255
+        axes.plot(np.arange(len(values)) / fps, values, label=name, color=colour, linewidth=1.2)
+    axes.set(title=title, xlabel="seconds", ylabel=ylabel)
+    axes.grid(alpha=0.3)
+    axes.margins(x=0)
+    if curves:
+        axes.legend(loc="upper right", fontsize="small")
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def plot_lip_opening(sequences: Mapping[str, np.ndarray], title: str = "lip opening") -> Image:
+    """Plot how far the lips are open in several `landmarks` sequences (T, 68, 3); the first is the reference.
+
+    With two or more, the title gives each one's correlation with the first over the frames they share.
+    """
+    curves = {name: mouth_opening(as_landmarks(values)) for name, values in sequences.items()}
+    first = next(iter(curves.values()))
+    for name, values in list(curves.items())[1:]:
+        n = min(len(first), len(values))
+        if n > 2 and first[:n].std() > 0 and values[:n].std() > 0:
+            title += f"   r({name}) = {np.corrcoef(first[:n], values[:n])[0, 1]:.2f}"
+    return plot_curves(curves, title, ylabel="tenths of an eye distance")
+

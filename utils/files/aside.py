@@ -1,0 +1,125 @@
+"""Write files so that a reader never sees half of one; read and write JSON and safetensors."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import hashlib
+import os
+import platform
+import re
+import shutil
+import uuid
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from utils.errors import DataError
+
+
+@contextmanager
+def write_aside(path: str | Path) -> Iterator[Path]:
+    """Give a path beside `path` to write a file or a folder at; rename it to `path` when the block succeeds.
+
+    What was at `path` stays until then, and stays for good when the block raises. The suffix is kept, since
+    many writers choose a format by it. A process that is killed leaves only a hidden name with `.part` in it, and the
+    next that writes `path` removes it.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    clear_after_killed(path.parent, path.stem)
+    aside = _beside(path, "part")
+    try:
+        yield aside
+        if not aside.exists():
+            raise RuntimeError(f"nothing was written for {path}")
+        replace(aside, path)
+    except BaseException:
+        for left in (aside, *path.parent.glob(f"{glob.escape(aside.stem)}*")):  # and what was written beside it
+            remove(left)
+        raise
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; `DataError` when the machine refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"The folder {path} cannot be made ({error.strerror}). Choose another place.") from None
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename `source` to `target`: a file takes a file's place, a folder a folder's.
+
+    Raises:
+        DataError: `target` is a folder and `source` a file; nobody wants a whole folder gone for a mistyped name.
+    """
+    if target.is_dir() and not source.is_dir():
+        raise DataError(f"{target} is a folder. Name the file to write.")
+    if not target.is_dir():
+        os.replace(source, target)
+        return
+    old = _beside(target, "old.part")
+    os.rename(target, old)
+    os.rename(source, target)
+    remove(old)
+
+
+def clear_after_killed(folder: Path, stem: str = "") -> None:
+    """Remove what processes of this machine that were killed while they wrote into a folder have left there.
+
+    A folder that was on its way to being replaced when that happened is put back.
+
+    Args:
+        stem: Only what was to become files of this name without suffix; all when empty.
+    """
+    ours = re.compile(rf"\.(.+?)\.{_machine()}-(\d+)-[0-9a-f]{{6}}(\.old)?\.part(.*)", re.DOTALL)
+    with os.scandir(folder) as entries:
+        left = [(Path(entry.path), match) for entry in entries if (match := ours.fullmatch(entry.name))]
+    for file, match in left:
+        name, process, old, suffix = match.groups()
+        whose = name.lstrip(".")  # what was written aside for a file that was itself aside begins with two dots
+        if stem.lstrip(".") in ("", whose) and not _lives(int(process)):
+            if old and not (target := folder / f"{name}{suffix}").exists():
+                os.rename(file, target)
+            else:
+                remove(file)
+
+
+def keep_only(folder: Path, pattern: str, names: Collection[str]) -> None:
+    """Delete the files of a folder that match `pattern` and are not among `names`, and what killed runs left there.
+
+    Nobody else may be writing into the folder: see `alone_in`.
+    """
+    for file in (*folder.glob(pattern), *folder.glob(".*.part*")):
+        if file.name not in names:
+            remove(file)
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f".{path.stem}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.{what}{path.suffix}")
+
+
+@functools.cache
+def _machine() -> str:
+    """Return six digits that tell this machine from others which share its disk."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a whole folder; do nothing when it is not there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+

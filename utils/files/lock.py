@@ -1,0 +1,74 @@
+"""Hold a folder while it is filled."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+
+from utils.errors import DataError
+from utils.files.aside import make_folder
+
+_held: set[int] = set()
+
+
+def _let_go() -> None:
+    """Close the locks in a forked child: one that outlives its killed parent must not keep them."""
+    for handle in _held:
+        os.close(handle)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+
+
+HOLDER = ".held_by.json"
+
+
+@contextmanager
+def alone_in(folder: Path, busy: str) -> Iterator[None]:
+    """Hold a folder while it is filled, and make it first; the lock ends with the process, however that ends.
+
+    Raises:
+        DataError: `busy` (a sentence without its full stop) and which process holds it, when another one does.
+    """
+    import fcntl
+
+    make_folder(folder)
+    handle = os.open(folder, os.O_RDONLY)
+    note = folder / HOLDER
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataError(f"{busy}{_holder(note)}") from None
+        _held.add(handle)
+        with suppress(OSError):  # a full disk is told when something worth keeping cannot be written
+            note.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                note.unlink(missing_ok=True)
+    finally:
+        _held.discard(handle)
+        os.close(handle)
+
+
+def filling(folder: Path) -> AbstractContextManager[None]:
+    """Hold a folder of data while a command fills it, as `alone_in`."""
+    return alone_in(folder, f"{folder} is being filled by another process. Wait for it, or choose another --out")
+
+
+def _holder(note: Path) -> str:
+    """Say who wrote a lock's note, as the end of a sentence; only the full stop when it cannot be read."""
+    try:
+        told = json.loads(note.read_text())
+        return f" (it is process {int(told['pid'])} on {str(told['host'])[:80]})."
+    except (OSError, ValueError, KeyError, TypeError):
+        return "."
+

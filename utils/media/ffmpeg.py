@@ -1,0 +1,152 @@
+"""Run the ffmpeg that imageio-ffmpeg brings: list arguments, local files only, nothing that can wait for ever."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from utils.errors import DataError
+
+STALL_S = 120.0
+
+
+FORMATS = (
+    "mov,matroska,avi,mpeg,mpegts,mpegvideo,h264,hevc,m4v,mjpeg,flv,asf,rm,dv,mxf,nut,ivf,obu,gif,yuv4mpegpipe,wtv,"
+    "ogg,wav,w64,mp3,flac,aac,ac3,eac3,dts,aiff,au,caf,amr,ape,wv,tta,tak,mpc,mpc8,voc,sox,dsf"
+)
+"""Containers that hold what they play. Play lists (HLS, DASH, concat, IMF, SDP, ...) name other files or addresses, and
+ffmpeg knows them by their content: one called .mp4 would be followed."""
+
+
+@functools.cache
+def executable() -> str:
+    """Return the path of the ffmpeg program."""
+    import imageio_ffmpeg
+
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+def input_arguments(file: Path, skipped_s: float = 0) -> list[str]:
+    """Return the arguments that open a local file `skipped_s` from its start, whatever its name, and nothing else."""
+    seek = ["-ss", f"{skipped_s}"] if skipped_s else []
+    fences = ["-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS]
+    return [*seek, *fences, "-i", f"file:{file.absolute()}"]
+
+
+def describe(file: Path, timeout_s: float = STALL_S) -> str:
+    """Return what `ffmpeg -i` says about a file; ffmpeg ends with an error then, which is expected."""
+    command = [executable(), "-nostdin", "-hide_banner", *input_arguments(file)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        raise DataError(f"{file}: ffmpeg could not read its header in {timeout_s:.0f} s.") from None
+    return done.stderr.decode("utf-8", "replace")
+
+
+def run(arguments: list[str], timeout_s: float, doing: str) -> None:
+    """Run ffmpeg to its end; `DataError` with its last line, beginning with `doing`, when it fails or is too slow."""
+    command = [executable(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        raise DataError(f"{doing}: ffmpeg did not end within {timeout_s:.0f} s.") from None
+    if done.returncode != 0:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise DataError(f"{doing}: {lines[-1] if lines else 'ffmpeg gave no reason'}")
+
+
+class Stream:
+    """Run ffmpeg and move bytes through its standard output or input, killing it when it stalls.
+
+    Leaving the `with` block always ends the process. Messages go to a temporary file, so they never block it.
+
+    Args:
+        arguments: What follows `ffmpeg -nostdin -hide_banner -loglevel error`.
+        writing: True to feed its input, False to read its output.
+        stall_s: Longest wait for one read or write.
+    """
+
+    def __init__(self, arguments: list[str], *, writing: bool = False, stall_s: float = STALL_S) -> None:
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
+        self._stall_s = stall_s
+        self._waiting_since: float | None = None
+        self._ended = threading.Event()
+        self.stalled = False
+        self._process = subprocess.Popen(
+            [executable(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments],
+            stdin=subprocess.PIPE if writing else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if writing else subprocess.PIPE,
+            stderr=self._messages,
+        )
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def read_into(self, buffer: memoryview) -> int:
+        """Fill `buffer` and return how many bytes came; fewer than asked only at the end."""
+        assert self._process.stdout is not None
+        filled = 0
+        self._waiting_since = time.monotonic()
+        while filled < len(buffer):
+            count = self._process.stdout.readinto(buffer[filled:])  # type: ignore[attr-defined]
+            if not count:
+                break
+            filled += count
+        self._waiting_since = None
+        return filled
+
+    def write(self, data: memoryview | bytes) -> None:
+        """Hand bytes to ffmpeg; `BrokenPipeError` when it has died."""
+        assert self._process.stdin is not None
+        self._waiting_since = time.monotonic()
+        self._process.stdin.write(data)
+        self._waiting_since = None
+
+    def finish(self) -> int:
+        """Close the pipe, wait for ffmpeg and return its exit code."""
+        self._waiting_since = time.monotonic()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    pass
+        code = self._process.wait()
+        self._ended.set()
+        return code
+
+    def messages(self) -> str:
+        """Return all that ffmpeg said."""
+        self._messages.seek(0)
+        return self._messages.read().decode("utf-8", "replace").strip()
+
+    def last_message(self) -> str:
+        """Return the last line that ffmpeg said, or why it was stopped."""
+        if self.stalled:
+            return f"ffmpeg gave no sign for {self._stall_s:.0f} s"
+        lines = self.messages().splitlines()
+        return lines[-1] if lines else "ffmpeg gave no reason"
+
+    def _watch(self) -> None:
+        while not self._ended.wait(min(1.0, self._stall_s / 4)):
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > self._stall_s:
+                self.stalled = True
+                self._process.kill()
+                return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self.finish()
+        self._messages.close()
+

@@ -1,0 +1,276 @@
+"""Read and write videos as streams of RGB frames; memory does not grow with their length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from utils.errors import DataError
+from utils.files.aside import write_aside
+from utils.media.ffmpeg import STALL_S, Stream, describe, input_arguments, run
+from utils.paths import existing_file
+
+FPS = 25
+
+
+_SLOWEST_DECODING = 5.0
+"""Frames a second that even a slow machine decodes of a large video."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """Describe a video. `width` and `height` are those of the frames as shown: turned, with square pixels."""
+
+    width: int
+    height: int
+    fps: float
+    frames: int
+    duration_s: float
+    rotation: int
+    has_audio: bool
+    codec: str
+    square_pixels: bool = True
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Return size, rate and length of a video; `DataError` when it is missing, empty or no video."""
+    file = existing_file(path)
+    text = describe(file)
+    lines = [line for line in text.splitlines() if re.match(r"\s*Stream #", line)]
+    video = next((line for line in lines if " Video: " in line and "attached pic" not in line), None)
+    size = re.search(r", (\d{1,5})x(\d{1,5})[, ]", video + " ") if video else None
+    if video is None or size is None:
+        raise DataError(f"{path} is not a video that ffmpeg can read.")
+    width, height = int(size[1]), int(size[2])
+    pixel = re.search(r"SAR (\d+):(\d+)", video)
+    square = pixel is None or pixel[1] == pixel[2] or "0" in pixel.groups()
+    if pixel is not None and not square:
+        width = max(2, round(width * int(pixel[1]) / int(pixel[2])))
+    turned = re.search(r"rotation of (-?\d+)", text)
+    rotation = int(turned[1]) % 360 if turned else 0
+    if rotation in (90, 270):
+        width, height = height, width
+    rate = re.search(r"([\d.]+)(k?) fps", video) or re.search(r"([\d.]+)(k?) tbr", video)
+    fps = float(rate[1]) * (1000 if rate[2] else 1) if rate else float(FPS)
+    clock = re.search(r"Duration: (\d+):(\d+):([\d.]+)", text)
+    duration = int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) if clock else 0.0
+    return VideoInfo(
+        width=width,
+        height=height,
+        fps=fps,
+        frames=round(duration * fps),
+        duration_s=duration,
+        rotation=rotation,
+        has_audio=any(" Audio: " in line for line in lines),
+        codec=video.split(" Video: ")[1].split()[0].rstrip(","),
+        square_pixels=square,
+    )
+
+
+def read_frames(
+    path: str | Path,
+    *,
+    fps: float | None = None,
+    crop: tuple[int, int, int, int] | None = None,
+    size: tuple[int, int] | None = None,
+    start: int = 0,
+    count: int | None = None,
+    seek: bool = False,
+) -> Iterator[np.ndarray]:
+    """Yield the frames of a video as (H, W, 3) RGB uint8, turned upright; one frame is in memory at a time.
+
+    Args:
+        fps: Rate to bring the video to, counted from the start of the file (so that frame k is at k / fps of the
+            sound too); None keeps the frames as they are.
+        crop: x0, y0, x1, y1 in pixels; may reach beyond the picture, where the edge is repeated.
+        size: (height, width) to scale to, after the crop.
+        start, count: First frame and number of frames to give, in frames after `fps`.
+        seek: Jump to a second before `start` instead of decoding all that comes before; needs `fps`.
+    """
+    file = existing_file(path)
+    info = probe(file)
+    filters = [f"fps={fps}:start_time=0"] if fps is not None else []
+    skipped_s = max(0, int(start / fps) - 1) if seek and fps is not None else 0
+    if skipped_s:
+        start -= round(skipped_s * float(fps or 0))
+    if start or count is not None:
+        end = f":end_frame={start + count}" if count is not None else ""
+        filters.append(f"trim=start_frame={start}{end}")
+    if not info.square_pixels:
+        filters.append(f"scale={info.width}:{info.height},setsar=1")
+    height, width = info.height, info.width
+    if crop is not None:
+        filters += _crop_filters(crop, height, width)
+        height, width = crop[3] - crop[1], crop[2] - crop[0]
+    if size is not None and size != (height, width):
+        method = "area" if size[0] < height else "bicubic"
+        filters.append(f"scale={size[1]}:{size[0]}:flags={method}+accurate_rnd+full_chroma_int")
+        height, width = size
+    filters.append("format=rgb24")
+    arguments = [*input_arguments(file, skipped_s), "-map", "0:V:0", "-an", "-sn", "-dn", "-vf", ",".join(filters)]
+    arguments += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+    given = 0
+    # The frames before `start` are decoded too, so the first one that is given may be long in coming.
+    with Stream(arguments, stall_s=STALL_S + start / _SLOWEST_DECODING) as stream:
+        while True:
+            frame = np.empty((height, width, 3), np.uint8)
+            filled = stream.read_into(frame.data.cast("B"))
+            if filled < frame.nbytes:
+                break
+            given += 1
+            yield frame
+        if stream.finish() != 0 or filled:
+            raise DataError(f"{path}: reading stopped after {given} frames: {stream.last_message()}")
+    if not given and start == 0 and not skipped_s and count != 0:
+        raise DataError(f"{path} holds no frame that can be decoded.")
+
+
+def _crop_filters(crop: tuple[int, int, int, int], height: int, width: int) -> list[str]:
+    x0, y0, x1, y1 = crop
+    if x1 <= x0 or y1 <= y0:
+        raise ValueError(f"an empty crop: {crop}")
+    left, top, right, bottom = max(0, -x0), max(0, -y0), max(0, x1 - width), max(0, y1 - height)
+    filters = ["format=rgb24"]
+    if left or top or right or bottom:
+        filters.append(f"pad={width + left + right}:{height + top + bottom}:{left}:{top}")
+        filters.append(f"fillborders={left}:{right}:{top}:{bottom}:smear")
+    return [*filters, f"crop={x1 - x0}:{y1 - y0}:{x0 + left}:{y0 + top}"]
+
+
+class VideoWriter:
+    """Write RGB frames into an mp4 (H.264, yuv420p) as they come; the file appears when the block ends well.
+
+    The same frames and sound give the same bytes. Odd sizes get one more row or column, a copy of the last.
+
+    Args:
+        path: Where the mp4 goes.
+        height, width: Size of the frames in pixels.
+        fps: Frames a second.
+        audio: Sound to lay under it: a file, or (S,) float32 at `audio_rate`; cut or padded to the video's length.
+        crf: x264's quality, 0 (lossless) to 51.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        height: int,
+        width: int,
+        fps: float = FPS,
+        audio: str | Path | np.ndarray | None = None,
+        *,
+        crf: int = 18,
+        audio_rate: int = 16_000,
+    ) -> None:
+        self.path = Path(path)
+        self.frames = 0
+        self._shape = (height, width, 3)
+        self._fps = fps
+        self._audio = audio
+        self._audio_rate = audio_rate
+        self._crf = crf
+        self._stack = ExitStack()
+        self._stream: Stream | None = None
+        self._aside = self.path
+        self._sound: Path | None = None
+        self._picture: Path | None = None
+
+    def __enter__(self) -> Self:
+        if self.path.is_dir():
+            raise DataError(f"{self.path} is a folder. Name the mp4 to write.")
+        with ExitStack() as stack:
+            self._aside = stack.enter_context(write_aside(self.path))
+            if self._audio is not None:
+                self._sound = self._sound_file(stack)
+                self._picture = self._aside.with_suffix(".picture.mp4")
+                stack.callback(self._picture.unlink, missing_ok=True)
+            self._stream = stack.enter_context(Stream(self._arguments(), writing=True))
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, frame: np.ndarray) -> None:
+        """Append one (H, W, 3) RGB uint8 frame."""
+        if frame.shape != self._shape or frame.dtype != np.uint8:
+            raise ValueError(f"expected a {self._shape} uint8 frame, got {frame.shape} {frame.dtype}")
+        height, width, _ = self._shape
+        if height % 2 or width % 2:
+            frame = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        assert self._stream is not None, "write inside the with block"
+        try:
+            self._stream.write(np.ascontiguousarray(frame).data.cast("B"))
+        except BrokenPipeError:
+            self._stream.finish()
+            raise DataError(f"{self.path} could not be written: {self._stream.last_message()}") from None
+        self.frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._stream is not None
+        with self._stack:
+            if kind is not None:
+                self._stack.pop_all().__exit__(kind, error, trace)
+                return
+            if not self.frames:
+                raise DataError(f"{self.path}: there was no frame to write.")
+            if self._stream.finish() != 0:
+                raise DataError(f"{self.path} could not be written: {self._stream.last_message()}")
+            if self._picture is not None:
+                self._add_sound(self._picture)
+
+    def _arguments(self) -> list[str]:
+        height, width = self._shape[0] + self._shape[0] % 2, self._shape[1] + self._shape[1] % 2
+        arguments = ["-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
+        arguments += ["-framerate", str(self._fps), "-i", "pipe:0"]
+        arguments += ["-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd,format=yuv420p"]
+        arguments += ["-c:v", "libx264", "-preset", "medium", "-crf", str(self._crf), "-x264-params", "threads=4"]
+        arguments += ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
+        return [*arguments, "-color_range", "tv", "-flags:v", "+bitexact", *self._target(self._picture or self._aside)]
+
+    def _add_sound(self, picture: Path) -> None:
+        """Lay the sound under the finished picture: only then is its length known."""
+        assert self._sound is not None
+        length_s = self.frames / self._fps
+        arguments = ["-y", *input_arguments(picture), *input_arguments(self._sound), "-map", "0:v:0", "-map", "1:a:0"]
+        arguments += ["-c:v", "copy", "-af", "apad", "-c:a", "aac", "-b:a", "128k", "-flags:a", "+bitexact"]
+        arguments += ["-t", f"{length_s:.6f}", *self._target(self._aside)]
+        doing = f"{self.path} could not be given its sound"
+        try:
+            run(arguments, STALL_S + length_s, doing)
+        except DataError:  # values that are no numbers, say, on which the encoder ends: once more with them mended
+            place, mended = arguments.index(f"file:{self._sound.absolute()}"), self._mended(self._sound)
+            arguments[place] = f"file:{mended.absolute()}"
+            run(arguments, STALL_S + length_s, doing)
+
+    def _mended(self, sound: Path) -> Path:
+        from utils.media.wav import read_wav, write_wav
+
+        mended = self._aside.with_suffix(".wav")
+        self._stack.callback(mended.unlink, missing_ok=True)
+        write_wav(mended, read_wav(sound, 48_000), 48_000)
+        return mended
+
+    @staticmethod
+    def _target(file: Path) -> list[str]:
+        plain = ["-fflags", "+bitexact", "-map_metadata", "-1", "-movflags", "+faststart"]
+        return [*plain, "-f", "mp4", f"file:{file.absolute()}"]
+
+    def _sound_file(self, stack: ExitStack) -> Path:
+        if not isinstance(self._audio, np.ndarray):
+            file = existing_file(str(self._audio))
+            if " Audio: " not in describe(file):
+                raise DataError(f"{self._audio} has no sound.")
+            return file
+        from utils.media.wav import write_wav
+
+        sound = self._aside.with_suffix(".wav")
+        stack.callback(sound.unlink, missing_ok=True)
+        write_wav(sound, self._audio, self._audio_rate)
+        return sound
+

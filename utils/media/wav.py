@@ -1,0 +1,79 @@
+"""Read and write sound."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from utils.errors import DataError
+from utils.files.aside import write_aside
+from utils.media.ffmpeg import Stream, input_arguments
+from utils.paths import existing_file
+
+RATE = 16_000
+
+
+def read_wav(path: str | Path, rate: int = RATE, *, start_s: float = 0.0, seconds: float | None = None) -> np.ndarray:
+    """Read the sound of any file that ffmpeg reads as (S,) float32 mono at `rate`, from time 0 of the file.
+
+    Args:
+        path: A sound or a video.
+        rate: Samples a second.
+        start_s: Begin there; what comes before is jumped over, not decoded.
+        seconds: Give exactly so much, lengthened by silence where the file ends; None gives the rest.
+
+    Raises:
+        DataError: the file is missing, empty, or holds no sound.
+    """
+    file = existing_file(path)
+    skipped_s = max(0, int(start_s) - 1)  # a decoder needs a moment before its sound is right
+    first = round((start_s - skipped_s) * rate)
+    count = None if seconds is None else round(seconds * rate)
+    arguments = [*input_arguments(file, skipped_s), "-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1"]
+    if count is not None:
+        arguments += ["-t", f"{(first + count) / rate + 0.1:.6f}"]
+    arguments += ["-af", f"aresample={rate}:async=1:first_pts=0", "-f", "f32le", "pipe:1"]
+    blocks = []
+    with Stream(arguments) as stream:
+        while True:
+            block = np.empty(1 << 20, np.float32)
+            filled = stream.read_into(block.data.cast("B"))
+            blocks.append(block[: filled // 4])
+            if filled < block.nbytes:
+                break
+        if stream.finish() != 0:
+            raise no_sound(path, stream)
+    wav = np.concatenate(blocks)[first:]
+    if not len(wav):
+        where = f" after {start_s:g} s" if start_s else ""
+        raise DataError(f"{path} holds no sound{where} (0 samples).")
+    wav = np.nan_to_num(wav, copy=False).clip(-1, 1)
+    return wav if count is None else fit_length(wav, count)
+
+
+def no_sound(path: str | Path, stream: Stream) -> DataError:
+    """Return the error for a file from which ffmpeg got no sound."""
+    said = stream.messages()
+    if "matches no streams" in said or "not contain any stream" in said:
+        return DataError(f"{path} has no sound.")
+    return DataError(f"{path} could not be read as sound: {stream.last_message()}")
+
+
+def write_wav(path: str | Path, wav: np.ndarray, rate: int = RATE) -> None:
+    """Write (S,) float32 as 16-bit mono, aside and renamed; values beyond [-1, 1] are clipped."""
+    with write_aside(path) as aside, wave.open(str(aside), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        for start in range(0, len(wav), 1 << 20):
+            block = np.clip(wav[start : start + (1 << 20)], -1, 1)
+            file.writeframes(np.round(block * 32767).astype("<i2").tobytes())
+
+
+def fit_length(wav: np.ndarray, samples: int) -> np.ndarray:
+    """Cut a sound, or lengthen it by silence, to exactly `samples`."""
+    wav = wav[:samples]
+    return wav if len(wav) == samples else np.pad(wav, (0, samples - len(wav)))  # a pad by nothing is a copy, too
+

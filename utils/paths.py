@@ -1,0 +1,38 @@
+"""Where the repository is, and paths as a person writes them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from utils.errors import DataError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def show_path(path: Path) -> str:
+    """Write a path as a person would: relative to the repository when it lies inside."""
+    try:
+        return str(path.resolve().relative_to(ROOT))
+    except ValueError:
+        return str(path)
+
+
+def existing_file(path: str | Path) -> Path:
+    """Return the absolute path of a file that has content and may be read; `DataError` otherwise."""
+    file = Path(path).absolute()
+    try:
+        if not file.exists() and str(path).startswith("~/"):
+            file = Path(path).expanduser()
+        if not file.exists():
+            raise DataError(f"{path} does not exist.")
+        if not file.is_file():
+            raise DataError(f"{path} is not a file.")
+        if file.stat().st_size == 0:
+            raise DataError(f"{path} is empty.")
+    except (OSError, RuntimeError) as error:  # a folder that may not be entered, a name too long, nobody's home
+        raise DataError(f"{path} cannot be read ({getattr(error, 'strerror', '') or error}).") from None
+    if not os.access(file, os.R_OK):
+        raise DataError(f"{path} may not be read. Change its permissions.")
+    return file
+
