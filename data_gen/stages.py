@@ -29,8 +29,6 @@ from utils.progress import Progress
 
 Tick = Callable[[int, int], None]
 """Tell how far a stage is: steps done, steps in all."""
-
-
 Work = Callable[[Path, Tick], dict[str, Any]]
 """Do a stage: write into the folder given, return the summary (what JSON holds)."""
 

@@ -34,8 +34,6 @@ from utils.command import (
 from utils.errors import ConfigError  # noqa: E402
 
 log = logging.getLogger("vizeme")
-
-
 PRESETS = ("person", "person_small", "demo")
 
 

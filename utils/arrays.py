@@ -8,28 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
-
-
 Floats = NDArray[np.float32]
-
-
 Ints = NDArray[np.int64]
-
-
 Bytes = NDArray[np.uint8]
-
-
 Floats = NDArray[np.float32]
-
-
 Bytes = NDArray[np.uint8]
-
-
 Floats = NDArray[np.floating[Any]]
-
-
 Image = NDArray[np.uint8]
-
-
 Points = NDArray[np.floating[Any]]
 

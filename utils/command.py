@@ -18,14 +18,8 @@ from typing import TypeVar
 from utils.errors import WORKER_DIED, UserError
 
 _CHOOSE = "Change its permissions, or choose another place."
-
-
 _MIXED = "A file and a folder are taken for each other in that path."
-
-
 _ROOM = "Free some room, or choose another disk."
-
-
 _REMEDIES = {
     errno.EACCES: _CHOOSE,
     errno.EPERM: _CHOOSE,
@@ -70,11 +64,7 @@ def _plain_line(line: str) -> str:
 
 
 _NO_ROOM = re.compile(r"requested and \d+ written|file write failed|unexpected pos \d+ vs")
-
-
 _WORKER = re.compile(r"DataLoader worker .*(exited unexpectedly|is killed)")
-
-
 _NO_MEMORY = re.compile(r"can't allocate memory|[Oo]ut of memory")
 
 

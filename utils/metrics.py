@@ -21,11 +21,7 @@ def correlation(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> f
 
 
 Bytes = NDArray[np.uint8]
-
-
 Floats = NDArray[np.floating[Any]]
-
-
 Box = tuple[int, int, int, int]
 
 

@@ -70,8 +70,6 @@ def _end_with_parent() -> None:
 
 
 Item = TypeVar("Item")
-
-
 Result = TypeVar("Result")
 
 

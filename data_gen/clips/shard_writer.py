@@ -22,11 +22,7 @@ from utils.files.digests import fingerprint
 from utils.files.tables import read_json, write_json
 
 log = logging.getLogger(__name__)
-
-
 CLIPS_PER_SHARD = 500
-
-
 VAL_EVERY = 100
 """Every so-manyth clip is for validation."""
 

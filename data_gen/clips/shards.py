@@ -24,8 +24,6 @@ from utils.files.array_file import ShardFolder
 from utils.files.tables import read_checked
 
 log = logging.getLogger(__name__)
-
-
 Floats = NDArray[np.float32]
 
 

@@ -27,20 +27,10 @@ from utils.files.array_file import ShardFolder
 from utils.files.tables import read_checked
 
 Floats = NDArray[np.float32]
-
-
 Bytes = NDArray[np.uint8]
-
-
 Arrays = Mapping[str, NDArray[np.generic]]
-
-
 Pairing = Literal["one_to_one", "all_to_one", "all_to_all", "mean"]
-
-
 PERSONS_PER_SHARD = 50
-
-
 MAKE = "python data_gen/run.py face_voice --out {path} --persons <folder with one folder a person>"
 
 

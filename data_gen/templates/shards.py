@@ -29,11 +29,7 @@ from utils.files.digests import inside
 from utils.files.tables import read_checked
 
 Split = Literal["train", "val"]
-
-
 PER_SHARD = 10_000
-
-
 QUALITY = 95
 
 

@@ -23,21 +23,11 @@ from utils.files.digests import refuse_changed, stamp
 from utils.files.tables import read_checked
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
-
-
 _ONCE = ("neutral", "landmarks_mean", "landmarks_std")
 """Arrays of motion.safetensors that are not per frame."""
-
-
 Split = Literal["train", "val", "all"]
-
-
 Floats = NDArray[np.float32]
-
-
 Bytes = NDArray[np.uint8]
-
-
 Map = np.memmap[tuple[int, ...], np.dtype[np.uint8]]
 
 

@@ -31,8 +31,6 @@ from utils.sound.content_features import BEST_WHISPER
 from utils.workers import native_noise_muted
 
 _VALIDATION_SHARE = 0.1
-
-
 _LEAST_STD = 1e-3
 
 

@@ -18,31 +18,15 @@ from utils.media.video import FPS
 
 RANGE_ROWS = 30
 """Offsets up to so many audio rows (20 ms) each way are tried: 15 frames."""
-
-
 BIAS_FRAMES = 0.1
 """Where the peak lies for videos known to be in sync: lips and sound do not move at quite the same time."""
-
-
 MOST_FRAMES = 6000
 """Longer videos are judged by this many frames, taken in pieces from all over."""
-
-
 _FOLDS = 5
-
-
 _HALF_WINDOW_ROWS = 3
-
-
 _RIDGE = 0.1
-
-
 _LEAST_PEAK = 0.25
-
-
 _LEAST_LEAD = 0.12
-
-
 _LEAST_FRAMES = 50
 
 

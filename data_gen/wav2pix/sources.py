@@ -18,11 +18,7 @@ from utils.media.pictures import PICTURES, read_photo, resized
 from utils.media.wav import read_wav
 
 VIDEOS = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
-
-
 COLUMNS = ("split", "speaker", "image", "wav")
-
-
 AROUND = 1.5
 """Side of a face cut out of a video, in sizes of its landmarks' box."""
 

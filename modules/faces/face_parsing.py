@@ -14,13 +14,8 @@ CLASSES = (
 )  # fmt: skip
 """The classes of CelebAMask-HQ, in the network's order."""
 
-
 IMAGE_MEAN = (0.485, 0.456, 0.406)
-
-
 IMAGE_STD = (0.229, 0.224, 0.225)
-
-
 _TRAINING_ONLY = ("conv_out16.", "conv_out32.")
 
 

@@ -15,8 +15,6 @@ from torch.nn import functional as F
 
 RIDGE = 1e-4
 """Softens the spline, so that landmarks that lie on each other do not tear it."""
-
-
 STRIDE = 4
 """The displacement is worked out at every fourth pixel and interpolated: it is smooth."""
 

@@ -15,21 +15,11 @@ from modules.onnx.export import GraphBuilder
 from modules.onnx.format import Graph
 
 CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
-
-
 POOLED = (2, 4, 7, 10, 13)
 """Layers after which the picture is halved."""
-
-
 INPUTS = ("rgb01", "bgr_mean")
-
-
 BGR_MEAN = (93.594, 104.762, 129.186)
-
-
 InputKind = Literal["rgb01", "bgr_mean"]
-
-
 RowOrder = Literal["chw", "hwc"]
 
 

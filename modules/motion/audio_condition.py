@@ -9,14 +9,9 @@ from torch import Tensor, nn
 
 AudioPairing = Literal["even", "pair"]
 
-
 PITCH_BINS = 300
 """Rows of the pitch embedding; bins 1..255 are used."""
-
-
 _PITCH_MIN_HZ = 50.0
-
-
 _PITCH_MAX_HZ = 1100.0
 
 

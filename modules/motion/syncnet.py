@@ -13,8 +13,6 @@ from modules.motion.audio_condition import FeatureNorm
 
 CLIP_FRAMES = 5
 """Video frames of one clip; its sound is 2 * CLIP_FRAMES rows."""
-
-
 MOUTH = slice(48, 68)
 """The mouth among the 68 landmarks: 20 points."""
 

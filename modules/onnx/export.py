@@ -114,15 +114,11 @@ def _epsilon(layer: Any) -> dict[str, Any]:
 
 
 _Settings = Callable[[nn.Module], dict[str, Any]]
-
-
 _SIMPLE: dict[type[nn.Module], tuple[str, _Settings]] = {
     nn.ReLU: ("Relu", _nothing), nn.Sigmoid: ("Sigmoid", _nothing), nn.Tanh: ("Tanh", _nothing),
     nn.LeakyReLU: ("LeakyRelu", lambda layer: {"alpha": float(layer.negative_slope)}),  # type: ignore[arg-type]
     nn.MaxPool2d: ("MaxPool", _pool), nn.Flatten: ("Flatten", _nothing),
 }  # fmt: skip
-
-
 _WEIGHTED: dict[type[nn.Module], tuple[str, _Settings]] = {
     nn.Linear: ("Gemm", lambda layer: {"transB": 1}), nn.Conv1d: ("Conv", convolution),
     nn.Conv2d: ("Conv", convolution), nn.ConvTranspose2d: ("ConvTranspose", convolution),

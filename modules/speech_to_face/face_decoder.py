@@ -14,8 +14,6 @@ from modules.onnx.export import GraphBuilder
 from modules.onnx.format import Graph
 
 TEXTURE_CHANNELS = (256, 128, 64, 32, 32)
-
-
 _LIPS_72 = (*range(48, 55), 64, 63, 62, 61, 60, *range(54, 60), 48, 60, 67, 66, 65, 64)
 """Which of the 68 points the published points 48 to 71 are: top lip, then bottom lip, corners twice."""
 

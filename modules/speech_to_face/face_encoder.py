@@ -14,14 +14,8 @@ from modules.onnx.export import GraphBuilder
 from modules.onnx.format import Graph
 
 NetworkKind = Literal["vgg16", "iresnet50", "vgg_face"]
-
-
 DEPTHS = (3, 4, 14, 3)
-
-
 CHANNELS = (64, 64, 128, 256, 512)
-
-
 PUBLISHED_CLASSES = 2622
 
 

@@ -10,8 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Reduction = Literal["row", "batch"]
-
-
 TEMPERATURE = 2.0
 
 

@@ -15,15 +15,9 @@ from modules.onnx.format import Graph
 
 BANDS = 257
 """Frequencies of the spectrogram: 512-point transform."""
-
-
 CHANNELS = (64, 64, 128, 128, 128, 256, 512, 512, 512)
-
-
 POOLED = (3, 4, 5, 6)
 """Layers that halve the time axis."""
-
-
 MIN_FRAMES = 259
 """Shorter spectrograms (2.6 s) vanish in the strides."""
 

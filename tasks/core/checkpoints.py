@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-
-
 Steps = int | Literal["last", "best"]
-
-
 INDEX = "checkpoints.json"
 
 

@@ -30,16 +30,10 @@ from utils.files.tables import write_json
 from utils.paths import show_path
 
 log = logging.getLogger(__name__)
-
-
 HISTORY, LEAST = 200, 50
 """Gradient norms whose median is the usual one; fewer than the second do not tell."""
-
-
 SPIKE = 10.0
 """A gradient so many times the usual one is a spike."""
-
-
 QUIET = 1000
 """Updates for which further spikes are only counted, not told."""
 

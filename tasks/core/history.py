@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-
-
 Row = dict[str, str]
-
-
 KEY = "update"
 
 

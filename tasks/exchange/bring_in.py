@@ -11,12 +11,8 @@ from utils.errors import ConfigError, DataError, nearest
 from utils.paths import show_path
 
 log = logging.getLogger("vizeme")
-
-
 SUFFIXES = (".ckpt", ".pt", ".pth", ".h5", ".onnx", ".safetensors", ".npy")
 """Names that are looked at in a folder; a single file may be called anything."""
-
-
 STEPS = re.compile(r"model_ckpt_(?:steps_(\d+)\.ckpt|best\.pt)")
 
 

@@ -22,8 +22,6 @@ LICENCES = {
     "wav2pix": "code: GPL-3.0; the weights were trained on videos of YouTubers, ask who trained them",
 }
 """What is known of the licences of the projects that are imported from."""
-
-
 UNKNOWN = "not stated"
 
 

@@ -23,8 +23,6 @@ NETWORKS = {
     "wav2pix": "generator",
 }  # fmt: skip
 """Task -> where its network lies; the network says itself what it computes, layer by layer."""
-
-
 TOLERANCE = 1e-3
 """Of the largest value of an output."""
 

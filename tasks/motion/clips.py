@@ -15,12 +15,8 @@ from data_gen.clips.corpus import MotionBatch
 from modules.motion.syncnet import CLIP_FRAMES, MOUTH
 
 IN_STEP, OTHER_SPEAKER, OTHER_TIME, NEAR_MISS = range(4)
-
-
 KIND_CHANCES = (0.5, 0.125, 0.1875, 0.1875)
 """How often each kind is drawn: half in step, then 25, 37.5 and 37.5 % of the rest."""
-
-
 NEAR = (2, 5)
 """A near miss is so many frames off, at least and at most."""
 

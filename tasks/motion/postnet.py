@@ -29,8 +29,6 @@ from tasks.motion.windows import in_windows, read_speech, write_landmarks
 from utils.errors import ConfigError
 
 log = logging.getLogger(__name__)
-
-
 MARGIN = 16
 """Frames that the refiner is shown before and after a window; it sees seven."""
 

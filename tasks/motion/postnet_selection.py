@@ -23,12 +23,8 @@ import numpy as np
 
 STEP_WEIGHT = 0.2
 """What all of the training costs."""
-
-
 NUMBERS = ("mse", "mse_before", "variance_ratio", "variance_ratio_before")
 """Parts that every recipe has; written as null where they are no numbers."""
-
-
 SCORE_FILE, PICTURE_FILE = "selection.json", "selection.png"
 
 

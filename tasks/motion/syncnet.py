@@ -23,12 +23,8 @@ from utils.media.video import FPS
 
 SECOND = FPS - 4
 """Clips whose frames lie within one second."""
-
-
 VAL_CLIPS = 512
 """Pairs compared per validation window."""
-
-
 RADIUS = 15
 """Offsets tried either way, in frames."""
 

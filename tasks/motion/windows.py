@@ -14,8 +14,6 @@ from utils.errors import ConfigError, DataError
 
 WINDOW = 500
 """Frames imagined at a time (20 s)."""
-
-
 EDGE = 24
 """Frames by which the first and last feature row are drawn out: else a sound that is cut off ends in a twitch."""
 

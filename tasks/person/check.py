@@ -30,12 +30,8 @@ from utils.faces.landmarks import MOUTH
 from utils.media.video import FPS
 
 SPEECH = ("lm3d_vae_sync",)
-
-
 HEAD_FIRST = RENDERERS[::-1]
 """The head alone is judged, where it is trained: what it does not do well, a torso does not mend."""
-
-
 RANGE_MARGIN = 0.1
 """The range of a coordinate is widened by this share of itself before something counts as outside."""
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from tasks.person.head import TalkingHead
 
 Bytes = NDArray[np.uint8]
-
-
 SHEET_COLUMNS = 6
 
 

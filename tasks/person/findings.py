@@ -8,8 +8,6 @@ from typing import Literal
 import numpy as np
 
 Verdict = Literal["good", "fair", "poor", "not trained", "not measured"]
-
-
 ORDER: tuple[Verdict, ...] = ("poor", "fair", "good")
 
 

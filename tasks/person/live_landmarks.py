@@ -19,20 +19,12 @@ from utils.sound.content_features import content_kind
 
 LOOKAHEAD, STEP = 8, 4
 """Frames that must have been heard after one that is drawn, and frames drawn at a time: 0.49 s before the first."""
-
-
 PAST = 48
 """Frames of sound and motion before the next frame that are kept; the networks' answer no longer changes beyond 32."""
-
-
 CUT = 1500
 """Blinks are drawn up to the end of this many frames at a time."""
-
-
 EXTRA = 160
 """Samples heard beyond the last frame, so that its features are what they will be in the whole sound."""
-
-
 RISE = 0.35
 """The mouth closes by at most this share from one frame to the next: a pause is known only after it has begun."""
 

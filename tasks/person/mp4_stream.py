@@ -18,12 +18,8 @@ from utils.errors import DataError
 from utils.media.ffmpeg import STALL_S, executable, input_arguments
 
 log = logging.getLogger(__name__)
-
-
 FRAGMENT_S = 0.2
 """Length of a fragment: what a player must at least receive before it shows anything."""
-
-
 BLOCK = 1 << 16
 
 

@@ -40,21 +40,11 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("vizeme")
-
-
 HOST = "127.0.0.1"
-
-
 PAGE = Path(__file__).with_name("live_page.html")
-
-
 MAX_UPLOADS = 20
-
-
 WAIT_S = 10.0
 """How long a request waits for the one that is being drawn to end."""
-
-
 IDLE_S, PAUSED_S = 60.0, 3600.0
 """A connection that moves nothing for so long is closed; that of a film, which may be paused, later."""
 

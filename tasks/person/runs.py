@@ -8,25 +8,15 @@ from utils.errors import DataError
 
 STAGES = ("syncnet", "lm3d_vae_sync", "postnet", "lm3d_nerf", "lm3d_nerf_torso")
 """The tasks of a talking head, in the order in which they need each other."""
-
-
 NEEDS: dict[str, tuple[str, ...]] = {
     "lm3d_vae_sync": ("syncnet",),
     "postnet": ("syncnet", "lm3d_vae_sync"),
     "lm3d_nerf_torso": ("lm3d_nerf",),
 }
-
-
 HEARING = ("syncnet", "lm3d_vae_sync", "postnet")
 """Those that listen, and so have `audio_feature`."""
-
-
 SYNCNETS = ("syncnet", "lm3d_syncnet")
-
-
 POSTNETS = ("postnet", "lm3d_postnet_sync")
-
-
 RENDERERS = ("lm3d_nerf_torso", "lm3d_nerf")
 
 

@@ -14,12 +14,8 @@ from tasks.person.runs import NEEDS
 from utils.paths import show_path
 
 log = logging.getLogger(__name__)
-
-
 UPDATE_S = {"syncnet": 0.13, "lm3d_vae_sync": 0.15, "postnet": 0.25, "lm3d_nerf": 0.12, "lm3d_nerf_torso": 0.05}
 """Seconds an update takes on two cores, roughly: a first guess, corrected by what is measured."""
-
-
 START_S = 12.0
 """Seconds to start a stage: imports and opening data."""
 

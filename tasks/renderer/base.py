@@ -32,11 +32,7 @@ from utils.faces.landmarks import MEAN_FACE
 from utils.metrics import Box, crop, psnr, ssim
 
 log = logging.getLogger(__name__)
-
-
 Bytes = NDArray[np.uint8]
-
-
 Floats = NDArray[np.float32]
 
 

@@ -12,7 +12,6 @@ from utils.config.schema import Config, Count, Fraction, Positive, Weight
 
 Samples = Annotated[int, Field(ge=0, le=4096)]
 
-
 NETWORK = (
     "backbone", "upsample", "cond_dim", "smo_win_size", "n_bases", "plane_size", "dynamic_size", "grid_size",
     "plane_channels", "decoder_width", "landmark_input",

@@ -22,11 +22,7 @@ from utils.command import run_command  # noqa: E402
 from utils.errors import ConfigError  # noqa: E402
 
 Bytes = NDArray[np.uint8]
-
-
 Floats = NDArray[np.float32]
-
-
 BOXES = ("head", "face", "mouth", "eyes")
 
 

@@ -11,8 +11,6 @@ from utils.faces.landmarks import EYES, MEAN_FACE, MOUTH
 from utils.metrics import Box, points_box
 
 Bytes = NDArray[np.uint8]
-
-
 Floats = NDArray[np.float32]
 
 

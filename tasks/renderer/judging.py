@@ -8,8 +8,6 @@ from torch.nn import functional as F
 
 LPIPS_DECIBELS = 100
 """Decibels that a distance of 1 in LPIPS is held to be worth when checkpoints are compared."""
-
-
 PERCEPTUAL_SIDE = 64
 """Smallest side in pixels of a picture that LPIPS judges; smaller ones are enlarged."""
 

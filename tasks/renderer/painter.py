@@ -14,8 +14,6 @@ from modules.renderer.landmark_code import windows
 from utils.errors import ConfigError
 
 Bytes = NDArray[np.uint8]
-
-
 SMALLEST, LARGEST = 8, 8192
 """Pixels that a side of a picture may have."""
 

@@ -19,8 +19,6 @@ from utils.media.video import FPS
 from utils.metrics import points_box
 
 Floats = NDArray[np.float32]
-
-
 MARGIN = 2
 """Rays at the inner borders of a patch that count for nothing: the decoder sees too little there."""
 

@@ -8,12 +8,8 @@ from numpy.typing import NDArray
 from tasks.renderer.footage import Footage
 
 Floats = NDArray[np.float32]
-
-
 SIDE = 48
 """The frames are shrunk to so many pixels a side first: enough to tell where a collar is, too few to tell noise."""
-
-
 SAMPLES = 512
 """Frames from which the components are found."""
 

@@ -12,11 +12,7 @@ from numpy.typing import NDArray
 from utils.errors import ConfigError, DataError
 
 Bytes = NDArray[np.uint8]
-
-
 COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "green": (0, 177, 64), "grey": (128, 128, 128)}
-
-
 APART = 24
 """A pixel of the headless frame that differs this much (0..255) from the empty background belongs to the person."""
 

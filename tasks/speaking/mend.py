@@ -19,8 +19,6 @@ from utils.shots import smooth_over_time
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-
-
 WINDOW = 256
 
 

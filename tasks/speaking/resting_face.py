@@ -14,12 +14,8 @@ from utils.errors import ConfigError
 from utils.faces.landmarks import eye_opening, mouth_opening
 
 Floats = NDArray[np.float32]
-
-
 UPPER = slice(17, 48)
 """Brows, nose and eyes: what the voice says nothing about."""
-
-
 FACE = slice(0, 48)
 """All but the mouth."""
 

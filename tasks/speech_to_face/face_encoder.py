@@ -30,8 +30,6 @@ from utils.files.digests import sha256
 
 STILL = 48
 """Landmarks before the mouth's."""
-
-
 PUBLISHED = {".pt", ".pth", ".h5", ".safetensors"}
 
 

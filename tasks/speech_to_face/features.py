@@ -16,8 +16,6 @@ from utils.files.digests import fingerprint
 from utils.progress import Progress
 
 log = logging.getLogger(__name__)
-
-
 BATCH = 32
 
 

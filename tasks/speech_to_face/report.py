@@ -13,8 +13,6 @@ from utils.files.aside import write_aside
 from utils.files.tables import write_json
 
 log = logging.getLogger(__name__)
-
-
 Floats = NDArray[np.floating[Any]]
 
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from tasks.speech_to_face.intervals import bootstrap_correlation, bootstrap_shape
 
 Floats = NDArray[np.floating[Any]]
-
-
 RATIOS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
     "nose width / face width": ((31, 35), (0, 16)),
     "nasal index (width / height)": ((31, 35), (27, 33)),

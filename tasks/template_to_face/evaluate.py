@@ -16,19 +16,11 @@ from utils.media.pictures import resized
 from utils.progress import Progress
 
 Floats = NDArray[np.float32]
-
-
 Bytes = NDArray[np.uint8]
-
-
 RATES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 """False match rates at which the share of recognised faces is told."""
-
-
 GRID = 20_000
 """Bins of the cosine on [-1, 1]."""
-
-
 MOST_CROPS = 2000
 """Training crops read for the mean face and for a second recogniser's impostors."""
 

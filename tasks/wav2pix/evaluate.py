@@ -32,15 +32,9 @@ from utils.media.pictures import resized  # noqa: E402
 from utils.progress import Progress  # noqa: E402
 
 Floats = NDArray[np.float32]
-
-
 Bytes = NDArray[np.uint8]
-
-
 ENOUGH = 2000
 """Pictures from which FID can be estimated; below, KID is told instead."""
-
-
 SHOWN = 256
 """Side to which faces are enlarged for the detector."""
 

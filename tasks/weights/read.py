@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 
 MAX_DEPTH, MAX_ENTRIES = 40, 50_000
-
-
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 
 

@@ -20,17 +20,9 @@ from utils.errors import ConfigError, nearest
 from utils.paths import show_path
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
 Count = Annotated[int, Field(ge=1, lt=2**63)]
-
-
 Whole = Annotated[int, Field(ge=0, lt=2**63)]
-
-
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 

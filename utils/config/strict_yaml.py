@@ -53,17 +53,11 @@ def _no_alias(loader: _StrictLoader, parent: Any, index: Any) -> Any:
 
 
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0b[0-1_]+|0x[0-9a-fA-F_]+)$")
-
-
 _FLOAT = re.compile(
     r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?|\.(?:inf|Inf|INF))$"
     r"|\.(?:nan|NaN|NAN)$"
 )
-
-
 _StrictLoader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
-
-
 _StrictLoader.add_implicit_resolver("tag:yaml.org,2002:int", _INT, list("-+0123456789"))
 
 
@@ -72,8 +66,6 @@ for _tag in (None, *(f"tag:yaml.org,2002:{name}" for name in ("timestamp", "bina
 
 
 _StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)  # type: ignore[type-var]
-
-
 _StrictLoader.compose_node = _no_alias  # type: ignore[method-assign,assignment]
 
 

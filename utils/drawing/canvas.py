@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 
 Image = np.ndarray
-
-
 Colour = tuple[int, int, int]
-
 
 GROUP_COLOURS: dict[str, Colour] = {
     "jaw": (70, 90, 200),
@@ -20,8 +17,6 @@ GROUP_COLOURS: dict[str, Colour] = {
     "eyes": (205, 55, 50),
     "mouth": (25, 140, 60),
 }
-
-
 SEQUENCE_COLOURS: tuple[Colour, ...] = (
     (25, 110, 200),
     (225, 105, 20),
@@ -30,11 +25,7 @@ SEQUENCE_COLOURS: tuple[Colour, ...] = (
     (120, 100, 60),
     (90, 90, 90),
 )
-
-
 WHITE: Colour = (255, 255, 255)
-
-
 INK: Colour = (40, 40, 40)
 
 

@@ -13,12 +13,8 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.floating[Any]]
 Image = NDArray[np.uint8]
-
-
 CROP = 112
 """Side of a crop in pixels."""
-
-
 FIVE_POINTS = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
 )

@@ -33,13 +33,8 @@ def find_points(detector: Any, picture: Bytes) -> Floats:
 
 log = logging.getLogger(__name__)
 
-
 DetectorName = Literal["auto", "mediapipe", "face_alignment", "dlib"]
-
-
 Frame = NDArray[np.uint8]
-
-
 Box = tuple[float, float, float, float]
 
 

@@ -16,47 +16,22 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
 
-
 LANDMARKS = 68
 """How many points a face has."""
-
-
 OFFSET_SCALE = 10.0
 """Landmark offsets are in tenths of an eye distance: `landmarks = OFFSET_SCALE * (points - MEAN_FACE)`."""
 
-
 JAW = slice(0, 17)
-
-
 BROWS = slice(17, 27)
-
-
 LEFT_BROW = slice(17, 22)
-
-
 RIGHT_BROW = slice(22, 27)
-
-
 NOSE = slice(27, 36)
-
-
 EYES = slice(36, 48)
-
-
 LEFT_EYE = slice(36, 42)
-
-
 RIGHT_EYE = slice(42, 48)
-
-
 MOUTH = slice(48, 68)
-
-
 OUTER_LIPS = slice(48, 60)
-
-
 INNER_LIPS = slice(60, 68)
-
 
 GROUPS: dict[str, slice] = {
     "jaw": JAW,
@@ -86,7 +61,6 @@ EDGES: tuple[tuple[int, int], ...] = (
 )
 """Pairs of points to join when drawing a face."""
 
-
 MIRROR: NDArray[np.int64] = np.array(
     [
         *range(16, -1, -1),
@@ -99,7 +73,6 @@ MIRROR: NDArray[np.int64] = np.array(
     dtype=np.int64,
 )
 """Point i of a mirrored face is point `MIRROR[i]` of the face, with x negated."""
-
 
 # Derived from the canonical face geometry of Google's MediaPipe (Copyright The MediaPipe Authors, Apache
 # License 2.0): the iBUG counterparts of its 468 vertices, moved to the head frame and scaled to it.
@@ -131,14 +104,9 @@ MEAN_FACE: NDArray[np.float32] = np.array([
 ], dtype=np.float32)
 # fmt: on
 """A generic adult face at rest, lips just apart: (68, 3) float32, head frame. Exactly symmetric."""
-
-
 MEAN_FACE.setflags(write=False)
 
-
 _LIP_PAIRS = ((61, 67), (62, 66), (63, 65))
-
-
 _LID_PAIRS = ((37, 41), (38, 40), (43, 47), (44, 46))
 
 

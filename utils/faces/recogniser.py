@@ -28,11 +28,7 @@ def cosines_with(recogniser: Recogniser, made: NDArray[np.uint8], templates: Flo
 
 
 Crops = NDArray[np.uint8]
-
-
 Floats = NDArray[np.float32]
-
-
 ASSET_NAMES = ("arcface_mbf", "arcface_r50")
 """Recognisers of the assets table."""
 

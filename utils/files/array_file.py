@@ -23,17 +23,9 @@ from utils.errors import DataError
 from utils.files.digests import inside, refuse_changed, stamp
 
 Numbers = NDArray[Any]
-
-
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
-
-
 _BLOCK, _LONGEST_READ = 1 << 20, 1 << 24
-
-
 _LONGEST_HEADER = 100_000_000
-
-
 MOST_OPEN = 128
 """Shards of a dataset that are held open at once."""
 

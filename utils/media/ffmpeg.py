@@ -14,8 +14,6 @@ from typing import Self
 from utils.errors import DataError
 
 STALL_S = 120.0
-
-
 FORMATS = (
     "mov,matroska,avi,mpeg,mpegts,mpegvideo,h264,hevc,m4v,mjpeg,flv,asf,rm,dv,mxf,nut,ivf,obu,gif,yuv4mpegpipe,wtv,"
     "ogg,wav,w64,mp3,flac,aac,ac3,eac3,dts,aiff,au,caf,amr,ape,wv,tta,tak,mpc,mpc8,voc,sox,dsf"

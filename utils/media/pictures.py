@@ -51,8 +51,6 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
 
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
-
-
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
 """What Pillow may take a file for, whatever its name. It would hand PostScript to another program, which runs it."""
 

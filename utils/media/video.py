@@ -18,8 +18,6 @@ from utils.media.ffmpeg import STALL_S, Stream, describe, input_arguments, run
 from utils.paths import existing_file
 
 FPS = 25
-
-
 _SLOWEST_DECODING = 5.0
 """Frames a second that even a slow machine decodes of a large video."""
 

@@ -27,21 +27,11 @@ if TYPE_CHECKING:
 
 
 RATE, HOP = 16_000, 320
-
-
 WIDTHS = {"whisper": 512, "hubert": 1024}
-
-
 ASSETS = {"whisper": "whisper_base_encoder", "hubert": "hubert_large"}
-
-
 BEST_WHISPER = "whisper:3-5"
 """The layers of Whisper's base encoder from which lips are predicted best: see docs/audio2motion.md."""
-
-
 WINDOW_ROWS = {"whisper": 1500, "hubert": 1000}
-
-
 MARGIN_ROWS = {"whisper": 250, "hubert": 125}
 """Rows at either end of a window that the next one hears better."""
 

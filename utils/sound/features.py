@@ -17,17 +17,9 @@ from utils.media.wav import RATE, fit_length
 from utils.sound.content_features import WIDTHS, content_blocks, content_width, parse_content_feature
 
 HOP = 320
-
-
 WINDOW = 512
-
-
 MEL_BANDS = 80
-
-
 SPECTRUM_WIDTHS = {"mel": MEL_BANDS, "mfcc": 39}
-
-
 _BLOCK_ROWS = 4096
 
 

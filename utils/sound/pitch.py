@@ -5,20 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 CANDIDATES = 6
-
-
 SILENCE = 0.03
-
-
 VOICING = 0.45
-
-
 OCTAVE_COST = 0.02
-
-
 OCTAVE_JUMP_COST = 0.35
-
-
 VOICING_CHANGE_COST = 0.14
 
 

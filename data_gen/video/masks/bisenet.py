@@ -13,17 +13,9 @@ from utils.errors import AssetError
 
 Floats = NDArray[np.floating[Any]]
 Bytes = NDArray[np.uint8]
-
-
 _HEAD_CLASSES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 18)
-
-
 _NECK_CLASSES = (14, 15)
-
-
 _CLOTH_CLASSES = (16,)
-
-
 _SHARPNESS = 4.0
 """The network is never sure: its logits times this give edges of about two pixels."""
 

@@ -11,8 +11,6 @@ from data_gen.video.masks.parser import Masks, Parser
 from utils.arrays import Bytes, Floats
 
 _SIDE = 192
-
-
 _JAW = slice(0, 17)
 
 

@@ -21,8 +21,6 @@ from utils.workers import in_parallel
 
 Floats = NDArray[np.floating[Any]]
 Bytes = NDArray[np.uint8]
-
-
 ParserName = Literal["auto", "bisenet", "grabcut"]
 
 

@@ -13,31 +13,16 @@ from utils.files.arrays import map_new_array
 from utils.workers import in_parallel
 
 Bytes = NDArray[Any]
-
-
 Floats = NDArray[Any]
 
-
 _SAMPLES = 64
-
-
 _ROWS_AT_ONCE = 64
-
-
 _LEAST_SEEN = 0.1
 """A background pixel counts as seen when that share of the sampled frames shows it."""
-
-
 _MARGIN = 0.02
 """How far from the person background is believed, in picture heights: hair and blurred edges reach beyond the mask."""
-
-
 _EXTEND_NECK = 0.14
-
-
 _EXTEND_CLOTH = 0.05
-
-
 _DARKEN = 0.996
 
 

@@ -18,7 +18,6 @@ from utils.faces.landmarks import BROWS, EYES, JAW, LANDMARKS, MEAN_FACE, MOUTH,
 
 FloatArray = NDArray[np.floating[Any]]
 
-
 RIGID_POINTS = np.array([27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45])
 """The nose and the eye corners: they hardly move on the head."""
 
@@ -58,20 +57,10 @@ def _per_point(
 
 # How much a point says about the pose; how freely expression moves it; how far people differ there (eye distances).
 _TRUST = _per_point(jaw=0.15, brows=0.45, bridge=0.3, nose=1.0, eyes=0.3, corners=1.0, mouth=0.3)
-
-
 _MOBILITY = _per_point(jaw=0.9, brows=0.7, bridge=0.6, nose=0.3, eyes=0.8, corners=0.3, mouth=1.0)
-
-
 _VARIETY = _per_point(jaw=0.25, brows=0.10, bridge=0.08, nose=0.08, eyes=0.06, corners=0.06, mouth=0.10)
-
-
 _INDEPENDENT_FRAMES = 40.0  # neighbouring frames err alike: all key frames together count as so many
-
-
 _NOISE = 0.01  # of a detected point, in eye distances
-
-
 _FOCAL_SPREAD = 0.2  # of the prior on log focal
 
 

@@ -30,20 +30,12 @@ from utils.shots import smooth_over_time
 
 log = logging.getLogger(__name__)
 
-
 FloatArray = NDArray[np.floating[Any]]
-
-
 Frame = NDArray[np.uint8]
-
-
 FrameSource = NDArray[np.uint8] | Callable[[], Iterable[Frame]]
-
 
 # Centres as mixes of landmarks, (point, weight) each; the viewer's left side, mirrored below.
 _MIDDLE = (((27, 1.0),), ((28, 1.0),), ((29, 1.0),), ((30, 1.0),), ((33, 1.0),), ((21, 1.0), (22, 1.0), (27, -1.0)))
-
-
 _SIDES = (
     (((31, 1.0),), ((35, 1.0),)),
     (((36, 1.0),), ((45, 1.0),)),
@@ -53,23 +45,11 @@ _SIDES = (
     (((2, 0.4), (31, 0.6)), ((14, 0.4), (35, 0.6))),
     (((19, 1.4), (37, -0.4)), ((24, 1.4), (44, -0.4))),
 )
-
-
 _NOSE_PATCHES = (0, 1, 2, 3, 4, 6, 7)  # flat towards the viewer; the others lie on an ellipsoid's side
-
-
 _INNER, _MARGIN = 17, 4  # a patch is 17 x 17 samples, cut out with a margin to search in
-
-
 _SPACING = 0.02  # eye distances between samples
-
-
 _IN_PLANE = [2, 3, 4]  # of a pose's six numbers (`pose_motion`): the turn about the line of sight, shifts across it
-
-
 _OUT_OF_PLANE_SIGMA = 2.0  # frames: what trembles faster than that, in tilt and depth, is the landmarks' noise
-
-
 _SPREAD = 0.02  # of a correction: radians, and eye distances
 
 

@@ -37,11 +37,8 @@ from utils.shots import smooth_over_time
 
 FloatArray = NDArray[np.floating[Any]]
 
-
 FOCAL_PRIOR = 1.5
 """Expected focal length in image widths of the face-centred square; the landmarks cannot tell it."""
-
-
 _CHUNK = 1000  # frames placed at once: bounds the memory that a long video takes
 
 

@@ -21,12 +21,8 @@ from modules.renderer.vanilla import RadianceMLP, frequencies
 
 STRIDES = {1: (1, 1, 1, 1), 2: (2, 1, 1, 1), 4: (2, 2, 1, 1), 8: (2, 2, 2, 1), 16: (2, 2, 2, 2)}
 """Strides of the four convolutions, which bring a window of so many rows to one."""
-
-
 CHUNK = 512
 """Rays rendered at once."""
-
-
 FARTHEST = 1e10
 """Length of ray that the last sample stands for: it takes what light is left."""
 

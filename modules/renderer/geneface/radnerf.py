@@ -22,16 +22,10 @@ from modules.renderer.vanilla import frequencies
 
 CELLS = 128
 """Cells of the occupancy grid along each side."""
-
-
 STEP = 2 * math.sqrt(3) / CELLS
 """Length of a step."""
-
-
 MAX_STEPS = 16
 """Places asked on a ray, at most."""
-
-
 MIN_NEAR = 0.05
 """Rays begin at least so far from the camera."""
 

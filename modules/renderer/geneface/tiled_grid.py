@@ -10,19 +10,12 @@ from torch import Tensor, nn
 
 LEVELS, FEATURES, COARSEST, FINEST, LARGEST = 16, 2, 16, 2048, 2**16
 """Grids, features of a corner, cells along the coarsest and the finest grid, rows of a table at most."""
-
-
 PRIMES = (1, 2654435761, 805459861)
 """What the coordinates are multiplied by where a table is hashed."""
-
-
 GROWTH = np.float32(np.log2((FINEST / COARSEST) ** (1 / (LEVELS - 1))))
 """Binary logarithm of the ratio of two neighbouring grids, in the original's precision."""
 
-
 GridType = Literal["tiledgrid", "hashgrid"]
-
-
 Interpolation = Literal["linear", "smoothstep"]
 
 

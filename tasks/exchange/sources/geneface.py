@@ -20,18 +20,12 @@ from utils.paths import ROOT
 
 EYE_DISTANCE = 0.62129
 """Eye distance of GeneFace's face model (BFM 2009, in decimetres), from the five points Deep3DFaceRecon aligns to."""
-
-
 OURS = 1 / EYE_DISTANCE
 """Our landmarks for one unit of GeneFace's `idexp_lm3d`."""
-
-
 SPEECH = {
     "audio": "HuBERT-large (hubert-large-ls960-ft), last hidden state, 50 rows a second, the even rows",
     "landmarks": f"tenths of an eye distance; GeneFace's idexp_lm3d times {OURS:.4f}, which is folded into the weights",
 }
-
-
 DRIFTED = "a frozen SyncNet whose batch statistics drifted in training; import lrs3/syncnet for the sound one"
 
 

@@ -22,27 +22,15 @@ from utils.asset_table import ASSETS
 from utils.errors import DataError
 
 DECODER = ("decoder.0.block.0.weight", "final_layer.3.weight")
-
-
 IRESNET = ("layer1.0.prelu.weight", "features.running_var")
-
-
 RECOGNISER = "arcface_r50"
 """What made the templates that the published decoders read: InsightFace's buffalo_l."""
-
-
 COLOURS = {"naive": IMAGENET, "large": IMAGENET, "fr": ((0.5,) * 3, (0.5,) * 3)}
 """Mean and spread that the published pictures are off by, RGB."""
-
-
 LAYERS = ("ConvTranspose", "BatchNormalization", "PRelu") * 7 + ("Conv",)
 """The operations with weights of a decoder, in order."""
-
-
 KINDS = {"BatchNormalization": ("weight", "bias", "running_mean", "running_var"), "PRelu": ("weight",)}
 """The weights of an operation, in the order of its inputs; any other has a weight and a bias."""
-
-
 NAMES = [*(f"decoder.{block}.block.{place}" for block in range(6) for place in range(3))]
 
 

@@ -20,20 +20,12 @@ from utils.errors import DataError
 
 SIDE = 224
 """Side of the published faces in pixels."""
-
-
 FACES = {"faces": "RGB from 0 to 1, 224 pixels, the whole picture resized; nothing is subtracted"}
-
-
 LOUDNESS = "16 kHz, brought to -23 dB, looped when short"
-
-
 SPECTROGRAM = {
     "sound": f"6 s at {LOUDNESS}",
     "spectrogram": "magphase: magnitude^0.3 and sign(phase) |phase|^0.3, 257 x 601, centred frames",
 }
-
-
 BESIDE = {
     "face_encoder": "checkpoints/imported/vgg_face",
     "face_decoder_work_dir": "checkpoints/imported/face_decoder",
@@ -187,25 +179,14 @@ def _is_keras_vgg(tensors: Mapping[str, Tensor], kind: str) -> bool:
 
 
 LAYER = re.compile(r"layer(1[0-6]|[1-9])\.\d\.(weight|bias)")
-
-
 VE_CONV = ("layer10.1.weight", "layer9.3.running_mean")
-
-
 AST = ("classifier.0.dense.weight", "audio_spectrogram_transformer.embeddings.cls_token")
-
-
 AST_PARTS = {
     "audio_spectrogram_transformer.": "transformer.", "classifier.0.layernorm.": "head.0.",
     "classifier.0.dense.": "head.1.",
 }  # fmt: skip
-
-
 DECODER = ("pre_layers.0.0.weight", "texture_layers.5.0.weight")
-
-
 VGG = (("layer14.1.weight", "layer16.0.weight"), ("layer14.0.weight", "layer16.1.weight"))
-
 
 SOURCES = [
     Source(

@@ -16,11 +16,7 @@ from tasks.exchange.source import Converted, GoesWith, Source, Tally
 from tasks.weights.read import read_file
 
 GENERATOR = ("audio_embedding.disc.0.conv.weight", "netG.0.module.weight_bar")
-
-
 DISCRIMINATOR = ("netD_2.weight",)
-
-
 SAMPLES = {3: 11_200, 4: 16_000, 8: 32_000, 16: 64_000}
 """Time steps that the speech encoder leaves -> samples of the published lengths: 0.7, 1, 2 and 4 s."""
 

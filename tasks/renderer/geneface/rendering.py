@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 
 Bytes = NDArray[np.uint8]
-
-
 Floats = NDArray[np.float32]
 
 

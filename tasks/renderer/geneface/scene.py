@@ -18,8 +18,6 @@ from utils.files.arrays import load_arrays, save_arrays
 
 FILE = "geneface_scene.safetensors"
 """Name of the scene beside the dataset it was made from."""
-
-
 SHAPES: dict[str, tuple[int, ...]] = {
     "landmarks_mean": (68, 3), "landmarks_std": (68, 3), "cameras": (-1, 4, 4), "background": (-1, -1, 3),
     "focal": (1,),
