@@ -21,7 +21,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "clips": ("data_gen.clips.run", "make a corpus of many speakers' clips"),
     "templates": ("data_gen.templates.run", "cut out faces and compute their recognition templates"),
     "wav2pix": ("data_gen.wav2pix.run", "pair faces with the voices they belong to"),
-    "check": ("tasks.person.check", "say of every stage of a person's talking head whether it is sound"),
     "face_voice": ("data_gen.face_voice.run", "make a set of persons with voices and faces"),
 }
 """Name -> module with `add_arguments(parser)` and `main(args)`, and what it does."""
@@ -41,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n`python data_gen/run.py COMMAND --help` tells a command's flags.")
         return 0
     name = given[0]
+    if name == "check":
+        raise ConfigError("`check` looks at trained networks, not at data: python tasks/talking_head.py check ID")
     if name not in COMMANDS:
         near = nearest(name, COMMANDS)
         hint = f"Did you mean '{near}'? " if near else ""

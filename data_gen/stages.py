@@ -126,4 +126,3 @@ def _own_console() -> Console:
         return Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8"))
     except (OSError, ValueError, AttributeError):
         return Console(stderr=True)
-

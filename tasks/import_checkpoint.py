@@ -18,16 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
     sys.path[0] = str(ROOT)  # else tasks/ hides the packages beside it
 
-from tasks.exchange.bring_in import (
-    Options,
-    import_file,
-    import_folder,
-)
+from tasks.exchange.bring_in import Options, import_file, import_folder  # noqa: E402
 from utils.command import run_command  # noqa: E402
-from utils.errors import (
-    ConfigError,
-    DataError,
-)
+from utils.errors import ConfigError, DataError  # noqa: E402
 
 log = logging.getLogger("vizeme")
 
@@ -75,4 +68,3 @@ def main(argv: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     run_command(main)
-

@@ -13,12 +13,24 @@ TASKS: dict[str, tuple[str, str]] = {
     "postnet": ("tasks.motion.postnet:PostnetTask", "landmarks of any speaker to the target person's"),
     "lm3d_nerf": ("tasks.renderer.lm3d_nerf:Lm3dNerfTask", "landmarks to the person's head"),
     "lm3d_nerf_torso": ("tasks.renderer.lm3d_nerf_torso:Lm3dNerfTorsoTask", "head and torso in one picture"),
-    "geneface_nerf": ("tasks.renderer.geneface.nerf:GenefaceNerfTask", "GeneFace's NeRF with imported weights, to render"),
-    "geneface_radnerf": ("tasks.renderer.geneface.radnerf:GenefaceRadnerfTask", "GeneFace's RAD-NeRF with imported weights"),
-    "template_decoder": ("tasks.template_to_face.template_decoder:TemplateDecoderTask", "a face-recognition template to the face"),
+    "geneface_nerf": (
+        "tasks.renderer.geneface.nerf:GenefaceNerfTask",
+        "GeneFace's NeRF with imported weights, to render",
+    ),
+    "geneface_radnerf": (
+        "tasks.renderer.geneface.radnerf:GenefaceRadnerfTask",
+        "GeneFace's RAD-NeRF with imported weights",
+    ),
+    "template_decoder": (
+        "tasks.template_to_face.template_decoder:TemplateDecoderTask",
+        "a face-recognition template to the face",
+    ),
     "wav2pix": ("tasks.wav2pix.wav2pix:Wav2PixTask", "a voice to the speaker's face, adversarial"),
     "face_encoder": ("tasks.speech_to_face.face_encoder:FaceEncoderTask", "whose face is this? gives the face feature"),
-    "face_decoder": ("tasks.speech_to_face.face_decoder:FaceDecoderTask", "face feature to landmarks, texture and face"),
+    "face_decoder": (
+        "tasks.speech_to_face.face_decoder:FaceDecoderTask",
+        "face feature to landmarks, texture and face",
+    ),
     "ve_conv": ("tasks.speech_to_face.ve_conv:VeConvTask", "voice to face feature, by convolutions"),
     "ve_ast": ("tasks.speech_to_face.ve_ast:VeAstTask", "voice to face feature, by a spectrogram transformer"),
 }

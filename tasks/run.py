@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
     sys.path[0] = str(ROOT)  # else tasks/ would shadow the standard library and hide the packages beside it
 
-from tasks.core.commands import (
+from tasks.core.commands import (  # noqa: E402
     choose_work_dir,
     kind_of,
     name_misspelt_flags,
@@ -26,15 +26,9 @@ from tasks.core.commands import (
 )
 from tasks.core.run_folder import main_process  # noqa: E402
 from utils.command import run_command  # noqa: E402
-from utils.config.assignments import (
-    set_dotted,
-    typed_assignment,
-)
+from utils.config.assignments import set_dotted, typed_assignment  # noqa: E402
 from utils.config.recipe import load_recipe  # noqa: E402
-from utils.config.schema import (
-    describe,
-    parse,
-)
+from utils.config.schema import describe, parse  # noqa: E402
 from utils.errors import ConfigError  # noqa: E402
 from utils.paths import show_path  # noqa: E402
 
@@ -121,4 +115,3 @@ def main(argv: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     run_command(main)
-

@@ -1,15 +1,12 @@
-"""Make a person say something: the three trained networks behind one object, and the commands around it.
+"""Make a person say something: the commands around one person's trained networks.
 
     python tasks/talking_head.py train May
     python tasks/talking_head.py infer May speech.wav infer_out/May/speech.mp4
     python tasks/talking_head.py play May speech.wav        # a page that plays while it is drawn
     python tasks/talking_head.py evaluate May
+    python tasks/talking_head.py check May                  # which stage is sound, and what to do about the others
 
-In Python:
-    head = TalkingHead.load("May")
-    head.speak_to("speech.wav", "speech.mp4")
-    for frame in head.speak("speech.wav"):   # (H, W, 3) uint8 RGB, 25 a second
-        ...
+In Python: `tasks.person.head.TalkingHead`.
 """
 
 from __future__ import annotations
@@ -27,10 +24,7 @@ if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
 
 from tasks.person.head import TalkingHead  # noqa: E402
 from tasks.person.runs import RENDERERS  # noqa: E402
-from utils.command import (
-    run_command,
-    whole,
-)
+from utils.command import run_command, whole  # noqa: E402
 from utils.errors import ConfigError  # noqa: E402
 
 log = logging.getLogger("vizeme")
@@ -42,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     out = argparse.ArgumentParser(
         prog="python tasks/talking_head.py", description="Train a talking head, let it speak, measure it."
     )
-    commands = out.add_subparsers(dest="command", required=True, metavar="{train,infer,play,evaluate}")
+    commands = out.add_subparsers(dest="command", required=True, metavar="{train,infer,play,evaluate,check}")
     settings = "a setting, name=value; may be repeated"
 
     train = commands.add_parser("train", help="train the five tasks of a person whose video is processed")
@@ -74,7 +68,19 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--frames", type=whole(1), default=250, help="at most so many held-out frames (250)")
     evaluate.add_argument("--out", default="", help="folder to write (infer_out/<id>/evaluation)")
     _use(evaluate, settings)
+
+    add_check(commands.add_parser("check", help="say of every stage of a talking head whether it is sound"))
     return out
+
+
+def add_check(command: argparse.ArgumentParser) -> None:
+    """Declare the flags of `check`."""
+    command.add_argument("id", help="whom")
+    command.add_argument("--binary_dir", type=Path, default=Path("data/binary/videos"), help="where videos lie")
+    command.add_argument("--checkpoints", type=Path, default=None, help="folder of the runs (checkpoints/<id>)")
+    command.add_argument("--steps", default="best", help="which checkpoints: best, last or a number (best)")
+    command.add_argument("--frames", type=int, default=8, help="held-out frames to render (8; 0 leaves that out)")
+    command.add_argument("--out", type=Path, default=None, help="JSON to write (infer_out/<id>/check.json)")
 
 
 def _use(command: argparse.ArgumentParser, settings: str) -> None:
@@ -94,6 +100,10 @@ def _use(command: argparse.ArgumentParser, settings: str) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = parser().parse_args(argv)
+    if given.command == "check":
+        from tasks.person.check import main as check
+
+        return check(given)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     if given.command == "train":
         from tasks.person.train import train_person
@@ -151,4 +161,3 @@ def _play(given: argparse.Namespace, how: Mapping[str, Any]) -> int:
 
 if __name__ == "__main__":
     run_command(main)
-

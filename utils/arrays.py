@@ -1,4 +1,4 @@
-"""The arrays that are handed around: bytes, numbers, whole numbers."""
+"""The arrays that are handed around, each type said once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
+"""Pictures, masks."""
 Floats = NDArray[np.float32]
+"""What files hold and networks take."""
+Reals = NDArray[np.floating[Any]]
+"""What is reckoned with, in any precision."""
 Ints = NDArray[np.int64]
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.floating[Any]]
-Image = NDArray[np.uint8]
-Points = NDArray[np.floating[Any]]
-
+"""Numbers of frames."""

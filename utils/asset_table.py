@@ -1,4 +1,4 @@
-"""The table of outside weights."""
+"""The table of outside weights: what they are, whence they come and under which licence."""
 
 from __future__ import annotations
 
@@ -163,4 +163,3 @@ ASSETS: dict[str, Asset] = {
         ),
     ),
 }
-

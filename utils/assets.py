@@ -1,4 +1,4 @@
-"""Find, check and fetch outside weights: one table of what they are, whence they come and under which licence.
+"""Find, check and fetch outside weights; `utils/asset_table.py` says what they are and whence they come.
 
     python -m utils.assets                   print the table and what is here
     python -m utils.assets download NAME     fetch one into the user's cache
@@ -217,4 +217,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     run_command(main)
-

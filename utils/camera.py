@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.arrays import Reals
 from utils.shots import filter_over_time
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FloatArray = NDArray[np.floating[Any]]
-Array = TypeVar("Array", FloatArray, "Tensor")
+Array = TypeVar("Array", Reals, "Tensor")
 
 
 def project(points: Array, world_from_camera: Array, focal_px: Any, cx: float, cy: float) -> Array:
@@ -77,7 +77,7 @@ def invert(transforms: Array) -> Array:
     return result
 
 
-def compose(*transforms: FloatArray) -> FloatArray:
+def compose(*transforms: Reals) -> Reals:
     """Multiply rigid transforms (..., 4, 4): `compose(a_from_b, b_from_c)` is `a_from_c`."""
     result = transforms[0]
     for transform in transforms[1:]:
@@ -85,7 +85,7 @@ def compose(*transforms: FloatArray) -> FloatArray:
     return result
 
 
-def make_transform(rotation: FloatArray, translation: FloatArray) -> FloatArray:
+def make_transform(rotation: Reals, translation: Reals) -> Reals:
     """Assemble rigid transforms (..., 4, 4) from rotations (..., 3, 3) and translations (..., 3)."""
     shape = np.broadcast_shapes(rotation.shape[:-2], translation.shape[:-1])
     result = np.zeros((*shape, 4, 4), dtype=np.result_type(rotation, translation))
@@ -95,7 +95,7 @@ def make_transform(rotation: FloatArray, translation: FloatArray) -> FloatArray:
     return result
 
 
-def rotation_matrix(vectors: FloatArray) -> FloatArray:
+def rotation_matrix(vectors: Reals) -> Reals:
     """Turn rotation vectors (..., 3), radians, into matrices (..., 3, 3) by Rodrigues' formula."""
     vectors = np.asarray(vectors)
     angle = np.linalg.norm(vectors, axis=-1)[..., None, None]
@@ -107,7 +107,7 @@ def rotation_matrix(vectors: FloatArray) -> FloatArray:
     return np.eye(3, dtype=cross.dtype) + first * cross + second * (cross @ cross)
 
 
-def rotation_vector(matrices: FloatArray) -> FloatArray:
+def rotation_vector(matrices: Reals) -> Reals:
     """Turn rotation matrices (..., 3, 3) into rotation vectors (..., 3), radians, length at most pi."""
     m = np.asarray(matrices, dtype=np.float64)
     # Unit quaternion from the largest of its four squared components: exact near 0 and near pi alike.
@@ -132,7 +132,7 @@ def rotation_vector(matrices: FloatArray) -> FloatArray:
     return (scale * quaternion[..., 1:]).astype(np.result_type(matrices, np.float32))
 
 
-def cross_matrix(vectors: FloatArray) -> FloatArray:
+def cross_matrix(vectors: Reals) -> Reals:
     """Return the matrices (..., 3, 3) with `cross_matrix(a) @ b == cross(a, b)`."""
     x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
     zero = np.zeros_like(x)
@@ -140,19 +140,19 @@ def cross_matrix(vectors: FloatArray) -> FloatArray:
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def nearest_rotation(matrices: FloatArray) -> FloatArray:
+def nearest_rotation(matrices: Reals) -> Reals:
     """Return the rotations (..., 3, 3) nearest to any matrices (..., 3, 3), never a reflection."""
     u, _, vt = np.linalg.svd(matrices)
     u[..., :, 2] *= np.linalg.det(u @ vt)[..., None]
     return u @ vt
 
 
-def rotation_angle(a: FloatArray, b: FloatArray) -> FloatArray:
+def rotation_angle(a: Reals, b: Reals) -> Reals:
     """Return the angle (...) in radians between rotations (..., 3, 3)."""
     return np.linalg.norm(rotation_vector(np.swapaxes(a, -1, -2) @ b), axis=-1)
 
 
-def smooth_path(world_from_camera: FloatArray, window: int, cuts: Iterable[int] = ()) -> FloatArray:
+def smooth_path(world_from_camera: Reals, window: int, cuts: Iterable[int] = ()) -> Reals:
     """Average a camera path (T, 4, 4) over `window` frames, shot by shot.
 
     The average is taken of the head as the camera sees it (its rotation and its place), which for a head

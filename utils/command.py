@@ -1,4 +1,8 @@
-"""Numbers on a command line, with their limits: `parser.add_argument("--size", type=whole(16, 2048))`."""
+"""Run a command: exit codes, what the machine refused in plain words, numbers with their limits.
+
+    parser.add_argument("--size", type=whole(16, 2048))
+    run_command(main)
+"""
 
 from __future__ import annotations
 
@@ -163,4 +167,3 @@ def _within(value: Number, least: float, most: float | None) -> Number:
         limits = f"at least {least}" if most is None else f"from {least} to {most}"
         raise argparse.ArgumentTypeError(f"{value} is out of range: choose {limits}")
     return value
-

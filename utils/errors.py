@@ -5,6 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+WORKER_DIED = (
+    "A process that shares the work died: it was killed, or there was too little memory. What is finished is kept: "
+    "give the command again, with fewer workers if it is the memory."
+)
+
 
 class UserError(Exception):
     """Say what is wrong, where, and how to mend it; every command turns it into exit code 2."""
@@ -27,9 +32,4 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     found = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
     return found[0] if found else None
 
-
-WORKER_DIED = (
-    "A process that shares the work died: it was killed, or there was too little memory. What is finished is kept: "
-    "give the command again, with fewer workers if it is the memory."
-)
 

@@ -1,4 +1,4 @@
-"""How near a picture is to the true one: PSNR, SSIM, LPIPS.
+"""How near a picture is to the true one (PSNR, SSIM), and how alike two series of numbers are.
 
 Pictures are RGB uint8 (H, W, 3). A box is (x0, y0, x1, y1) in pixels, the corner x1, y1 excluded.
 """
@@ -11,17 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.arrays import Bytes, Reals
 
-def correlation(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
-    """Return Pearson's correlation over the entries that both have; NaN when either does not vary."""
-    both = np.isfinite(a) & np.isfinite(b)
-    if both.sum() < 3 or a[both].std() < 1e-9 or b[both].std() < 1e-9:
-        return float("nan")
-    return float(np.corrcoef(a[both], b[both])[0, 1])
-
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.floating[Any]]
 Box = tuple[int, int, int, int]
 
 
@@ -33,7 +24,7 @@ def crop(picture: Bytes, box: Box | None) -> Bytes:
     return picture[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
 
 
-def points_box(points: Floats, margin: float, height: int, width: int) -> Box:
+def points_box(points: Reals, margin: float, height: int, width: int) -> Box:
     """Return the box around points (N, 2), widened by `margin` of its larger side, inside the picture.
 
     A box always holds at least one pixel.
@@ -59,7 +50,7 @@ def ssim(picture: Bytes, truth: Bytes, box: Box | None = None) -> float:
 
     a, b = (crop(p, box).astype(np.float64) for p in (picture, truth))
 
-    def mean(x: Floats) -> Floats:
+    def mean(x: Reals) -> Reals:
         return np.asarray(cv2.GaussianBlur(x, (11, 11), 1.5))
 
     mean_a, mean_b = mean(a), mean(b)
@@ -70,3 +61,10 @@ def ssim(picture: Bytes, truth: Bytes, box: Box | None = None) -> float:
         (((2 * mean_a * mean_b + c1) * (2 * both + c2)) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean()
     )
 
+
+def correlation(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
+    """Return Pearson's correlation over the entries that both have; NaN when either does not vary."""
+    both = np.isfinite(a) & np.isfinite(b)
+    if both.sum() < 3 or a[both].std() < 1e-9 or b[both].std() < 1e-9:
+        return float("nan")
+    return float(np.corrcoef(a[both], b[both])[0, 1])

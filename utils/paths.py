@@ -35,4 +35,3 @@ def existing_file(path: str | Path) -> Path:
     if not os.access(file, os.R_OK):
         raise DataError(f"{path} may not be read. Change its permissions.")
     return file
-

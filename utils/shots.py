@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating[Any]]
+from utils.arrays import Reals
 
 
 def shot_ranges(count: int, cuts: Iterable[int] = ()) -> list[tuple[int, int]]:
@@ -19,7 +17,7 @@ def shot_ranges(count: int, cuts: Iterable[int] = ()) -> list[tuple[int, int]]:
     return [(start, stop) for start, stop in itertools.pairwise(bounds) if stop > start]
 
 
-def smooth_over_time(values: FloatArray, sigma: float, cuts: Iterable[int] = ()) -> FloatArray:
+def smooth_over_time(values: Reals, sigma: float, cuts: Iterable[int] = ()) -> Reals:
     """Smooth values (T, ...) along time with a zero-phase Gaussian that never crosses a cut.
 
     Args:
@@ -36,7 +34,7 @@ def smooth_over_time(values: FloatArray, sigma: float, cuts: Iterable[int] = ())
     return filter_over_time(values, kernel, cuts)
 
 
-def filter_over_time(values: FloatArray, kernel: FloatArray, cuts: Iterable[int] = ()) -> FloatArray:
+def filter_over_time(values: Reals, kernel: Reals, cuts: Iterable[int] = ()) -> Reals:
     """Average values (T, ...) along time with the weights of an odd `kernel`, shot by shot."""
     radius = len(kernel) // 2
     result = np.empty_like(values)
@@ -52,4 +50,3 @@ def filter_over_time(values: FloatArray, kernel: FloatArray, cuts: Iterable[int]
             weight[into] += kernel[shift + radius]
         result[start:stop] = total / weight.reshape(-1, *[1] * (shot.ndim - 1))
     return result
-

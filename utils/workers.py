@@ -14,6 +14,8 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self, TypeVar
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """For matrices: quicker where every processor has a process, and the same bytes whatever the machine."""
 
@@ -69,10 +71,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
 @contextlib.contextmanager
 def native_noise_muted() -> Iterator[None]:
     """Drop what native libraries write to standard error (MediaPipe's warnings); exceptions pass as ever."""
@@ -117,4 +115,3 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
     finally:
         torch.set_num_threads(before[0])
         cv2.setNumThreads(before[1])
-

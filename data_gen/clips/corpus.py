@@ -8,17 +8,16 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from data_gen.clips.plan import MIN_FRAMES
 from data_gen.clips.shards import ClipShards
 from data_gen.video.dataset import VideoDataset
+from utils.arrays import Floats
 from utils.errors import DataError
 from utils.files.digests import fingerprint
 from utils.media.video import FPS
 
-Floats = NDArray[np.float32]
 Split = Literal["train", "val", "all"]
 
 

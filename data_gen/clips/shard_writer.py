@@ -175,4 +175,3 @@ def shape_of(file: Path, name: str) -> list[int]:
     """Return the shape of one array of a safetensors file without reading it."""
     with closing(ArrayFile(file, "Delete it and run the command again.")) as opened:
         return list(opened.shape(name))
-

@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from utils.arrays import Floats
 from utils.errors import DataError
 from utils.files.array_file import ShardFolder
 from utils.files.tables import read_checked
 
 log = logging.getLogger(__name__)
-Floats = NDArray[np.float32]
 
 
 class ClipInfo(BaseModel):
@@ -88,4 +87,3 @@ def _read_index(path: Path) -> ClipIndex:
         f"No clips at {path}. Make them with: python data_gen/run.py clips --out {path} --videos <folder of videos>"
     )
     return read_checked(file, ClipIndex, missing=missing, again="Make the clips again.")
-

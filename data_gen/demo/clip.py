@@ -13,15 +13,14 @@ import numpy.typing as npt
 from data_gen.demo.face import Face
 from data_gen.demo.identity import Identity
 from data_gen.demo.mouth import MouthPose
-from data_gen.demo.portrait import CANVAS, Bytes
+from data_gen.demo.portrait import CANVAS
 from data_gen.demo.pose import HeadMotion, Stage
 from data_gen.demo.speech import SAMPLE_RATE, Speech, join, speak_as
 from data_gen.demo.visemes import PARAMETERS, MouthTrack, mouth_track
+from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.aside import write_aside
 from utils.media.video import FPS
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

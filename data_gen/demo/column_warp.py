@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from utils.arrays import Reals
+
 _SMALLEST_STEP = 0.02
 
 
-def rising(knots: Floats) -> Floats:
+def rising(knots: Reals) -> Reals:
     """Push knots (K, X) apart so that each column rises by at least 0.02 px a knot."""
     steps = np.arange(len(knots))[:, None] * _SMALLEST_STEP
     return np.maximum.accumulate(knots - steps, axis=0) + steps
 
 
-def warp_rows(rows: Floats, columns: npt.NDArray[np.integer[Any]], target: Floats, source: Floats, slit: int) -> Floats:
+def warp_rows(rows: Reals, columns: npt.NDArray[np.integer[Any]], target: Reals, source: Reals, slit: int) -> Reals:
     """Return where each pixel comes from.
 
     Args:
@@ -58,8 +59,8 @@ def warp_rows(rows: Floats, columns: npt.NDArray[np.integer[Any]], target: Float
 
 
 def forward_rows(
-    rows: Floats, columns: npt.NDArray[np.integer[Any]], target: Floats, source: Floats, slit: int
-) -> Floats:
+    rows: Reals, columns: npt.NDArray[np.integer[Any]], target: Reals, source: Reals, slit: int
+) -> Reals:
     """Return where pixels from the source `rows` are now: `warp_rows` inverted by halving, to 0.01 px."""
     low, high = rows - 128.0, rows + 128.0
     for _ in range(15):

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from data_gen.demo.column_warp import forward_rows, rising, warp_rows
-from data_gen.demo.portrait import Bytes, Floats, Portrait
+from data_gen.demo.portrait import Portrait
+from utils.arrays import Bytes, Floats
 
 _SLIT = 2
 _UPPER = {36: (36, 37, 38, 39), 42: (42, 43, 44, 45)}

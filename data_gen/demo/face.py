@@ -6,7 +6,8 @@ import numpy as np
 
 from data_gen.demo.eyes import Eye
 from data_gen.demo.mouth import Mouth, MouthPose
-from data_gen.demo.portrait import Bytes, Floats, Portrait
+from data_gen.demo.portrait import Portrait
+from utils.arrays import Bytes, Floats
 
 _BROW_RISE = 0.035
 

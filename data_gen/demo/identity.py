@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from data_gen.demo.portrait import CANVAS, Bytes, Floats, Portrait, load_portrait
+from data_gen.demo.portrait import CANVAS, Portrait, load_portrait
 from data_gen.demo.speech import Voice
+from utils.arrays import Bytes, Floats
 
 _HIGH_VOICES = ("f2", "f3", "f5")
 _LOW_VOICES = ("m1", "m3", "m7")

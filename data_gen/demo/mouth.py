@@ -9,15 +9,12 @@ and tongue, which go with the jaw.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from data_gen.demo.column_warp import forward_rows, rising, warp_rows
-from data_gen.demo.portrait import CANVAS, Bytes, Portrait
-
-Floats = npt.NDArray[np.floating[Any]]
+from data_gen.demo.portrait import CANVAS, Portrait
+from utils.arrays import Bytes, Reals
 
 WIDEST_GAP = 0.28
 """Gap between the lips at opening 1, in eye distances."""
@@ -45,9 +42,9 @@ class MouthPose:
 class _Shape:
     """Knots of one pose and the curves of the gap, all (X,) or (K, X) over the region's columns."""
 
-    target: Floats
-    upper: Floats
-    lower: Floats
+    target: Reals
+    upper: Reals
+    lower: Reals
     narrowing: float
 
 
@@ -120,7 +117,7 @@ class Mouth:
         mixed = skin + (inner - skin) * alpha[..., None]
         canvas[self.y0 : self.y1, self.x0 : self.x1] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
 
-    def move_points(self, points_px: Floats, pose: MouthPose) -> Floats:
+    def move_points(self, points_px: Reals, pose: MouthPose) -> Reals:
         """Return where canvas points (68, 2) of the portrait are in `pose`; the lips' inner edges go with the gap."""
         shape = self._shape(pose)
         index = np.clip(np.rint(points_px[:, 0] - self.x0 - 0.5), 0, len(self.columns) - 1).astype(np.intp)
@@ -156,7 +153,7 @@ class Mouth:
         scale = _REST_WIDTH * (1 + (0.11 if pose.width > 0 else 0.23) * pose.width)
         return _Shape(rising(knots), upper, lower, 1 / scale - 1)
 
-    def _unsqueeze(self, x: Floats, y: Floats, narrowing: float) -> Floats:
+    def _unsqueeze(self, x: Reals, y: Reals, narrowing: float) -> Reals:
         """Return the column each pixel comes from: the mouth is narrowed around its middle, the cheeks follow less."""
         away = x - self.centre
         middle = 0.5 * (self.source[1].mean() + self.source[4].mean())
@@ -185,7 +182,7 @@ class Mouth:
                 result[span, x] = soft[span, x]
         return np.clip(result + 0.5, 0, 255).astype(np.uint8)
 
-    def _cut_teeth(self, image: Bytes) -> tuple[Floats, Floats]:
+    def _cut_teeth(self, image: Bytes) -> tuple[Reals, Reals]:
         """Return the upper teeth over the region, (H, W, 3), carried on upwards as gum, and their alpha (H, W)."""
         rows = np.arange(self.y0, self.y1)[:, None] + 0.5
         ceiling = np.ceil(self.upper + np.minimum(1.5, 0.3 * self.gap)).astype(int)
@@ -197,7 +194,7 @@ class Mouth:
         alpha = np.clip(edge[None] - rows + 0.5, 0, 1) * (np.clip(self.gap, 0, 2) / 2)[None]
         return teeth, alpha.astype(np.float32)
 
-    def _interior(self, shape: _Shape, pose: MouthPose, upper: Floats, lower: Floats) -> Floats:
+    def _interior(self, shape: _Shape, pose: MouthPose, upper: Reals, lower: Reals) -> Reals:
         """Paint what is behind the lips, (H, W, 3): cavity, tongue, lower teeth, upper teeth, in their shadows."""
         u = (self.grid_x - self.centre) / self.half
         middle = int(np.argmin(abs(self.u)))
@@ -223,7 +220,7 @@ class Mouth:
         return inner * shadow[..., None]
 
 
-def _through(points: Floats, columns: Floats) -> Floats:
+def _through(points: Reals, columns: Reals) -> Reals:
     """Return a smooth curve through points (P, 2) at `columns`."""
     from scipy.interpolate import PchipInterpolator
 

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from utils.arrays import Bytes, Floats
 from utils.errors import AssetError, DataError
 
 CANVAS = 512
 """Width and height of the canvas all layers are prepared on."""
-Floats = npt.NDArray[np.float32]
-Bytes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from data_gen.demo.portrait import CANVAS, Bytes, Portrait
+from data_gen.demo.portrait import CANVAS, Portrait
+from utils.arrays import Bytes
 
 Floats = npt.NDArray[np.float64]
 

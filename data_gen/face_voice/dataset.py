@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from data_gen.face_voice.splits import Split
+from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.array_file import ShardFolder
 from utils.files.tables import read_checked
 
-Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
 Arrays = Mapping[str, NDArray[np.generic]]
 Pairing = Literal["one_to_one", "all_to_one", "all_to_all", "mean"]
 PERSONS_PER_SHARD = 50
@@ -165,4 +164,3 @@ def _read_index(path: Path) -> FaceVoiceIndex:
     file = path / "index.json"
     missing = f"No persons at {path}. Make them with: {MAKE.format(path=path)}"
     return read_checked(file, FaceVoiceIndex, missing=missing, again="Make it again.")
-

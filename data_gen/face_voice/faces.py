@@ -7,12 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.faces.detector import LandmarkDetector
 from utils.faces.landmarks import MEAN_FACE
 
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 FACE_SIZE = 224
 EYE_DISTANCE = 0.28
 """Distance of the eyes' centres in a crop, relative to its side; hair and chin are inside."""

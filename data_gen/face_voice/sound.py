@@ -6,8 +6,8 @@ import functools
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import Floats
 from utils.errors import DataError
 from utils.media.wav import RATE
 from utils.sound.features import pitch_hz, rms
@@ -15,7 +15,6 @@ from utils.sound.features import pitch_hz, rms
 if TYPE_CHECKING:
     from torch import Tensor
 
-Floats = NDArray[np.float32]
 SpectrogramKind = Literal["reim", "magphase"]
 LOUDNESS_DB = -23.0
 """Root mean square of a normalised sound, relative to full scale."""

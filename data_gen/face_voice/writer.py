@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from data_gen.face_voice.dataset import FaceVoiceDataset, FaceVoiceIndex, PersonInfo
 from data_gen.face_voice.splits import Split
+from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.arrays import save_arrays
 from utils.files.aside import keep_only
 from utils.files.digests import fingerprint
 from utils.files.tables import write_json
-
-Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
 
 
 class FaceVoiceWriter:
@@ -112,4 +110,3 @@ class MadePerson(NamedTuple):
 
 def _size(path: Path) -> int:
     return path.stat().st_size
-

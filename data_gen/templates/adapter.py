@@ -1,6 +1,7 @@
-"""Measure a template decoder, export it, or bring one recogniser's templates to another's space.
+"""Bring one recogniser's templates to another's space.
 
-python data_gen/templates/adapter.py evaluate faces/template_decoder --data data/binary/faces --second dlib
+    python data_gen/templates/adapter.py adapt data/binary/one data/binary/two adapter.safetensors
+    python data_gen/templates/adapter.py apply adapter.safetensors templates.npy over.npy
 """
 
 from __future__ import annotations
@@ -10,37 +11,23 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
-    sys.path[0] = str(ROOT)  # else tasks/ would hide the packages beside it
+ROOT = Path(__file__).resolve().parents[2]
+if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
+    sys.path[0] = str(ROOT)  # else this folder hides the packages beside it
 
 import numpy as np  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
 
+from utils.arrays import Floats  # noqa: E402
 from utils.command import run_command  # noqa: E402
-from utils.errors import (
-    DataError,
-)
-
-Floats = NDArray[np.float32]
+from utils.errors import DataError  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    out = argparse.ArgumentParser(prog="python data_gen/templates/adapter.py", description=(__doc__ or "").splitlines()[0])
+    out = argparse.ArgumentParser(
+        prog="python data_gen/templates/adapter.py", description=(__doc__ or "").splitlines()[0]
+    )
     commands = out.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("evaluate", help="cosines and match rates of reconstructions of unseen people")
-    one.add_argument("run", help="the run, for example faces/template_decoder")
-    one.add_argument("--data", default="", help="folder of templates; what the run was trained with unless given")
-    one.add_argument("--second", default="", help="a recogniser that the decoder was not trained on, for example dlib")
-    one.add_argument("--per_identity", type=int, default=0, help="take at most so many photos of a person")
-    one.add_argument("--steps", default="best", help="best, last, or a number of updates")
-    one.add_argument("--recogniser", default="", help="where the templates' recogniser lies now")
-    one.add_argument("--out", type=Path, default=None, help="folder for the table; <run>/evaluation unless given")
-    one = commands.add_parser("export", help="write the decoder as ONNX and compare it with torch")
-    one.add_argument("run")
-    one.add_argument("out", type=Path)
-    one.add_argument("--steps", default="best", help="best, last, or a number of updates")
     one = commands.add_parser("adapt", help="fit a linear map between two recognisers' templates of the same photos")
     one.add_argument("source", type=Path, help="folder of templates to bring over")
     one.add_argument("target", type=Path, help="folder of templates of the same photos by the other recogniser")
@@ -55,15 +42,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command."""
     args = parser().parse_args(arguments)
-    commands = {"evaluate": run_evaluate, "export": run_export, "adapt": run_adapt, "apply": run_apply}
-    commands[args.command](args)
+    {"adapt": run_adapt, "apply": run_apply}[args.command](args)
     return 0
-
-
-
-
-
-
 
 
 def run_adapt(args: argparse.Namespace) -> None:
@@ -123,7 +103,7 @@ def run_apply(args: argparse.Namespace) -> None:
     from utils.files.aside import write_aside
     from utils.files.tables import write_json
 
-    with closing(ArrayFile(args.adapter, "Make it again: template_tools.py adapt.")) as adapter:
+    with closing(ArrayFile(args.adapter, "Make it again: data_gen/templates/adapter.py adapt.")) as adapter:
         try:
             said = {name: RecogniserId.model_validate_json(adapter.metadata[name]) for name in ("source", "target")}
         except (KeyError, ValidationError):
@@ -138,4 +118,3 @@ def run_apply(args: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     run_command(main)
-

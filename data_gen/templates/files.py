@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from utils.arrays import Floats
 from utils.errors import DataError
 from utils.faces.recogniser import RecogniserId
 from utils.files.arrays import load_array
 from utils.files.tables import read_checked
-
-Floats = NDArray[np.float32]
 
 
 def read_templates(path: Path, wanted: RecogniserId) -> tuple[list[str], Floats]:
@@ -80,4 +78,3 @@ def _read_csv(path: Path) -> tuple[list[str], list[list[float]]]:
     if names and len(names) != len(rows):
         raise ValueError("some rows have a name and some have none")
     return names, rows
-

@@ -161,4 +161,3 @@ def _read_index(path: Path) -> TemplateIndex:
     file = path / "index.json"
     missing = f"No templates at {path}. Make them with: python data_gen/run.py templates --faces <folder> --out {path}"
     return read_checked(file, TemplateIndex, missing=missing, again="Make the templates again.")
-

@@ -113,4 +113,3 @@ class TemplateShardWriter:
         made = [self.file(number) for number in range(shards)]
         keep_only(self.path, "faces-*", {name for file in made for name in (file.name, file.with_suffix(".json").name)})
         return TemplateShards(self.path)
-

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from data_gen.video.outliers import refuse_not_finite
+from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.arrays import load_arrays
 from utils.files.digests import refuse_changed, stamp
@@ -26,8 +27,6 @@ PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
 _ONCE = ("neutral", "landmarks_mean", "landmarks_std")
 """Arrays of motion.safetensors that are not per frame."""
 Split = Literal["train", "val", "all"]
-Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
 Map = np.memmap[tuple[int, ...], np.dtype[np.uint8]]
 
 
@@ -250,4 +249,3 @@ def _read_tensors(path: Path, rows_a_frame: int) -> Mapping[str, NDArray[np.gene
     found = load_arrays(path, "Process the video again.")
     refuse_not_finite(found, str(path), rows_a_frame)
     return found
-

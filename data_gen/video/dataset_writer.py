@@ -128,4 +128,3 @@ def fingerprint(path: Path) -> str:
         if file.name != "meta.json":
             total.update(f"{file.name} {sha256(file)}\n".encode())
     return total.hexdigest()
-

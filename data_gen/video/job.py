@@ -94,4 +94,3 @@ def check_job(job: VideoJob) -> None:
                 slips.append(f"{flag} {name}: {hint}known: {', '.join(known)}")
     if slips:
         raise ConfigError("\n  ".join([f"{len(slips)} setting(s) to mend", *slips]))
-

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.video.outliers import excursions, frames_told
+from utils.arrays import Bytes, Reals
 from utils.errors import DataError
-from utils.faces.detector import Face, Frame, LandmarkDetector
+from utils.faces.detector import Face, LandmarkDetector
 from utils.shots import shot_ranges, smooth_over_time
-
-FloatArray = NDArray[np.floating[Any]]
 
 MAX_GAP = 8
 """Frames without a face in a row that are bridged by interpolation."""
@@ -53,7 +52,7 @@ class FaceBox(NamedTuple):
 
 
 def track_landmarks(
-    frames: Iterable[Frame],
+    frames: Iterable[Bytes],
     detector: LandmarkDetector,
     *,
     video: str = "video",
@@ -115,7 +114,7 @@ def follow(faces: list[Face], previous: Face | None, where: str = "the picture")
     return faces[0]
 
 
-def bridge_gaps(values: FloatArray, found: NDArray[np.bool_], cuts: Iterable[int] = ()) -> FloatArray:
+def bridge_gaps(values: Reals, found: NDArray[np.bool_], cuts: Iterable[int] = ()) -> Reals:
     """Fill values (T, ...) where not `found` (T,): linear within a shot, constant at its ends.
 
     A shot without any found frame is bridged between its neighbours.
@@ -136,7 +135,7 @@ def bridge_gaps(values: FloatArray, found: NDArray[np.bool_], cuts: Iterable[int
 
 
 def find_face_box(
-    frames: Iterable[tuple[float, Frame]],
+    frames: Iterable[tuple[float, Bytes]],
     detector: LandmarkDetector,
     *,
     video: str = "video",
@@ -186,7 +185,7 @@ def find_face_box(
     return _square(np.array(boxes), shape, margin)
 
 
-def detect_anywhere(detector: LandmarkDetector, frame: Frame) -> list[Face]:
+def detect_anywhere(detector: LandmarkDetector, frame: Bytes) -> list[Face]:
     """Detect faces in a large picture: as a whole, then, when none is found, in nine overlapping parts."""
     faces = detector.detect(frame)
     if faces:
@@ -212,7 +211,7 @@ def _as_track(
         raise DataError(f"{video}: it has no frames. Is the file complete?")
     if not found.any():
         raise DataError(f"{video}: no face in any of {count} frames. It must show one person's face from the front.")
-    seen: FloatArray = np.stack([np.zeros((68, 2)) if face is None else face.points_px for face in faces])
+    seen: Reals = np.stack([np.zeros((68, 2)) if face is None else face.points_px for face in faces])
     strange = excursions(seen, found, cuts)
     found &= ~strange
     missing = np.flatnonzero(~found)
@@ -225,7 +224,7 @@ def _as_track(
             f"video in which the face is seen from the front throughout."
         )
     points = np.where(found[:, None, None], seen, 0.0)
-    shapes: FloatArray | None = (
+    shapes: Reals | None = (
         np.zeros((count, 52)) if all(f is None or f.blendshapes is not None for f in faces) else None
     )
     for index, face in enumerate(faces):
@@ -235,7 +234,7 @@ def _as_track(
             shapes[index] = face.blendshapes
     sigma = detector.smoothing_frames
 
-    def mended(values: FloatArray) -> NDArray[np.float32]:
+    def mended(values: Reals) -> NDArray[np.float32]:
         return smooth_over_time(bridge_gaps(values, found, cuts), sigma, cuts).astype(np.float32)
 
     told = tuple(int(frame) for frame in np.flatnonzero(strange))
@@ -248,7 +247,7 @@ def _told_strange(strange: NDArray[np.bool_], start_s: float) -> str:
     return f", of which in {len(frames)} the landmarks leave it: {frames_told(frames, start_s)}" if len(frames) else ""
 
 
-def _square(boxes: FloatArray, shape: tuple[int, int], margin: float) -> FaceBox:
+def _square(boxes: Reals, shape: tuple[int, int], margin: float) -> FaceBox:
     """Return the square around boxes (N, 4): centred on the face, a little below it, room for its wandering."""
     height, width = shape
     centres = np.stack([boxes[:, 0] + boxes[:, 2], boxes[:, 1] + boxes[:, 3]], axis=1) / 2

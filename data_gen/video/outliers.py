@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.arrays import Reals
 from utils.camera import rotation_vector
 from utils.errors import DataError
 from utils.faces.landmarks import eye_distance
 from utils.media.video import FPS
 from utils.shots import shot_ranges
 
-Floats = NDArray[np.floating[Any]]
 EXCURSION = 0.35
 """Landmarks that leave by so much (root mean square, in eye distances) and come back were on something else."""
 LONGEST = 2
@@ -38,7 +38,7 @@ def frames_told(frames: Sequence[int] | NDArray[np.integer[Any]], start_s: float
     return f"frame{'s' if len(frames) != 1 else ''} {some}{more}"
 
 
-def excursions(points_px: Floats, found: NDArray[np.bool_], cuts: Iterable[int] = ()) -> NDArray[np.bool_]:
+def excursions(points_px: Reals, found: NDArray[np.bool_], cuts: Iterable[int] = ()) -> NDArray[np.bool_]:
     """Mark the frames (T,) whose landmarks (T, 68, 2) are not numbers, or leave the face for a frame or two.
 
     A frame without a face (`found`) is neither judged nor leant on. An excursion is far from the line between the
@@ -66,7 +66,7 @@ def excursions(points_px: Floats, found: NDArray[np.bool_], cuts: Iterable[int] 
     return bad
 
 
-def pose_jumps(world_from_camera: Floats, cuts: Iterable[int] = ()) -> NDArray[np.int64]:
+def pose_jumps(world_from_camera: Reals, cuts: Iterable[int] = ()) -> NDArray[np.int64]:
     """List the frames at which the head (poses (T, 4, 4)) has turned or shifted further than a head can in a frame."""
     poses = np.asarray(world_from_camera, np.float64)
     if len(poses) < 2:
@@ -79,7 +79,7 @@ def pose_jumps(world_from_camera: Floats, cuts: Iterable[int] = ()) -> NDArray[n
     return np.flatnonzero(jump) + 1
 
 
-def odd_frames(landmarks: Floats) -> NDArray[np.int64]:
+def odd_frames(landmarks: Reals) -> NDArray[np.int64]:
     """List the frames whose pose-free landmarks (T, 68, 3) are far from all the others, robustly measured."""
     away = np.abs(landmarks - np.median(landmarks, axis=0))
     spread = (

@@ -158,4 +158,3 @@ def shift_sound(wav: NDArray[np.float32], late_frames: float, rate: int) -> NDAr
 def corrected_offset(sync: dict[str, Any]) -> float:
     """Return by how many frames to make the sound earlier: 0 unless the offset is surely there."""
     return float(sync["frames"]) if sync["measurable"] and abs(sync["frames"]) > 2 * sync["uncertainty"] else 0.0
-

@@ -72,4 +72,3 @@ def main(args: argparse.Namespace) -> int:
         f"{len(made.meta.speakers)} speakers; {len(skipped)} skipped"
     )
     return 0
-

@@ -122,4 +122,3 @@ def face_square(frame: NDArray[np.uint8], box: tuple[float, float, float, float]
     rows = np.clip(np.arange(y - half, y + half), 0, frame.shape[0] - 1)
     columns = np.clip(np.arange(x - half, x + half), 0, frame.shape[1] - 1)
     return frame[rows[:, None], columns]
-

@@ -167,4 +167,3 @@ def _fold(block: nn.Module, conv_name: str, norm_name: str) -> None:
     if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
         setattr(block, conv_name, fuse_conv_bn_eval(conv, norm))
         setattr(block, norm_name, nn.Identity())
-

@@ -110,4 +110,3 @@ def to_normalised(points_px: Float[Tensor, "*B P 2"], size: int) -> Float[Tensor
 def to_pixels(landmarks: Float[Tensor, "*B P 2"], size: int) -> Float[Tensor, "*B P 2"]:
     """Turn normalised landmarks into pixels of a square picture."""
     return (landmarks + 1) * (size / 2)
-

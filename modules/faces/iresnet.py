@@ -110,4 +110,3 @@ def depth_of(names: set[str]) -> int:
         if f"layer3.{blocks[2] - 1}.conv1.weight" in names and f"layer3.{blocks[2]}.conv1.weight" not in names:
             return depth
     raise ValueError("these are not the weights of an IResNet-50 or -100")
-

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-
 def make_lpips(weights: Path) -> nn.Module:
     """Build LPIPS v0.1 over AlexNet from a safetensors file; it is frozen, gradients reach the pictures only.
 
@@ -57,4 +56,3 @@ def make_lpips(weights: Path) -> nn.Module:
     state |= {f"heads.{i}": tensors[f"lin{i}.model.1.weight"] for i in range(5)}
     net.load_state_dict(state, strict=False)
     return net.eval().requires_grad_(False)
-

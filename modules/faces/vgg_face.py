@@ -157,4 +157,3 @@ def from_keras(layers: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
 
 def _is_conv(module: nn.Module) -> bool:
     return isinstance(module, nn.Conv2d)
-

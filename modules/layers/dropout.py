@@ -15,4 +15,3 @@ class Dropout(nn.Dropout):
             return super().forward(input)
         kept = torch.rand_like(input, dtype=torch.float32).ge_(self.p).mul_(1 / (1 - self.p) if self.p < 1 else 0.0)
         return input * kept.to(input.dtype)
-

@@ -49,4 +49,3 @@ class PReLU(nn.PReLU):
     def forward(self, input: Tensor) -> Tensor:
         """Return the activation."""
         return prelu(input, self.weight)
-

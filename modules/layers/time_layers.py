@@ -44,4 +44,3 @@ class TimeNorm(nn.BatchNorm1d):
     def forward(self, input: Tensor) -> Tensor:
         """Return the normalised features."""
         return super().forward(input.unsqueeze(2)).squeeze(2)
-

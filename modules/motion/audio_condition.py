@@ -74,4 +74,3 @@ def condition_encoder(channels_in: int, hidden: int, channels_out: int) -> nn.Se
         nn.GELU(),
         nn.Conv1d(hidden, channels_out, 3, padding=1, bias=False),
     )
-

@@ -60,4 +60,3 @@ class DirectPath(nn.Module):
         for block in self.blocks:
             x = block(x) * mask
         return self.last(x)
-

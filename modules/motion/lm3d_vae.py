@@ -300,4 +300,3 @@ def _pad(
     audio = F.pad(audio, (0, 0, 0, 2 * extra))
     pitch_hz = None if pitch_hz is None else F.pad(pitch_hz, (0, 2 * extra))
     return audio, F.pad(mask, (0, extra)), pitch_hz, F.pad(landmarks, (0, 0, 0, 0, 0, extra))
-

@@ -90,4 +90,3 @@ class FrameCritic(nn.Module):
     def forward(self, landmarks: Tensor) -> Tensor:
         """Return one score a frame."""
         return self.backbone(landmarks.flatten(1)).squeeze(1)
-

@@ -152,4 +152,3 @@ def find_offset(model: SyncNet, audio: Tensor, mouth: Tensor, *, radius: int = 1
     best = int(curve.argmax())
     confidence = float(curve[best] - curve.median())
     return Offset(best - radius, confidence, curve.cpu())
-

@@ -52,4 +52,3 @@ class WaveNet(nn.Module):
             x = (x + out[:, : self.hidden]) * mask
             skipped = skipped + out[:, self.hidden :]
         raise AssertionError("a WaveNet has at least one layer")
-

@@ -135,4 +135,3 @@ def example(graph: Graph) -> dict[str, Tensor]:
         name: 2 * torch.rand([sizes[s] if isinstance(s, str) else s for s in graph.shapes[name]], generator=dice) - 1
         for name in graph.inputs
     }
-

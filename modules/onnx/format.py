@@ -273,4 +273,3 @@ def _tensor_bytes(name: str, array: Array) -> bytes:
 def _value_bytes(name: str, shape: Sequence[int | str]) -> bytes:
     sizes = b"".join(_message(1, _number(1, s) if isinstance(s, int) else _string(2, s)) for s in shape)
     return _string(1, name) + _message(2, _message(1, _number(1, 1) + _message(2, sizes)))
-

@@ -173,4 +173,3 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
 def node(op: str, inputs: list[str], output: str, **settings: Any) -> Node:
     """Return one operation with a single output."""
     return Node(op, tuple(inputs), (output,), settings)
-

@@ -106,4 +106,3 @@ def from_72(landmarks: Float[Tensor, "B 72 2"]) -> Float[Tensor, "B 68 2"]:
     total = total.index_add(1, index, landmarks)
     count = torch.bincount(index, minlength=68).to(landmarks.dtype)
     return total / count[:, None]
-

@@ -151,4 +151,3 @@ class FaceEncoder(nn.Module):
         if self.margin:
             logits = logits - self.margin * self.scale * F.one_hot(person, logits.shape[1])
         return F.cross_entropy(logits, person)
-

@@ -61,4 +61,3 @@ def contrastive_loss(
 def identity_loss(heard: Float[Tensor, "B F"], seen: Float[Tensor, "B F"]) -> Float[Tensor, ""]:
     """Return 1 less the cosine of two features, averaged over rows."""
     return 1 - F.cosine_similarity(heard, seen, dim=1).mean()
-

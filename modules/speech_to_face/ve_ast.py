@@ -74,4 +74,3 @@ class VoiceTransformer(nn.Module):
             self.transformer.layernorm.requires_grad_(True)
         for parameter in self.head.parameters():
             parameter.requires_grad_(True)
-

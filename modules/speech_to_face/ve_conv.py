@@ -102,4 +102,3 @@ def _statistics_kept(layer: nn.Module) -> Iterator[None]:
     finally:
         for norm, (momentum, count) in zip(norms, kept, strict=True):
             norm.momentum, norm.num_batches_tracked = momentum, count
-

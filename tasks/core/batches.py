@@ -81,7 +81,7 @@ def _leave_signals_to_parent(worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-class _Data(pl.LightningDataModule):
+class TaskData(pl.LightningDataModule):
     """Hand a task's sources to Lightning."""
 
     def __init__(self, task: Task, debug: str | None) -> None:
@@ -101,4 +101,3 @@ class _Data(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader[Any]:
         world = self.trainer.world_size if self.trainer else 1
         return _loader(FixedBatches(self.task.val_source(), self.task.global_rank, world), 0)
-

@@ -61,4 +61,3 @@ class Board:
             None if faces is None else np.asarray(faces, np.int32)[None],
             global_step=self.update,
         )
-

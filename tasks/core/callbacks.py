@@ -1,4 +1,4 @@
-"""What happens around the training loop: checkpoints, averaging, progress, stopping."""
+"""What happens around the training loop: averaging, counting updates, progress."""
 
 from __future__ import annotations
 
@@ -147,4 +147,3 @@ class ShowProgress(pl.Callback):
     def on_exception(self, trainer: pl.Trainer, task: Task, exception: BaseException) -> None:  # type: ignore[override]
         """Close the bar before an error is printed."""
         self._close()
-

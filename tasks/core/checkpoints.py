@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     pass
 
 
-
 log = logging.getLogger(__name__)
 Steps = int | Literal["last", "best"]
 INDEX = "checkpoints.json"
@@ -229,4 +228,3 @@ def recipe_of(preset: str, stage: str) -> Path:
     raise ConfigError(
         f"The preset '{preset}' has no recipe for {stage}. Presets that have: {', '.join(known) or 'none'}."
     )
-

@@ -158,4 +158,3 @@ def new_task(kind: Any, config: Any, where: str) -> Any:
     torch.manual_seed(config.seed)
     with within_memory(f"the network of {where}"):
         return kind(config)
-

@@ -65,4 +65,3 @@ class BatchSource(Protocol):
     def batch(self, rng: np.random.Generator) -> Any:
         """Return a NamedTuple of CPU tensors."""
         ...
-

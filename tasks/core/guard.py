@@ -18,7 +18,7 @@ import statistics
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -45,8 +45,14 @@ class Watched(Protocol):
     updates: int
     work_dir: Path | None
     data_fingerprint: str
-    trainer: Any
-    global_rank: int
+
+    @property
+    def trainer(self) -> Any:
+        """What runs the loop."""
+
+    @property
+    def global_rank(self) -> int:
+        """Which of several processes this is."""
 
 
 class NotFinite(UserError):
@@ -206,4 +212,3 @@ def newest_record(work_dir: Path) -> dict[str, Any]:
     if not isinstance(record.get("update"), int) or not math.isfinite(record["update"]):
         raise UserError(f"{show_path(files[-1])} is damaged; delete it.")
     return record
-

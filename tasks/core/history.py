@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tasks.core.task import Task
 
 
-
 log = logging.getLogger(__name__)
 Row = dict[str, str]
 KEY = "update"
@@ -135,4 +134,3 @@ def _read(path: Path) -> list[Row] | None:
         return None
     full = [dict(zip(head, row, strict=True)) for row in rows if len(row) == len(head)]
     return [{name: value for name, value in row.items() if value} for row in full]
-

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import torch
 
 
-
 def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Read a checkpoint's weights, its recipe and what else this project keeps in it.
 
@@ -111,4 +110,3 @@ def load_frozen(task: Task, name: str, work_dir: str, steps: Steps, *, kind: str
             )
         task.freeze(name, found)
     return task.frozen[name]
-

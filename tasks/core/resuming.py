@@ -11,7 +11,7 @@ from tasks.core.task import Task
 from utils.errors import ConfigError
 
 
-def _set_rates(scheduler: Any, base: list[float]) -> None:
+def set_rates(scheduler: Any, base: list[float]) -> None:
     """Give the optimiser's groups the rates that the schedule has at its place, from the rates it begins with."""
     if isinstance(scheduler, torch.optim.lr_scheduler.LambdaLR):
         factors = [factor(scheduler.last_epoch) for factor in scheduler.lr_lambdas]
@@ -42,4 +42,3 @@ def refuse_other_network(task: Task, checkpoint: dict[str, Any], path: Path) -> 
         f"{', '.join(differ) or 'none in the recipe; the data may have changed'}. "
         f"Train anew with --reset (the old run is set aside), or give another --exp_name."
     )
-

@@ -99,4 +99,3 @@ def write_environment(work_dir: Path) -> None:
     lines = [f"python {platform.python_version()}", f"platform {platform.platform()}", f"commit {commit}", *packages]
     with write_aside(work_dir / "environment.txt") as aside:
         aside.write_text("\n".join(lines) + "\n")
-

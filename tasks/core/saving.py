@@ -13,7 +13,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from tasks.core.checkpoints import INDEX, best_step, checkpoint_files, read_index
 from tasks.core.config import TaskConfig
-from tasks.core.resuming import _set_rates
+from tasks.core.resuming import set_rates
 from tasks.core.task import Task
 from utils.errors import DataError
 from utils.files.aside import write_aside
@@ -34,7 +34,7 @@ class KeepCheckpoints(pl.Callback):
         if checkpoint is not None and "optimizer_states" not in checkpoint:  # imported: only weights
             for config in trainer.lr_scheduler_configs:
                 config.scheduler.last_epoch = task.updates
-                _set_rates(config.scheduler, list(getattr(config.scheduler, "base_lrs", [])))
+                set_rates(config.scheduler, list(getattr(config.scheduler, "base_lrs", [])))
         elif checkpoint is not None:
             states = checkpoint["optimizer_states"]
             for optimizer, state in zip(trainer.optimizers, states, strict=True):
@@ -49,7 +49,7 @@ class KeepCheckpoints(pl.Callback):
                 config.scheduler.load_state_dict(state)
                 if base:
                     config.scheduler.base_lrs = base
-                    _set_rates(config.scheduler, base)
+                    set_rates(config.scheduler, base)
         if checkpoint is not None:
             trainer.resumed = None  # type: ignore[attr-defined]
         loop = trainer.fit_loop.epoch_loop
@@ -144,4 +144,3 @@ def _link(path: Path, link: Path) -> None:
             os.link(path, aside)
         except OSError:
             shutil.copyfile(path, aside)
-

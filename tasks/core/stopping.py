@@ -1,4 +1,4 @@
-"""Stop when a validation figure has not improved for a while; what it knows goes into the checkpoint."""
+"""When training ends early: at a signal, or when a validation figure has not improved for a while."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.core.task import Task
 log = logging.getLogger(__name__)
 
 
-def _end(trainer: pl.Trainer) -> None:
+def end_training(trainer: pl.Trainer) -> None:
     """Have the loop end with this update; it must not insist on a least number of them."""
     trainer.should_stop = True
     trainer.fit_loop.epoch_loop.min_steps = None  # type: ignore[attr-defined]
@@ -52,7 +52,7 @@ class StopSignals(pl.Callback):
         if trainer.world_size > 1 and trainer.strategy.reduce_boolean_decision(self.signal > 0, all=False):
             self.signal = self.signal or signal.SIGTERM
         if self.signal:
-            _end(trainer)
+            end_training(trainer)
             if task.updates % task.cfg.val_check_interval:
                 trainer.limit_val_batches = 0  # else Lightning validates before it stops, which may take minutes
 
@@ -69,7 +69,7 @@ class StopSignals(pl.Callback):
 
 
 class EarlyStopper:
-    """Count validations without improvement.
+    """Count validations without improvement; what it knows goes into the checkpoint.
 
     Args:
         patience: Stop when more validations than this brought nothing; 0 never stops.
@@ -102,4 +102,3 @@ class EarlyStopper:
         """Take back what `state` gave."""
         self.best, self.since = float(state["best"]), int(state["since"])
         self.stopped = bool(state["stopped"]) and bool(self.patience)
-

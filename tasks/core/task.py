@@ -182,4 +182,3 @@ def clip_gradient(optimizer: Any, norm: float) -> Tensor:
 
 class _Frozen(dict[str, "Task"]):
     """A plain dict: torch does not look inside, so what it holds stays outside the state dict."""
-

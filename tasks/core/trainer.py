@@ -16,7 +16,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from tasks.core.batches import _Data
+from tasks.core.batches import TaskData
 from tasks.core.board import Board
 from tasks.core.callbacks import Ema, ShowProgress, Updates
 from tasks.core.checkpoints import checkpoint_files, newest_sound, read_checkpoint
@@ -25,11 +25,13 @@ from tasks.core.history import History
 from tasks.core.resuming import refuse_other_network, take_weights
 from tasks.core.run_folder import write_config, write_environment
 from tasks.core.saving import KeepCheckpoints, LocalFiles, keep_newest
-from tasks.core.stopping import StopSignals, _end
+from tasks.core.stopping import StopSignals, end_training
 from tasks.core.task import Task
 from utils.errors import WORKER_DIED, ConfigError, DataError
 from utils.files.aside import clear_after_killed
 from utils.memory import keep_freed_memory
+
+log = logging.getLogger(__name__)
 
 
 class OnlyRestore(KeepCheckpoints):
@@ -48,10 +50,7 @@ class StopAfter(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, task: Task, *_: Any) -> None:  # type: ignore[override]
         """Ask the loop to end."""
         if task.updates > self.update:
-            _end(trainer)
-
-
-log = logging.getLogger(__name__)
+            end_training(trainer)
 
 
 def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None) -> pl.Trainer:
@@ -145,7 +144,7 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
     if trainer.logger is not None and trainer.is_global_zero:
         task.board = Board(trainer.logger.experiment)  # type: ignore[attr-defined]
     try:
-        trainer.fit(task, datamodule=_Data(task, debug))
+        trainer.fit(task, datamodule=TaskData(task, debug))
     except (ConnectionError, EOFError) as error:  # the pipe to a worker process is cut when that is killed
         if not task.cfg.num_workers:
             raise
@@ -181,7 +180,7 @@ def replay(task: Task, work_dir: Path) -> str:
     trainer.callbacks += [OnlyRestore(work_dir), StopAfter(record["update"])]  # type: ignore[attr-defined]
     trainer.resumed = checkpoint  # type: ignore[attr-defined]
     try:
-        trainer.fit(task, datamodule=_Data(task, None))
+        trainer.fit(task, datamodule=TaskData(task, None))
         end = f"It did not happen again: update {record['update']} is finite now."
     except NotFinite as error:
         end = f"It happened again. {error}"
@@ -197,6 +196,5 @@ def validate(task: Task, work_dir: Path | None = None) -> dict[str, float]:
     task.prepare()
     trainer = make_trainer(task, None)
     task.work_dir = work_dir
-    trainer.validate(task, datamodule=_Data(task, None), verbose=False)
+    trainer.validate(task, datamodule=TaskData(task, None), verbose=False)
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
-

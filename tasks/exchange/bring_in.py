@@ -172,4 +172,3 @@ def candidates(folder: Path) -> list[Path]:
             else:
                 found.append(path)
     return found
-

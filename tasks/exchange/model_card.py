@@ -135,4 +135,3 @@ def card(told: dict[str, Any], out: Path, count: int) -> str:
 
 def _cell(text: object) -> str:
     return " ".join(str(text).replace("|", "\\|").split())
-

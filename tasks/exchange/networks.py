@@ -53,4 +53,3 @@ def checked(converted: Converted, tally: Tally, path: Path) -> Converted:
             converted.state_dict[name] = torch.tensor(0)  # torch before 0.4.1 had no such count; nothing reads it here
     verify(converted, path, tally.unknown())
     return converted
-

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tasks.core.task import Task
 
 
-
 NETWORKS = {
     "template_decoder": "model", "face_encoder": "model.backbone", "face_decoder": "model", "ve_conv": "model",
     "wav2pix": "generator",
@@ -60,4 +59,3 @@ def write_onnx_file(task: Task, path: Path) -> str:
         aside.write_bytes(data)
     shapes = ", ".join(f"{key} {graph.shapes[key]}" for key in (*graph.inputs, *graph.outputs))
     return f"{path}: {shapes}; differs from torch by at most {worst:.1g} of the largest value"
-

@@ -22,4 +22,3 @@ def recognised(tensors: Mapping[str, Tensor], kind: str) -> list[Source]:
     """Return the sources that take these tensors for theirs; `kind` is the kind of file they lay in."""
     known = [source for source in sources() if (source.name == "vizeme/export") == (kind == "vizeme")]
     return [source for source in known if source.recognise(tensors, kind)]
-

@@ -171,4 +171,3 @@ def _listed(what: str, names: list[str]) -> list[str]:
         return []
     shown = names[:MAX_LISTED] + ([f"and {len(names) - MAX_LISTED} more"] if len(names) > MAX_LISTED else [])
     return [f"{len(names)} {what}:", *(f"  {name}" for name in shown)]
-

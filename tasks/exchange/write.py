@@ -93,4 +93,3 @@ def set_aside(work_dir: Path, files: list[Path]) -> list[Path]:
     for path, target in zip(files, moved, strict=True):
         path.rename(target)
     return moved
-

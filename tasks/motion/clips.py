@@ -112,4 +112,3 @@ def auc(score: Tensor, label: Tensor) -> Tensor:
     right = label.sum()
     wrong = len(label) - right
     return ((order * label).sum() - right * (right + 1) / 2) / (right * wrong).clamp(min=1)
-

@@ -114,4 +114,3 @@ class MotionConfig(TaskConfig):
         if not self.video_id:
             raise ConfigError(f"{stage}: say where it was trained, or give --video_id.")
         return f"checkpoints/{self.video_id}/{stage}"
-

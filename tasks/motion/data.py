@@ -1,4 +1,4 @@
-"""What the three motion tasks share: which data they read, how it is disturbed, what a picture shows."""
+"""Which data the three motion tasks read, in what windows, and how it is disturbed."""
 
 from __future__ import annotations
 
@@ -114,4 +114,3 @@ def stretch(batch: MotionBatch, most: float) -> MotionBatch:
 def _nearest(pace: Tensor, frames: int) -> Tensor:
     """Return which frame each frame is when played at a pace (B, 1), (B, T); pitch must not be averaged with 0."""
     return (torch.arange(frames, device=pace.device) * pace).round().long().clamp(max=frames - 1)
-

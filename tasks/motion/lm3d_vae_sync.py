@@ -254,4 +254,3 @@ class Lm3dVaeSyncTask(Task):
         audio, pitch = read_speech(cfg.infer_audio_source_name, cfg.audio_feature)
         landmarks = self.predict(audio, pitch, seed=cfg.infer_seed)
         print(write_landmarks(cfg.infer_out_npy_name, landmarks, self.work_dir))
-

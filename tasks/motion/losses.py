@@ -87,4 +87,3 @@ def _centred(values: Tensor, mask: Tensor, same: Tensor) -> Tensor:
     total, count = ((same * x.sum(dim=1)).sum(dim=1) for x in (values * mask, mask))
     mean = total / count.clamp(min=1)
     return (values - mean[:, None]) * mask
-

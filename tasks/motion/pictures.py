@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from tasks.core.board import Board
 
 
-
 def draw_motion(board: Board, true: np.ndarray, curves: dict[str, np.ndarray], number: int) -> None:
     """Show one example: the sequence, its mouth near, the widest mouth, the lip opening, and the face in 3-D.
 
@@ -34,4 +33,3 @@ def draw_motion(board: Board, true: np.ndarray, curves: dict[str, np.ndarray], n
     for label, sequence in (("true", true), (name, imagined)):
         mesh = landmark_mesh(sequence[widest])
         board.mesh(f"mesh/{number}_{label}", mesh.vertices[0], mesh.faces[0], mesh.colours[0])
-

@@ -289,7 +289,8 @@ class PostnetTask(Task):
         """Say speech of any length as this person: landmarks (T, 68, 3) on the CPU.
 
         Args:
-            audio: (2T, audio_dim) features, as `utils.sound.features.audio_features(wav, task.cfg.audio_feature, frames=T)`.
+            audio: (2T, audio_dim) features, as
+                `utils.sound.features.audio_features(wav, task.cfg.audio_feature, frames=T)`.
             pitch_hz: (2T,) Hz, needed when the networks listen to pitch.
             seed: The same seed gives the same motion.
             temperature: Spread of the noise; the recipe's `infer_temperature` when None.
@@ -333,4 +334,3 @@ class PostnetTask(Task):
         audio, pitch = read_speech(cfg.infer_audio_source_name, cfg.audio_feature)
         landmarks = self.predict(audio, pitch, seed=cfg.infer_seed)
         print(write_landmarks(cfg.infer_out_npy_name, landmarks, self.work_dir))
-

@@ -77,4 +77,3 @@ class PostnetConfig(MotionConfig):
     """--infer: spread of the speech network's noise; 0 is the most likely motion."""
     infer_seed: int = 0
     """--infer: the same seed gives the same motion."""
-

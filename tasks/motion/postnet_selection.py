@@ -180,4 +180,3 @@ def _number(name: str, value: Any) -> Any:
 def _plain(value: float | int | None) -> float | int | None:
     """Write what is no number as null."""
     return None if value is None or not math.isfinite(value) else value
-

@@ -211,4 +211,3 @@ def _say(name: str, found: Offset) -> None:
     sign = "late" if found.offset_frames > 0 else "early"
     shift = f"{abs(found.offset_frames)} frame(s) {sign}" if found.offset_frames else "in step"
     print(f"{name}: sound {shift}, confidence {found.confidence:.3f}")
-

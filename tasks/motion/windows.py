@@ -124,4 +124,3 @@ def write_landmarks(path: str, landmarks: Tensor, work_dir: Path | None) -> Path
     with write_aside(target) as aside:
         np.save(aside, landmarks.flatten(1)[None].cpu().numpy().astype(np.float32))
     return target
-

@@ -1,6 +1,6 @@
 """Walk the chain from one person's video to their speaking face, and say of every stage whether it is sound.
 
-    python data_gen/run.py check --id May
+    python tasks/talking_head.py check May
 
 Judged on the held-out end of the video: sound against picture, SyncNet on the recorded lips, the lips imagined from
 the sound before and after postnet, how much of that lies outside what this face does, and the rendered face. A stage
@@ -34,16 +34,6 @@ HEAD_FIRST = RENDERERS[::-1]
 """The head alone is judged, where it is trained: what it does not do well, a torso does not mend."""
 RANGE_MARGIN = 0.1
 """The range of a coordinate is widened by this share of itself before something counts as outside."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's flags."""
-    parser.add_argument("--id", required=True, help="whom: the id given to data_gen/run.py video --id")
-    parser.add_argument("--binary_dir", type=Path, default=Path("data/binary/videos"), help="where videos lie")
-    parser.add_argument("--checkpoints", type=Path, default=None, help="folder of the runs (checkpoints/<id>)")
-    parser.add_argument("--steps", default="best", help="which checkpoints: best, last or a number (best)")
-    parser.add_argument("--frames", type=int, default=8, help="held-out frames to render (8; 0 leaves that out)")
-    parser.add_argument("--out", type=Path, default=None, help="JSON to write (infer_out/<id>/check.json)")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -284,4 +274,3 @@ def _say_sync(figures: dict[str, float]) -> str:
 
 def _mean_of(figures: list[dict[str, Tensor]]) -> dict[str, float]:
     return {name: float(np.mean([float(one[name]) for one in figures])) for name in figures[0]}
-

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.arrays import Floats, Ints
+from utils.arrays import Bytes, Floats, Ints
 from utils.faces.detector import find_points
 from utils.faces.landmarks import MOUTH, from_offsets, lip_gap, to_offsets
 from utils.metrics import correlation
@@ -19,7 +19,6 @@ from utils.progress import Progress
 if TYPE_CHECKING:
     from tasks.person.head import TalkingHead
 
-Bytes = NDArray[np.uint8]
 SHEET_COLUMNS = 6
 
 
@@ -130,4 +129,3 @@ def lift(points_px: Floats, points: Floats, poses: Floats, focal: float, size: t
     local = np.stack([x, y, z], axis=-1)
     world = local @ np.swapaxes(poses[:, :3, :3], 1, 2) + poses[:, None, :3, 3]
     return np.asarray(to_offsets(world), np.float32)
-

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tasks.person.head import TalkingHead
 
 
-
 log = logging.getLogger(__name__)
 
 
@@ -152,4 +151,3 @@ def show(figures: dict[str, Any], folder: Path) -> None:
         print(f"  SyncNet, {name}: offset {one['offset_frames']:+d} frames, confidence {one['confidence']:.3f}")
     print(f"  {figures['seconds_per_frame']:.3f} s per rendered frame")
     print(f"  {folder}/: metrics.json, contact_sheet.png, lip_opening.png, side_by_side.mp4")
-

@@ -86,4 +86,3 @@ def worst(verdicts: list[Verdict]) -> Verdict:
 def one_line(error: Exception) -> str:
     """Return an error in one line."""
     return " ".join(str(error).split())
-

@@ -1,4 +1,10 @@
-"""The trained networks of one person behind one object."""
+"""The trained networks of one person behind one object.
+
+    head = TalkingHead.load("May")
+    head.speak_to("speech.wav", "speech.mp4")
+    for frame in head.speak("speech.wav"):   # (H, W, 3) uint8 RGB, 25 a second
+        ...
+"""
 
 from __future__ import annotations
 
@@ -89,7 +95,7 @@ class TalkingHead:
         return cls(postnet, draw, video_of(draw), merged, seed=seed)
 
     def landmarks(self, sound: Any) -> NDArray[np.float32]:
-        """Turn an open `tasks.speaking.sound.Sound` into landmarks (T, 68, 3) as the person would move, not yet mended."""
+        """Turn an open `tasks.speaking.sound.Sound` into landmarks (T, 68, 3) as the person would move, not mended."""
         from tasks.speaking.frames import seed_everything
         from tasks.speaking.windows import sound_to_landmarks
 
@@ -112,7 +118,7 @@ class TalkingHead:
         yield from render_landmarks(self.renderer, self.video, landmarks, sound.rms(), self.settings, self.seed)
 
     def speak_live(self, *, lookahead: int | None = None, step: int | None = None) -> LiveHead:
-        """Begin a speech whose sound is still to come: push pieces of it in, pull frames out; see `tasks.person.live`."""
+        """Begin a speech whose sound is still to come: push pieces in, pull frames out; see `tasks.person.live`."""
         from tasks.person.live import LiveHead
 
         return LiveHead(self, lookahead=lookahead, step=step)
@@ -131,4 +137,3 @@ class TalkingHead:
             raise DataError(f"{out}: the video is an mp4; end its name in .mp4")
         with Sound(audio) as sound:
             return write_frames(self._frames(sound), target, audio, sound.frames)
-

@@ -76,4 +76,3 @@ def live_features(wav: Floats, name: str, frames: int) -> Floats:
         blocks = content_blocks(fit_length(wav, (frames + more) * HOP), content, WHISPER_ROWS)
         return np.concatenate(list(blocks))[: 2 * frames]
     return np.asarray(audio_features(wav, name, frames + more)[: 2 * frames], np.float32)
-

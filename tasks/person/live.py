@@ -127,4 +127,3 @@ def play_sound(head: Any, sound: Sound) -> Iterator[NDArray[np.uint8]]:
     with contextlib.closing(render_side_by_side(live.painter.frames, jobs())) as pictures:
         for picture in pictures:
             yield picture.cpu().numpy()
-

@@ -129,4 +129,3 @@ class FileLandmarks(LiveLandmarks):
             kept = self._ahead[start - self._ahead_begin :]
             self._ahead, self._ahead_begin = np.concatenate([kept, next(self._blocks)]), start
         return self._ahead[start - self._ahead_begin : stop - self._ahead_begin].copy()
-

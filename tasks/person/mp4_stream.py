@@ -142,4 +142,3 @@ class Mp4Stream:
         block = pipe.read(BLOCK)
         self._reading_since = None
         return block
-

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from tasks.person.head import TalkingHead
 
 
-
 log = logging.getLogger("vizeme")
 HOST = "127.0.0.1"
 PAGE = Path(__file__).with_name("live_page.html")
@@ -335,4 +334,3 @@ def serve(head: TalkingHead, person: str, sounds: list[Path], *, port: int, max_
                 server.serve_forever(poll_interval=0.1)
             except KeyboardInterrupt:
                 log.info("ended")
-

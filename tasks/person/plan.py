@@ -155,4 +155,3 @@ def _within(wanted: Mapping[str, Any], saved: Mapping[str, Any]) -> bool:
         elif value != have and str(value) != str(have):
             return False
     return True
-

@@ -38,4 +38,3 @@ def find_run(person: str, names: tuple[str, ...]) -> Path:
     raise DataError(
         f"No trained {names[0]} for '{person}' in {base}.{hint} Train it: bash scripts/train_talking_head.sh {person}"
     )
-

@@ -1,4 +1,4 @@
-"""What the head task and the torso task share: the network from its settings, losses, judging, rendering."""
+"""What the head task and the torso task share: footage, losses, rendering, judging."""
 
 from __future__ import annotations
 
@@ -26,14 +26,13 @@ from tasks.renderer.footage import Footage, scene_boxes
 from tasks.renderer.judging import LPIPS_DECIBELS, perceptual_loss
 from tasks.renderer.painter import Painter
 from tasks.renderer.patches import PatchBatch, PatchSource, ValBatches
+from utils.arrays import Bytes, Floats
 from utils.assets import find_asset
 from utils.errors import ConfigError
 from utils.faces.landmarks import MEAN_FACE
 from utils.metrics import Box, crop, psnr, ssim
 
 log = logging.getLogger(__name__)
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
 
 class NerfTask(Task):
@@ -264,4 +263,3 @@ class NerfTask(Task):
         from tasks.speaking.frames import infer_video
 
         infer_video(self)
-

@@ -1,4 +1,4 @@
-"""Build the network that the settings describe."""
+"""From the settings of a renderer to its network."""
 
 from __future__ import annotations
 
@@ -50,4 +50,3 @@ def build_renderer(cfg: NerfConfig, torso: TorsoLayer | None = None) -> Renderer
         landmark_input=cfg.landmark_input,
         torso=torso,
     )
-

@@ -127,4 +127,3 @@ class NerfConfig(TaskConfig, InferSettings):
     """Render in bfloat16 where the processor does so natively."""
     weights: NerfWeights = NerfWeights()
     """How much each loss counts."""
-

@@ -11,18 +11,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
-    sys.path[0] = str(ROOT)  # else tasks/ would hide the packages beside it
+ROOT = Path(__file__).resolve().parents[2]
+if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
+    sys.path[0] = str(ROOT)  # else this folder hides the packages beside it
 
 import numpy as np  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
 
+from utils.arrays import Bytes, Floats  # noqa: E402
 from utils.command import run_command  # noqa: E402
 from utils.errors import ConfigError  # noqa: E402
 
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 BOXES = ("head", "face", "mouth", "eyes")
 
 
@@ -196,4 +194,3 @@ def _or_dash(value: float | None, digits: int) -> str:
 
 if __name__ == "__main__":
     run_command(main)
-

@@ -1,4 +1,4 @@
-"""Patches of frames for training a renderer, whole frames for judging it, and the box of the scene."""
+"""The frames, masks and boxes of a video as a renderer takes them, and the box of its scene."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.video.dataset import Split, VideoDataset
+from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.faces.landmarks import EYES, MEAN_FACE, MOUTH
 from utils.metrics import Box, points_box
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
 
 class Footage:
@@ -117,4 +115,3 @@ def scene_boxes(footage: Footage, depth: tuple[float, float]) -> tuple[Floats, F
         np.stack([low, high]).astype(np.float32),
         np.stack([np.maximum(face_low, low), np.minimum(face_high, high)]).astype(np.float32),
     )
-

@@ -1,4 +1,4 @@
-"""Judge a render by its frame."""
+"""How far a render is from its frame, as LPIPS sees it."""
 
 from __future__ import annotations
 
@@ -19,4 +19,3 @@ def perceptual_loss(net: torch.nn.Module, picture: Tensor, truth: Tensor) -> Ten
         factor = PERCEPTUAL_SIDE / side
         picture, truth = (F.interpolate(x, scale_factor=factor, mode="bilinear") for x in (picture, truth))
     return net(picture, truth).mean()  # type: ignore[no-any-return]
-

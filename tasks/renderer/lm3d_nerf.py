@@ -96,4 +96,3 @@ class Lm3dNerfTask(NerfTask):
             return fitted(video.torso_frames[frame_id], height, width)
         scene = behind_the_torso(video, frame_id, cover(background, video.meta.height, video.meta.width))
         return fitted(scene, height, width)
-

@@ -167,4 +167,3 @@ class Lm3dNerfTorsoTask(NerfTask):
         if background is not None:
             return cover(background, height, width)
         return fitted(self.model.scene.plate.cpu().numpy(), height, width)
-

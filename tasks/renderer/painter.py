@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from modules.renderer.inference import FrameRenderer
 from modules.renderer.landmark_code import windows
+from utils.arrays import Bytes
 from utils.errors import ConfigError
 
-Bytes = NDArray[np.uint8]
 SMALLEST, LARGEST = 8, 8192
 """Pixels that a side of a picture may have."""
 
@@ -23,13 +23,18 @@ class Trained(Protocol):
 
     model: Any
     cfg: Any
-    device: torch.device
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        ...
 
     def eval(self) -> Any:
         """Stop training."""
 
     def plate(self, frame_id: int, height: int, width: int, background: Bytes | None = None) -> Bytes:
         """Return what lies behind a frame."""
+        ...
 
 
 class Painter:
@@ -92,4 +97,3 @@ class Painter:
             behind = torch.from_numpy(plate).to(device)
             shoulders = torch.tensor([int(frame_ids[index])], device=device) if own_poses else None
             yield code, index, values[frame].to(device), camera, behind, shoulders
-

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from data_gen.video.dataset import Split
 from tasks.renderer.footage import Footage, spread
+from utils.arrays import Floats
 from utils.errors import DataError
 from utils.faces.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE
 from utils.media.video import FPS
 from utils.metrics import points_box
 
-Floats = NDArray[np.float32]
 MARGIN = 2
 """Rays at the inner borders of a patch that count for nothing: the decoder sees too little there."""
 
@@ -194,4 +194,3 @@ class ValBatches(Sequence[PatchBatch]):
         frame = int(self.ids[index])
         x0, y0, x1, y1 = self.source.footage.face_box[frame] / self.source.upsample
         return self.source.patch(frame, ((y0 + y1) / 2, (x0 + x1) / 2))
-

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.renderer.footage import Footage
+from utils.arrays import Floats
 
-Floats = NDArray[np.float32]
 SIDE = 48
 """The frames are shrunk to so many pixels a side first: enough to tell where a collar is, too few to tell noise."""
 SAMPLES = 512
@@ -66,4 +65,3 @@ def from_pose(motion: Floats, poses: Floats, ridge: float = 0.1) -> Floats:
     known = np.concatenate([poses, np.ones_like(poses[:, :1])], axis=1).astype(np.float64)
     normal = known.T @ known + ridge * len(known) * np.eye(13)
     return np.asarray(np.linalg.solve(normal, known.T @ motion), np.float32)
-

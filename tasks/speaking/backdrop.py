@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import Bytes
 from utils.errors import ConfigError, DataError
 
-Bytes = NDArray[np.uint8]
 COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "green": (0, 177, 64), "grey": (128, 128, 128)}
 APART = 24
 """A pixel of the headless frame that differs this much (0..255) from the empty background belongs to the person."""
@@ -55,4 +54,3 @@ def behind_the_torso(video: Any, frame_id: int, background: Bytes) -> Bytes:
     painted = cv2.GaussianBlur(np.clip((apart - APART / 2) / APART, 0, 1), (5, 5), 0)
     matte = np.maximum(painted, np.asarray(video.torso_mask[frame_id], np.float32) / 255)[..., None]
     return np.asarray(matte * frame + (1 - matte) * background + 0.5, np.uint8)
-

@@ -5,15 +5,12 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.speaking.resting_face import UPPER, Person
 from tasks.speaking.settings import PostSettings
+from utils.arrays import Floats, Ints
 from utils.errors import ConfigError
 from utils.faces.landmarks import EYES, NOSE
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float32]
 
 
 @functools.lru_cache(maxsize=8)
@@ -84,4 +81,3 @@ def blink_motion(person: Person, settings: PostSettings) -> Floats:
     blink = person.database[span[0] : span[1], EYES]
     edge = np.linspace(0, 1, len(blink), dtype=np.float32)[:, None, None]
     return blink - ((1 - edge) * blink[0] + edge * blink[-1])
-

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tasks.core.task import Task
 
 
-
 log = logging.getLogger(__name__)
 
 
@@ -126,4 +125,3 @@ def settings_of(task: Task) -> InferSettings:
     """Take the `infer_*` settings out of a task's own."""
     values = task.cfg.model_dump()
     return InferSettings(**{name: values[name] for name in InferSettings.model_fields if name in values})
-

@@ -105,4 +105,3 @@ def read_poses(path: str) -> Floats:
             "Poses are world_from_camera: the camera in the head's frame."
         )
     return full
-

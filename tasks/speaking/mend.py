@@ -8,17 +8,15 @@ crossed lips. An hour of speech needs no more memory than a few (T, 68, 3) array
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.speaking.eyes import move_eyes
 from tasks.speaking.resting_face import FACE, Person
 from tasks.speaking.settings import PostSettings
 from tasks.speaking.silence import silence_weight
+from utils.arrays import Floats, Ints
 from utils.faces.landmarks import BROWS, EYES, JAW, MOUTH
 from utils.shots import smooth_over_time
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 WINDOW = 256
 
 
@@ -146,4 +144,3 @@ def mend(
     out[:, FACE] = smooth_over_time(out[:, FACE], settings.infer_lm3d_smooth_sigma)
     out[:, MOUTH] = smooth_over_time(out[:, MOUTH], settings.infer_mouth_smooth_sigma)
     return uncross_lips(out)
-

@@ -6,14 +6,13 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data_gen.video.dataset import VideoDataset
 from tasks.speaking.silence import frame_rms
+from utils.arrays import Floats
 from utils.errors import ConfigError
 from utils.faces.landmarks import eye_opening, mouth_opening
 
-Floats = NDArray[np.float32]
 UPPER = slice(17, 48)
 """Brows, nose and eyes: what the voice says nothing about."""
 FACE = slice(0, 48)
@@ -96,4 +95,3 @@ def find_blink(person: Person) -> tuple[int, int] | None:
             if ends_open > 0.85 * wide and (best is None or ends_open - opening[centre] > best[0]):
                 best = (float(ends_open - opening[centre]), start, stop)
     return None if best is None else best[1:]
-

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from utils.arrays import Floats
 
 if TYPE_CHECKING:
     from tasks.speaking.settings import PostSettings
-
-
-
-Floats = NDArray[np.float32]
 
 
 def frame_rms(rms: np.ndarray, frames: int) -> Floats:
@@ -69,4 +66,3 @@ def ramp(weight: Floats, frames: int) -> Floats:
     depth = np.where(inside, np.minimum(left, right), 0)
     soft = 0.5 - 0.5 * np.cos(np.pi * np.clip(depth / (frames + 1), 0, 1))
     return soft[1:-1].astype(np.float32)
-

@@ -84,4 +84,3 @@ class Sound:
         spans = [(start, min(start + 2000, self.frames)) for start in range(0, self.frames, 2000)]
         parts = [audio_features(self.read(a, b), "rms", b - a) for a, b in spans]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
-

@@ -83,4 +83,3 @@ def predict_window(
     pitch = torch.from_numpy(audio_features(wav, "pitch_hz", frames)) if listens else None
     values = task.predict(audio, pitch, seed=seed, temperature=temperature, first=first)
     return np.asarray(values.cpu(), np.float32).reshape(frames, 68, 3)
-

@@ -56,4 +56,3 @@ class VoiceConfig(TaskConfig):
     """--infer: where the face goes."""
     infer_max_windows: Count = 20
     """--infer: average the features of up to so many windows of a long sound."""
-

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset, Pair, Pairing, Pairs
 from data_gen.face_voice.faces import FACE_SIZE
-from data_gen.face_voice.sound import Floats, take
+from data_gen.face_voice.sound import take
 from data_gen.face_voice.splits import Split
 from tasks.speech_to_face.features import FaceFeatures
 from utils.faces.landmarks import MIRROR
@@ -217,4 +217,3 @@ class VoiceSource:
             entries.append(pair.entry)
         person = torch.tensor([self.dataset.numbers[entry] for entry in entries])
         return VoiceBatch(torch.stack(sounds), torch.stack(features), person, torch.tensor(entries))
-

@@ -281,4 +281,3 @@ def write_decoder_evaluation(task: FaceDecoderTask) -> None:
     }
     about = {"faces": len(cosine), "checkpoint": task.source, "data": task.cfg.binary_data_dir}
     write_report(task.work_dir, about, figures)
-

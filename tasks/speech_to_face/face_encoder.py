@@ -284,8 +284,6 @@ def read_published(path: Path) -> dict[str, Tensor]:
 
 def write_encoder_evaluation(task: FaceEncoderTask, feature: Tensor, person: Tensor) -> None:
     """Write `evaluation.json`, `.md` and `.png` of a face encoder into its run's folder."""
-    from tasks.speech_to_face.intervals import verification
-
     assert task.work_dir is not None
     feature, person = feature.cpu(), person.cpu()
     figures = {"verification AUC": bootstrap_auc(feature, person)}
@@ -296,4 +294,3 @@ def write_encoder_evaluation(task: FaceEncoderTask, feature: Tensor, person: Ten
     about = {"faces": len(feature), "persons": len(person.unique()), "checkpoint": task.source,
              "data": task.cfg.binary_data_dir}  # fmt: skip
     write_report(task.work_dir, about, figures)
-

@@ -75,4 +75,3 @@ def _keep(cache: Path, arrays: dict[str, Any]) -> None:
         save_arrays(cache, arrays)
     except OSError as error:  # a folder that may only be read
         log.warning("Face features could not be kept at %s (%s); they are computed again next time.", cache, error)
-

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-Floats = NDArray[np.floating[Any]]
+from utils.arrays import Reals
+
+DRAWS = 1000
 
 
 def verification(feature: Tensor, person: Tensor, picture: Tensor | None = None) -> dict[str, Tensor]:
@@ -45,16 +44,13 @@ def verification(feature: Tensor, person: Tensor, picture: Tensor | None = None)
     }
 
 
-DRAWS = 1000
-
-
-def _interval(value: float, again: Floats | list[float]) -> dict[str, float]:
+def _interval(value: float, again: Reals | list[float]) -> dict[str, float]:
     """Return a figure, and the middle 95 % of what it was on persons that were drawn again."""
     low, high = np.quantile(again, [0.025, 0.975])
     return {"mean": float(value), "low": float(low), "high": float(high)}
 
 
-def bootstrap(values: Floats, groups: Floats, seed: int = 0) -> dict[str, float]:
+def bootstrap(values: Reals, groups: Reals, seed: int = 0) -> dict[str, float]:
     """Return mean, and the 95 % interval when persons (not rows) are drawn again with replacement.
 
     Args:
@@ -68,10 +64,10 @@ def bootstrap(values: Floats, groups: Floats, seed: int = 0) -> dict[str, float]
     return _interval(values.mean(), sums[drawn].sum(1) / counts[drawn].sum(1))
 
 
-def bootstrap_correlation(a: Floats, b: Floats, seed: int = 0) -> dict[str, float]:
+def bootstrap_correlation(a: Reals, b: Reals, seed: int = 0) -> dict[str, float]:
     """Return Pearson's correlation of (N,) and (N,), one row a person, with the 95 % interval."""
 
-    def pearson(x: Floats, y: Floats) -> Floats:
+    def pearson(x: Reals, y: Reals) -> Reals:
         x, y = x - x.mean(-1, keepdims=True), y - y.mean(-1, keepdims=True)
         spread = np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
         return (x * y).sum(-1) / np.maximum(spread, 1e-12)
@@ -80,10 +76,10 @@ def bootstrap_correlation(a: Floats, b: Floats, seed: int = 0) -> dict[str, floa
     return _interval(float(pearson(a, b)), pearson(a[drawn], b[drawn]))
 
 
-def bootstrap_shape(drawn: Floats, true: Floats, seed: int = 0) -> dict[str, float]:
+def bootstrap_shape(drawn: Reals, true: Reals, seed: int = 0) -> dict[str, float]:
     """Return the correlation of landmarks (persons, 68, 2), as offsets from their mean, with the 95 % interval."""
 
-    def correlation(a: Floats, b: Floats) -> float:
+    def correlation(a: Reals, b: Reals) -> float:
         a, b = a - a.mean(0), b - b.mean(0)
         return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))
 
@@ -105,7 +101,7 @@ def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, f
     first, second = number[first[order]], number[second[order]]
     same = first == second
 
-    def auc(weight: Floats) -> float:
+    def auc(weight: Reals) -> float:
         own, other = weight * same, weight * ~same
         return float((own * other.cumsum()).sum() / max(own.sum() * other.sum(), 1e-12))
 
@@ -115,4 +111,3 @@ def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, f
         times = np.bincount(drawn, minlength=persons).astype(np.float64)
         found.append(auc(times[first] * times[second]))
     return _interval(auc(np.ones(len(first))), found)
-

@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from modules.faces.face_warp import to_pixels
 from tasks.speech_to_face.data import FaceBatch
+from utils.arrays import Bytes
 from utils.drawing.canvas import grid_of, label
 from utils.drawing.landmarks import overlay_landmarks
 from utils.files.aside import write_aside
-
-Bytes = NDArray[np.uint8]
 
 
 def to_bytes(images: Tensor) -> list[Bytes]:
@@ -76,4 +74,3 @@ def write_face(decoder: Any, feature: Tensor, path: Path) -> None:
     face = to_bytes(decoder.render(feature[None].to(decoder.device)).face)[0]
     with write_aside(path.with_suffix(path.suffix or ".png")) as aside:
         Image.fromarray(face).save(aside)
-

@@ -1,4 +1,4 @@
-"""Evaluate voice encoders and face decoders on unseen persons: figures with intervals, a table, a picture."""
+"""Write figures with their intervals: as JSON, as a table, as a picture."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from utils.files.aside import write_aside
 from utils.files.tables import write_json
 
 log = logging.getLogger(__name__)
-Floats = NDArray[np.floating[Any]]
 
 
 def write_report(folder: Path, about: dict[str, Any], figures: dict[str, dict[str, float]]) -> None:
@@ -50,4 +46,3 @@ def _write_picture(path: Path, figures: dict[str, dict[str, float]]) -> None:
     FigureCanvasAgg(figure)
     with write_aside(path) as aside:
         figure.savefig(aside, dpi=110)
-

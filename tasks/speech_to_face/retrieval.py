@@ -37,4 +37,3 @@ def retrieve(heard: Tensor, entry: Tensor, faces: Tensor, gallery: Tensor) -> Re
     right = cosine.gather(1, own[:, None])
     others = torch.ones_like(cosine).scatter(1, own[:, None], 0.0)
     return Recall((((cosine >= right) * others).sum(dim=1)).long().cpu(), len(gallery))
-

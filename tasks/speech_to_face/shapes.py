@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.speech_to_face.intervals import bootstrap_correlation, bootstrap_shape
+from utils.arrays import Reals
 
-Floats = NDArray[np.floating[Any]]
 RATIOS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
     "nose width / face width": ((31, 35), (0, 16)),
     "nasal index (width / height)": ((31, 35), (27, 33)),
@@ -25,21 +22,21 @@ RATIOS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
 """Craniofacial ratios: distance of two landmarks over the distance of two others."""
 
 
-def ratios(landmarks: Floats) -> dict[str, Floats]:
+def ratios(landmarks: Reals) -> dict[str, Reals]:
     """Return the craniofacial ratios of landmarks (N, 68, 2)."""
 
-    def length(pair: tuple[int, int]) -> Floats:
+    def length(pair: tuple[int, int]) -> Reals:
         return np.linalg.norm(landmarks[:, pair[0]] - landmarks[:, pair[1]], axis=-1)
 
     return {name: length(a) / np.maximum(length(b), 1e-6) for name, (a, b) in RATIOS.items()}
 
 
-def per_person(values: Floats, groups: Floats) -> Floats:
+def per_person(values: Reals, groups: Reals) -> Reals:
     """Average rows (N, ...) over persons: (persons, ...), in the order of their numbers."""
     return np.stack([values[groups == number].mean(0) for number in np.unique(groups)])
 
 
-def shape_correlations(drawn: Floats, true: Floats, groups: Floats) -> dict[str, dict[str, float]]:
+def shape_correlations(drawn: Reals, true: Reals, groups: Reals) -> dict[str, dict[str, float]]:
     """Correlate landmarks (offsets from their mean, all coordinates together) and ratios over persons."""
     drawn, true = per_person(drawn, groups), per_person(true, groups)
     if len(drawn) < 3:
@@ -51,10 +48,9 @@ def shape_correlations(drawn: Floats, true: Floats, groups: Floats) -> dict[str,
     return found
 
 
-def cosine_with_others(cosine: Floats, groups: Floats) -> Floats:
+def cosine_with_others(cosine: Reals, groups: Reals) -> Reals:
     """Return for each row of (N, N) the mean over the columns of other persons; empty when there is one person."""
     others = groups[:, None] != groups[None]
     if not others.any():
         return np.zeros(0)
     return np.asarray((cosine * others).sum(1) / others.sum(1))
-

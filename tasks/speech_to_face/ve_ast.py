@@ -145,4 +145,3 @@ class VeAstTask(VoiceTask):
         self.fine_tune_from = int(extra.get("fine_tune_from", -1))
         if self.fine_tune_from >= 0:
             self._unfreeze()
-

@@ -75,4 +75,3 @@ class VeConvTask(VoiceTask):
         optimizer = torch.optim.Adam(weights, lr=self.cfg.lr, betas=(0.5, 0.999), eps=1e-4, fused=True)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-

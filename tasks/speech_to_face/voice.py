@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
-from data_gen.face_voice.sound import Floats, clean_speech, windows
+from data_gen.face_voice.sound import clean_speech, windows
 from modules.speech_to_face.losses import contrastive_loss, decoder_loss, direction_loss, distil_loss
 from tasks.core.board import Board
 from tasks.core.checkpoints import work_dir_of
@@ -28,52 +28,10 @@ from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.speech_to_face.features import FaceFeatures, features_of
 from tasks.speech_to_face.intervals import bootstrap
 from tasks.speech_to_face.report import write_report
-from tasks.speech_to_face.retrieval import Recall, retrieve
+from tasks.speech_to_face.retrieval import RANKS, Recall, retrieve
 from tasks.speech_to_face.shapes import cosine_with_others, shape_correlations
+from utils.arrays import Floats
 from utils.errors import ConfigError, DataError, UserError
-
-
-def write_evaluation(task: VoiceTask, heard: Tensor, feature: Tensor, entry: Tensor) -> None:
-    """Write `evaluation.json`, `.md` and `.png` of a voice encoder into its run's folder."""
-    from tasks.speech_to_face.face_decoder import FaceDecoderTask
-    from tasks.speech_to_face.face_encoder import FaceEncoderTask
-    from tasks.speech_to_face.retrieval import RANKS
-
-    assert task.work_dir is not None
-    assert task.recall is not None
-    data = task._data
-    assert data is not None
-    groups = np.array([data.numbers[int(e)] for e in entry.cpu()])
-    a, b = F.normalize(heard, dim=1), F.normalize(feature, dim=1)
-    figures: dict[str, dict[str, float]] = {}
-    similarity = {"cosine": (a * b).sum(1), "L2": (a - b).norm(dim=1), "L1": (a - b).abs().sum(1)}
-    for name, values in similarity.items():
-        figures[f"feature {name}"] = bootstrap(values.double().cpu().numpy(), groups)
-    other = cosine_with_others((a @ b.T).double().cpu().numpy(), groups)
-    if len(other):
-        figures["feature cosine with another person"] = bootstrap(other, groups)
-    gallery = task.recall.gallery
-    for k in RANKS:
-        hits = (task.recall.rank < k).double().numpy()
-        figures[f"R@{k}"] = {**bootstrap(hits, groups), "chance": min(1.0, k / gallery)}
-    whole, whose = task.retrieve_whole()
-    numbers = np.array([data.numbers[int(e)] for e in whose])
-    for k in RANKS:
-        hits = (whole.rank < k).double().numpy()
-        figures[f"R@{k}, whole sounds"] = {**bootstrap(hits, numbers), "chance": min(1.0, k / gallery)}
-    decoder, encoder = task.frozen.get("face_decoder"), task.frozen.get("face_encoder")
-    if isinstance(decoder, FaceDecoderTask) and isinstance(encoder, FaceEncoderTask):
-        with torch.no_grad():
-            faces = [decoder.render(part) for part in heard.split(32)]
-            again = torch.cat([encoder.features(face.face).float() for face in faces])
-        drawn = torch.cat([face.landmarks for face in faces]).double().cpu().numpy()
-        cosine = F.cosine_similarity(again, feature, dim=1)
-        figures["drawn face's feature cosine"] = bootstrap(cosine.double().cpu().numpy(), groups)
-        true = np.stack([data.landmarks_px(int(e)).mean(0) for e in entry.cpu()]).astype(np.float64) / 112 - 1
-        figures |= shape_correlations(drawn, true, groups)
-    about = {"voices": len(heard), "persons": gallery, "checkpoint": task.source, "data": str(data.path)}
-    write_report(task.work_dir, about, figures)
-
 
 RATE = 16_000
 
@@ -307,3 +265,40 @@ class VoiceTask(Task):
         write_face(decoder, feature, Path(self.cfg.infer_out))
         print(self.cfg.infer_out)
 
+
+def write_evaluation(task: VoiceTask, heard: Tensor, feature: Tensor, entry: Tensor) -> None:
+    """Write `evaluation.json`, `.md` and `.png` of a voice encoder into its run's folder."""
+    assert task.work_dir is not None
+    assert task.recall is not None
+    data = task._data
+    assert data is not None
+    groups = np.array([data.numbers[int(e)] for e in entry.cpu()])
+    a, b = F.normalize(heard, dim=1), F.normalize(feature, dim=1)
+    figures: dict[str, dict[str, float]] = {}
+    similarity = {"cosine": (a * b).sum(1), "L2": (a - b).norm(dim=1), "L1": (a - b).abs().sum(1)}
+    for name, values in similarity.items():
+        figures[f"feature {name}"] = bootstrap(values.double().cpu().numpy(), groups)
+    other = cosine_with_others((a @ b.T).double().cpu().numpy(), groups)
+    if len(other):
+        figures["feature cosine with another person"] = bootstrap(other, groups)
+    gallery = task.recall.gallery
+    for k in RANKS:
+        hits = (task.recall.rank < k).double().numpy()
+        figures[f"R@{k}"] = {**bootstrap(hits, groups), "chance": min(1.0, k / gallery)}
+    whole, whose = task.retrieve_whole()
+    numbers = np.array([data.numbers[int(e)] for e in whose])
+    for k in RANKS:
+        hits = (whole.rank < k).double().numpy()
+        figures[f"R@{k}, whole sounds"] = {**bootstrap(hits, numbers), "chance": min(1.0, k / gallery)}
+    decoder, encoder = task.frozen.get("face_decoder"), task.frozen.get("face_encoder")
+    if isinstance(decoder, FaceDecoderTask) and isinstance(encoder, FaceEncoderTask):
+        with torch.no_grad():
+            faces = [decoder.render(part) for part in heard.split(32)]
+            again = torch.cat([encoder.features(face.face).float() for face in faces])
+        drawn = torch.cat([face.landmarks for face in faces]).double().cpu().numpy()
+        cosine = F.cosine_similarity(again, feature, dim=1)
+        figures["drawn face's feature cosine"] = bootstrap(cosine.double().cpu().numpy(), groups)
+        true = np.stack([data.landmarks_px(int(e)).mean(0) for e in entry.cpu()]).astype(np.float64) / 112 - 1
+        figures |= shape_correlations(drawn, true, groups)
+    about = {"voices": len(heard), "persons": gallery, "checkpoint": task.source, "data": str(data.path)}
+    write_report(task.work_dir, about, figures)

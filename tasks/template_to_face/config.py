@@ -75,4 +75,3 @@ class TemplateDecoderConfig(TaskConfig):
     """--infer: where the templates' recogniser lies now; empty: the name it had."""
     infer_aligned: bool = False
     """--infer: the photos are aligned crops already."""
-

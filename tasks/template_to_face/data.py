@@ -1,4 +1,4 @@
-"""Settings of the template decoder, and how its pairs become batches and its pictures bytes."""
+"""How pairs of face and template become batches, and pictures bytes."""
 
 from __future__ import annotations
 
@@ -83,4 +83,3 @@ def at_crop(made: Tensor) -> Tensor:
     if made.shape[-1] == 112:
         return made
     return F.interpolate(made, size=(112, 112), mode="bilinear", align_corners=False)
-

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.templates.files import read_templates
+from utils.arrays import Floats
 from utils.errors import ConfigError, DataError
 from utils.faces.crops import CROP, crops_of
 from utils.faces.recogniser import Recogniser, cosines_with, find_recogniser
 from utils.media.pictures import PICTURES, find_pictures, read_photo, resized
-
-Floats = NDArray[np.float32]
 
 
 def infer(task: Any) -> None:
@@ -74,4 +73,3 @@ def templates_of_photos(source: Path, recogniser: Recogniser, aligned: bool) -> 
     for path_name in faceless:
         print(f"no face: {path_name}")
     return names, recogniser.templates(np.stack(crops))
-

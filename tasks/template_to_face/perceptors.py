@@ -106,4 +106,3 @@ def read_state(path: Path) -> dict[str, Tensor]:
         DataError: It is missing, or something else.
     """
     return read_file(path).inside("state_dict")
-

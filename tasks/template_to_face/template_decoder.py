@@ -316,4 +316,3 @@ class TemplateDecoderTask(Task):
         from tasks.template_to_face.infer import infer
 
         infer(self)
-

@@ -68,4 +68,3 @@ class Wav2PixConfig(TaskConfig):
     """--infer: a sound of any format, or a folder of .wav."""
     infer_out_dir: str = ""
     """--infer: where the faces go; empty: infer_out/<run>."""
-

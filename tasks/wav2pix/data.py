@@ -63,4 +63,3 @@ def turned(wavs: Tensor, rng: np.random.Generator) -> Tensor:
     shifts, signs = rng.integers(0, wavs.shape[1], len(wavs)), rng.choice([-1.0, 1.0], len(wavs))
     begun = [wav.roll(int(shift)) for wav, shift in zip(wavs, shifts, strict=True)]
     return torch.stack(begun) * torch.from_numpy(signs).to(wavs.dtype)[:, None]
-

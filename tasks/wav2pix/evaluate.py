@@ -10,29 +10,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
-    sys.path[0] = str(ROOT)  # else tasks/ would hide the packages beside it
+ROOT = Path(__file__).resolve().parents[2]
+if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
+    sys.path[0] = str(ROOT)  # else this folder hides the packages beside it
 
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
+from utils.arrays import Bytes  # noqa: E402
 from utils.command import run_command  # noqa: E402
 from utils.errors import ConfigError  # noqa: E402
-from utils.faces.crops import (
-    CROP,
-    crops_of,
-)
-from utils.faces.recogniser import (
-    Recogniser,
-    open_recogniser,
-    units,
-)
+from utils.faces.crops import CROP, crops_of  # noqa: E402
+from utils.faces.recogniser import Recogniser, open_recogniser, units  # noqa: E402
 from utils.media.pictures import resized  # noqa: E402
 from utils.progress import Progress  # noqa: E402
 
-Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
 ENOUGH = 2000
 """Pictures from which FID can be estimated; below, KID is told instead."""
 SHOWN = 256
@@ -170,4 +162,3 @@ def fid(real: NDArray[np.floating[Any]], made: NDArray[np.floating[Any]]) -> flo
 
 if __name__ == "__main__":
     run_command(main)
-

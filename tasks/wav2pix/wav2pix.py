@@ -257,4 +257,3 @@ class Wav2PixTask(Task):
 def to_pictures(images: Tensor) -> np.ndarray:
     """Return (N, S, S, 3) uint8 of (N, 3, S, S) in [-1, 1]."""
     return images.mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
-

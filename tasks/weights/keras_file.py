@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 TIMEOUT = 120
 """Seconds to list the arrays of a file; a few take one."""
 
@@ -122,4 +121,3 @@ if __name__ == "__main__":
     except Exception as error:  # HDF5's own errors come as many kinds
         said = {"error": f"it is damaged ({str(error).splitlines()[0][:200]})"}
     print(json.dumps(said))
-

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 MAX_DEPTH, MAX_ENTRIES = 40, 50_000
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 
@@ -242,4 +241,3 @@ def _check_sizes(found: ForeignFile) -> None:
         budget -= tensor.numel() * tensor.element_size()
         if budget < 0:
             raise DataError(f"{found.path}: the tensors up to {name} claim more numbers than the file holds.")
-

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 """What the older layout begins with."""
 _DTYPES = {
@@ -162,4 +161,3 @@ def _dict(attributes: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Refused(f"a network whose {name} is a {type(value).__name__}")
     return {str(key): item for key, item in value.items()}
-

@@ -332,4 +332,3 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "copyreg._reconstructor": _reconstructed,
     "copy_reg._reconstructor": _reconstructed,
 }
-

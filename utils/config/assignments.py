@@ -97,4 +97,3 @@ def set_dotted(values: dict[str, Any], name: str, value: Any) -> None:
         values[key] = dict(inner) if isinstance(inner, Mapping) else {}
         values = values[key]
     values[last] = value
-

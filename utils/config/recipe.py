@@ -1,4 +1,8 @@
-"""Recipes: a YAML file and its bases, merged."""
+"""Recipes: a YAML file and its bases, merged.
+
+A recipe is a YAML mapping that may name one or several `base_config` files. Mappings merge over their base, lists
+replace.
+"""
 
 from __future__ import annotations
 
@@ -133,4 +137,3 @@ def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield f"{prefix}{key}"
         if isinstance(value, Mapping):
             yield from _dotted(value, f"{prefix}{key}.")
-

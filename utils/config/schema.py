@@ -1,7 +1,6 @@
-"""Recipes and settings: strict YAML in, one frozen and typed object out.
+"""Settings: plain values in, one frozen and typed object out.
 
-A recipe is a YAML mapping that may name one or several `base_config` files. Mappings merge over their base, lists
-replace. What is wrong is said all at once, with the file and the nearest known name.
+What is wrong is said all at once, with the file and the nearest known name.
 """
 
 from __future__ import annotations
@@ -133,4 +132,3 @@ def describe(schema: type[Config], prefix: str = "") -> Iterator[tuple[str, str,
             continue
         default = "required" if info.is_required() else repr(info.get_default(call_default_factory=True))
         yield f"{prefix}{name}", default, info.description or ""
-

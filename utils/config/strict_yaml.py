@@ -86,4 +86,3 @@ def read_yaml(text: str, where: str) -> Any:
         raise ConfigError(f"{where}: its brackets or indentations are too deep in each other") from None
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
-

@@ -1,4 +1,4 @@
-"""Colours, empty canvases, labels."""
+"""Colours, empty canvases, labels, and pictures side by side."""
 
 from __future__ import annotations
 
@@ -131,4 +131,3 @@ def grid_of(rows: Mapping[str, Sequence[Any]], size: int = 192) -> Image:
     images = [image for row in rows.values() for image in row]
     labels = [name if order == 0 else "" for name, row in rows.items() for order in range(len(row))]
     return contact_sheet(images, labels, columns=lengths.pop(), size=size)
-

@@ -60,4 +60,3 @@ def plot_lip_opening(sequences: Mapping[str, np.ndarray], title: str = "lip open
         if n > 2 and first[:n].std() > 0 and values[:n].std() > 0:
             title += f"   r({name}) = {np.corrcoef(first[:n], values[:n])[0, 1]:.2f}"
     return plot_curves(curves, title, ylabel="tenths of an eye distance")
-

@@ -1,4 +1,4 @@
-"""Draw landmarks, frames and curves: arrays in, RGB pictures out.
+"""Draw landmarks: arrays in, RGB pictures out.
 
 Every picture is (H, W, 3) uint8 RGB, every animation (T, H, W, 3). OpenCV and matplotlib are imported when first used.
 
@@ -178,4 +178,3 @@ def landmark_mesh(landmarks: np.ndarray) -> Mesh:
     inner = (triangles >= 60).all(axis=1)
     colours = np.array([GROUP_COLOURS[group_of(index)] for index in range(68)], np.uint8)
     return Mesh(points[None], colours[None], np.ascontiguousarray(triangles[~inner], np.int32)[None])
-

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.floating[Any]]
-Image = NDArray[np.uint8]
+from utils.arrays import Bytes, Reals
+
 CROP = 112
 """Side of a crop in pixels."""
 FIVE_POINTS = np.array(
@@ -22,13 +22,13 @@ FIVE_POINTS = np.array(
 corners: centres of pixels counted from 0, as OpenCV does."""
 
 
-def five_points(points_px: Points) -> NDArray[np.float64]:
+def five_points(points_px: Reals) -> NDArray[np.float64]:
     """Return eyes, nose tip and mouth corners (5, 2) of 68 iBUG points (68, 2), pixels from the picture's corner."""
     p = np.asarray(points_px, np.float64)
     return np.stack([p[36:42].mean(0), p[42:48].mean(0), p[30], p[48], p[54]])
 
 
-def similarity(source: Points, target: Points) -> NDArray[np.float64]:
+def similarity(source: Reals, target: Reals) -> NDArray[np.float64]:
     """Return the (2, 3) rotation, scale and shift that brings points (N, 2) nearest to others, never mirrored."""
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     a, b = source - source.mean(0), target - target.mean(0)
@@ -41,7 +41,7 @@ def similarity(source: Points, target: Points) -> NDArray[np.float64]:
     return np.column_stack([matrix, target.mean(0) - matrix @ source.mean(0)])
 
 
-def aligned_crop(photo: Image, five: Points) -> Image:
+def aligned_crop(photo: Bytes, five: Reals) -> Bytes:
     """Return the (112, 112, 3) crop of an RGB photo whose five points (5, 2) are given, pixels from its corner.
 
     A photo much larger than the crop is averaged down on the way, so that nothing flickers.
@@ -58,9 +58,8 @@ def aligned_crop(photo: Image, five: Points) -> Image:
     return np.asarray(crop if finer == 1 else cv2.resize(crop, (CROP, CROP), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def crops_of(photo: Image, detector: Any) -> Iterator[Image]:
+def crops_of(photo: Bytes, detector: Any) -> Iterator[Bytes]:
     """Yield the aligned crops of the faces in a photo, the largest first."""
     detector.forget()
     for face in detector.detect(photo):
         yield aligned_crop(photo, five_points(face.points_px))
-

@@ -1,4 +1,4 @@
-"""Find faces and their 68 iBUG landmarks in one picture, with whichever detector has its weights here.
+"""What finds faces and their 68 iBUG landmarks in one picture: the part that all detectors share.
 
     detector = make_detector("auto")
     faces = detector.detect(frame)   # RGB uint8; the largest face first
@@ -19,22 +19,12 @@ from typing import Any, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.arrays import Floats
+from utils.arrays import Bytes, Floats
 from utils.errors import AssetError
-
-Bytes = NDArray[np.uint8]
-
-
-def find_points(detector: Any, picture: Bytes) -> Floats:
-    """Find the largest face's 68 points in a picture, (68, 2) pixels; NaN when there is none."""
-    faces = detector.detect(picture)
-    return faces[0].points_px if faces else np.full((68, 2), np.nan, np.float32)
-
 
 log = logging.getLogger(__name__)
 
 DetectorName = Literal["auto", "mediapipe", "face_alignment", "dlib"]
-Frame = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
 
 
@@ -59,7 +49,7 @@ class LandmarkDetector(ABC):
     """Sigma of the Gaussian along time that suits this detector's noise."""
 
     @abstractmethod
-    def detect(self, frame: Frame) -> list[Face]:
+    def detect(self, frame: Bytes) -> list[Face]:
         """Return the faces of an RGB uint8 picture (H, W, 3), the largest first."""
 
     def forget(self) -> None:  # noqa: B027 (most detectors remember nothing)
@@ -77,21 +67,26 @@ class LandmarkDetector(ABC):
         self.close()
 
 
-def _face(points: NDArray[np.floating[Any]], score: float, blendshapes: NDArray[np.float32] | None = None) -> Face:
+def make_face(points: NDArray[np.floating[Any]], score: float, blendshapes: NDArray[np.float32] | None = None) -> Face:
     points = np.asarray(points, dtype=np.float32)
     x0, y0 = points.min(axis=0).tolist()
     x1, y1 = points.max(axis=0).tolist()
     return Face(points, (x0, y0, x1, y1), score, blendshapes)
 
 
-def _largest_first(faces: list[Face]) -> list[Face]:
+def largest_first(faces: list[Face]) -> list[Face]:
     return sorted(faces, key=lambda face: -(face.box[2] - face.box[0]) * (face.box[3] - face.box[1]))
 
 
-def _need(package: str, remedy: str) -> Path:
+def need_package(package: str, remedy: str) -> Path:
     """Return the folder of an installed package without importing it."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise AssetError(f"The package {package} is not installed. Run: {remedy}")
     return Path(spec.origin).parent
 
+
+def find_points(detector: Any, picture: Bytes) -> Floats:
+    """Find the largest face's 68 points in a picture, (68, 2) pixels; NaN when there is none."""
+    faces = detector.detect(picture)
+    return faces[0].points_px if faces else np.full((68, 2), np.nan, np.float32)

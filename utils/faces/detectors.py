@@ -1,4 +1,4 @@
-"""Choose a landmark detector by name."""
+"""Choose a landmark detector by name, or whichever has its weights here."""
 
 from __future__ import annotations
 
@@ -50,4 +50,3 @@ def mediapipe_is_here() -> bool:
         log.info("landmarks: no face_landmarker weights here (get them: python -m utils.assets)")
         return False
     return importlib.util.find_spec("mediapipe") is not None
-

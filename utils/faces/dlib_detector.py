@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from utils.arrays import Bytes
 from utils.errors import AssetError
-from utils.faces.detector import Face, Frame, LandmarkDetector, _face, _largest_first, _need
+from utils.faces.detector import Face, LandmarkDetector, largest_first, make_face, need_package
 from utils.faces.landmarks import LANDMARKS, MEAN_FACE
 
 
@@ -28,8 +29,8 @@ class DlibDetector(LandmarkDetector):
     _shifts = ((0.0, 0.0), (0.04, 0.0), (-0.04, 0.0), (0.0, 0.04), (0.0, -0.04))
 
     def __init__(self) -> None:
-        _need("dlib", "pip install dlib-bin")
-        models = _need("face_recognition_models", "pip install --no-deps face_recognition_models") / "models"
+        need_package("dlib", "pip install dlib-bin")
+        models = need_package("face_recognition_models", "pip install --no-deps face_recognition_models") / "models"
         predictor = models / "shape_predictor_68_face_landmarks.dat"
         if not predictor.is_file():
             raise AssetError(f"{predictor} is missing. Reinstall: pip install --no-deps face_recognition_models")
@@ -44,7 +45,7 @@ class DlibDetector(LandmarkDetector):
         """Forget the previous frame: the next one is searched as a whole."""
         self._previous = None
 
-    def detect(self, frame: Frame) -> list[Face]:
+    def detect(self, frame: Bytes) -> list[Face]:
         """Return the faces of an RGB uint8 picture (H, W, 3): the one followed, else all, the largest first."""
         frame = np.ascontiguousarray(frame)
         if self._previous is not None:
@@ -56,7 +57,7 @@ class DlibDetector(LandmarkDetector):
         self._previous = faces[0].points_px if faces else None
         return faces
 
-    def _follow(self, frame: Frame, points: NDArray[np.float32]) -> Face | None:
+    def _follow(self, frame: Bytes, points: NDArray[np.float32]) -> Face | None:
         """Look for a face where `points` (68, 2) were; None when there is none or it fits badly."""
         centre, side = _dlib_box(points)
         x0, y0 = np.maximum(np.floor(centre - 1.1 * side), 0).astype(int)
@@ -76,9 +77,9 @@ class DlibDetector(LandmarkDetector):
         found = self._predict(frame, centre, side)
         if fit_error(found) > 0.25 or np.linalg.norm(found.mean(0) - points.mean(0)) > 0.4 * side:
             return None
-        return _face(found, best_score)
+        return make_face(found, best_score)
 
-    def _search(self, frame: Frame) -> list[Face]:
+    def _search(self, frame: Bytes) -> list[Face]:
         """Search the whole picture, once more enlarged when nothing is found."""
         scale = min(1.0, self._search_side / max(frame.shape[:2]))
         for factor in (scale, 2 * scale):
@@ -86,13 +87,13 @@ class DlibDetector(LandmarkDetector):
             faces = []
             for (middle, side), score in zip(hits, scores, strict=True):
                 points = self._predict(frame, middle, side, ((0.0, 0.0),))
-                faces.append(_face(self._predict(frame, *_dlib_box(points)), score))
+                faces.append(make_face(self._predict(frame, *_dlib_box(points)), score))
             if faces:
-                return _largest_first(faces)
+                return largest_first(faces)
         return []
 
     def _run(
-        self, image: Frame, scale: float, threshold: float
+        self, image: Bytes, scale: float, threshold: float
     ) -> tuple[list[tuple[NDArray[np.float64], float]], list[float]]:
         """Run HOG on the image scaled by `scale`: centres and sides in the image's own pixels, and scores."""
         import cv2
@@ -107,7 +108,7 @@ class DlibDetector(LandmarkDetector):
         return hits, [float(score) for score in scores]
 
     def _predict(
-        self, frame: Frame, centre: NDArray[np.float64], side: float, shifts: tuple[tuple[float, float], ...] = _shifts
+        self, frame: Bytes, centre: NDArray[np.float64], side: float, shifts: tuple[tuple[float, float], ...] = _shifts
     ) -> NDArray[np.float32]:
         """Predict the points of the face in a box, averaged over boxes shifted by `shifts` of its side."""
         # dlib rounds a box to whole pixels and its points with it: predict on the face cut out and enlarged.
@@ -145,4 +146,3 @@ def _dlib_box(points: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], f
     centre = inner.mean(axis=0)
     spread = float(np.sqrt(np.mean(np.sum((inner - centre) ** 2, axis=1))))
     return centre + np.array([0.0, 0.025 * spread]), 3.3 * spread
-

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from utils.arrays import Bytes
 from utils.errors import AssetError
-from utils.faces.detector import Face, Frame, LandmarkDetector, _face, _largest_first, _need
+from utils.faces.detector import Face, LandmarkDetector, largest_first, make_face, need_package
 
 
 class FaceAlignmentDetector(LandmarkDetector):
@@ -20,7 +21,7 @@ class FaceAlignmentDetector(LandmarkDetector):
     _files = ("2DFAN4-11f355bf06.pth.tar", "s3fd-619a316812.pth")
 
     def __init__(self) -> None:
-        _need("face_alignment", "pip install --no-deps face-alignment")
+        need_package("face_alignment", "pip install --no-deps face-alignment")
         import torch
 
         folder = Path(torch.hub.get_dir()) / "checkpoints"
@@ -36,9 +37,8 @@ class FaceAlignmentDetector(LandmarkDetector):
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self._networks: Any = FaceAlignment(LandmarksType.TWO_D, device=device, compile=False)
 
-    def detect(self, frame: Frame) -> list[Face]:
+    def detect(self, frame: Bytes) -> list[Face]:
         """Return the faces of an RGB uint8 picture (H, W, 3), the largest first."""
         found, _, boxes = self._networks.get_landmarks_from_image(np.ascontiguousarray(frame), return_bboxes=True)
         pairs = zip(found or [], boxes if boxes is not None else [], strict=True)
-        return _largest_first([_face(np.asarray(p)[:, :2], float(b[4])) for p, b in pairs])
-
+        return largest_first([make_face(np.asarray(p)[:, :2], float(b[4])) for p, b in pairs])

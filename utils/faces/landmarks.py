@@ -1,4 +1,4 @@
-"""The 68 iBUG landmarks: mean face, groups, drawing, openings, smoothing along time.
+"""The 68 iBUG landmarks: mean face, groups, edges, openings.
 
 Convention:
     Head frame: x right as the viewer sees it, y up, z towards the viewer; origin midway between the two
@@ -9,12 +9,10 @@ Convention:
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating[Any]]
+from utils.arrays import Reals
 
 LANDMARKS = 68
 """How many points a face has."""
@@ -110,48 +108,47 @@ _LIP_PAIRS = ((61, 67), (62, 66), (63, 65))
 _LID_PAIRS = ((37, 41), (38, 40), (43, 47), (44, 46))
 
 
-def to_offsets(points: FloatArray) -> FloatArray:
+def to_offsets(points: Reals) -> Reals:
     """Turn points (..., 68, 3) in eye distances into landmarks: offsets in tenths of an eye distance."""
     return (points - MEAN_FACE) * np.float32(OFFSET_SCALE)
 
 
-def from_offsets(landmarks: FloatArray) -> FloatArray:
+def from_offsets(landmarks: Reals) -> Reals:
     """Turn landmarks (..., 68, 3), in tenths of an eye distance, into points in eye distances."""
     return landmarks / np.float32(OFFSET_SCALE) + MEAN_FACE
 
 
-def eye_centres(points: FloatArray) -> tuple[FloatArray, FloatArray]:
+def eye_centres(points: Reals) -> tuple[Reals, Reals]:
     """Return the centroids (..., D) of the viewer's left and right eye of points (..., 68, D)."""
     return points[..., LEFT_EYE, :].mean(axis=-2), points[..., RIGHT_EYE, :].mean(axis=-2)
 
 
-def eye_distance(points: FloatArray) -> FloatArray:
+def eye_distance(points: Reals) -> Reals:
     """Return the distance (...) between the eye centres of points (..., 68, D), in the points' own unit."""
     left, right = eye_centres(points)
     return np.linalg.norm(right - left, axis=-1)
 
 
-def lip_gap(points: FloatArray) -> FloatArray:
+def lip_gap(points: Reals) -> Reals:
     """Return the mean distance (...) of the three facing inner-lip pairs of points (..., 68, D)."""
     return _gap(points, _LIP_PAIRS)
 
 
-def lid_gap(points: FloatArray) -> FloatArray:
+def lid_gap(points: Reals) -> Reals:
     """Return the mean distance (...) of the four facing eyelid pairs of points (..., 68, D)."""
     return _gap(points, _LID_PAIRS)
 
 
-def mouth_opening(landmarks: FloatArray) -> FloatArray:
+def mouth_opening(landmarks: Reals) -> Reals:
     """Return how far the mouth is open: (T,) tenths of an eye distance, from landmarks (T, 68, 3)."""
     return OFFSET_SCALE * lip_gap(from_offsets(landmarks))
 
 
-def eye_opening(landmarks: FloatArray) -> FloatArray:
+def eye_opening(landmarks: Reals) -> Reals:
     """Return how far the eyes are open: (T,) tenths of an eye distance, from landmarks (T, 68, 3)."""
     return OFFSET_SCALE * lid_gap(from_offsets(landmarks))
 
 
-def _gap(points: FloatArray, pairs: tuple[tuple[int, int], ...]) -> FloatArray:
+def _gap(points: Reals, pairs: tuple[tuple[int, int], ...]) -> Reals:
     above, below = np.array(pairs).T
     return np.linalg.norm(points[..., above, :] - points[..., below, :], axis=-1).mean(axis=-1)
-

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from utils.faces.detector import Face, Frame, LandmarkDetector, _face, _largest_first, _need
+from utils.arrays import Bytes
+from utils.faces.detector import Face, LandmarkDetector, largest_first, make_face, need_package
 from utils.faces.landmarks import LANDMARKS
 
 
@@ -21,7 +22,7 @@ class MediaPipeDetector(LandmarkDetector):
     def __init__(self, faces: int = 3) -> None:
         from utils.assets import asset_path
 
-        _need("mediapipe", "pip install --no-deps mediapipe")
+        need_package("mediapipe", "pip install --no-deps mediapipe")
         path = asset_path("face_landmarker")
         os.environ.setdefault("GLOG_minloglevel", "2")
         import mediapipe
@@ -34,7 +35,7 @@ class MediaPipeDetector(LandmarkDetector):
         )
         self._landmarker: Any = FaceLandmarker.create_from_options(options)
 
-    def detect(self, frame: Frame) -> list[Face]:
+    def detect(self, frame: Bytes) -> list[Face]:
         """Return the faces of an RGB uint8 picture (H, W, 3), the largest first."""
         if self._landmarker is None:
             raise RuntimeError("this detector is closed")
@@ -47,8 +48,8 @@ class MediaPipeDetector(LandmarkDetector):
             shapes = None
             if result.face_blendshapes:
                 shapes = np.array([s.score for s in result.face_blendshapes[index]], dtype=np.float32)
-            faces.append(_face(from_mesh(mesh), 1.0, shapes))
-        return _largest_first(faces)
+            faces.append(make_face(from_mesh(mesh), 1.0, shapes))
+        return largest_first(faces)
 
     def close(self) -> None:
         """Release MediaPipe's graph (left to the interpreter's end it complains)."""
@@ -91,4 +92,3 @@ MESH_PARTS: tuple[tuple[tuple[int, float], ...], ...] = (
     ((14, 1),), ((87, 1),),
 )
 # fmt: on
-

@@ -16,19 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from utils.arrays import Bytes, Floats
 from utils.errors import AssetError, ConfigError, DataError, nearest
 from utils.faces.crops import CROP
 from utils.media.pictures import resized
 
-
-def cosines_with(recogniser: Recogniser, made: NDArray[np.uint8], templates: Floats) -> Floats:
-    """Return how near re-encoded faces (N, S, S, 3) are to templates (N, D): cosines (N,)."""
-    crops = np.stack([resized(picture, CROP) for picture in made])
-    return np.sum(units(recogniser.templates(crops)) * units(templates), axis=1)
-
-
-Crops = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 ASSET_NAMES = ("arcface_mbf", "arcface_r50")
 """Recognisers of the assets table."""
 
@@ -59,7 +51,7 @@ class Recogniser(ABC):
     path: Path
 
     @abstractmethod
-    def templates(self, crops: Crops) -> Floats:
+    def templates(self, crops: Bytes) -> Floats:
         """Return templates (N, width), not normalised, of RGB crops (N, 112, 112, 3) uint8."""
 
 
@@ -91,7 +83,7 @@ class OnnxRecogniser(Recogniser):
         width = self.templates(np.zeros((1, CROP, CROP, 3), np.uint8)).shape[1]
         self.id = RecogniserId(name=name, sha256=sha256(path), width=width)
 
-    def templates(self, crops: Crops) -> Floats:
+    def templates(self, crops: Bytes) -> Floats:
         """Return templates of crops, a few at a time."""
         step = 1 if self._one else 32
         parts = []
@@ -121,7 +113,7 @@ class DlibRecogniser(Recogniser):
         self._network = dlib.face_recognition_model_v1(str(self.path))
         self.id = RecogniserId(name="dlib", sha256=sha256(self.path), width=128)
 
-    def templates(self, crops: Crops) -> Floats:
+    def templates(self, crops: Bytes) -> Floats:
         """Return templates of crops."""
         rectangle = self._dlib.rectangle(*self._face)
         found = [
@@ -174,3 +166,8 @@ def units(templates: NDArray[np.floating[Any]]) -> Floats:
     lengths = np.linalg.norm(templates, axis=-1, keepdims=True)
     return (templates / np.maximum(lengths, 1e-12)).astype(np.float32)
 
+
+def cosines_with(recogniser: Recogniser, made: NDArray[np.uint8], templates: Floats) -> Floats:
+    """Return how near re-encoded faces (N, S, S, 3) are to templates (N, D): cosines (N,)."""
+    crops = np.stack([resized(picture, CROP) for picture in made])
+    return np.sum(units(recogniser.templates(crops)) * units(templates), axis=1)

@@ -203,4 +203,3 @@ class ShardFolder:
 
 class _Damaged(ValueError):
     """Say what is wrong with a file."""
-

@@ -61,8 +61,6 @@ def save_arrays(
     """
     from safetensors.numpy import save
 
-    from utils.files.array_file import checksums, crc32
-
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     sums = checksums({name: crc32(name, array) for name, array in whole.items()})
     with write_aside(path) as aside:
@@ -130,4 +128,3 @@ def map_new_array(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ..
             except OSError as error:
                 raise OSError(error.errno, error.strerror, str(path)) from None
     return mapped
-

@@ -1,4 +1,4 @@
-"""Write files so that a reader never sees half of one; read and write JSON and safetensors."""
+"""Write files so that a reader never sees half of one, and clear up after who was killed at it."""
 
 from __future__ import annotations
 
@@ -122,4 +122,3 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-

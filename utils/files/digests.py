@@ -47,4 +47,3 @@ def refuse_changed(index: Path, seen: tuple[int, int, int]) -> None:
     """Raise `DataError` when a dataset's index is no longer the one whose `stamp` was `seen`: its files may not fit."""
     if stamp(index) != seen:
         raise DataError(f"{index.parent} was made again, or is gone, since it was opened. Start again.")
-

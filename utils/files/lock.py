@@ -12,6 +12,7 @@ from pathlib import Path
 from utils.errors import DataError
 from utils.files.aside import make_folder
 
+HOLDER = ".held_by.json"
 _held: set[int] = set()
 
 
@@ -24,9 +25,6 @@ def _let_go() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_let_go)
-
-
-HOLDER = ".held_by.json"
 
 
 @contextmanager
@@ -71,4 +69,3 @@ def _holder(note: Path) -> str:
         return f" (it is process {int(told['pid'])} on {str(told['host'])[:80]})."
     except (OSError, ValueError, KeyError, TypeError):
         return "."
-

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-
 ModelT = TypeVar("ModelT", bound="BaseModel")
 
 
@@ -101,4 +100,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{type(value).__name__} does not go into JSON")
-

@@ -147,4 +147,3 @@ class Stream:
             self._process.kill()
         self.finish()
         self._messages.close()
-

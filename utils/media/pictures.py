@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import Bytes
 from utils.errors import DataError
 from utils.paths import existing_file
 
-Bytes = NDArray[np.uint8]
-Image = NDArray[np.uint8]
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
+"""What Pillow may take a file for, whatever its name. It would hand PostScript to another program, which runs it."""
 
 
 def cover(picture: Bytes, height: int, width: int) -> Bytes:
@@ -30,7 +31,7 @@ def cover(picture: Bytes, height: int, width: int) -> Bytes:
     return np.asarray(cv2.resize(cut, (width, height), interpolation=way), np.uint8)
 
 
-def fitted(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def fitted(picture: Bytes, height: int, width: int) -> Bytes:
     """Bring a picture to a size: by area when it shrinks, by cubic interpolation when it grows."""
     if picture.shape[:2] == (height, width):
         return np.array(picture)
@@ -50,12 +51,7 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
         Image.fromarray(picture).save(aside)
 
 
-PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
-"""What Pillow may take a file for, whatever its name. It would hand PostScript to another program, which runs it."""
-
-
-def read_photo(path: str | Path) -> Image:
+def read_photo(path: str | Path) -> Bytes:
     """Read a picture as RGB uint8 (H, W, 3), turned as its EXIF says.
 
     More than 8 bits a channel are scaled to 8; of several frames the first is taken.
@@ -96,7 +92,7 @@ def _eight_bits(picture: Any) -> Any:
     return Pillow.fromarray((values * scale).round().clip(0, 255).astype(np.uint8))
 
 
-def resized(picture: Image, size: int) -> Image:
+def resized(picture: Bytes, size: int) -> Bytes:
     """Return a picture at size x size: averaged when it shrinks, cubic when it grows."""
     import cv2
 
@@ -119,4 +115,3 @@ def find_pictures(folder: str | Path) -> list[Path]:
             f"No picture under {folder} ({', '.join(sorted(PICTURES))}). Put photos as <person>/<photo>.jpg."
         )
     return found
-

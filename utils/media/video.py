@@ -271,4 +271,3 @@ class VideoWriter:
         stack.callback(sound.unlink, missing_ok=True)
         write_wav(sound, self._audio, self._audio_rate)
         return sound
-

@@ -76,4 +76,3 @@ def fit_length(wav: np.ndarray, samples: int) -> np.ndarray:
     """Cut a sound, or lengthen it by silence, to exactly `samples`."""
     wav = wav[:samples]
     return wav if len(wav) == samples else np.pad(wav, (0, samples - len(wav)))  # a pad by nothing is a copy, too
-

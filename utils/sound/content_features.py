@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import torch
 
 
-
 RATE, HOP = 16_000, 320
 WIDTHS = {"whisper": 512, "hubert": 1024}
 ASSETS = {"whisper": "whisper_base_encoder", "hubert": "hubert_large"}
@@ -237,4 +236,3 @@ def _complete(folder: str, feature: ContentFeature) -> Iterator[None]:
             else f"Delete it, then: python -m utils.assets download {ASSETS[feature.kind]}"
         )
         raise AssetError(f"{folder} does not hold the whole model ({reason}). {remedy}") from None
-

@@ -1,4 +1,4 @@
-"""Read and write sound; turn it into features at 50 rows a second.
+"""Turn sound into features at 50 rows a second.
 
 Conventions: `wav` is (S,) float32 mono, 16 000 samples a second, within [-1, 1]. Feature row k speaks of the 20 ms
 from sample 320 k and is centred on time (k + 0.5) * 20 ms, whatever the feature; video frame t owns rows 2t, 2t+1.
@@ -143,4 +143,3 @@ def _framed(wav: np.ndarray, length: int = WINDOW) -> Iterator[np.ndarray]:
         stop = min(start + _BLOCK_ROWS, rows)
         piece = padded[start * HOP : (stop - 1) * HOP + length]
         yield np.lib.stride_tricks.sliding_window_view(piece, length)[::HOP]
-

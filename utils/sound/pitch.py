@@ -70,4 +70,3 @@ def best_path(pitches: np.ndarray, strengths: np.ndarray) -> np.ndarray:
         path[row] = pitches[row, chosen]
         chosen = int(came_from[row, chosen])
     return path
-

@@ -13,10 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
     sys.path[0] = str(ROOT)
 
-from utils.command import (
-    run_command,
-    whole,
-)
+from utils.command import run_command, whole  # noqa: E402
 from utils.errors import DataError  # noqa: E402
 
 

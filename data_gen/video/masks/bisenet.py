@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.video.masks.parser import Masks, Parser
+from utils.arrays import Bytes, Reals
 from utils.errors import AssetError
 
-Floats = NDArray[np.floating[Any]]
-Bytes = NDArray[np.uint8]
 _HEAD_CLASSES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 18)
 _NECK_CLASSES = (14, 15)
 _CLOTH_CLASSES = (16,)
@@ -48,7 +47,7 @@ class BiSeNetParser(Parser):
         self._scale = torch.tensor(1 / (255 * np.array(IMAGE_STD)), dtype=torch.float32).view(1, 3, 1, 1)
         self._shift = torch.tensor(-np.array(IMAGE_MEAN) / np.array(IMAGE_STD), dtype=torch.float32).view(1, 3, 1, 1)
 
-    def parse(self, frame: Bytes, points_px: Floats) -> Masks:
+    def parse(self, frame: Bytes, points_px: Reals) -> Masks:
         """Return the masks of an RGB (H, W, 3) frame; the landmarks are not needed."""
         import cv2
         import torch
@@ -76,4 +75,3 @@ def _has_bf16() -> bool:
     except OSError:
         return False
     return "avx512_bf16" in text or "amx_bf16" in text
-

@@ -97,4 +97,3 @@ def _split(person: Bytes, points: Floats) -> tuple[Bytes, Bytes]:
     half = float(jaw[12, 0] - jaw[4, 0]) / 2
     neck = below & (np.abs(xx - jaw[8, 0]) < half) & (yy < points[8, 1] + 0.3 * face)
     return head.astype(np.uint8), neck.astype(np.uint8)
-

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.floating[Any]]
+from utils.arrays import Bytes, Reals
 
 
 class Masks(NamedTuple):
@@ -28,6 +24,5 @@ class Parser(ABC):
     """Sigma of the Gaussian along time that suits this parser's flicker; 0 for none."""
 
     @abstractmethod
-    def parse(self, frame: Bytes, points_px: Floats) -> Masks:
+    def parse(self, frame: Bytes, points_px: Reals) -> Masks:
         """Return the masks of an RGB (H, W, 3) frame whose landmarks are at points_px (68, 2)."""
-

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data_gen.stages import Tick
 from data_gen.video.masks.bisenet import BiSeNetParser
 from data_gen.video.masks.parser import Masks, Parser
+from utils.arrays import Bytes, Reals
 from utils.errors import ConfigError, nearest
 from utils.files.arrays import map_new_array
 from utils.workers import in_parallel
 
-Floats = NDArray[np.floating[Any]]
-Bytes = NDArray[np.uint8]
 ParserName = Literal["auto", "bisenet", "grabcut"]
 
 
@@ -53,7 +51,7 @@ def parser_name(name: str) -> str:
 
 
 def parse_frames(
-    frames: Bytes, points_px: Floats, parser: Parser, folder: Path, tick: Tick, cuts: list[int]
+    frames: Bytes, points_px: Reals, parser: Parser, folder: Path, tick: Tick, cuts: list[int]
 ) -> dict[str, Any]:
     """Write head_mask.npy, neck_mask.npy and torso_mask.npy (neck and cloth), each (T, H, W) uint8, into `folder`.
 
@@ -96,4 +94,3 @@ def _smooth(masks: Bytes, sigma: float, cuts: list[int]) -> None:
             near = [(weights[other - index + reach], mask) for other, mask in window.items()]
             total = sum(weight for weight, _ in near)
             masks[index] = np.round(sum(weight * mask for weight, mask in near) / total).astype(np.uint8)
-

@@ -171,4 +171,3 @@ def paint_plates(
         tick(index + 1, count)
     result.flush()
     return {"background_seen": float(known.mean())}
-

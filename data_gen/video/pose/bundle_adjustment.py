@@ -8,15 +8,12 @@ origin, then a shift.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import Reals
 from utils.camera import cross_matrix, nearest_rotation, rotation_matrix
 from utils.faces.landmarks import BROWS, EYES, JAW, LANDMARKS, MEAN_FACE, MOUTH, NOSE
-
-FloatArray = NDArray[np.floating[Any]]
 
 RIGID_POINTS = np.array([27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45])
 """The nose and the eye corners: they hardly move on the head."""
@@ -26,11 +23,11 @@ RIGID_POINTS = np.array([27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 39, 42, 45])
 class FaceModel:
     """neutral (68, 3), basis (K, 68, 3) and focal_px: what all frames share."""
 
-    neutral: FloatArray
-    basis: FloatArray
+    neutral: Reals
+    basis: Reals
     focal_px: float
 
-    def faces(self, coefficients: FloatArray) -> FloatArray:
+    def faces(self, coefficients: Reals) -> Reals:
         """Return the faces (T, 68, 3) of expression coefficients (T, K)."""
         return self.neutral + np.tensordot(coefficients, self.basis, axes=1)
 
@@ -39,14 +36,14 @@ class FaceModel:
 class HeadFrames:
     """The head as the camera sees it: rotation (T, 3, 3), place (T, 3); expression coefficients (T, K)."""
 
-    rotation: FloatArray
-    place: FloatArray
-    coefficients: FloatArray
+    rotation: Reals
+    place: Reals
+    coefficients: Reals
 
 
 def _per_point(
     jaw: float, brows: float, bridge: float, nose: float, eyes: float, corners: float, mouth: float
-) -> FloatArray:
+) -> Reals:
     values = np.empty(LANDMARKS)
     for group, value in ((JAW, jaw), (BROWS, brows), (NOSE, nose), (EYES, eyes), (MOUTH, mouth)):
         values[group] = value
@@ -64,13 +61,13 @@ _NOISE = 0.01  # of a detected point, in eye distances
 _FOCAL_SPREAD = 0.2  # of the prior on log focal
 
 
-def camera_points(model: FaceModel, state: HeadFrames) -> tuple[FloatArray, FloatArray]:
+def camera_points(model: FaceModel, state: HeadFrames) -> tuple[Reals, Reals]:
     """Return the faces turned into the camera's axes, without and with the head's place: (T, 68, 3) each."""
     turned = model.faces(state.coefficients) @ np.swapaxes(state.rotation, 1, 2)
     return turned, turned + state.place[:, None]
 
 
-def image_of(points: FloatArray, focal: float, centre: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+def image_of(points: Reals, focal: float, centre: tuple[float, float]) -> tuple[Reals, Reals]:
     """Project camera-frame points (..., 3); return pixels (..., 2) and the Jacobian (..., 2, 3)."""
     x, y, z = points[..., 0], points[..., 1], np.minimum(points[..., 2], -0.5)
     pixels = np.stack([centre[0] - focal * x / z, centre[1] + focal * y / z], axis=-1)
@@ -79,23 +76,23 @@ def image_of(points: FloatArray, focal: float, centre: tuple[float, float]) -> t
     return pixels, jacobian.reshape(*x.shape, 2, 3)
 
 
-def pose_motion(turned: FloatArray) -> FloatArray:
+def pose_motion(turned: Reals) -> Reals:
     """Return how points (..., 3) turned about the head's origin move with its pose: (..., 3, 6), turn then shift."""
     shift = np.broadcast_to(np.eye(3), (*turned.shape, 3))
     return np.concatenate([-cross_matrix(turned), shift], axis=-1)
 
 
-def _robust(residual: FloatArray, scale: FloatArray) -> FloatArray:
+def _robust(residual: Reals, scale: Reals) -> Reals:
     """Return Cauchy weights (T, 68) of pixel residuals (T, 68, 2); `scale` (T, 1) is a large residual."""
     return 1 / (1 + (residual**2).sum(-1) / scale**2)
 
 
-def _size(state: HeadFrames, model: FaceModel) -> FloatArray:
+def _size(state: HeadFrames, model: FaceModel) -> Reals:
     """Return one eye distance in pixels, frame by frame: (T, 1)."""
     return model.focal_px / np.maximum(-state.place[:, 2:], 0.5)
 
 
-def first_poses(points_px: FloatArray, model: FaceModel, centre: tuple[float, float]) -> HeadFrames:
+def first_poses(points_px: Reals, model: FaceModel, centre: tuple[float, float]) -> HeadFrames:
     """Place every frame by the best affine (weak-perspective) view of the neutral face."""
     count = len(points_px)
     weight = np.sqrt(_TRUST)[:, None]
@@ -112,7 +109,7 @@ def first_poses(points_px: FloatArray, model: FaceModel, centre: tuple[float, fl
 
 
 def place_frames(
-    points_px: FloatArray, model: FaceModel, state: HeadFrames, centre: tuple[float, float], steps: int
+    points_px: Reals, model: FaceModel, state: HeadFrames, centre: tuple[float, float], steps: int
 ) -> HeadFrames:
     """Improve each frame's pose and expression with the shape held fixed: damped Gauss-Newton."""
     kinds = len(model.basis)
@@ -138,7 +135,7 @@ def place_frames(
     return state
 
 
-def _moved(state: HeadFrames, step: FloatArray) -> HeadFrames:
+def _moved(state: HeadFrames, step: Reals) -> HeadFrames:
     """Turn and shift the heads by steps (T, 6): a rotation vector, at most 0.3 rad of it, and a translation."""
     angle = np.linalg.norm(step[:, :3], axis=1, keepdims=True)
     turn = step[:, :3] * np.minimum(1, 0.3 / np.maximum(angle, 1e-9))
@@ -146,7 +143,7 @@ def _moved(state: HeadFrames, step: FloatArray) -> HeadFrames:
 
 
 def adjust_shape(
-    points_px: FloatArray, model: FaceModel, state: HeadFrames, centre: tuple[float, float], focal_prior_px: float
+    points_px: Reals, model: FaceModel, state: HeadFrames, centre: tuple[float, float], focal_prior_px: float
 ) -> tuple[FaceModel, HeadFrames]:
     """Improve neutral face, focal length and all poses at once (poses eliminated by a Schur complement)."""
     turned, points = camera_points(model, state)
@@ -197,7 +194,7 @@ def adjust_shape(
 
 
 def learn_expressions(
-    points_px: FloatArray, model: FaceModel, state: HeadFrames, centre: tuple[float, float], kinds: int
+    points_px: Reals, model: FaceModel, state: HeadFrames, centre: tuple[float, float], kinds: int
 ) -> tuple[FaceModel, HeadFrames]:
     """Find the main directions in which the face moves.
 
@@ -236,4 +233,3 @@ def fix_gauge(model: FaceModel, state: HeadFrames) -> tuple[FaceModel, HeadFrame
     rotation = state.rotation @ turn.T
     place = scale * (state.place + state.rotation @ our_mean) - rotation @ their_mean
     return FaceModel(neutral, basis, model.focal_px), HeadFrames(rotation, place, state.coefficients)
-

@@ -16,13 +16,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.video.pose.bundle_adjustment import image_of, pose_motion
 from data_gen.video.pose.tracking import CameraFit
+from utils.arrays import Bytes, Reals
 from utils.camera import invert, project, rotation_matrix
 from utils.errors import DataError
 from utils.faces.landmarks import from_offsets
@@ -30,9 +30,7 @@ from utils.shots import smooth_over_time
 
 log = logging.getLogger(__name__)
 
-FloatArray = NDArray[np.floating[Any]]
-Frame = NDArray[np.uint8]
-FrameSource = NDArray[np.uint8] | Callable[[], Iterable[Frame]]
+FrameSource = NDArray[np.uint8] | Callable[[], Iterable[Bytes]]
 
 # Centres as mixes of landmarks, (point, weight) each; the viewer's left side, mirrored below.
 _MIDDLE = (((27, 1.0),), ((28, 1.0),), ((29, 1.0),), ((30, 1.0),), ((33, 1.0),), ((21, 1.0), (22, 1.0), (27, -1.0)))
@@ -103,8 +101,8 @@ def refine_pose(
 
 
 def steady_out_of_plane(
-    world_from_camera: FloatArray, cuts: Iterable[int] = (), sigma: float = _OUT_OF_PLANE_SIGMA
-) -> FloatArray:
+    world_from_camera: Reals, cuts: Iterable[int] = (), sigma: float = _OUT_OF_PLANE_SIGMA
+) -> Reals:
     """Smooth the depth and the tilt to the line of sight of poses (T, 4, 4) over `sigma` frames, shot by shot.
 
     The head's origin stays where it is seen, and the turn about the line of sight as it is.
@@ -127,7 +125,7 @@ def _counter(on_frame: Callable[[int], None] | None, done: int) -> Callable[[int
     return None if on_frame is None else lambda index: on_frame(done + index)
 
 
-def _tremble(fit: CameraFit, shifts: FloatArray, information: FloatArray, cuts: tuple[int, ...]) -> tuple[float, float]:
+def _tremble(fit: CameraFit, shifts: Reals, information: Reals, cuts: tuple[int, ...]) -> tuple[float, float]:
     """Return the RMS (pixels) of the frames' mean patch shift, and of its part that a Gaussian of 2 frames removes."""
     weight = np.trace(information, axis1=2, axis2=3) + 1e-9
     weight = weight / (1 + (shifts**2).sum(-1))
@@ -137,7 +135,7 @@ def _tremble(fit: CameraFit, shifts: FloatArray, information: FloatArray, cuts: 
     return float(np.sqrt((mean**2).sum(-1).mean())), float(np.sqrt((fast**2).sum(-1).mean()))
 
 
-def _patches(neutral: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _patches(neutral: Reals) -> tuple[Reals, Reals, Reals]:
     """Return centres (P, 3) of the patches on the face and their two sides' unit steps (P, 3) along x and y."""
     mixes = [*_MIDDLE, *(mix for pair in _SIDES for mix in pair)]
     centres = np.array([sum(weight * neutral[point] for point, weight in mix) for mix in mixes])
@@ -154,8 +152,8 @@ def _patches(neutral: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 def _cut_out(
     frames: FrameSource,
     fit: CameraFit,
-    poses: FloatArray,
-    patches: tuple[FloatArray, FloatArray, FloatArray],
+    poses: Reals,
+    patches: tuple[Reals, Reals, Reals],
     progress: Callable[[int], None] | None,
 ) -> NDArray[np.float16]:
     """Cut the patches out of every frame through its pose: (T, P, n, n) grey levels, mean removed."""
@@ -196,21 +194,21 @@ def _cut_out(
     return looks
 
 
-def _median_look(looks: NDArray[np.float16]) -> FloatArray:
+def _median_look(looks: NDArray[np.float16]) -> Reals:
     """Return the patches' median over at most 600 frames: (P, m, m), without the margin, normalised."""
     inner = slice(_MARGIN, -_MARGIN)
     chosen = looks[:: max(1, len(looks) // 600), :, inner, inner].astype(np.float32)
     return _normalised(np.median(_normalised(chosen), axis=0))
 
 
-def _normalised(looks: FloatArray) -> FloatArray:
+def _normalised(looks: Reals) -> Reals:
     """Give patches (..., m, m) zero mean and unit spread; a flat one (noise only) stays weak."""
     centred = looks - looks.mean(axis=(-2, -1), keepdims=True)
     spread = np.sqrt((centred**2).mean(axis=(-2, -1), keepdims=True))
     return centred / np.maximum(spread, 1e-3)
 
 
-def _misfit(looks: NDArray[np.float16], template: FloatArray) -> FloatArray:
+def _misfit(looks: NDArray[np.float16], template: Reals) -> Reals:
     """Return how ill each frame's patches, where they are, fit the template: (T,), the median of 1 - correlation."""
     inner = slice(_MARGIN, -_MARGIN)
     result = np.empty(len(looks))
@@ -221,7 +219,7 @@ def _misfit(looks: NDArray[np.float16], template: FloatArray) -> FloatArray:
     return result
 
 
-def _align(looks: NDArray[np.float16], template: FloatArray, iterations: int = 5) -> tuple[FloatArray, FloatArray]:
+def _align(looks: NDArray[np.float16], template: Reals, iterations: int = 5) -> tuple[Reals, Reals]:
     """Find where each patch lies: shifts (T, P, 2) in samples (x, y), and their information (T, P, 2, 2).
 
     Inverse-compositional Lucas-Kanade on normalised grey levels; a patch that never matches informs nothing.
@@ -248,7 +246,7 @@ def _align(looks: NDArray[np.float16], template: FloatArray, iterations: int = 5
     return shifts, hessian * (trust / noise)[..., None, None]
 
 
-def _sampled(looks: FloatArray, shift: FloatArray) -> FloatArray:
+def _sampled(looks: Reals, shift: Reals) -> Reals:
     """Sample patches (T, P, n, n) at shifts (T, P, 2) of their inner part: (T, P, m, m), bilinear."""
     whole = np.floor(shift).astype(int)
     part = (shift - whole)[..., None, None]
@@ -261,11 +259,11 @@ def _sampled(looks: FloatArray, shift: FloatArray) -> FloatArray:
 
 def _corrected(
     fit: CameraFit,
-    poses: FloatArray,
-    patches: tuple[FloatArray, FloatArray, FloatArray],
-    shifts: FloatArray,
-    information: FloatArray,
-) -> FloatArray:
+    poses: Reals,
+    patches: tuple[Reals, Reals, Reals],
+    shifts: Reals,
+    information: Reals,
+) -> Reals:
     """Move each frame's pose in the picture's plane so that the patches come where they were found.
 
     Robust Gauss-Newton with one prior.
@@ -302,6 +300,5 @@ def _corrected(
     return invert(moved)
 
 
-def _seen(points: FloatArray, rotation: FloatArray, place: FloatArray) -> FloatArray:
+def _seen(points: Reals, rotation: Reals, place: Reals) -> Reals:
     return points @ np.swapaxes(rotation, 1, 2) + place[:, None]
-

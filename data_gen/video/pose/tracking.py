@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +29,11 @@ from data_gen.video.pose.bundle_adjustment import (
     learn_expressions,
     place_frames,
 )
+from utils.arrays import Reals
 from utils.camera import invert, make_transform, project, to_camera
 from utils.errors import DataError
 from utils.faces.landmarks import EYES, JAW, LANDMARKS, MEAN_FACE, MOUTH, from_offsets, lid_gap, lip_gap, to_offsets
 from utils.shots import smooth_over_time
-
-FloatArray = NDArray[np.floating[Any]]
 
 FOCAL_PRIOR = 1.5
 """Expected focal length in image widths of the face-centred square; the landmarks cannot tell it."""
@@ -73,11 +71,11 @@ class CameraFit:
     patch_shift_px: tuple[float, float] | None = None
     patch_jitter_px: tuple[float, float] | None = None
 
-    def project(self, points: FloatArray) -> FloatArray:
+    def project(self, points: Reals) -> Reals:
         """Project head-frame points (N, 3) or (T, N, 3) into every frame: (T, N, 2) pixels."""
         return project(points, self.world_from_camera, self.focal_px, self.width / 2, self.height / 2)
 
-    def with_poses(self, world_from_camera: FloatArray, points_px: FloatArray, cuts: Iterable[int] = ()) -> CameraFit:
+    def with_poses(self, world_from_camera: Reals, points_px: Reals, cuts: Iterable[int] = ()) -> CameraFit:
         """Return the fit with other poses: the landmarks keep their depth in the head and fall on `points_px`."""
         depth = to_camera(from_offsets(self.landmarks), world_from_camera)[..., 2]
         centre = (self.width / 2, self.height / 2)
@@ -93,7 +91,7 @@ class CameraFit:
 
 
 def fit_camera(
-    points_px: FloatArray,
+    points_px: Reals,
     found: NDArray[np.bool_],
     height: int,
     width: int,
@@ -150,8 +148,8 @@ def fit_camera(
 
 
 def pose_jitter(
-    world_from_camera: FloatArray,
-    neutral: FloatArray,
+    world_from_camera: Reals,
+    neutral: Reals,
     focal_px: float,
     height: int,
     width: int,
@@ -165,12 +163,12 @@ def pose_jitter(
 
 
 def _lift(
-    points_px: FloatArray,
-    depth: FloatArray,
-    world_from_camera: FloatArray,
+    points_px: Reals,
+    depth: Reals,
+    world_from_camera: Reals,
     focal_px: float,
     centre: tuple[float, float],
-) -> FloatArray:
+) -> Reals:
     """Return the head-frame points (T, 68, 3) at camera depth (T, 68), negative, seen at points_px (T, 68, 2)."""
     x = (points_px[..., 0] - centre[0]) * -depth / focal_px
     y = (centre[1] - points_px[..., 1]) * -depth / focal_px
@@ -180,7 +178,7 @@ def _lift(
 
 
 def _finish(
-    points_px: FloatArray,
+    points_px: Reals,
     found: NDArray[np.bool_],
     model: FaceModel,
     state: HeadFrames,
@@ -207,7 +205,7 @@ def _finish(
     )
 
 
-def _at_rest(faces: FloatArray) -> FloatArray:
+def _at_rest(faces: Reals) -> Reals:
     """Return the median face (68, 3) of faces (T, 68, 3): mouth and jaw where the lips are closest, eyes open."""
     neutral = np.median(faces, axis=0)
     lips, lids = lip_gap(faces), lid_gap(faces)
@@ -217,4 +215,3 @@ def _at_rest(faces: FloatArray) -> FloatArray:
     neutral[JAW] = np.median(closed[:, JAW], axis=0)
     neutral[EYES] = np.median(opened[:, EYES], axis=0)
     return neutral
-

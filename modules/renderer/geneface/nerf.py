@@ -188,4 +188,3 @@ class TorsoNerf(GenefaceNerf):
         """Lay the torso over the head's rendered colours (N, 3): (N, 3)."""
         torso = self.render(self.render_condition(code, head), rays, head, samples)
         return torso.foreground + torso.last_weight[:, None] * head
-

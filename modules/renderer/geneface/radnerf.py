@@ -215,4 +215,3 @@ def centre_rays(height: int, width: int, focal: float, pose: Tensor) -> Tensor:
     x, y = (columns - width / 2) / focal, (rows - height / 2) / focal
     directions = torch.stack([x, y, torch.ones_like(x)], dim=-1).flatten(0, 1)
     return F.normalize(directions, dim=-1) @ pose[:3, :3].T
-

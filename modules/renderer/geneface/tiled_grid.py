@@ -97,4 +97,3 @@ class TiledGrid(nn.Module):
             for axis in range(self.dims):
                 index = index ^ (corner[:, axis] * PRIMES[axis] & 0xFFFFFFFF)
         return (index & 0xFFFFFFFF) % size
-

@@ -48,4 +48,3 @@ SOURCES = [
         lambda tensors, kind: kind == "vizeme", exported,
     ),
 ]  # fmt: skip
-

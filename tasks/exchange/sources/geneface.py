@@ -177,4 +177,3 @@ SOURCES = [
     ),
 ]  # fmt: skip
 """What is recognised, by the beginnings of its names."""
-

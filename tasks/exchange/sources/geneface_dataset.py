@@ -55,4 +55,3 @@ def read_dictionary(path: Path) -> Mapping[str, Any]:
 
 def _no_storage(reference: tuple[Any, ...]) -> Any:
     raise Refused("torch tensors inside a numpy file")
-

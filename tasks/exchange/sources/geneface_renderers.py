@@ -149,4 +149,3 @@ SOURCES = [
     ),
 ]  # fmt: skip
 """What is recognised, by the beginnings of its names."""
-

@@ -220,4 +220,3 @@ SOURCES = [
         "iresnet50",
     ),
 ]  # fmt: skip
-

@@ -209,4 +209,3 @@ SOURCES = [
         "speech2face/vgg_face_keras", "face_encoder", "VGG-Face, Keras .h5", _is_keras_vgg, vgg_face_keras, "vgg_face",
     ),
 ]  # fmt: skip
-

@@ -99,4 +99,3 @@ SOURCES = [
         lambda tensors, kind: beginning(tensors, *DISCRIMINATOR) is not None, discriminator, "wav2pix",
     ),
 ]  # fmt: skip
-

@@ -91,4 +91,3 @@ class GenefaceNerfTask(ImportedRenderer):
 def cut(rays: PinholeRays, part: slice) -> PinholeRays:
     """Take some of the rays."""
     return rays._replace(directions=rays.directions[part])
-

@@ -81,4 +81,3 @@ class GenefaceRadnerfTask(ImportedRenderer):
             return head.colour + (1 - head.alpha[:, None]) * back
 
         return in_chunks(len(behind), cfg.chunk, part_of).view(height, width, 3)
-

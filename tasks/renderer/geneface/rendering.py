@@ -8,24 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
 from tasks.core.config import TaskConfig
 from tasks.core.task import Task
 from tasks.renderer.geneface.scene import FILE, GenefaceScene, open_scene
+from utils.arrays import Bytes, Floats
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
 from utils.files.arrays import load_array
 
 if TYPE_CHECKING:
     from tasks.core.config import BatchSource
-
-
-
-Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
 
 class NoWeights(Config):
@@ -235,4 +230,3 @@ def resized(picture: Bytes, scale: float) -> Bytes:
 def in_chunks(count: int, size: int, make: Any) -> Tensor:
     """Call `make(part)` for slices of `size` out of `count` and join what it returns."""
     return torch.cat([make(slice(start, start + size)) for start in range(0, count, size)])
-

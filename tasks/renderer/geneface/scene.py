@@ -94,4 +94,3 @@ def scene_of(dataset: Mapping[str, Any], scale: float, path: Path) -> GenefaceSc
     if background.ndim != 3 or background.dtype != np.uint8:
         raise DataError(f"{path}: bg_img is {background.shape} {background.dtype}, not (H, W, 3) uint8.")
     return GenefaceScene(mean, std, np.asarray(poses, np.float32), background, float(dataset["focal"]))
-
