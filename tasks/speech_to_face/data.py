@@ -16,6 +16,7 @@ from data_gen.face_voice.faces import FACE_SIZE
 from data_gen.face_voice.sound import take
 from data_gen.face_voice.splits import Split
 from tasks.speech_to_face.features import FaceFeatures
+from utils.arrays import Floats
 from utils.faces.landmarks import MIRROR
 
 

@@ -20,7 +20,7 @@ from tests.made_persons import made_voice, make_persons
 from tests.reliability import compare
 from tests.reliability.harness import Command, Running, Stop, main_of
 from tests.tasks import test_every_picture_task as pictures
-from tests.tasks import test_every_speech2face_task as voices
+from tests.tasks import test_every_speech_to_face_task as voices
 from tests.tasks import test_every_task as heads
 from utils.files.aside import remove
 

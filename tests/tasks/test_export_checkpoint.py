@@ -22,7 +22,7 @@ from tasks import export_checkpoint, import_checkpoint
 from tasks.core.loading import load_task
 from tasks.exchange.onnx_files import write_onnx_file
 from tasks.registry import task_class
-from tests.tasks.imports import geneface_files
+from tests.tasks.exchange import geneface_files
 from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
 

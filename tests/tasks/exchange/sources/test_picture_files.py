@@ -1,0 +1,197 @@
+"""rbh24's and wav2pix's files, through the importer, give the figures of the published networks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from modules.faces.iresnet import IResNet
+from modules.onnx.format import Node, write_onnx
+from modules.onnx.network import node
+from modules.speech_to_face.face_encoder import FaceResNet
+from modules.template_decoder import TemplateDecoder
+from modules.wav2pix import Discriminator, Generator
+from tasks import export_checkpoint, import_checkpoint
+from tasks.core.loading import load_task
+from tasks.exchange.sources.rbh24 import COLOURS, NAMES
+from tasks.template_to_face.data import to_bytes
+from tests.modules.golden import assert_golden, filled, probe, ruled
+from tests.tasks.exchange.foreign import converted, loaded, python2_file, shapes, stranger, without_counts
+from utils.errors import DataError
+
+GOLDEN = json.loads((Path(__file__).parents[3] / "modules/golden_pictures.json").read_text())
+
+
+def as_published(pictures: torch.Tensor, kind: str) -> torch.Tensor:
+    """Return pictures in [-1, 1] in the units that the published decoder gives them in."""
+    mean, std = (torch.tensor(values)[:, None, None] for values in COLOURS[kind])
+    return ((pictures + 1) / 2 - mean) / std
+
+
+@pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("kind", ["naive", "large", "fr"])
+@torch.no_grad()
+def test_a_decoder_that_was_pickled_whole(tmp_path, kind, zipped):
+    name = "ConvFaceDecoderLarge" if kind == "large" else "ConvFaceDecoder"
+    with stranger("neuralnet", name, TemplateDecoder) as Published:
+        torch.save(filled(Published(kind)), tmp_path / "x.pth", _use_new_zipfile_serialization=zipped)
+    said, run = converted(tmp_path / "x.pth")
+    assert said == "rbh24/decoder"
+    assert run.recipe["network"] == kind
+    assert run.extra["recogniser"]["name"] == "arcface_r50"
+    made = loaded(lambda: TemplateDecoder(kind), run)(probe(2, 512))
+    assert_golden(as_published(made, kind), GOLDEN[f"decoder_{kind}"])
+
+
+def exported(network: TemplateDecoder, *, fused: bool = False) -> bytes:
+    """Return ONNX as torch's exporter writes it: its names, a computed shape; `fused`: batch norms in convolutions."""
+    graph = network.onnx_graph()
+    names = {f"layer{order}": name for order, name in enumerate(NAMES)}
+
+    def renamed(name: str) -> str:
+        layer, _, kind = name.partition(".")
+        named = f"{names[layer]}.{kind}" if layer in names else name
+        return f"onnx::PRelu_{named}" if graph.constants.get(name, np.zeros(0)).shape == (1, 1, 1) else named
+
+    constants = {renamed(name): value for name, value in graph.constants.items() if name != "shape"}
+    nodes = [dataclasses.replace(n, inputs=tuple(map(renamed, n.inputs))) for n in graph.nodes[1:]]
+    if fused:
+        nodes = _fused(nodes, constants)
+    first = graph.nodes[0].outputs[0]
+    constants |= {"zero": np.array(0), "rest": np.array([-1]), "one": np.array([1])}
+    shape = [
+        node("Shape", ["input"], "size"), node("Gather", ["size", "zero"], "batch", axis=0),
+        node("Unsqueeze", ["batch"], "many", axes=[0]),
+        node("Concat", ["many", "rest", "one", "one"], "shape", axis=0), node("Reshape", ["input", "shape"], first),
+    ]  # fmt: skip
+    return write_onnx(dataclasses.replace(graph, nodes=(*shape, *nodes), constants=constants), opset=11)
+
+
+def _fused(nodes: list[Node], constants: dict[str, np.ndarray]) -> list[Node]:
+    kept: list[Node] = []
+    for n in nodes:
+        if n.op != "BatchNormalization":
+            kept.append(dataclasses.replace(n, inputs=(kept[-1].outputs[0] if kept else n.inputs[0], *n.inputs[1:])))
+            continue
+        weight, bias, mean, var = (constants.pop(name) for name in n.inputs[1:])
+        factor = weight / np.sqrt(var + 1e-5)
+        w, b = kept[-1].inputs[1:]
+        constants[w], constants[b] = constants[w] * factor[:, None, None], (constants[b] - mean) * factor + bias
+    return kept
+
+
+@pytest.mark.parametrize(("kind", "fused"), [("naive", False), ("large", False), ("fr", False), ("naive", True)])
+@torch.no_grad()
+def test_a_decoder_from_onnx(tmp_path, kind, fused):
+    (tmp_path / "x.onnx").write_bytes(exported(filled(TemplateDecoder(kind)), fused=fused))
+    session = onnxruntime.InferenceSession(str(tmp_path / "x.onnx"), providers=["CPUExecutionProvider"])
+    assert_golden(torch.from_numpy(session.run(None, {"input": probe(2, 512).numpy()})[0]), GOLDEN[f"decoder_{kind}"])
+    said, run = converted(tmp_path / "x.onnx")
+    assert said == "rbh24/decoder_onnx"
+    assert run.recipe["network"] == kind
+    made = loaded(lambda: TemplateDecoder(kind), run)(probe(2, 512))
+    assert_golden(as_published(made, kind), GOLDEN[f"decoder_{kind}"])
+
+
+def test_an_onnx_file_that_only_looks_like_a_decoder_is_refused(tmp_path):
+    network = TemplateDecoder("fr").eval()
+    network.final_layer[3].padding = (1, 1)
+    (tmp_path / "x.onnx").write_bytes(exported(network))
+    with pytest.raises(DataError, match="computes something else"):
+        converted(tmp_path / "x.onnx")
+    graph = network.onnx_graph()
+    (tmp_path / "x.onnx").write_bytes(write_onnx(dataclasses.replace(graph, nodes=(*graph.nodes, graph.nodes[1]))))
+    with pytest.raises(DataError, match="goes on with a ConvTranspose after its last layer"):
+        converted(tmp_path / "x.onnx")
+
+
+@torch.no_grad()
+def test_the_iresnet_gives_its_templates_before_the_negative_half_is_cut(tmp_path):
+    torch.save(filled(IResNet(50)).state_dict(), tmp_path / "backbone.pth")
+    said, run = converted(tmp_path / "backbone.pth")
+    assert said == "rbh24/iresnet50"
+    network = loaded(lambda: FaceResNet(feature_dim=512), run, "model.backbone.")
+    images = (probe(1, 3, 112, 112) + 1) / 2
+    template = network.head(network.body(2 * images - 1))
+    assert_golden(template, GOLDEN["iresnet50"][-1])
+    assert torch.equal(network(images), template.relu())
+
+
+@pytest.mark.parametrize("size", [64, 128])
+@torch.no_grad()
+def test_generator_and_discriminator(tmp_path, size):
+    generator, discriminator = ruled(shapes(lambda: Generator(size))), ruled(shapes(lambda: Discriminator(size)))
+    if size == 64:  # as Python 2 and torch 0.4 wrote them
+        python2_file(tmp_path / "gen_200.pth", without_counts(generator))
+        python2_file(tmp_path / "disc_200.pth", discriminator)
+    else:
+        torch.save(generator, tmp_path / "gen_200.pth")
+        torch.save(discriminator, tmp_path / "disc_200.pth")
+    said, run = converted(tmp_path / "gen_200.pth")
+    assert said == "wav2pix/generator"
+    assert run.recipe["image_size"] == size
+    assert run.recipe["audio_normalisation"] == ("integer" if size == 64 else "float")
+    assert run.extra["samples"] == 16_000
+    made = loaded(lambda: Generator(size), run, "generator.")(probe(2, 16_000))
+    golden = GOLDEN[f"generator_{size}"]
+    assert_golden(made.images.flip(1), golden["image"])  # published pictures have red and blue exchanged
+    assert_golden(made.code, golden["z"])
+    assert_golden(made.scores, golden["softmax_scores"])
+    judge = loaded(lambda: Discriminator(size), run, "discriminator.")
+    scores, features = judge(probe(2, 3, size, size).flip(1), probe(2, 128, 1, 1))
+    assert_golden(scores, GOLDEN[f"discriminator_{size}"]["score"])
+    assert_golden(features, GOLDEN[f"discriminator_{size}"]["features"])
+
+
+def test_a_generator_of_another_length_of_sound_comes_without_its_discriminator(tmp_path):
+    torch.save(ruled(shapes(lambda: Generator(64, 4, 32_000))), tmp_path / "gen.pth")
+    _, run = converted(tmp_path / "gen.pth")
+    assert run.extra["samples"] == 32_000
+    assert "a new one" in run.preprocessing["discriminator"]
+    assert "discriminator.netD_2.weight" in run.state_dict
+
+
+def test_a_discriminator_alone_is_refused(tmp_path):
+    torch.save(ruled(shapes(lambda: Discriminator(64))), tmp_path / "disc_7.pth")
+    with pytest.raises(DataError, match=r"import the generator beside it \(gen_7.pth\)"):
+        converted(tmp_path / "disc_7.pth")
+
+
+@torch.no_grad()
+def test_what_is_imported_is_used_and_handed_on_like_a_run_of_our_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    torch.save(filled(TemplateDecoder("fr")).state_dict(), "fr.pth")
+    python2_file(Path("gen_200.pth"), without_counts(ruled(shapes(lambda: Generator(64)))))
+    python2_file(Path("disc_200.pth"), ruled(shapes(lambda: Discriminator(64))))
+    import_checkpoint.main(["fr.pth", "--exp_name", str(tmp_path / "fr")])
+    import_checkpoint.main(["gen_200.pth", "--exp_name", str(tmp_path / "faces")])
+    assert capsys.readouterr().out.split() == [str(tmp_path / "fr"), str(tmp_path / "faces")]
+
+    decoder = load_task(tmp_path / "fr")
+    assert decoder.recogniser.sha256.startswith("4c06341c")
+    templates = torch.nn.functional.normalize(probe(2, 512), dim=1)
+    wanted = filled(TemplateDecoder("fr"))(templates)  # FR's pictures are RGB in [-1, 1] as published
+    np.testing.assert_allclose(
+        decoder.reconstruct(templates.numpy()), to_bytes(wanted).numpy(), atol=1, err_msg="rounding to bytes apart"
+    )
+    speaker = load_task(tmp_path / "faces")
+    assert speaker.cfg.audio_normalisation == "integer"
+    loud = (20_000 * np.sin(np.arange(16_000) / 9)).astype(np.int16)
+    faces, scores = speaker.make(loud[None])
+    assert faces.shape == (1, 64, 64, 3)
+    assert scores.shape == (1, 10)
+
+    export_checkpoint.main([str(tmp_path / "faces")])
+    card = (tmp_path / "faces/export/wav2pix.md").read_text()
+    assert "- source: wav2pix/generator" in card
+    assert "| Licence | code: GPL-3.0" in card
+    import_checkpoint.main([str(tmp_path / "faces/export/wav2pix.safetensors"), "--exp_name", str(tmp_path / "again")])
+    again = load_task(tmp_path / "again").state_dict()
+    assert all(torch.equal(again[name], value) for name, value in speaker.state_dict().items())

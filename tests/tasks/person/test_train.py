@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.person import train as training
+from tests.made import make_video_dataset
+from utils.errors import ConfigError, DataError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def binary_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("binary")
+    make_video_dataset(folder / "made", frames=30, size=16)
+    return str(folder)
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """Stand in an empty house: five recipes, no checkpoints, and children that only note what they were asked."""
+    recipes = tmp_path / "egs/datasets/videos/tiny"
+    recipes.mkdir(parents=True)
+    for name in training.STAGES:
+        (recipes / f"{name}.yaml").write_text(f"task_cls: {name}\nmax_updates: 10\nlr: 0.001\n")
+    (tmp_path / "checkpoints").mkdir()
+    monkeypatch.setattr(training, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    asked: list[list[str]] = []
+
+    def child(command: list[str]) -> int:
+        asked.append(command)
+        config = Path(next(word for word in command if word.startswith("--config=")).split("=")[1])
+        updates = [word for word in command if word.startswith("max_updates=")]
+        finish(tmp_path, config.stem, int(updates[0].split("=")[1]) if updates else 10)
+        return 0
+
+    monkeypatch.setattr(training, "run_child", child)
+    return tmp_path, asked
+
+
+def finish(house: Path, stage: str, updates: int = 10, **changed) -> None:
+    folder = house / "checkpoints/made" / stage
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"model_ckpt_steps_{updates}.ckpt").write_bytes(b"")
+    values = {"task_cls": stage, "max_updates": 10, "lr": 0.001, "video_id": "made", "audio_feature": "mel", **changed}
+    if stage == "lm3d_nerf_torso":
+        values["head_model_dir"] = "checkpoints/made/lm3d_nerf"
+    (folder / "config.yaml").write_text("".join(f"{k}: {v}\n" for k, v in values.items()))
+
+
+def stages_asked(asked: list[list[str]]) -> list[str]:
+    return [Path(command[2].split("=")[1]).stem for command in asked]
+
+
+def test_the_five_stages_run_in_order_with_the_persons_id(house, binary_dir, capsys):
+    _, asked = house
+    assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 0
+    assert stages_asked(asked) == list(training.STAGES)
+    assert asked[0][1:3] == [
+        str(house[0] / "tasks/run.py"),
+        f"--config={house[0] / 'egs/datasets/videos/tiny/syncnet.yaml'}",
+    ]
+    assert "--exp_name=made/syncnet" in asked[0]
+    assert "video_id=made" in asked[0]
+    assert "audio_feature=mel" in asked[0]
+    assert not any("audio_feature" in word for word in asked[3])
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("[1/5] syncnet: 10 updates, about 13 s; about ")
+    assert said[-1].startswith("made is ready: bash scripts/infer_talking_head.sh made speech.wav")
+
+
+def test_what_is_done_is_skipped_until_its_recipe_changes(house, binary_dir, capsys):
+    folder, asked = house
+    for stage in training.STAGES:
+        where = "person_binary_data_dir" if stage in training.HEARING else "binary_data_dir"
+        finish(folder, stage, **{where: binary_dir})
+    assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 0
+    assert asked == []
+    assert "[3/5] postnet: done before (10 updates, " in capsys.readouterr().out
+    more = ["lm3d_nerf.max_updates=20"]
+    assert training.train_person("made", preset="tiny", binary_dir=binary_dir, settings=more) == 0
+    assert stages_asked(asked) == ["lm3d_nerf", "lm3d_nerf_torso"]
+    assert "--reset" not in asked[0]
+    assert "max_updates=20" in asked[0]
+    assert "--reset" in asked[1]  # its head is new
+    assert "max_updates=20" not in asked[1]
+
+
+def test_a_stage_that_had_nothing_left_to_train_does_not_undo_those_after_it(house, binary_dir):
+    folder, asked = house
+    for stage in training.STAGES:
+        where = "person_binary_data_dir" if stage in training.HEARING else "binary_data_dir"
+        finish(folder, stage, **{where: binary_dir})
+    training.train_person("made", preset="tiny", binary_dir=binary_dir, settings=["lm3d_nerf.lr=0.5"])
+    assert stages_asked(asked) == ["lm3d_nerf"]  # which says that its updates are done
+
+
+def test_a_run_is_outdated_when_what_it_was_trained_with_was_trained_anew(tmp_path):
+    import torch
+
+    from utils.files.digests import sha256
+
+    earlier = tmp_path / "syncnet/model_ckpt_steps_10.ckpt"
+    later = tmp_path / "lm3d_vae_sync/model_ckpt_steps_10.ckpt"
+    earlier.parent.mkdir()
+    later.parent.mkdir()
+    earlier.write_bytes(b"old")
+    frozen = {"syncnet": {"path": str(earlier), "updates": 10, "sha256": sha256(earlier)}}
+    torch.save({"state_dict": {}, "vizeme": {"frozen": frozen}}, later)
+    assert not training.is_outdated(later.parent)
+    earlier.write_bytes(b"new")
+    assert training.is_outdated(later.parent)
+    earlier.rename(earlier.with_name("model_ckpt_steps_20.ckpt"))
+    assert training.is_outdated(later.parent)
+    (earlier.parent / "model_ckpt_steps_20.ckpt").unlink()
+    assert not training.is_outdated(later.parent), "the earlier stage was moved away, not trained anew"
+
+
+def test_a_failing_stage_stops_the_rest_with_its_exit_code(house, binary_dir, monkeypatch, caplog):
+    asked = []
+
+    def child(command: list[str]) -> int:
+        asked.append(command)
+        return 2 if len(asked) == 2 else 0
+
+    monkeypatch.setattr(training, "run_child", child)
+    assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 2
+    assert len(asked) == 2
+    assert "lm3d_vae_sync stopped with exit code 2" in caplog.text
+
+
+def test_slips_are_named(house, binary_dir):
+    with pytest.raises(ConfigError, match=r"The preset 'huge' has no recipe for syncnet\. Presets that have: tiny\."):
+        training.train_person("made", preset="huge", binary_dir=binary_dir)
+    with pytest.raises(DataError, match=r"python data_gen/run\.py video --id nobody"):
+        training.train_person("nobody", preset="tiny", binary_dir=binary_dir)
+    with pytest.raises(ConfigError, match="--set nonsense: no stage has this setting"):
+        training.train_person("made", preset="tiny", binary_dir=binary_dir, settings=["nonsense=1"])
+
+
+def test_a_setting_reaches_every_stage_that_has_it(house, binary_dir):
+    stages = training.plan("made", "tiny", ["audio_feature=mfcc", "max_updates=7", "lm3d_nerf.upsample=2"], binary_dir)
+    assert [s.overrides.get("audio_feature") for s in stages] == ["mfcc", "mfcc", "mfcc", None, None]
+    assert [s.updates for s in stages] == [7] * 5
+    assert [s.overrides.get("upsample") for s in stages] == [None, None, None, 2, None]
+
+
+def test_time_left_is_learnt_from_what_was_measured(house, binary_dir):
+    stages = training.plan("made", "tiny", ["max_updates=1000"], binary_dir)
+    clock = training.Clock()
+    before = clock.seconds(stages[1])
+    clock.measured(stages[0], 3 * clock.seconds(stages[0]), 0)
+    assert clock.seconds(stages[1]) == pytest.approx(3 * before)
+    assert [training.duration(s) for s in (0.2, 59, 100, 3000, 9000)] == ["1 s", "59 s", "2 min", "50 min", "2.5 h"]
+
+
+def test_a_polite_kill_reaches_the_child(tmp_path):
+    parent = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from tasks.person.train import run_child;"
+        "sys.exit(run_child([sys.executable, '-c', sys.argv[2], sys.argv[3]]))"
+    )
+    child = (
+        "import pathlib, signal, sys, time\n"
+        "def leave(*_):\n pathlib.Path(sys.argv[1], 'saved').touch(); sys.exit(7)\n"
+        "signal.signal(signal.SIGTERM, leave); pathlib.Path(sys.argv[1], 'up').touch()\n"
+        "while True: time.sleep(0.05)"
+    )
+    run = subprocess.Popen([sys.executable, "-c", parent, str(ROOT), child, str(tmp_path)])
+    for _ in range(600):
+        if (tmp_path / "up").exists():
+            break
+        time.sleep(0.05)
+    os.kill(run.pid, signal.SIGTERM)
+    assert run.wait(timeout=20) == 7
+    assert (tmp_path / "saved").exists()
+
+
+def test_the_best_speech_feature_that_a_dataset_has_is_chosen():
+    from types import SimpleNamespace
+
+    def choice(*names: str) -> str:
+        meta = SimpleNamespace(audio_features=dict.fromkeys(names, 1))
+        return training.choose_audio_feature(SimpleNamespace(meta=meta))
+
+    assert choice("mel", "mfcc") == "mel"
+    assert choice("hubert", "mel", "whisper") == "whisper"
+    assert choice("mel", "whisper", "whisper:3-5") == "whisper:3-5"

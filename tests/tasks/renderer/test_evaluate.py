@@ -1,0 +1,87 @@
+"""Measuring a renderer: a perfect picture scores perfectly, flicker shows, and the command writes its files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tasks.core.trainer import train
+from tasks.renderer.evaluate import Flicker, compare_points, judge, main
+from tasks.renderer.lm3d_nerf import Lm3dNerfTask
+from tests.made import make_video_dataset
+from tests.tasks.renderer.test_lm3d_nerf import SMALL
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("judged")
+    video = make_video_dataset(folder / "made", frames=40, size=64)
+    task = Lm3dNerfTask(
+        {
+            **SMALL,
+            "task_cls": "lm3d_nerf",
+            "video_id": "made",
+            "binary_data_dir": str(video.path.parent),
+            "max_updates": 2,
+        }
+    )
+    train(task, folder / "head")
+    return task, folder / "head"
+
+
+def test_the_frame_itself_is_perfect_and_noise_in_the_mouth_shows_there_alone(head):
+    task, _ = head
+    truth = np.array(task.footage.picture("frames", 3))
+    assert judge(task, 3, truth)["head_psnr"] == 100
+    x0, y0, x1, y1 = task.footage.boxes(3)["mouth"]
+    truth[y0:y1, x0:x1] //= 2
+    found = judge(task, 3, truth)
+    assert found["mouth_psnr"] < 30
+    assert found["eyes_psnr"] > found["mouth_psnr"] + 20
+
+
+def test_points_are_compared_where_both_faces_are_found():
+    rng = np.random.default_rng(0)
+    real = rng.normal(100, 20, (20, 68, 2)).astype(np.float32)
+    made = real + np.array([3, 4], np.float32)
+    made[5] = np.nan
+    found = compare_points(made, real)
+    assert found["faces_found"] == pytest.approx(0.95)
+    assert found["lmd_face"] == pytest.approx(5, abs=1e-3)
+    assert found["lmd_mouth"] == pytest.approx(5, abs=1e-3)
+    assert found["lip_opening_correlation"] == pytest.approx(1)
+
+
+def test_flicker_is_the_change_against_the_footages(head):
+    task, _ = head
+    points = task.footage.landmarks_px[0] * 1.0
+    rng = np.random.default_rng(1)
+    flicker = Flicker()
+    for _ in range(12):
+        real = rng.integers(90, 110, (64, 64, 3)).astype(np.uint8)
+        flicker.see((100 + 3 * (real.astype(int) - 100)).astype(np.uint8), real, points)
+    assert flicker.ratio() == pytest.approx(3, rel=0.05)
+
+
+def test_the_command_writes_its_figures(head, capsys, monkeypatch):
+    _, folder = head
+
+    class Blind:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def detect(self, picture):
+            return []
+
+    monkeypatch.setattr("utils.faces.detectors.make_detector", lambda name: Blind())
+    assert main([str(folder), "--frames", "3"]) == 0
+    figures = json.loads((folder / "evaluation" / "metrics.json").read_text())
+    assert figures["faces_found"] == 0
+    assert 5 < figures["face_psnr"] < 60
+    assert (folder / "evaluation" / "pictures.png").stat().st_size > 1000
+    assert "mouth" in capsys.readouterr().out

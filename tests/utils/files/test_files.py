@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from utils.errors import DataError
+from utils.files.arrays import load_arrays, save_arrays
+from utils.files.aside import clear_after_killed, write_aside
+from utils.files.digests import fingerprint, sha256
+from utils.files.tables import read_json, write_json
+
+
+def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyError), write_aside(path) as aside:  # noqa: PT012
+        aside.write_text("half")
+        raise KeyError
+    assert path.read_text() == "old"
+    with write_aside(path) as aside:
+        aside.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_replaces_a_folder(tmp_path):
+    for text in ("one", "two"):
+        with write_aside(tmp_path / "stage") as aside:
+            aside.mkdir()
+            (aside / text).write_text(text)
+    assert [file.name for file in (tmp_path / "stage").iterdir()] == ["two"]
+    assert [file.name for file in tmp_path.iterdir()] == ["stage"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from utils import files
+path = Path(sys.argv[1])
+if path.is_dir():  # as between the two renames that replace a folder
+    files.os.rename = lambda source, target, rename=os.rename: (rename(source, target), os.kill(os.getpid(), 9))
+with files.write_aside(path) as aside:
+    aside.mkdir() if path.is_dir() else aside.write_text("half")
+    path.is_dir() or os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def killed_while_writing(path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[3], timeout=60)
+    assert done.returncode == -9
+
+
+def test_what_was_written_aside_for_a_file_that_was_itself_aside_is_removed_too(tmp_path):
+    """A video's sound is: killed between the two, both were left, and only one of them was known again."""
+    code = (
+        "import os, sys\nfrom utils.files.aside import write_aside\n"
+        "with write_aside(sys.argv[1] + '/demo.mp4') as video, write_aside(video.with_suffix('.wav')) as sound:\n"
+        "    video.write_text('half'), sound.write_text('half')\n    os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[3], timeout=60)
+    assert done.returncode == -9
+    assert len(list(tmp_path.iterdir())) == 2
+    with write_aside(tmp_path / "demo.mp4") as aside:
+        aside.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.mp4"]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "a.b.txt"
+    path.write_text("old")
+    killed_while_writing(path)
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+    with write_aside(path) as aside, write_aside(path) as other:
+        aside.write_text("new")
+        other.write_text("at the same time")
+        assert len(list(tmp_path.iterdir())) == 3, "those of living processes stay"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.b.txt"]
+
+
+def test_a_folder_that_was_being_replaced_is_put_back(tmp_path):
+    path = tmp_path / "anna.v2"
+    path.mkdir()
+    (path / "precious").write_text("mine")
+    killed_while_writing(path)
+    assert not path.exists()
+    clear_after_killed(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["anna.v2"]
+    assert (path / "precious").read_text() == "mine"
+
+
+def test_a_file_never_takes_the_place_of_a_folder(tmp_path):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "precious").write_text("mine")
+    with pytest.raises(DataError, match="videos is a folder"), write_aside(tmp_path / "videos") as aside:
+        aside.write_text("new")
+    assert (tmp_path / "videos" / "precious").read_text() == "mine"
+    assert [file.name for file in tmp_path.iterdir()] == ["videos"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with (
+        pytest.raises(DataError, match=r"file/new cannot be made \(Not a directory\)"),
+        write_aside(tmp_path / "file" / "new" / "a.txt"),
+    ):
+        pass
+
+
+def test_json_and_arrays_come_back(tmp_path):
+    write_json(tmp_path / "a.json", {"n": np.float32(0.5), "list": np.arange(3)})
+    assert read_json(tmp_path / "a.json") == {"n": 0.5, "list": [0, 1, 2]}
+    arrays = {"x": np.arange(6, dtype=np.float32).reshape(2, 3).T}
+    save_arrays(tmp_path / "a.safetensors", arrays)
+    np.testing.assert_array_equal(load_arrays(tmp_path / "a.safetensors")["x"], arrays["x"])
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.safetensors"])
+def test_missing_and_damaged_files_are_named(tmp_path, name):
+    read = read_json if name.endswith("json") else load_arrays
+    with pytest.raises(DataError, match="does not exist"):
+        read(tmp_path / name)
+    (tmp_path / name).write_bytes(b"\x01\x02")
+    with pytest.raises(DataError, match="Delete it"):
+        read(tmp_path / name)
+
+
+def test_digests(tmp_path):
+    (tmp_path / "empty").write_bytes(b"")
+    assert sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1, "b": 3})
+
+
+def test_a_checked_file_says_what_is_missing_or_wrong(tmp_path):
+    from pydantic import BaseModel
+
+    from utils.files.tables import read_checked
+
+    class Notes(BaseModel):
+        count: int
+
+    file = tmp_path / "notes.json"
+    with pytest.raises(DataError, match=r"^No notes here\.$"):
+        read_checked(file, Notes, missing="No notes here.", again="Make them again.")
+    file.write_text('{"count": "many"}')
+    with pytest.raises(DataError) as error:
+        read_checked(file, Notes, missing="No notes here.", again="Make them again.")
+    assert str(error.value).startswith(f"{file}: count: input should be a valid integer")
+    assert str(error.value).endswith(". Make them again.")
+    file.write_text('{"count": 3}')
+    assert read_checked(file, Notes, missing="", again="").count == 3
