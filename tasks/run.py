@@ -106,7 +106,7 @@ def main(argv: list[str] | None = None) -> int:
         return use(args, kind, config, overrides, recipe, work_dir)
     where = show_path(recipe.path)
     if args.replay:
-        from tasks.core.replaying import replay
+        from tasks.core.trainer import replay
 
         print(replay(new_task(kind, config, where), work_dir))
         return 0

@@ -2,55 +2,54 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+import torch
+from torch import Tensor, nn
 
 
-def make_lpips(weights: Path) -> nn.Module:
-    """Build LPIPS v0.1 over AlexNet from a safetensors file; it is frozen, gradients reach the pictures only.
+class Lpips(nn.Module):
+    """Compare pictures by AlexNet's maps, as people judge them.
 
     Shapes:
         picture, truth: (B, 3, H, W) RGB in [0, 1], at least 32 pixels a side.
         returns: (B,) distances; 0 for equal pictures.
     """
-    import torch
-    from safetensors.torch import load_file
-    from torch import nn
 
-    class Lpips(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            layers: list[nn.Module] = [
-                nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-                nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-                nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
-                nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
-                nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
-            ]  # fmt: skip
-            self.features = nn.Sequential(*layers)
-            self.heads = nn.ParameterList(nn.Parameter(torch.zeros(1, c, 1, 1)) for c in (64, 192, 384, 256, 256))
-            self.mean: Tensor
-            self.deviation: Tensor
-            self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
-            self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+    mean: Tensor
+    deviation: Tensor
 
-        def _levels(self, picture: Tensor) -> list[Tensor]:
-            x, out = (picture - self.mean) / self.deviation, []
-            for layer in self.features:
-                x = layer(x)
-                if isinstance(layer, nn.ReLU):
-                    out.append(x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10))
-            return out
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [
+            nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+            nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+            nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
+        ]  # fmt: skip
+        self.features = nn.Sequential(*layers)
+        self.heads = nn.ParameterList(nn.Parameter(torch.zeros(1, c, 1, 1)) for c in (64, 192, 384, 256, 256))
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
 
-        def forward(self, picture: Tensor, truth: Tensor) -> Tensor:
-            pairs = zip(self._levels(picture), self._levels(truth), self.heads, strict=True)
-            parts = [((a - b).square() * head).sum(dim=1).mean(dim=(1, 2)) for a, b, head in pairs]
-            return torch.stack(parts).sum(dim=0)
+    def _levels(self, picture: Tensor) -> list[Tensor]:
+        x, out = (picture - self.mean) / self.deviation, []
+        for layer in self.features:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                out.append(x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10))
+        return out
 
-    tensors = load_file(weights)
+    def forward(self, picture: Tensor, truth: Tensor) -> Tensor:
+        """Return the distance of every pair."""
+        pairs = zip(self._levels(picture), self._levels(truth), self.heads, strict=True)
+        parts = [((a - b).square() * head).sum(dim=1).mean(dim=(1, 2)) for a, b, head in pairs]
+        return torch.stack(parts).sum(dim=0)
+
+
+def make_lpips(tensors: Mapping[str, Tensor]) -> Lpips:
+    """Build LPIPS v0.1 from the tensors of `lpips_alexnet.safetensors`; frozen, gradients reach the pictures only."""
     net = Lpips()
     state = {name: value for name, value in tensors.items() if name.startswith("features.")}
     state |= {f"heads.{i}": tensors[f"lin{i}.model.1.weight"] for i in range(5)}

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     from tasks.core.loading import load_task
 
     args = parser().parse_args(arguments)
-    task = load_task(args.run, parse_steps(args.steps))
+    task: Any = load_task(args.run, parse_steps(args.steps))
     if task.cfg.task_cls != "template_decoder":
         raise ConfigError(f"{args.run} is a {task.cfg.task_cls}, not a template_decoder.")
     if args.recogniser:

@@ -79,7 +79,7 @@ KILLED = """
 import os, signal
 from pathlib import Path
 from rich.console import Console
-from data_gen.video.stages import Workshop
+from data_gen.stages import Workshop
 shop = Workshop(Path({folder!r}), (), Console(quiet=True))
 def work(aside, tick):
     (aside / "file").write_text("half")

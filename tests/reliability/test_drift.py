@@ -157,13 +157,13 @@ def test_every_source_of_batches_can_name_them():
     from data_gen.clips.corpus import MotionCorpus
     from tasks.motion import data as motion_data
     from tasks.motion import postnet
-    from tasks.renderer import footage as nerf_data
+    from tasks.renderer.patches import PatchSource
     from tasks.speech_to_face import data as face_voice_data
     from tasks.template_to_face import data as template_data
     from tasks.wav2pix import wav2pix
 
     for source in (
-        MotionCorpus, motion_data.WindowSource, postnet.PostnetSource, nerf_data.PatchSource,
+        MotionCorpus, motion_data.WindowSource, postnet.PostnetSource, PatchSource,
         template_data.TemplateSource, face_voice_data.FaceSource, face_voice_data.VoiceSource, wav2pix.PairSource,
     ):  # fmt: skip
         assert callable(source.names), source

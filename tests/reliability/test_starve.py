@@ -219,7 +219,8 @@ def test_a_limit_on_file_sizes_is_one_line_too(tmp_path):
     save_arrays(tmp_path / "a.safetensors", {"x": np.zeros(10, np.float32)})
     code = (
         "import resource, sys, numpy as np\nfrom pathlib import Path\n"
-        "from utils.errors import run_command\nfrom utils.files.aside import save_arrays, write_json\n"
+        "from utils.command import run_command\nfrom utils.files.arrays import save_arrays\n"
+        "from utils.files.tables import write_json\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "way = {'arrays': lambda: save_arrays(sys.argv[2], {'x': np.zeros(100_000, np.float32)}),\n"
         "       'json': lambda: write_json(sys.argv[2], list(range(100_000)))}[sys.argv[1]]\n"
@@ -319,13 +320,13 @@ def test_data_that_goes_away_during_training_is_one_line_and_the_checkpoint_stay
 
 def test_a_video_that_is_replaced_while_it_is_read_is_refused(tmp_path, monkeypatch):
     from data_gen.stages import Workshop
-    from data_gen.video import convert
-    from data_gen.video import pipeline as process
+    from data_gen.video import convert, pipeline
+    from data_gen.video.job import VideoJob
 
     video = tmp_path / "a.mp4"
     video.write_bytes(b"first")
-    job = process.VideoJob(id="a", video=video, data_dir=tmp_path, landmarks="dlib")
-    stages = process._Stages(job, Workshop(tmp_path / "w"))
+    job = VideoJob(id="a", video=video, data_dir=tmp_path, landmarks="dlib")
+    stages = pipeline._Stages(job, Workshop(tmp_path / "w"))
 
     def replaced(*words, **named):
         video.write_bytes(b"second, longer")
@@ -414,7 +415,7 @@ def test_a_run_that_could_not_begin_leaves_no_folder(toy, tmp_path, capfd, monke
 
 
 HOLD = (
-    "import os, sys, time\nfrom pathlib import Path\nfrom utils.files.aside import alone_in\n"
+    "import os, sys, time\nfrom pathlib import Path\nfrom utils.files.lock import alone_in\n"
     "with alone_in(Path(sys.argv[1]), 'busy'):\n"
     "    child = os.fork()\n"
     "    os.write(1, b'%d\\n' % child)\n"

@@ -1,4 +1,4 @@
-"""Tasks that only render with imported weights; tests/tasks/imports/ tries them on files of the originals."""
+"""Tasks that only render with imported weights; tests/tasks/exchange/ tries them on files of the originals."""
 
 from __future__ import annotations
 

@@ -280,7 +280,7 @@ def test_an_untrained_stage_names_the_command_that_trains_it(tmp_path, monkeypat
 def command(*words, **more):
     code = (
         "import sys; from tasks.registry import TASKS; TASKS['toy']=('tests.tasks.toy:ToyTask','a toy');"
-        "from tasks import run; from utils.errors import run_command; run_command(run.main)"
+        "from tasks import run; from utils.command import run_command; run_command(run.main)"
     )
     return [sys.executable, *more.get("before", []), "-c", code, *words]
 

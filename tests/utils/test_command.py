@@ -41,7 +41,7 @@ def test_what_the_user_can_mend_is_one_line_and_exit_code_2(error, line, capsys)
 
 def test_sigterm_ends_it_by_way_of_every_finally(tmp_path):
     code = (
-        "import os, sys, time; from pathlib import Path; from utils.errors import run_command;"
+        "import os, sys, time; from pathlib import Path; from utils.command import run_command;"
         "from utils.files.aside import write_aside\n"
         "def main():\n"
         " with write_aside(Path(sys.argv[1])) as aside:\n"

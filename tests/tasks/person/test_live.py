@@ -13,6 +13,8 @@ from modules.motion.lm3d_vae import SpeechToLandmarks
 from tasks.motion.windows import EDGE, imagine
 from tasks.person import live
 from tasks.person.head import TalkingHead
+from tasks.person.hearing import Loudness
+from tasks.person.live_landmarks import PAST, FileLandmarks, LiveLandmarks
 from tasks.speaking.mend import post_process
 from tasks.speaking.resting_face import Person
 from tasks.speaking.settings import InferSettings
@@ -49,7 +51,7 @@ def say(head, wav: np.ndarray, piece: int, **settings) -> list[np.ndarray]:
     return [*itertools.chain.from_iterable(speaking.push(part) for part in parts), *speaking.finish()]
 
 
-def move(landmarks: live.LiveLandmarks, wav: np.ndarray) -> np.ndarray:
+def move(landmarks: LiveLandmarks, wav: np.ndarray) -> np.ndarray:
     """Say a sound frame by frame and return all mended landmarks."""
     out = []
     for start in range(0, len(wav), 640):
@@ -105,10 +107,10 @@ def test_an_ended_speech_takes_no_more_and_nonsense_is_refused(head):
 
 def test_memory_does_not_grow_and_networks_see_only_the_last_seconds(video):
     postnet = LoudnessPostnet()
-    landmarks = live.LiveLandmarks(postnet, video, InferSettings(infer_inject_eye_blink_mode="period"), 8, 4, 0)
+    landmarks = LiveLandmarks(postnet, video, InferSettings(infer_inject_eye_blink_mode="period"), 8, 4, 0)
     wav = (0.1 * np.sin(np.arange(16000 * 40) / 25)).astype(np.float32)
     assert len(move(landmarks, wav)) == 1000
-    assert postnet.longest <= live.PAST + 8 + 4 + 4
+    assert postnet.longest <= PAST + 8 + 4 + 4
     assert len(landmarks.hearing._kept) < 8 * 16000
     assert len(landmarks._raw) < 100
     assert len(landmarks.rest) < 100
@@ -117,7 +119,7 @@ def test_memory_does_not_grow_and_networks_see_only_the_last_seconds(video):
 def test_a_pause_closes_the_mouth_softly_though_its_length_is_not_known(video):
     wav = (0.3 * np.sin(np.arange(16000 * 4) / 25)).astype(np.float32)
     wav[24000:40000] = 0  # frames 37.5 to 62.5
-    landmarks = live.LiveLandmarks(LoudnessPostnet(), video, InferSettings(), 8, 4, 0)
+    landmarks = LiveLandmarks(LoudnessPostnet(), video, InferSettings(), 8, 4, 0)
     opening = mouth_opening(move(landmarks, wav))
     closed = mouth_opening(landmarks.person.closed[None])[0]
     np.testing.assert_allclose(opening[46:57], closed, atol=1e-3)
@@ -131,13 +133,13 @@ def test_a_pause_closes_the_mouth_softly_though_its_length_is_not_known(video):
 
 
 def test_a_mouth_at_rest_before_anything_is_said(video):
-    landmarks = live.LiveLandmarks(LoudnessPostnet(), video, InferSettings(), 8, 4, 0)
+    landmarks = LiveLandmarks(LoudnessPostnet(), video, InferSettings(), 8, 4, 0)
     opening = mouth_opening(move(landmarks, np.zeros(16000, np.float32)))
     np.testing.assert_allclose(opening, mouth_opening(landmarks.person.closed[None])[0], atol=1e-3)
 
 
 def test_how_loud_speech_is_follows_the_loudest_twentieth():
-    loudness = live.Loudness()
+    loudness = Loudness()
     assert loudness.speech() == 0
     heard = np.random.default_rng(0).uniform(0.01, 0.2, 5000).astype(np.float32)
     for part in np.split(heard, 50):
@@ -164,7 +166,7 @@ def test_a_sound_on_the_disk_is_played_as_it_would_be_written(video, tmp_path):
     write_tone(tmp_path / "long.wav", 0.3 * np.sin(2 * np.pi * 150 * t) * (0.6 + 0.4 * np.sin(2 * np.pi * 1.3 * t)))
     settings = InferSettings(infer_temperature=0.5)
     with Sound(tmp_path / "long.wav") as sound:
-        landmarks = live.FileLandmarks(LoudnessPostnet(), video, settings, sound, 5)
+        landmarks = FileLandmarks(LoudnessPostnet(), video, settings, sound, 5)
         played = move(landmarks, sound.read(0, sound.frames))
         raw = sound_to_landmarks(LoudnessPostnet(), sound, temperature=0.5, seed=5)
         ids = landmarks.motion.frames(0, sound.frames).eye_ids
@@ -184,7 +186,7 @@ def test_whisper_hears_five_seconds_at_most(monkeypatch, video):
     monkeypatch.setattr("utils.sound.content_features.content_blocks", blocks)
     postnet = LoudnessPostnet()
     postnet.cfg = SimpleNamespace(audio_feature="whisper", pitch=False)
-    landmarks = live.LiveLandmarks(postnet, video, InferSettings(), live.WHISPER_LOOKAHEAD, live.WHISPER_STEP, 0)
+    landmarks = LiveLandmarks(postnet, video, InferSettings(), live.WHISPER_LOOKAHEAD, live.WHISPER_STEP, 0)
     assert len(move(landmarks, np.zeros(16000 * 12, np.float32))) == 300
     assert max(size for size, _ in asked) <= 250 * 320
     assert {window for _, window in asked} == {250}

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tasks.person import plan
 from tasks.person import train as training
+from tasks.person.plan import choose_audio_feature
+from tasks.person.runs import HEARING, STAGES
 from tests.made import make_video_dataset
 from utils.errors import ConfigError, DataError
 
@@ -28,10 +31,10 @@ def house(tmp_path, monkeypatch):
     """Stand in an empty house: five recipes, no checkpoints, and children that only note what they were asked."""
     recipes = tmp_path / "egs/datasets/videos/tiny"
     recipes.mkdir(parents=True)
-    for name in training.STAGES:
+    for name in STAGES:
         (recipes / f"{name}.yaml").write_text(f"task_cls: {name}\nmax_updates: 10\nlr: 0.001\n")
     (tmp_path / "checkpoints").mkdir()
-    monkeypatch.setattr(training, "ROOT", tmp_path)
+    monkeypatch.setattr(plan, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
     asked: list[list[str]] = []
 
@@ -63,7 +66,7 @@ def stages_asked(asked: list[list[str]]) -> list[str]:
 def test_the_five_stages_run_in_order_with_the_persons_id(house, binary_dir, capsys):
     _, asked = house
     assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 0
-    assert stages_asked(asked) == list(training.STAGES)
+    assert stages_asked(asked) == list(STAGES)
     assert asked[0][1:3] == [
         str(house[0] / "tasks/run.py"),
         f"--config={house[0] / 'egs/datasets/videos/tiny/syncnet.yaml'}",
@@ -79,8 +82,8 @@ def test_the_five_stages_run_in_order_with_the_persons_id(house, binary_dir, cap
 
 def test_what_is_done_is_skipped_until_its_recipe_changes(house, binary_dir, capsys):
     folder, asked = house
-    for stage in training.STAGES:
-        where = "person_binary_data_dir" if stage in training.HEARING else "binary_data_dir"
+    for stage in STAGES:
+        where = "person_binary_data_dir" if stage in HEARING else "binary_data_dir"
         finish(folder, stage, **{where: binary_dir})
     assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 0
     assert asked == []
@@ -96,8 +99,8 @@ def test_what_is_done_is_skipped_until_its_recipe_changes(house, binary_dir, cap
 
 def test_a_stage_that_had_nothing_left_to_train_does_not_undo_those_after_it(house, binary_dir):
     folder, asked = house
-    for stage in training.STAGES:
-        where = "person_binary_data_dir" if stage in training.HEARING else "binary_data_dir"
+    for stage in STAGES:
+        where = "person_binary_data_dir" if stage in HEARING else "binary_data_dir"
         finish(folder, stage, **{where: binary_dir})
     training.train_person("made", preset="tiny", binary_dir=binary_dir, settings=["lm3d_nerf.lr=0.5"])
     assert stages_asked(asked) == ["lm3d_nerf"]  # which says that its updates are done
@@ -188,7 +191,7 @@ def test_the_best_speech_feature_that_a_dataset_has_is_chosen():
 
     def choice(*names: str) -> str:
         meta = SimpleNamespace(audio_features=dict.fromkeys(names, 1))
-        return training.choose_audio_feature(SimpleNamespace(meta=meta))
+        return choose_audio_feature(SimpleNamespace(meta=meta))
 
     assert choice("mel", "mfcc") == "mel"
     assert choice("hubert", "mel", "whisper") == "whisper"

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.speaking import frames as inference
+from tasks.speaking import windows
+from tasks.speaking.frames import need, render_landmarks, write_frames
+from tasks.speaking.settings import InferSettings
+from tasks.speaking.sound import Sound
 from tests.made import make_video_dataset, write_tone
 from utils.errors import ConfigError, DataError
 from utils.media.ffmpeg import Stream
@@ -56,30 +59,30 @@ def voice(path, seconds: float, rate: int = 16000):
 
 @pytest.mark.parametrize("frames", [1, 3, 747, 748, 749, 760, 1248, 1300, 5000])
 def test_windows_cover_every_frame_once_and_hear_around_it(frames):
-    spans = list(inference.spans(frames))
+    spans = list(windows.spans(frames))
     edges = [first for _, _, first in spans] + [frames]
     assert edges[0] == 0
     assert edges == sorted(set(edges))
     for (start, stop, first), until in zip(spans, edges[1:], strict=True):
         assert start % 4 == 0
         assert 0 <= start <= first < until <= stop <= frames
-        assert stop - start <= inference.WINDOW
-        assert first - start >= min(first, inference.MARGIN - 4)
-        assert stop - until >= min(frames - until, inference.MARGIN)
+        assert stop - start <= windows.WINDOW
+        assert first - start >= min(first, windows.MARGIN - 4)
+        assert stop - until >= min(frames - until, windows.MARGIN)
 
 
 def test_a_long_sound_gives_what_one_look_at_it_would(tmp_path):
     postnet = LoudnessPostnet()
-    with inference.Sound(voice(tmp_path / "long.wav", 65.3)) as sound:
+    with Sound(voice(tmp_path / "long.wav", 65.3)) as sound:
         assert sound.frames == 1633
-        pieces = inference.sound_to_landmarks(postnet, sound)
-        whole = inference.predict_window(postnet, sound.read(0, 1633), 1633, temperature=0, seed=0)
+        pieces = windows.sound_to_landmarks(postnet, sound)
+        whole = windows.predict_window(postnet, sound.read(0, 1633), 1633, temperature=0, seed=0)
         assert postnet.longest == 1633
         postnet.longest = 0
-        again = inference.sound_to_landmarks(postnet, sound)
+        again = windows.sound_to_landmarks(postnet, sound)
     np.testing.assert_allclose(pieces, whole, atol=1e-4)
     np.testing.assert_array_equal(pieces, again)
-    assert postnet.longest <= inference.WINDOW
+    assert postnet.longest <= windows.WINDOW
 
 
 def test_any_format_is_read_and_nothing_is_left_behind(tmp_path):
@@ -88,7 +91,7 @@ def test_any_format_is_read_and_nothing_is_left_behind(tmp_path):
         stream.finish()
     before = sorted(tmp_path.iterdir())
     for name in ("voice.wav", "voice.ogg"):
-        with inference.Sound(tmp_path / name) as sound:
+        with Sound(tmp_path / name) as sound:
             assert sound.frames in (25, 26)
             assert len(sound.rms()) == 2 * sound.frames
             assert sound.read(20, 30).shape == (6400,)
@@ -105,7 +108,7 @@ def test_what_is_no_sound_is_named(tmp_path):
         ("empty.wav", "is empty"),
         ("text.mp3", "could not be read"),
     ):
-        with pytest.raises(DataError, match=f"{name} {reason}"), inference.Sound(tmp_path / name):
+        with pytest.raises(DataError, match=f"{name} {reason}"), Sound(tmp_path / name):
             pass
 
 
@@ -114,8 +117,8 @@ def test_frames_stream_into_a_file_as_long_as_the_sound(video, tmp_path):
     renderer = FlatRenderer()
     landmarks = np.zeros((75, 68, 3), np.float32)
     rms = np.full(150, 0.1, np.float32)
-    frames = inference.render_landmarks(renderer, video, landmarks, rms, inference.InferSettings(), 0)
-    out = inference.write_frames(frames, tmp_path / "new/out.mp4", audio, 75)
+    frames = render_landmarks(renderer, video, landmarks, rms, InferSettings(), 0)
+    out = write_frames(frames, tmp_path / "new/out.mp4", audio, 75)
     info = probe(out)
     assert (info.width, info.fps, info.has_audio) == (32, 25.0, True)
     assert len(list(read_frames(out))) == 75
@@ -130,7 +133,7 @@ def test_memory_does_not_grow_with_the_frames(tmp_path):
     peaks = []
     for count in (50, 800):
         tracemalloc.start()
-        inference.write_frames(frames(count), tmp_path / "out.mp4", None, count)
+        write_frames(frames(count), tmp_path / "out.mp4", None, count)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 64 * 64 * 3 * 100
@@ -142,15 +145,15 @@ def test_a_renderer_that_breaks_leaves_no_file(tmp_path):
         raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
-        inference.write_frames(frames(), tmp_path / "out.mp4", None, 10)
+        write_frames(frames(), tmp_path / "out.mp4", None, 10)
     with pytest.raises(DataError, match="there is nothing to render"):
-        inference.write_frames(iter(()), tmp_path / "out.mp4", None, 0)
+        write_frames(iter(()), tmp_path / "out.mp4", None, 0)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_infer_without_its_settings_says_which():
     with pytest.raises(ConfigError) as error:
-        inference.need(inference.InferSettings(), "infer_cond_name", "infer_out_video_name")
+        need(InferSettings(), "infer_cond_name", "infer_out_video_name")
     assert str(error.value) == (
         "--infer needs infer_cond_name and infer_out_video_name; "
         "give --hparams=infer_cond_name=...,infer_out_video_name=..."

@@ -3,13 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.speaking import mend as post
 from tasks.speaking import silence
+from tasks.speaking.eyes import move_eyes
+from tasks.speaking.mend import clamp, post_process, project_on_person
+from tasks.speaking.resting_face import UPPER, Person, find_blink, find_closed_mouth
+from tasks.speaking.settings import PostSettings
 from utils.errors import ConfigError
 from utils.faces.landmarks import BROWS, EYES, JAW, MOUTH, eye_opening, from_offsets, mouth_opening
 
 
-def make_person(frames: int = 200, *, blink_at: int = 60) -> post.Person:
+def make_person(frames: int = 200, *, blink_at: int = 60) -> Person:
     rng = np.random.default_rng(0)
     database = 0.1 * rng.normal(size=(frames, 68, 3)).astype(np.float32)
     speech = np.clip(np.sin(np.arange(frames) / 5), 0, None)
@@ -19,12 +22,12 @@ def make_person(frames: int = 200, *, blink_at: int = 60) -> post.Person:
         database[:, upper, 1] -= 0.45 * lids
         database[:, lower, 1] += 0.45 * lids
     std = database.std(0) + 1e-3
-    closed = post.find_closed_mouth(database, mouth_opening(database), speech.astype(np.float32))
-    return post.Person(database, database.mean(0), std, closed, eye_opening(database), [(0, frames)])
+    closed = find_closed_mouth(database, mouth_opening(database), speech.astype(np.float32))
+    return Person(database, database.mean(0), std, closed, eye_opening(database), [(0, frames)])
 
 
 PERSON = make_person()
-OFF = post.PostSettings(
+OFF = PostSettings(
     infer_lm3d_clamp_std=0,
     infer_inject_eye_blink_mode="none",
     infer_close_mouth_when_sil=False,
@@ -32,22 +35,22 @@ OFF = post.PostSettings(
 )
 
 
-def run(landmarks: np.ndarray, settings: post.PostSettings, rms: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+def run(landmarks: np.ndarray, settings: PostSettings, rms: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
     loud = np.full(2 * len(landmarks), 0.1, np.float32) if rms is None else rms
     ids = np.arange(len(landmarks)) % len(PERSON.database)
-    return post.post_process(landmarks, PERSON, ids, loud, settings, seed)
+    return post_process(landmarks, PERSON, ids, loud, settings, seed)
 
 
 def test_with_everything_off_nothing_moves_and_the_input_is_not_written_to():
     landmarks = 0.1 * np.random.default_rng(1).normal(size=(30, 68, 3)).astype(np.float32)
     before = landmarks.copy()
     np.testing.assert_allclose(run(landmarks, OFF), before, atol=1e-5)
-    run(landmarks, post.PostSettings())
+    run(landmarks, PostSettings())
     np.testing.assert_array_equal(landmarks, before)
 
 
 def test_the_clamp_is_half_as_wide_for_brows_and_eyes_in_the_picture_plane():
-    far = post.clamp(np.full((1, 68, 3), 1e3, np.float32), PERSON, 2.0)
+    far = clamp(np.full((1, 68, 3), 1e3, np.float32), PERSON, 2.0)
     times = (far[0] - PERSON.mean) / PERSON.std
     for part in (BROWS, EYES):
         np.testing.assert_allclose(times[part, :2], 1.0, rtol=1e-3)
@@ -58,9 +61,9 @@ def test_the_clamp_is_half_as_wide_for_brows_and_eyes_in_the_picture_plane():
 
 def test_the_persons_own_frames_project_onto_themselves_and_strange_ones_come_nearer():
     own = PERSON.database[10:20]
-    np.testing.assert_allclose(post.project_on_person(own, PERSON, 1.0), own, atol=0.02)
+    np.testing.assert_allclose(project_on_person(own, PERSON, 1.0), own, atol=0.02)
     strange = own + np.random.default_rng(2).normal(size=own.shape).astype(np.float32)
-    nearer = post.project_on_person(strange, PERSON, 1.0)
+    nearer = project_on_person(strange, PERSON, 1.0)
 
     def away(x):
         return np.sqrt(((x[:, None, :48] - PERSON.database[None, :, :48]) ** 2).mean((2, 3))).min(1)
@@ -70,33 +73,33 @@ def test_the_persons_own_frames_project_onto_themselves_and_strange_ones_come_ne
 
 
 def test_a_person_with_few_or_equal_frames_does_not_break_the_projection():
-    few = post.Person(np.zeros((3, 68, 3), np.float32), PERSON.mean, PERSON.std, PERSON.closed, np.ones(3), [(0, 3)])
-    assert np.isfinite(post.project_on_person(np.ones((5, 68, 3), np.float32), few, 1.0)).all()
+    few = Person(np.zeros((3, 68, 3), np.float32), PERSON.mean, PERSON.std, PERSON.closed, np.ones(3), [(0, 3)])
+    assert np.isfinite(project_on_person(np.ones((5, 68, 3), np.float32), few, 1.0)).all()
 
 
 def test_eyes_follow_the_footage_whose_pose_is_shown():
     landmarks = np.zeros((40, 68, 3), np.float32)
     ids = np.concatenate([np.arange(40, 80)])
-    out = post.move_eyes(landmarks, PERSON, ids, post.PostSettings(infer_inject_eye_blink_mode="gt"), 0)
-    np.testing.assert_array_equal(out[:, post.UPPER], PERSON.database[ids, post.UPPER])
+    out = move_eyes(landmarks, PERSON, ids, PostSettings(infer_inject_eye_blink_mode="gt"), 0)
+    np.testing.assert_array_equal(out[:, UPPER], PERSON.database[ids, UPPER])
     assert not out[:, MOUTH].any()
     assert not out[:, JAW].any()
 
 
 def test_period_blinks_with_the_persons_own_blink_at_times_set_by_the_seed():
-    found = post.find_blink(PERSON)
+    found = find_blink(PERSON)
     assert found is not None
     assert found[0] < 60 < found[1]
-    settings = post.PostSettings(infer_inject_eye_blink_mode="period")
+    settings = PostSettings(infer_inject_eye_blink_mode="period")
     ids = np.zeros(500, np.int64)
     zeros = np.zeros((500, 68, 3), np.float32)
-    first = eye_opening(post.move_eyes(zeros, PERSON, ids, settings, 0))
+    first = eye_opening(move_eyes(zeros, PERSON, ids, settings, 0))
     assert 3 <= ((first[1:] < 0.5 * np.median(first)) & (first[:-1] >= 0.5 * np.median(first))).sum() <= 8
     longer = eye_opening(
-        post.move_eyes(np.zeros((700, 68, 3), np.float32), PERSON, np.zeros(700, np.int64), settings, 0)
+        move_eyes(np.zeros((700, 68, 3), np.float32), PERSON, np.zeros(700, np.int64), settings, 0)
     )
     np.testing.assert_array_equal(first[:400], longer[:400])
-    other = eye_opening(post.move_eyes(zeros, PERSON, ids, settings, 1))
+    other = eye_opening(move_eyes(zeros, PERSON, ids, settings, 1))
     assert (first != other).any()
 
 
@@ -128,7 +131,7 @@ def test_a_mumbling_mouth_is_exaggerated_about_its_mean_and_lips_never_cross():
 
 
 def test_total_silence_rests_and_steady_noise_does_not():
-    settings = post.PostSettings()
+    settings = PostSettings()
     assert silence.silence_weight(np.zeros(100), 50, settings).min() == 1
     assert silence.silence_weight(np.full(100, 0.01), 50, settings).max() == 0
     assert len(silence.silence_weight(np.zeros(0), 0, settings)) == 0
@@ -150,7 +153,7 @@ def test_smoothing_runs_over_time_not_over_coordinates():
 
 @pytest.mark.parametrize("frames", [1, 2, 7])
 def test_the_shortest_speech_works(frames):
-    out = run(np.zeros((frames, 68, 3), np.float32), post.PostSettings(infer_lm3d_lle_percent=0.5))
+    out = run(np.zeros((frames, 68, 3), np.float32), PostSettings(infer_lm3d_lle_percent=0.5))
     assert out.shape == (frames, 68, 3)
     assert out.dtype == np.float32
     assert np.isfinite(out).all()
@@ -158,10 +161,10 @@ def test_the_shortest_speech_works(frames):
 
 @pytest.mark.parametrize("span", [(190, 230), (-4, 8), (20, 10)])
 def test_a_blink_outside_the_footage_is_refused(span):
-    settings = post.PostSettings(
+    settings = PostSettings(
         infer_inject_eye_blink_mode="period",
         infer_eye_blink_ref_frames_start_idx=span[0],
         infer_eye_blink_ref_frames_end_idx=span[1],
     )
     with pytest.raises(ConfigError, match="the footage has frames 0 to 199"):
-        post.move_eyes(np.zeros((40, 68, 3), np.float32), PERSON, np.arange(40), settings, 0)
+        move_eyes(np.zeros((40, 68, 3), np.float32), PERSON, np.arange(40), settings, 0)

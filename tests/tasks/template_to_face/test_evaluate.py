@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from data_gen import run as data_run
-from data_gen.templates import adapter as template_tools
+from data_gen.templates import adapter
 from data_gen.templates.files import read_templates
 from data_gen.templates.shards import TemplateShards
+from tasks import export_checkpoint
 from tasks.template_to_face.config import TemplateDecoderConfig
 from tasks.template_to_face.evaluate import evaluate, first_of_each, impostor_thresholds, statistics
 from tasks.template_to_face.template_decoder import TemplateDecoderTask
@@ -51,7 +52,7 @@ def test_one_photo_of_each():
 def test_an_adapter_finds_a_linear_map():
     rng = np.random.default_rng(0)
     x, a, b = rng.normal(size=(50, 4)), rng.normal(size=(4, 3)), rng.normal(size=3)
-    weight, bias = template_tools.fit(x.astype(np.float32), (x @ a + b).astype(np.float32))
+    weight, bias = adapter.fit(x.astype(np.float32), (x @ a + b).astype(np.float32))
     np.testing.assert_allclose(weight, a, atol=1e-4)
     np.testing.assert_allclose(bias, b, atol=1e-4)
 
@@ -116,17 +117,17 @@ def test_another_recognisers_data_is_refused(made, task, tmp_path):
 
 
 def test_an_export_runs_elsewhere(task, tmp_path, monkeypatch):
-    monkeypatch.setattr(template_tools, "load", lambda *_: task)
-    template_tools.main(["export", "some/run", str(tmp_path / "decoder.onnx")])
+    monkeypatch.setattr("tasks.core.loading.load_task", lambda *_: task)
+    export_checkpoint.main(["some/run", "--format", "onnx", "--out", str(tmp_path / "decoder.onnx")])
     session = onnxruntime.InferenceSession(tmp_path / "decoder.onnx", providers=["CPUExecutionProvider"])
     assert session.run(None, {"input": np.ones((2, 16), np.float32)})[0].shape == (2, 3, 112, 112)
 
 
 def test_templates_are_brought_over(made, tmp_path, capsys):
-    adapter, source = tmp_path / "adapter.safetensors", tmp_path / "some.npy"
-    template_tools.main(["adapt", str(made / "one"), str(made / "two"), str(adapter)])
+    made_adapter, source = tmp_path / "adapter.safetensors", tmp_path / "some.npy"
+    adapter.main(["adapt", str(made / "one"), str(made / "two"), str(made_adapter)])
     assert "on 3 of unseen people the cosine is" in capsys.readouterr().out
     np.save(source, TemplateShards(made / "one").templates("val")[0])
-    template_tools.main(["apply", str(adapter), str(source), str(tmp_path / "over.npy")])
+    adapter.main(["apply", str(made_adapter), str(source), str(tmp_path / "over.npy")])
     two = TemplateShards(made / "two").index.recogniser
     assert read_templates(tmp_path / "over.npy", two)[1].shape == (3, 12)

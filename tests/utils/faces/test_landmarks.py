@@ -55,21 +55,3 @@ def test_shut_eyes_have_no_opening():
     for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
         landmarks[0, upper] = 10 * (lm.MEAN_FACE[lower] - lm.MEAN_FACE[upper])
     assert lm.eye_opening(landmarks)[0] == pytest.approx(0, abs=1e-5)
-
-
-def test_smoothing_keeps_constants_and_lags_nothing_and_stops_at_cuts():
-    step = np.concatenate([np.zeros(10), np.ones(10)])[:, None]
-    np.testing.assert_array_equal(lm.smooth_over_time(step, 2.0, cuts=[10]), step)
-    pulse = np.zeros(21)
-    pulse[10] = 1
-    smooth = lm.smooth_over_time(pulse, 1.5)
-    np.testing.assert_allclose(smooth, smooth[::-1])
-    assert smooth.argmax() == 10
-    assert smooth.sum() == pytest.approx(1)
-    np.testing.assert_array_equal(lm.smooth_over_time(pulse, 0), pulse)
-
-
-def test_shots_lie_between_cuts():
-    assert lm.shot_ranges(10, [4, 7]) == [(0, 4), (4, 7), (7, 10)]
-    assert lm.shot_ranges(3, [0, 3, 9]) == [(0, 3)]
-    assert lm.shot_ranges(0) == []

@@ -144,7 +144,7 @@ def test_whisper_hears_the_same_in_every_window(whisper_folder, monkeypatch):
 MEMORY = """
 import resource, sys
 import numpy as np
-from utils.content_features import ContentFeature, content_blocks
+from utils.sound.content_features import ContentFeature, content_blocks
 def peak(seconds):
     # a sound that takes no memory itself, so that what is measured is the work
     wav = np.broadcast_to(np.float32(0.1), (seconds * 16_000,))

@@ -1,4 +1,4 @@
-"""What `data_gen.video.pose.bundle_adjustment` promises: right derivatives, and a choice of frame that moves no pixel."""
+"""What the bundle adjustment promises: right derivatives, and a choice of frame that moves no pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `data_gen.video.pose.photometric` promises, on a picture of noise that moves as a head with a flat face would."""
+"""What `photometric` promises, on a picture of noise that moves as a head with a flat face would."""
 
 from __future__ import annotations
 
