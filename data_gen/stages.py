@@ -21,9 +21,10 @@ from typing import Any
 from rich.console import Console
 
 from utils.errors import DataError
-from utils.files.aside import remove, write_aside
+from utils.files.aside import clear_after_killed, write_aside
 from utils.files.digests import fingerprint
 from utils.files.lock import alone_in
+from utils.files.ownership import Made
 from utils.files.tables import read_json, write_json
 from utils.progress import Progress
 
@@ -70,13 +71,14 @@ class Workshop:
             self.done[name] = kept
             return kept
         started = time.monotonic()
-        with write_aside(target) as aside:
+        with write_aside(target, self.made(name)) as aside:
             aside.mkdir(parents=True)
             with self._progress(name) as tick:
                 summary = work(aside, tick)
             seconds = time.monotonic() - started
             state = {"name": name, "version": version, "fingerprint": wanted, "made": uuid.uuid4().hex}
-            write_json(aside / "stage.json", state | {"seconds": seconds, "summary": summary})
+            files = sorted({path.name for path in aside.iterdir()} | {"stage.json"})
+            write_json(aside / "stage.json", state | {"seconds": seconds, "summary": summary, "files": files})
         made = self._kept(target, wanted)
         assert made is not None
         self.done[name] = made
@@ -86,9 +88,18 @@ class Workshop:
     def locked(self) -> Iterator[None]:
         """Keep other runs out of the folder, and clear what a killed one left there."""
         with alone_in(self.folder, f"{self.folder} is being worked on by another run. Wait for it to end"):
-            for left in self.folder.glob(".*.part"):
-                remove(left)
+            clear_after_killed(self.folder, held=True)
             yield
+
+    @staticmethod
+    def made(name: str) -> Made:
+        """Return how a stage's folder is known to be one."""
+        return Made(marker="stage.json", says=("name", name))
+
+    def undo(self) -> None:
+        """Delete what the stages that are done have written."""
+        for name, done in self.done.items():
+            self.made(name).also(read_json(done.folder / "stage.json")["files"]).delete(done.folder)
 
     def _kept(self, target: Path, wanted: str) -> Done | None:
         try:

@@ -26,6 +26,7 @@ from tasks.person.head import TalkingHead  # noqa: E402
 from tasks.person.runs import RENDERERS  # noqa: E402
 from utils.command import run_command, whole  # noqa: E402
 from utils.errors import ConfigError  # noqa: E402
+from utils.files.ownership import refuse_input_as_output  # noqa: E402
 
 log = logging.getLogger("vizeme")
 PRESETS = ("person", "person_small", "demo")
@@ -131,6 +132,7 @@ def main(argv: list[str] | None = None) -> int:
         from utils.paths import existing_file
 
         existing_file(given.audio)  # before seconds are spent on loading
+        refuse_input_as_output(Path(given.out), [given.audio])
         head = TalkingHead.load(given.video_id, **how)
         print(head.speak_to(given.audio, given.out))
         return 0

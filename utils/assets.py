@@ -19,6 +19,7 @@ from utils.command import run_command
 from utils.errors import AssetError, nearest
 from utils.files.aside import write_aside
 from utils.files.digests import sha256
+from utils.files.ownership import Made
 
 
 def roots() -> list[Path]:
@@ -73,7 +74,7 @@ def download(name: str) -> Path:
     """Fetch an outside weight into the user's cache with a progress bar, check its SHA-256 and return its path."""
     asset = _row(name)
     target = cache_folder() / asset.names[0]
-    with write_aside(target) as aside:
+    with write_aside(target, Made()) as aside:  # its folder is the program's own
         folder = aside if asset.folder else aside.with_name(aside.name + ".parts")
         folder.mkdir(parents=True)
         try:

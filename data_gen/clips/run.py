@@ -28,6 +28,7 @@ from utils.errors import ConfigError, DataError
 from utils.faces.detectors import detector_name
 from utils.files.digests import fingerprint
 from utils.files.lock import filling
+from utils.files.ownership import refuse_folder_of_inputs
 from utils.progress import Progress, duration
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ def main(args: argparse.Namespace, work: Work = make_clip) -> int:
         args.workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) or 1
     )
     began = time.monotonic()
+    refuse_folder_of_inputs(args.out, [args.videos], "--out")
     jobs, refused = plan_clips(find_videos(args.videos), args.cut_seconds, threads=2 * workers)
     if not jobs:
         name, why = next(iter(refused.items()))

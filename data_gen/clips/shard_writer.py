@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +18,9 @@ from data_gen.video.outliers import refuse_not_finite
 from utils.errors import DataError
 from utils.files.array_file import ArrayFile
 from utils.files.arrays import load_arrays, save_arrays, write_arrays_in_turn
-from utils.files.aside import keep_only, make_folder, remove, write_aside
+from utils.files.aside import clear_after_killed, make_folder, write_aside
 from utils.files.digests import fingerprint
+from utils.files.ownership import keep_only
 from utils.files.tables import read_json, write_json
 
 log = logging.getLogger(__name__)
@@ -70,7 +72,9 @@ class ClipShardWriter:
         A corpus of which some videos were added, changed or removed is divided into shards anew.
         """
         for file in sorted(self.path.glob("clips-*.json")):
-            number = int(file.stem.split("-")[1])
+            if not (match := re.fullmatch(r"clips-(\d{5})\.json", file.name)):
+                continue
+            number = int(match[1])
             notes = self._read_notes(number)
             missing = {name: d for name, d in notes.get("digests", {}).items() if d in wanted and not self.has_part(d)}
             if number in kept or not missing or not self._shard(number).is_file():
@@ -148,10 +152,15 @@ class ClipShardWriter:
             clips=clips, skipped=skipped, fingerprint=fingerprint([clip.model_dump() for clip in clips], recipes),
         )  # fmt: skip
         write_json(self.path / "index.json", index.model_dump(mode="json"))
-        keep_only(
-            self.path, "clips-*", {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
-        )
-        remove(self.path / "parts")
+        kept = {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
+        keep_only(self.path, r"clips-\d{5}\.(safetensors|json)", kept)
+        clear_after_killed(self.path, held=True)
+        parts = self.path / "parts"
+        if parts.is_dir():
+            clear_after_killed(parts, held=True)
+            keep_only(parts, r"[0-9a-f]{64}\.(safetensors|json)", ())
+            with suppress(OSError):  # what is not ours stays
+                parts.rmdir()
         return ClipShards(self.path)
 
     def _shard(self, number: int) -> Path:

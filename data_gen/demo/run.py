@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.errors import DataError
+from utils.errors import ConfigError, DataError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +46,9 @@ def main(args: argparse.Namespace) -> int:
             raise DataError(f"{flag} {value}: choose 0 or more.")
     if out.is_dir():
         raise DataError(f"--out {out} is a folder. Name the mp4 to write.")
+    val_wav: Path = args.val_wav or out.parent.parent / "val_wavs" / f"{out.stem}.wav"
+    if val_wav.resolve() == out.resolve():
+        raise ConfigError(f"--out and --val-wav are the same file ({out}). Name two.")
     make_folder(out.parent)  # a place that cannot be written to is told now, not after a minute
     identity = make_identity(args.identity)
     sentences = training_sentences(args.seconds, args.seed)
@@ -56,7 +59,6 @@ def main(args: argparse.Namespace) -> int:
         for frame in clip.frames():
             writer.write(frame)
     clip.save_truth(stem)
-    val_wav: Path = args.val_wav or out.parent.parent / "val_wavs" / f"{stem.name}.wav"
     unseen = Clip(identity, say(identity, [UNSEEN[0]], seed=args.seed + 1), size=args.size, seed=args.seed + 1)
     unseen.save_truth(val_wav.with_suffix(""))
     write_wav(val_wav, unseen.speech.wav)  # last: who finds it (scripts/demo.sh) may take all to be there

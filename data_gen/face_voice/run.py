@@ -26,6 +26,7 @@ from utils.errors import ConfigError, DataError
 from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
 from utils.files.digests import fingerprint
+from utils.files.ownership import refuse_folder_of_inputs
 from utils.files.tables import read_table
 from utils.progress import Progress
 from utils.workers import WorkerPool
@@ -67,6 +68,8 @@ def main(args: argparse.Namespace) -> int:
     if args.val + args.test >= 1:
         raise ConfigError(f"--val {args.val:g} and --test {args.test:g} leave nobody to train on: together less than 1")
     limits = Limits(args.max_clips, args.max_faces, args.max_seconds, voices=not args.faces_only)
+    if not args.made:
+        refuse_folder_of_inputs(args.out, [args.persons], "--out")
     persons = made_persons(args) if args.made else find_persons(args)
     shards = [persons[i : i + args.per_shard] for i in range(0, len(persons), args.per_shard)]
     licence = args.licence or ("Made: NASA portrait (public domain), espeak-ng voices." if args.made else "")

@@ -15,8 +15,9 @@ from data_gen.face_voice.splits import Split
 from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.arrays import save_arrays
-from utils.files.aside import keep_only
+from utils.files.aside import clear_after_killed
 from utils.files.digests import fingerprint
+from utils.files.ownership import keep_only
 from utils.files.tables import write_json
 
 
@@ -86,9 +87,9 @@ class FaceVoiceWriter:
             fingerprint=fingerprint([p.model_dump() for p in persons], [_size(self._shard(n)) for n in range(shards)]),
         )  # fmt: skip
         write_json(self.path / "index.json", index.model_dump(mode="json"))
-        keep_only(
-            self.path, "persons-*", {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
-        )
+        kept = {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
+        keep_only(self.path, r"persons-\d{5}\.(safetensors|json)", kept)
+        clear_after_killed(self.path, held=True)
         return FaceVoiceDataset(self.path)
 
     def _shard(self, number: int) -> Path:

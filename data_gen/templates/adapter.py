@@ -20,6 +20,7 @@ import numpy as np  # noqa: E402
 from utils.arrays import Floats  # noqa: E402
 from utils.command import run_command  # noqa: E402
 from utils.errors import DataError  # noqa: E402
+from utils.files.ownership import refuse_input_as_output  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,6 +53,7 @@ def run_adapt(args: argparse.Namespace) -> None:
     from utils.files.arrays import save_arrays
 
     source, target = TemplateShards(args.source), TemplateShards(args.target)
+    refuse_input_as_output(args.out, [args.source / "index.json", args.target / "index.json"], "--out")
     x, y = shared(source, target, "train")
     weight, bias = fit(x, y)
     unseen, wanted = shared(source, target, "val")
@@ -109,6 +111,7 @@ def run_apply(args: argparse.Namespace) -> None:
         except (KeyError, ValidationError):
             raise DataError(f"{args.adapter} is not an adapter made by this project.") from None
         arrays = {name: adapter.rows(name) for name in ("weight", "bias")}
+    refuse_input_as_output(args.out, [args.adapter, args.templates], "--out")
     _, templates = read_templates(args.templates, said["source"])
     with write_aside(args.out) as aside:
         np.save(aside, templates @ arrays["weight"] + arrays["bias"])

@@ -29,6 +29,7 @@ from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
 from utils.faces.recogniser import Recogniser, open_recogniser
 from utils.files.digests import fingerprint
+from utils.files.ownership import refuse_folder_of_inputs
 from utils.media.pictures import find_pictures, read_photo, resized
 from utils.progress import Progress
 from utils.workers import WorkerPool
@@ -65,6 +66,7 @@ def main(args: argparse.Namespace) -> int:
     Raises:
         DataError: No photo was found, or none could be used.
     """
+    refuse_folder_of_inputs(args.out, [args.faces], "--out")
     photos = find_pictures(args.faces)
     people = sorted({identity_of(path, args.faces) for path in photos})
     numbers = {name: order for order, name in enumerate(people)}

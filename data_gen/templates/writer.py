@@ -15,8 +15,9 @@ from data_gen.templates.shards import ShardInfo, Split, TemplateIndex, TemplateS
 from utils.errors import DataError
 from utils.faces.recogniser import RecogniserId
 from utils.files.arrays import save_arrays
-from utils.files.aside import keep_only
+from utils.files.aside import clear_after_killed
 from utils.files.digests import fingerprint
+from utils.files.ownership import keep_only
 from utils.files.tables import write_json
 
 
@@ -110,6 +111,7 @@ class TemplateShardWriter:
             fingerprint=fingerprint(self.recogniser.sha256, digests),
         )  # fmt: skip
         write_json(self.path / "index.json", index.model_dump(mode="json"))
-        made = [self.file(number) for number in range(shards)]
-        keep_only(self.path, "faces-*", {name for file in made for name in (file.name, file.with_suffix(".json").name)})
+        kept = {name.name for number in range(shards) for name in (self.file(number), self._notes_of(number))}
+        keep_only(self.path, r"faces-\d{5}\.(safetensors|json)", kept)
+        clear_after_killed(self.path, held=True)
         return TemplateShards(self.path)

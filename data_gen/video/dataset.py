@@ -21,9 +21,16 @@ from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.arrays import load_arrays
 from utils.files.digests import refuse_changed, stamp
+from utils.files.ownership import Made
 from utils.files.tables import read_checked
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
+DATASET = Made(
+    frozenset((*(f"{name}.npy" for name in (*PICTURES, "background")), "motion.safetensors", "audio.safetensors",
+               "audio.wav", "meta.json")),
+    marker="meta.json", says=("format", "vizeme-video"),
+)  # fmt: skip
+"""How the folder of a dataset is known to be one."""
 _ONCE = ("neutral", "landmarks_mean", "landmarks_std")
 """Arrays of motion.safetensors that are not per frame."""
 Split = Literal["train", "val", "all"]

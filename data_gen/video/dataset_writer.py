@@ -7,16 +7,17 @@ import json
 import shutil
 import types
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.video.dataset import PICTURES, Map, VideoDataset, VideoMeta
+from data_gen.video.dataset import DATASET, PICTURES, Map, VideoDataset, VideoMeta
 from data_gen.video.outliers import refuse_not_finite
 from utils.errors import DataError
 from utils.files.arrays import map_new_array, save_arrays
-from utils.files.aside import make_folder, remove
+from utils.files.aside import make_folder, write_aside
 from utils.files.digests import sha256
 
 
@@ -31,11 +32,7 @@ class DatasetWriter:
 
     def __init__(self, path: Path, *, frames: int, height: int, width: int) -> None:
         self.path = Path(path)
-        self.part = self.path.with_name(f".{self.path.name}.part")  # hidden: no id begins with a dot
-        self._old = self.path.with_name(f".{self.path.name}.old")
-        for left in (self.part, self._old):
-            remove(left)
-        make_folder(self.part)
+        self._stack = ExitStack()
         self._size = (frames, height, width)
         self._made: dict[str, Map] = {}
         self._done = False
@@ -74,13 +71,18 @@ class DatasetWriter:
         return self._map("background")
 
     def __enter__(self) -> DatasetWriter:
+        self.part = self._stack.enter_context(write_aside(self.path, DATASET))
+        make_folder(self.part)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: types.TracebackType | None) -> None:
-        if not self._done:
-            remove(self.part)
-            if kind is None:
-                raise RuntimeError(f"{self.path}: the dataset was never finished")
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        if kind is None and not self._done:
+            error = RuntimeError(f"{self.path}: the dataset was never finished")
+        self._stack.__exit__(type(error) if error else None, error, trace)
+        if kind is None and error is not None:
+            raise error
 
     def finish(
         self,
@@ -114,10 +116,7 @@ class DatasetWriter:
         meta = meta.model_copy(update={"fingerprint": fingerprint(self.part)})
         (self.part / "meta.json").write_text(json.dumps(meta.model_dump(mode="json"), indent=1) + "\n")
         self._done = True
-        if self.path.exists():
-            self.path.rename(self._old)
-        self.part.rename(self.path)
-        remove(self._old)
+        self._stack.close()
         return VideoDataset(self.path)
 
 

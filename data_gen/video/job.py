@@ -14,6 +14,11 @@ from utils.sound.features import feature_width
 STAGES = (
     "probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset", "report",
 )  # fmt: skip
+STAGE_FILES = (
+    "stage.json", "arrays.safetensors", "audio.wav", "frames.npy", "head_mask.npy", "neck_mask.npy", "torso_mask.npy",
+    "background.npy", "torso_frames.npy", "report.md", "report.json", "contact_sheet.png", "curves.png",
+)  # fmt: skip
+"""All that stages write into their folders."""
 
 
 @dataclass(frozen=True)

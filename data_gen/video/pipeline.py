@@ -11,15 +11,16 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data_gen.stages import Tick, Workshop
-from data_gen.video.dataset import PICTURES, VideoDataset, VideoMeta
+from data_gen.video.dataset import DATASET, PICTURES, VideoDataset, VideoMeta
 from data_gen.video.dataset_writer import DatasetWriter
-from data_gen.video.job import STAGES, VideoJob, check_job
+from data_gen.video.job import STAGE_FILES, STAGES, VideoJob, check_job
 from data_gen.video.sync_offset import corrected_offset
 from utils.errors import DataError
 from utils.files.arrays import load_arrays, save_arrays
@@ -48,16 +49,25 @@ def process_video(job: VideoJob) -> VideoDataset:
     _ = job.more_features  # a name that none has is told now
     if parser_name(job.parsing) == "bisenet":
         asset_path("face_parsing")  # missing weights are told now, not after minutes of other stages
+    for stage in STAGES:
+        Workshop.made(stage).also(STAGE_FILES).refuse_clash(job.processed / stage)
+    DATASET.refuse_clash(job.binary)
     redo = job.redo if _dataset_is_whole(job) else (*job.redo, "dataset")
     workshop = Workshop(job.processed, redo)
-    with workshop.locked():
-        fresh = not any(job.processed.glob("*/stage.json"))
-        try:
-            return _Stages(job, workshop).all()
-        except BaseException:
-            if fresh and "convert" not in workshop.done:
-                shutil.rmtree(job.processed, ignore_errors=True)
-            raise
+    undone = False
+    try:
+        with workshop.locked():
+            fresh = not any(job.processed.glob("*/stage.json"))
+            try:
+                return _Stages(job, workshop).all()
+            except BaseException:
+                if undone := fresh and "convert" not in workshop.done:
+                    workshop.undo()
+                raise
+    finally:
+        if undone:
+            with suppress(OSError):  # what else lies there stays
+                job.processed.rmdir()
 
 
 def _dataset_is_whole(job: VideoJob) -> bool:

@@ -20,11 +20,19 @@ from utils.errors import DataError
 from utils.files.array_file import crc32
 from utils.files.aside import write_aside
 from utils.files.digests import fingerprint, refuse_changed, stamp
+from utils.files.ownership import Made
 from utils.files.tables import read_checked
 
 Split = Literal["train", "val"]
 RATE = 16_000
 EMPHASIS = 0.95
+
+
+ARRAYS = tuple(f"{split}_{name}" for split in ("train", "val") for name in ("faces", "wavs", "labels"))
+PAIRS = Made(
+    frozenset((*(f"{name}.npy" for name in ARRAYS), "meta.json")), marker="meta.json", says=("format", "vizeme-wav2pix")
+)
+"""How a folder of pairs is known to be one."""
 
 
 class PairsMeta(BaseModel):
@@ -129,7 +137,7 @@ def write_pairs(
     if not pairs["val"]:
         raise DataError("Nothing is left to validate on: give more pairs of each speaker.")
     first = pairs["train"][0]
-    with write_aside(path) as aside:
+    with write_aside(path, PAIRS) as aside:
         aside.mkdir()
         digests: dict[str, str] = {}
         for split, some in pairs.items():

@@ -14,10 +14,11 @@ import argparse
 import logging
 from pathlib import Path
 
-from data_gen.wav2pix.pairs import RATE, Pair, Split, write_pairs
+from data_gen.wav2pix.pairs import PAIRS, RATE, Pair, Split, write_pairs
 from data_gen.wav2pix.sources import find_sources, read_source, share_out
 from utils.command import number, whole
 from utils.errors import DataError
+from utils.files.ownership import refuse_folder_of_inputs
 from utils.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,11 @@ def main(args: argparse.Namespace) -> int:
     """Read every pair and write the folder; return 0.
 
     Raises:
-        DataError: There is no pair, or nothing that can be learnt from.
+        DataError: There is no pair, or nothing that can be learnt from; `--out` holds what is not ours.
+        ConfigError: `--out` is, or holds, what is read.
     """
+    refuse_folder_of_inputs(args.out, [args.pairs], "--out")
+    PAIRS.refuse_strangers(args.out, "--out")
     samples = round(args.seconds * RATE)
     sources = find_sources(args.pairs)
     found: dict[Split | None, list[Pair]] = {"train": [], "val": [], None: []}

@@ -36,6 +36,11 @@ def work_dir_of(exp_name: str | Path) -> Path:
     return base.joinpath(*parts)
 
 
+def is_run(folder: Path) -> bool:
+    """Tell whether a folder is that of a run, or of one that was set aside or imported."""
+    return (folder / "config.yaml").is_file() or bool(checkpoint_files(folder)) or (folder / "last.ckpt").is_file()
+
+
 def parse_steps(text: str) -> Steps:
     """Read which checkpoint of a run is meant, as the commands' `--steps` has it: best, last or a number of updates.
 

@@ -11,6 +11,7 @@ from tasks.core.run_folder import main_process, own_run, set_aside, tell_differe
 from utils.config.assignments import assignment, split_assignment, split_hparams
 from utils.config.recipe import Recipe
 from utils.errors import ConfigError, nearest
+from utils.files.ownership import refuse_input_as_output
 from utils.paths import show_path
 
 log = logging.getLogger("vizeme")
@@ -92,7 +93,8 @@ def choose_work_dir(args: argparse.Namespace, recipe: Recipe) -> Path:
 
     if args.exp_name:
         work_dir = work_dir_of(args.exp_name)
-        if work_dir == work_dir_of("checkpoints"):
+        runs = work_dir_of("checkpoints").resolve()
+        if work_dir.resolve() in (runs, *runs.parents):
             raise ConfigError(f"--exp_name={args.exp_name} is the folder of all runs; name one run: May/lm3d_nerf")
         return work_dir
     if recipe.path.name == "config.yaml" and "checkpoints" in recipe.path.resolve().parts:
@@ -122,8 +124,24 @@ def use(
             if main_process():
                 print(f"{name:32} {value:.6g}")
         return 0
+    refuse_inputs_as_outputs({k: v for k, v in task.cfg.model_dump(mode="json").items() if k.startswith("infer_")})
     task.infer()
     return 0
+
+
+def refuse_inputs_as_outputs(settings: dict[str, Any]) -> None:
+    """Refuse `infer_*` settings that name one file or folder as what is read and as what is written.
+
+    Raises:
+        ConfigError: They do, and which.
+    """
+    texts = {name: value for name, value in settings.items() if isinstance(value, str) and value}
+    inputs = [value for name, value in texts.items() if not name.startswith("infer_out")]
+    for name, value in texts.items():
+        if name.startswith("infer_out"):
+            out = Path(value)
+            for place in (out, out.with_suffix(".mp4"), out.with_suffix(".png"), out.with_name(f"{out.name}.npy")):
+                refuse_input_as_output(place, inputs, f"--{name}")
 
 
 def train(args: argparse.Namespace, kind: Any, config: Any, work_dir: Path, where: str) -> int:

@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tasks.core.checkpoints import is_run
 from tasks.core.task import Task
 from utils.config.strict_yaml import read_yaml
-from utils.errors import UserError
+from utils.errors import ConfigError, UserError
 from utils.files.aside import write_aside
 from utils.files.lock import HOLDER, alone_in
 from utils.paths import ROOT, show_path
@@ -48,10 +49,19 @@ def main_process() -> bool:
 
 
 def set_aside(work_dir: Path) -> None:
-    """Move an old run into `before_reset_<n>/` inside its folder."""
+    """Move an old run into `before_reset_<n>/` inside its folder; other runs that lie in it stay where they are.
+
+    Raises:
+        ConfigError: The folder holds runs and is none itself: a part of the name was forgotten.
+    """
     if not main_process() or not work_dir.is_dir():
         return
-    old = [path for path in work_dir.iterdir() if not path.name.startswith(("before_reset_", HOLDER))]
+    inner = [path for path in work_dir.iterdir() if path.is_dir() and is_run(path)]
+    kept = {HOLDER, *(path.name for path in inner)}
+    old = [p for p in work_dir.iterdir() if p.name not in kept and not p.name.startswith("before_reset_")]
+    if inner and not is_run(work_dir):
+        names = ", ".join(sorted(path.name for path in inner)[:6])
+        raise ConfigError(f"{show_path(work_dir)} is no run; it holds runs ({names}). Name one with --exp_name.")
     if not old:
         return
     number = 1

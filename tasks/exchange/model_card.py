@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tasks.registry import TASKS
 from utils.errors import ConfigError
 from utils.files.aside import write_aside
 from utils.files.digests import sha256
+from utils.files.ownership import refuse_input_as_output
 from utils.paths import ROOT, show_path
 
 LICENCES = {
@@ -35,7 +37,7 @@ def write_safetensors(path: Path, out: Path | None, *, raw: bool, said: tuple[st
         said: Licence and consent as the user says; empty: as the data says.
 
     Raises:
-        ConfigError: There are no raw weights, or `out` is named otherwise.
+        ConfigError: There are no raw weights, `out` is named otherwise, or what lies there is not ours.
     """
     from safetensors.torch import save_file
 
@@ -49,15 +51,32 @@ def write_safetensors(path: Path, out: Path | None, *, raw: bool, said: tuple[st
     out = out or path.parent / "export" / f"{known['recipe']['task_cls']}.safetensors"
     if out.suffix != ".safetensors":
         raise ConfigError(f"--out {out}: let the name end in .safetensors.")
+    card_path = out.with_suffix(".md")
+    refuse_input_as_output(out, [path], "--out")
+    refuse_other_text(card_path)
     told = tell(path, known, raw=raw, said=said)
     with write_aside(out) as aside:
         tensors = {name: value.detach().contiguous().clone() for name, value in state.items()}
         save_file(tensors, aside, {"format": "pt", "vizeme": json.dumps(told, sort_keys=True)})
     count = sum(value.numel() for value in state.values())
-    card_path = out.with_suffix(".md")
     with write_aside(card_path) as aside:
         aside.write_text(card(told, out, count), encoding="utf-8")
     return out, card_path
+
+
+def refuse_other_text(card_path: Path) -> None:
+    """Refuse to write a card over a text that is none.
+
+    Raises:
+        ConfigError: There is one.
+    """
+    if os.path.lexists(card_path):
+        try:
+            ours = "python tasks/import_checkpoint.py " in card_path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            ours = False
+        if not ours:
+            raise ConfigError(f"{card_path} lies where the model card goes, and is none. Give --out another name.")
 
 
 def tell(path: Path, known: dict[str, Any], *, raw: bool, said: tuple[str, str]) -> dict[str, Any]:

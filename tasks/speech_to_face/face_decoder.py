@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.face_voice.faces import FACE_SIZE, mean_shape
+from data_gen.face_voice.process import PICTURES
 from modules.faces.face_warp import to_normalised, warp_face
 from modules.speech_to_face.face_decoder import FaceDecoder
 from modules.speech_to_face.losses import identity_loss
@@ -236,7 +238,6 @@ class FaceDecoderTask(Task):
     def infer(self) -> None:
         """Draw the person of `infer_image` frontal; every picture of a folder."""
         from data_gen.face_voice.faces import find_face
-        from data_gen.face_voice.process import PICTURES
         from tasks.speech_to_face.pictures import write_face
         from utils.faces.detectors import make_detector
         from utils.media.pictures import read_photo
@@ -244,10 +245,7 @@ class FaceDecoderTask(Task):
         if not self.cfg.infer_image:
             raise ConfigError("Say which picture: --infer_image=photo.jpg")
         source, out = Path(self.cfg.infer_image), Path(self.cfg.infer_out)
-        jobs = {source: out}
-        if source.is_dir():
-            found = sorted(path for path in source.iterdir() if path.suffix.lower() in PICTURES)
-            jobs = {path: out / f"{path.stem}.png" for path in found}
+        jobs = faces_to_write(source, out) if source.is_dir() else {source: out}
         if not jobs:
             raise DataError(f"No picture in {source}.")
         refused = 0
@@ -281,3 +279,10 @@ def write_decoder_evaluation(task: FaceDecoderTask) -> None:
     }
     about = {"faces": len(cosine), "checkpoint": task.source, "data": task.cfg.binary_data_dir}
     write_report(task.work_dir, about, figures)
+
+
+def faces_to_write(folder: Path, out: Path) -> dict[Path, Path]:
+    """Map the pictures of a folder to the files that their faces go to; those of one name keep their suffix in it."""
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    stems = Counter(path.stem for path in pictures)
+    return {path: out / f"{path.stem if stems[path.stem] == 1 else path.name}.png" for path in pictures}

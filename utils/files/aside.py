@@ -10,16 +10,19 @@ import platform
 import re
 import shutil
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from utils.errors import DataError
+from utils.files.ownership import Made
 
 
 @contextmanager
-def write_aside(path: str | Path) -> Iterator[Path]:
+def write_aside(path: str | Path, made: Made | None = None) -> Iterator[Path]:
     """Give a path beside `path` to write a file or a folder at; rename it to `path` when the block succeeds.
+
+    Of a folder that is written anew only what `made` proves to be ours goes; the rest is carried over.
 
     What was at `path` stays until then, and stays for good when the block raises. The suffix is kept, since
     many writers choose a format by it. A process that is killed leaves only a hidden name with `.part` in it, and the
@@ -33,7 +36,7 @@ def write_aside(path: str | Path) -> Iterator[Path]:
         yield aside
         if not aside.exists():
             raise RuntimeError(f"nothing was written for {path}")
-        replace(aside, path)
+        replace(aside, path, made)
     except BaseException:
         for left in (aside, *path.parent.glob(f"{glob.escape(aside.stem)}*")):  # and what was written beside it
             remove(left)
@@ -48,52 +51,52 @@ def make_folder(path: Path) -> None:
         raise DataError(f"The folder {path} cannot be made ({error.strerror}). Choose another place.") from None
 
 
-def replace(source: Path, target: Path) -> None:
+def replace(source: Path, target: Path, made: Made | None = None) -> None:
     """Rename `source` to `target`: a file takes a file's place, a folder a folder's.
 
+    Args:
+        made: What of a folder at `target` is ours; the rest is in its place again afterwards.
+
     Raises:
-        DataError: `target` is a folder and `source` a file; nobody wants a whole folder gone for a mistyped name.
+        DataError: `target` is a folder and `source` a file, or a folder of which nothing is known; nobody wants a whole
+            folder gone for a mistyped name.
     """
     if target.is_dir() and not source.is_dir():
         raise DataError(f"{target} is a folder. Name the file to write.")
     if not target.is_dir():
         os.replace(source, target)
         return
+    names = frozenset(path.name for path in source.iterdir())
+    made = made.also(names) if made else Made(names, marker="?")  # nothing is called so: all there is a stranger's
+    made.refuse_clash(target)
+    made.carry_over(target, source)
     old = _beside(target, "old.part")
     os.rename(target, old)
     os.rename(source, target)
     remove(old)
 
 
-def clear_after_killed(folder: Path, stem: str = "") -> None:
+def clear_after_killed(folder: Path, stem: str = "", *, held: bool = False) -> None:
     """Remove what processes of this machine that were killed while they wrote into a folder have left there.
 
     A folder that was on its way to being replaced when that happened is put back.
 
     Args:
         stem: Only what was to become files of this name without suffix; all when empty.
+        held: Nobody else may be writing into the folder (`alone_in`): what other machines left goes too.
     """
-    ours = re.compile(rf"\.(.+?)\.{_machine()}-(\d+)-[0-9a-f]{{6}}(\.old)?\.part(.*)", re.DOTALL)
+    ours = re.compile(r"\.(.+?)\.([0-9a-f]{6})-(\d+)-[0-9a-f]{6}(\.old)?\.part(.*)", re.DOTALL)
     with os.scandir(folder) as entries:
         left = [(Path(entry.path), match) for entry in entries if (match := ours.fullmatch(entry.name))]
     for file, match in left:
-        name, process, old, suffix = match.groups()
+        name, machine, process, old, suffix = match.groups()
         whose = name.lstrip(".")  # what was written aside for a file that was itself aside begins with two dots
-        if stem.lstrip(".") in ("", whose) and not _lives(int(process)):
+        over = not _lives(int(process)) if machine == _machine() else held
+        if stem.lstrip(".") in ("", whose) and over:
             if old and not (target := folder / f"{name}{suffix}").exists():
                 os.rename(file, target)
             else:
                 remove(file)
-
-
-def keep_only(folder: Path, pattern: str, names: Collection[str]) -> None:
-    """Delete the files of a folder that match `pattern` and are not among `names`, and what killed runs left there.
-
-    Nobody else may be writing into the folder: see `alone_in`.
-    """
-    for file in (*folder.glob(pattern), *folder.glob(".*.part*")):
-        if file.name not in names:
-            remove(file)
 
 
 def _beside(path: Path, what: str) -> Path:
@@ -117,7 +120,7 @@ def _lives(process: int) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Delete a file or a whole folder; do nothing when it is not there."""
+    """Delete a file or a whole folder of our own making, as its hidden name tells; do nothing when it is not there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -14,6 +14,7 @@ import numpy as np
 
 from utils.errors import DataError
 from utils.files.aside import write_aside
+from utils.files.ownership import refuse_input_as_output
 from utils.media.ffmpeg import STALL_S, Stream, describe, input_arguments, run
 from utils.paths import existing_file
 
@@ -182,6 +183,8 @@ class VideoWriter:
     def __enter__(self) -> Self:
         if self.path.is_dir():
             raise DataError(f"{self.path} is a folder. Name the mp4 to write.")
+        if isinstance(self._audio, str | Path):
+            refuse_input_as_output(self.path, [self._audio])
         with ExitStack() as stack:
             self._aside = stack.enter_context(write_aside(self.path))
             if self._audio is not None:

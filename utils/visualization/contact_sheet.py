@@ -15,6 +15,7 @@ if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().p
 
 from utils.command import run_command, whole  # noqa: E402
 from utils.errors import DataError  # noqa: E402
+from utils.files.ownership import refuse_input_as_output  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,6 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     given = parser().parse_args(argv)
     if Path(given.out).suffix.lower() != ".png":
         raise DataError(f"{given.out}: the picture is a PNG; end its name in .png")
+    refuse_input_as_output(Path(given.out), [given.video])
     wanted = given.every * given.count
     pictures, labels = [], []
     for number, frame in enumerate(read_frames(given.video, fps=FPS, start=given.start, count=wanted)):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
 from tasks.exchange.source import Converted, Source
@@ -30,16 +31,27 @@ def exported(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Pat
         raise DataError(f"{path} was not exported by this project, or its description is damaged.") from None
     kind = task_class(str(recipe.get("task_cls", "")))
     recipe = {name: value for name, value in recipe.items() if name in kind.schema.model_fields}
+    dropped = [name for name, value in recipe.items() if names_a_place(kind.schema, name, value)]
+    recipe = {name: value for name, value in recipe.items() if name not in dropped}
     with torch.device("meta"):
         task = kind(parse(kind.schema, recipe, path))
     try:
         task.load_state_dict(dict(tensors), assign=True)
     except (RuntimeError, KeyError) as error:
         raise DataError(f"{path} is of another network than its recipe makes; nothing was written.\n{error}") from None
+    left_out = dict.fromkeys(dropped, "a place on another machine; where things lie here is said here")
     return Converted(
         recipe, dict(tensors), names={name: name for name in tensors}, updates=updates, extra=extra,
         preprocessing=dict(imported.get("preprocessing", {})), data_fingerprint=str(told.get("data_fingerprint", "")),
+        left_out=left_out,
     )  # fmt: skip
+
+
+def names_a_place(schema: type[BaseModel], name: str, value: Any) -> bool:
+    """Tell whether a setting says where something is read or written: a stranger's file does not decide that here."""
+    field = schema.model_fields[name]
+    place = name.startswith("infer_") or name.endswith("_dir") or name in ("start_from", "face_encoder")
+    return place and field.annotation is str and value != field.default
 
 
 SOURCES = [

@@ -15,7 +15,6 @@ from utils.errors import DataError
 def test_what_is_written_beside_a_dataset_is_hidden_and_goes_again(tmp_path):
     neighbour = tmp_path / "anna.part"
     neighbour.mkdir()
-    (tmp_path / ".anna.old").mkdir()  # a run killed while it put the new dataset in its place
     first = make_video_dataset(tmp_path / "anna", frames=26, size=32)
     second = make_video_dataset(tmp_path / "anna", frames=28, size=32)
     assert first.meta.fingerprint != second.meta.fingerprint

@@ -11,6 +11,7 @@ from utils.errors import DataError
 from utils.files.arrays import load_arrays, save_arrays
 from utils.files.aside import clear_after_killed, write_aside
 from utils.files.digests import fingerprint, sha256
+from utils.files.ownership import Made
 from utils.files.tables import read_json, write_json
 
 
@@ -28,13 +29,36 @@ def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_folder_replaces_a_folder(tmp_path):
+def test_a_folder_of_ours_is_replaced_and_what_else_lies_in_it_is_carried_over(tmp_path):
+    stage = tmp_path / "stage"
+    made = Made(marker="stage.json", says=("name", "one"))
     for text in ("one", "two"):
-        with write_aside(tmp_path / "stage") as aside:
+        with write_aside(stage, made) as aside:
             aside.mkdir()
-            (aside / text).write_text(text)
-    assert [file.name for file in (tmp_path / "stage").iterdir()] == ["two"]
-    assert [file.name for file in tmp_path.iterdir()] == ["stage"]
+            (aside / "stage.json").write_text('{"name": "one"}')
+            (aside / "file").write_text(text)
+        (stage / "mine").mkdir(exist_ok=True)
+        (stage / "mine" / "thesis.txt").write_text("years")
+        (stage / "link").is_symlink() or (stage / "link").symlink_to("nowhere")
+    assert sorted(path.name for path in stage.iterdir()) == ["file", "link", "mine", "stage.json"]
+    assert ((stage / "file").read_text(), (stage / "mine" / "thesis.txt").read_text()) == ("two", "years")
+    assert [path.name for path in tmp_path.iterdir()] == ["stage"]
+
+
+def write_a_folder(path: Path) -> None:
+    with write_aside(path) as aside:
+        aside.mkdir()
+        (aside / "file").write_text("new")
+
+
+def test_a_folder_of_which_nothing_is_known_never_loses_a_file(tmp_path):
+    stage = tmp_path / "stage"
+    stage.mkdir()
+    (stage / "file").write_text("mine")
+    with pytest.raises(DataError, match="file lies where this command writes"):
+        write_a_folder(stage)
+    assert (stage / "file").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["stage"]
 
 
 KILLED = """
