@@ -64,7 +64,7 @@ def test_a_folder_of_which_nothing_is_known_never_loses_a_file(tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from utils import files
+from utils.files import aside as files
 path = Path(sys.argv[1])
 if path.is_dir():  # as between the two renames that replace a folder
     files.os.rename = lambda source, target, rename=os.rename: (rename(source, target), os.kill(os.getpid(), 9))
