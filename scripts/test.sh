@@ -10,5 +10,6 @@ if [ "$#" -gt 0 ]; then
   exec .venv/bin/python -m pytest "$@"
 fi
 echo "== style" && .venv/bin/ruff check .
+echo "== walls" && .venv/bin/lint-imports --no-cache --no-logo
 echo "== types" && .venv/bin/mypy
 echo "== tests" && .venv/bin/python -m pytest -n "${VIZEME_TEST_PROCESSES:-2}" --dist loadfile -m "not slow and not gpu"

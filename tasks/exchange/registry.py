@@ -10,12 +10,13 @@ from torch import Tensor
 from tasks.exchange.source import Source
 
 MODULES: tuple[str, ...] = ("exported", "geneface", "geneface_renderers", "speech2face", "rbh24", "wav2pix")
-"""Modules of this package that list their sources in `SOURCES`."""
+"""Modules of `tasks.exchange.sources` that list their sources in `SOURCES`."""
 
 
 def sources() -> list[Source]:
     """Return every known source."""
-    return [source for name in MODULES for source in importlib.import_module(f"tasks.exchange.{name}").SOURCES]
+    modules = (importlib.import_module(f"tasks.exchange.sources.{name}") for name in MODULES)
+    return [source for module in modules for source in module.SOURCES]
 
 
 def recognised(tensors: Mapping[str, Tensor], kind: str) -> list[Source]:

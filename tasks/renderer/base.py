@@ -135,7 +135,7 @@ class NerfTask(Task):
             path = find_asset("lpips_alexnet")
             if path is None and self.cfg.weights.perceptual > 0:
                 log.info("No LPIPS weights here: trained without the perceptual loss (python -m utils.assets).")
-            net = make_lpips(load_file(path)) if path is not None else None
+            net: torch.nn.Module | None = make_lpips(load_file(path)) if path is not None else None
             object.__setattr__(self, "_perceptual", net)  # outside the state dict
         net = self._perceptual
         return None if net is None else net.to(self.device)

@@ -114,11 +114,7 @@ face_voice --out o --persons speakers --max_clips -1
 face_voice --out o --persons speakers --labels none.csv
 face_voice --out o --persons speakers --detector best
 check
-check --id none
-check --id ../../etc
-check --id made --steps soon
-check --id made --frames -1
-check --id made --steps 99 --frames 0 --out .
+check --id made
 """),
     "talking_head": _lines("""
 (nothing)
@@ -160,6 +156,12 @@ infer made voice.wav o.mp4 --set infer_pose_mode=still --set infer_still_frame_i
 infer made voice.wav o.mp4 --set infer_smooth_camera_path_kernel_size=0
 infer made voice.wav o.mp4 --set n_samples_per_ray=999999999999999999
 infer made voice.wav o.mp4 --set video_id=none
+check
+check none
+check ../../etc
+check made --steps soon
+check made --frames -1
+check made --steps 99 --frames 0 --out .
 play none
 play made none.wav
 play made --port 99999999
@@ -204,18 +206,22 @@ made/syncnet --steps 99
 made/syncnet --format tar
 made/syncnet --format onnx --weights raw
 made/lm3d_nerf --format onnx
+made/syncnet --format onnx
+none/x --format onnx
 voice.wav
 empty
 made/syncnet --out empty
 made/syncnet --out voice.wav/x.safetensors
 """),
-    "template_tools": _lines("""
+    "template_evaluate": _lines("""
+(nothing)
+none/x
+made/syncnet
+made/syncnet --steps soon
+"""),
+    "adapter": _lines("""
 (nothing)
 measure
-evaluate none/x
-evaluate made/syncnet
-export made/syncnet o.onnx
-export none/x o.onnx
 adapt none none o
 adapt empty empty o
 apply none.safetensors voice.wav o.npy

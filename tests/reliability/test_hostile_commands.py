@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from data_gen import run as data_run
-from data_gen.templates import adapter as template_tools
+from data_gen.templates import adapter
 from tasks import export_checkpoint, import_checkpoint, run, talking_head
+from tasks.template_to_face import evaluate as template_evaluation
 from tests.made import write_tone
 from tests.made_faces import draw_face, make_faces, make_recogniser, make_speakers
 from tests.made_heads import make_house
@@ -43,7 +44,8 @@ MAINS = {
     "talking_head": talking_head.main,
     "import": import_checkpoint.main,
     "export": export_checkpoint.main,
-    "template_tools": template_tools.main,
+    "adapter": adapter.main,
+    "template_evaluate": template_evaluation.main,
     "contact_sheet": contact_sheet.main,
     "lm_visualizer": visualize,
 }

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from data_gen import run
 from data_gen.video.sync_offset import SyncOffset
+from tasks import talking_head
 from tasks.person import check as chain_check
 from tasks.person.check import Chain
 from tasks.person.findings import LIMITS, Limit, worst
@@ -24,8 +24,8 @@ def video(tmp_path_factory):
 
 
 def check(video, tmp_path, *more):
-    words = ["check", "--id", "made", "--binary_dir", str(video.path.parent), "--out", str(tmp_path / "check.json")]
-    assert run.main([*words, "--checkpoints", str(tmp_path / "runs"), *more]) == 0
+    words = ["check", "made", "--binary_dir", str(video.path.parent), "--out", str(tmp_path / "check.json")]
+    assert talking_head.main([*words, "--checkpoints", str(tmp_path / "runs"), *more]) == 0
     return {stage["name"]: stage for stage in json.loads((tmp_path / "check.json").read_text())["stages"]}
 
 
@@ -167,5 +167,5 @@ def test_limits():
     assert worst(["good", "poor", "fair"]) == "poor"
     assert all((limit.good > limit.fair) == limit.rising for limit in LIMITS.values())
     with pytest.raises(DataError, match=r"data_gen/run\.py video --id nobody"):
-        run.main(["check", "--id", "nobody"])
+        talking_head.main(["check", "nobody"])
     assert chain_check.one_line(DataError("a\n  b")) == "a b"

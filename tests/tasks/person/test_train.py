@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core import checkpoints
 from tasks.person import plan
 from tasks.person import train as training
 from tasks.person.plan import choose_audio_feature
@@ -34,7 +35,8 @@ def house(tmp_path, monkeypatch):
     for name in STAGES:
         (recipes / f"{name}.yaml").write_text(f"task_cls: {name}\nmax_updates: 10\nlr: 0.001\n")
     (tmp_path / "checkpoints").mkdir()
-    monkeypatch.setattr(plan, "ROOT", tmp_path)
+    for module in (plan, checkpoints):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
     asked: list[list[str]] = []
 

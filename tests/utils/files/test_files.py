@@ -68,8 +68,8 @@ from utils.files import aside as files
 path = Path(sys.argv[1])
 if path.is_dir():  # as between the two renames that replace a folder
     files.os.rename = lambda source, target, rename=os.rename: (rename(source, target), os.kill(os.getpid(), 9))
-with files.write_aside(path) as aside:
-    aside.mkdir() if path.is_dir() else aside.write_text("half")
+with files.write_aside(path) as half:
+    half.mkdir() if path.is_dir() else half.write_text("half")
     path.is_dir() or os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -136,7 +136,7 @@ def test_a_folder_is_neither_read_nor_written_over(tmp_path):
 
 def test_a_file_that_may_not_be_read_is_said(tmp_path, monkeypatch):
     path = write(tmp_path / "a.mp4", ramp(2))
-    monkeypatch.setattr("utils.media.ffmpeg.os.access", lambda *_: False)
+    monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(DataError, match="may not be read"):
         probe(path)
     with pytest.raises(DataError, match="cannot be read"):
