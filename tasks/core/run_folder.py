@@ -9,15 +9,17 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.core.checkpoints import is_run
-from tasks.core.task import Task
 from utils.config.strict_yaml import read_yaml
 from utils.errors import ConfigError, UserError
 from utils.files.aside import write_aside
 from utils.files.lock import HOLDER, alone_in
 from utils.paths import ROOT, show_path
+
+if TYPE_CHECKING:
+    from tasks.core.task import Task
 
 log = logging.getLogger("vizeme")
 
