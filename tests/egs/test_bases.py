@@ -1,4 +1,4 @@
-"""A base recipe holds only what differs from the schema: else a default is said twice, and one of them lies in silence."""
+"""A base recipe holds only what differs from the schema: else a default is said twice, and one of the two may lie."""
 
 from __future__ import annotations
 
@@ -26,17 +26,28 @@ def leaves(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield prefix + name, value
 
 
+def bases_of(path: Path) -> list[Path]:
+    named = read_yaml(path.read_text(encoding="utf-8"), str(path)).get("base_config", [])
+    names = [named] if isinstance(named, str) else named
+    return [(path.parent / name if name.startswith("./") else ROOT / name).resolve() for name in names]
+
+
+def laid_over(path: Path) -> set[str]:
+    """List the settings of the recipes that a base stands on, by its own word or where a recipe lists it after them."""
+    below = bases_of(path)
+    for recipe in (ROOT / "egs").rglob("*.yaml"):
+        bases = bases_of(recipe)
+        if path in bases:
+            below += bases[: bases.index(path)]
+    return {name for base in below for name, _ in leaves(load_recipe(base).values)}
+
+
 def repeated(path: Path, kind: str) -> list[str]:
-    """List the settings of a base that a task has anyway, those apart that win over a base of its own."""
-    own = read_yaml(path.read_text(encoding="utf-8"), str(path))
-    named = own.pop("base_config", [])
-    below: dict[str, Any] = {}
-    for base in [named] if isinstance(named, str) else named:
-        place = path.parent / base if base.startswith("./") else ROOT / base
-        below |= dict(leaves(load_recipe(place).values))
+    """List the settings of a base that a task has anyway, those apart that win over what it is laid over."""
+    own = dict(leaves(read_yaml(path.read_text(encoding="utf-8"), str(path))))
     defaults = dict(leaves(task_class(kind).schema(task_cls=kind).model_dump(mode="json")))
-    return [name for name, value in leaves(own) if name not in below and name in defaults and defaults[name] == value
-            and name != "task_cls"]  # fmt: skip
+    names = [name for name, value in own.items() if name != "task_cls" and name in defaults and defaults[name] == value]
+    return sorted(set(names) - laid_over(path))
 
 
 @pytest.mark.parametrize("path", BASES, ids=lambda path: path.stem)
