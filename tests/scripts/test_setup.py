@@ -29,7 +29,8 @@ def setup(checkout: Path, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def pip_works(checkout: Path) -> bool:
-    return subprocess.run([checkout / ".venv/bin/python", "-m", "pip", "--version"], capture_output=True).returncode == 0
+    command = [checkout / ".venv/bin/python", "-m", "pip", "--version"]
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 def test_an_environment_without_pip_is_mended(checkout):
