@@ -1,4 +1,4 @@
-"""Lay the wings under one package, `vizeme`, without moving them: nothing called `utils` or `tasks` is installed bare."""
+"""Lay the wings under one package, `vizeme`, without moving them: nothing called `utils` is installed bare."""
 
 from setuptools import find_packages, setup
 
