@@ -1,7 +1,7 @@
 """Vizeme: faces from voices.
 
-The wings `tasks`, `modules`, `data_gen` and `utils` are packages of their own in the project's folder, and are imported
-by these names everywhere. Installed, they lie inside this package, so that nothing called `utils` stands bare among other
+The wings `tasks`, `modules`, `data_gen` and `utils` are packages of their own in the project's folder, imported by
+these names everywhere. Installed, they lie inside this package, so that nothing called `utils` stands bare among other
 people's packages; importing this one lets Python find them.
 """
 
