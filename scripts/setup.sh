@@ -3,8 +3,11 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# pip goes into .venv and nowhere else, whatever the user has set for other work.
+unset PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV PYTHONHOME
+
 stamp=.venv/.vizeme-lock
-if [ -f "$stamp" ] && cmp -s "$stamp" requirements.lock; then
+if [ -f "$stamp" ] && cmp -s "$stamp" requirements.lock && .venv/bin/python -c '' 2>/dev/null; then
   exit 0
 fi
 
@@ -26,7 +29,14 @@ if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
 fi
 
 echo "Making .venv with $("$python" --version); a few minutes and about 3 GB, once."
-[ -x .venv/bin/python ] || "$python" -m venv .venv
+# A .venv that was half made, or whose Python is gone, is mended; what lies in it stays.
+if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+  rm -f "$stamp"
+  for link in .venv/bin/python*; do
+    if [ -L "$link" ]; then rm "$link"; fi
+  done
+  "$python" -m venv .venv
+fi
 pip=(.venv/bin/python -m pip --disable-pip-version-check --no-input)
 torch=$(grep '^torch==' requirements.lock)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
@@ -32,16 +31,12 @@ class Board:
         """
         if self.writer is None or len(frames) == 0:
             return
-        from PIL import Image
+        from imageio.v3 import imwrite
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        pictures = [Image.fromarray(np.asarray(frame)) for frame in frames]
-        stream = io.BytesIO()
-        pictures[0].save(
-            stream, format="GIF", save_all=True, append_images=pictures[1:], duration=round(1000 / fps), loop=0
-        )
+        encoded = imwrite("<bytes>", np.asarray(frames), extension=".gif", duration=round(1000 / fps), loop=0)
         height, width = frames.shape[1:3]
-        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=stream.getvalue())
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=encoded)
         self.writer._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), self.update)
 
     def mesh(

@@ -38,21 +38,21 @@ class Sound:
         return self
 
     def _convert(self, target: Path) -> None:
-        from utils.media.ffmpeg import Stream, input_arguments
+        from utils.media.ffmpeg import Stream
+        from utils.media.sound_source import refuse_too_long, sound_arguments
         from utils.media.wav import no_sound
         from utils.paths import existing_file
 
         file = existing_file(self.path)
-        # As in utils.audio.read_wav, so that what is heard is what was trained on (16-bit output mixes otherwise).
-        arguments = [*input_arguments(file), "-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1"]
-        arguments += ["-af", f"aresample={RATE}:async=1:first_pts=0", "-f", "f32le", "pipe:1"]
         block = bytearray(1 << 20)
-        with Stream(arguments) as stream, target.open("wb") as out:
+        # As `read_wav` hears it, so that what is heard is what was trained on.
+        with Stream(sound_arguments(file, RATE)) as stream, target.open("wb") as out:
             while filled := stream.read_into(memoryview(block)):
                 out.write(memoryview(block)[:filled])
             if stream.finish() != 0:
                 raise no_sound(self.path, stream)
         self.samples = target.stat().st_size // 4
+        refuse_too_long(file, self.samples, RATE)
         if not self.samples:
             raise DataError(f"{self.path} holds no sound (0 samples).")
         self._file = target

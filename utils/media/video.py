@@ -15,7 +15,8 @@ import numpy as np
 from utils.errors import DataError
 from utils.files.aside import write_aside
 from utils.files.ownership import refuse_input_as_output
-from utils.media.ffmpeg import STALL_S, Stream, describe, input_arguments, run
+from utils.media.ffmpeg import STALL_S, Stream, input_arguments, run
+from utils.media.header import read_header
 from utils.paths import existing_file
 
 FPS = 25
@@ -41,34 +42,30 @@ class VideoInfo:
 def probe(path: str | Path) -> VideoInfo:
     """Return size, rate and length of a video; `DataError` when it is missing, empty or no video."""
     file = existing_file(path)
-    text = describe(file)
-    lines = [line for line in text.splitlines() if re.match(r"\s*Stream #", line)]
-    video = next((line for line in lines if " Video: " in line and "attached pic" not in line), None)
-    size = re.search(r", (\d{1,5})x(\d{1,5})[, ]", video + " ") if video else None
-    if video is None or size is None:
+    header = read_header(file)
+    stream = next(iter(header.of_kind("Video")), None)
+    video = stream.text if stream else ""
+    size = re.search(r", (\d{1,5})x(\d{1,5})[, ]", video + " ")
+    if stream is None or size is None:
         raise DataError(f"{path} is not a video that ffmpeg can read.")
     width, height = int(size[1]), int(size[2])
     pixel = re.search(r"SAR (\d+):(\d+)", video)
     square = pixel is None or pixel[1] == pixel[2] or "0" in pixel.groups()
     if pixel is not None and not square:
         width = max(2, round(width * int(pixel[1]) / int(pixel[2])))
-    turned = re.search(r"rotation of (-?\d+)", text)
-    rotation = int(turned[1]) % 360 if turned else 0
-    if rotation in (90, 270):
+    if stream.rotation in (90, 270):
         width, height = height, width
     rate = re.search(r"([\d.]+)(k?) fps", video) or re.search(r"([\d.]+)(k?) tbr", video)
     fps = float(rate[1]) * (1000 if rate[2] else 1) if rate else float(FPS)
-    clock = re.search(r"Duration: (\d+):(\d+):([\d.]+)", text)
-    duration = int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) if clock else 0.0
     return VideoInfo(
         width=width,
         height=height,
         fps=fps,
-        frames=round(duration * fps),
-        duration_s=duration,
-        rotation=rotation,
-        has_audio=any(" Audio: " in line for line in lines),
-        codec=video.split(" Video: ")[1].split()[0].rstrip(","),
+        frames=round(header.duration_s * fps),
+        duration_s=header.duration_s,
+        rotation=stream.rotation,
+        has_audio=bool(header.of_kind("Audio")),
+        codec=video.split()[0].rstrip(","),
         square_pixels=square,
     )
 
@@ -265,7 +262,7 @@ class VideoWriter:
     def _sound_file(self, stack: ExitStack) -> Path:
         if not isinstance(self._audio, np.ndarray):
             file = existing_file(str(self._audio))
-            if " Audio: " not in describe(file):
+            if not read_header(file).of_kind("Audio"):
                 raise DataError(f"{self._audio} has no sound.")
             return file
         from utils.media.wav import write_wav

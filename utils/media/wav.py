@@ -9,13 +9,21 @@ import numpy as np
 
 from utils.errors import DataError
 from utils.files.aside import write_aside
-from utils.media.ffmpeg import Stream, input_arguments
+from utils.media.ffmpeg import Stream
+from utils.media.sound_source import refuse_too_long, sound_arguments
 from utils.paths import existing_file
 
 RATE = 16_000
 
 
-def read_wav(path: str | Path, rate: int = RATE, *, start_s: float = 0.0, seconds: float | None = None) -> np.ndarray:
+def read_wav(
+    path: str | Path,
+    rate: int = RATE,
+    *,
+    start_s: float = 0.0,
+    seconds: float | None = None,
+    track: int | None = None,
+) -> np.ndarray:
     """Read the sound of any file that ffmpeg reads as (S,) float32 mono at `rate`, from time 0 of the file.
 
     Args:
@@ -23,18 +31,18 @@ def read_wav(path: str | Path, rate: int = RATE, *, start_s: float = 0.0, second
         rate: Samples a second.
         start_s: Begin there; what comes before is jumped over, not decoded.
         seconds: Give exactly so much, lengthened by silence where the file ends; None gives the rest.
+        track: Which track of sound, from 0; None takes the loudest (see `choose_sound`).
 
     Raises:
-        DataError: the file is missing, empty, or holds no sound.
+        DataError: the file is missing, empty, holds no sound, or lasts longer than it can.
     """
     file = existing_file(path)
     skipped_s = max(0, int(start_s) - 1)  # a decoder needs a moment before its sound is right
     first = round((start_s - skipped_s) * rate)
     count = None if seconds is None else round(seconds * rate)
-    arguments = [*input_arguments(file, skipped_s), "-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1"]
+    arguments = sound_arguments(file, rate, skipped_s=skipped_s, track=track)
     if count is not None:
-        arguments += ["-t", f"{(first + count) / rate + 0.1:.6f}"]
-    arguments += ["-af", f"aresample={rate}:async=1:first_pts=0", "-f", "f32le", "pipe:1"]
+        arguments[arguments.index("-t") + 1] = f"{(first + count) / rate + 0.1:.6f}"
     blocks = []
     with Stream(arguments) as stream:
         while True:
@@ -45,7 +53,10 @@ def read_wav(path: str | Path, rate: int = RATE, *, start_s: float = 0.0, second
                 break
         if stream.finish() != 0:
             raise no_sound(path, stream)
-    wav = np.concatenate(blocks)[first:]
+    wav = np.concatenate(blocks)
+    if count is None:
+        refuse_too_long(file, len(wav), rate)
+    wav = wav[first:]
     if not len(wav):
         where = f" after {start_s:g} s" if start_s else ""
         raise DataError(f"{path} holds no sound{where} (0 samples).")

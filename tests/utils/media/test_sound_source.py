@@ -1,0 +1,76 @@
+"""The voice is heard whatever the tracks, channels and time stamps of a recording are like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.speaking.sound import Sound
+from utils.errors import DataError
+from utils.media.ffmpeg import executable, input_arguments, run
+from utils.media.sound_source import SoundSource, choose_sound
+from utils.media.wav import read_wav, write_wav
+
+VOICE = (0.3 * np.sin(2 * np.pi * 200 * np.arange(48_000) / 16_000)).astype(np.float32)
+
+
+def make(out: Path, *arguments: str) -> Path:
+    run([*arguments, "-y", f"file:{out}"], 60, f"making {out} with {executable()}")
+    return out
+
+
+@pytest.fixture
+def voice(tmp_path) -> Path:
+    write_wav(tmp_path / "voice.wav", VOICE)
+    return tmp_path / "voice.wav"
+
+
+def loudness(file: Path) -> float:
+    return float(np.sqrt(np.mean(np.square(read_wav(file)))))
+
+
+def test_a_plain_sound_is_heard_as_it_is(voice, tmp_path):
+    assert choose_sound(voice) == SoundSource()
+    assert np.abs(read_wav(voice) - VOICE).max() < 1e-4
+    stereo = make(tmp_path / "stereo.wav", *input_arguments(voice), "-ac", "2")
+    assert choose_sound(stereo) == SoundSource()
+    assert np.abs(read_wav(stereo) - VOICE).max() < 1e-3
+
+
+@pytest.mark.parametrize(("right", "channel"), [("-1*c0", 0), ("-0.8*c0", 0), ("0*c0", None), ("c0", None)])
+def test_channels_that_cancel_are_not_mixed(voice, tmp_path, right, channel):
+    file = make(tmp_path / "phase.wav", *input_arguments(voice), "-af", f"pan=stereo|c0=c0|c1={right}")
+    assert choose_sound(file).channel == channel
+    assert loudness(file) >= 0.49 * loudness(voice)
+    with Sound(file) as sound:
+        heard = float(np.sqrt(np.mean(np.square(sound.read(0, sound.frames)))))
+    assert heard == pytest.approx(loudness(file), rel=1e-3)
+
+
+def test_speech_in_5_1_is_heard(voice, tmp_path):
+    file = make(tmp_path / "film.wav", *input_arguments(voice), "-af", "pan=5.1|FC=c0")
+    assert choose_sound(file).channel is None
+    assert loudness(file) > 0.1 * loudness(voice)
+
+
+def test_the_track_that_speaks_is_heard_and_another_can_be_named(voice, tmp_path):
+    silence = ["-f", "lavfi", "-t", "3", "-i", "anullsrc=r=16000:cl=mono", *input_arguments(voice)]
+    file = make(tmp_path / "two.mkv", *silence, "-map", "0:a", "-map", "1:a", "-c:a", "pcm_s16le")
+    assert choose_sound(file).track == 1
+    assert "track 2 of 2" in choose_sound(file).reason
+    assert loudness(file) == pytest.approx(loudness(voice), rel=0.01)
+    assert not read_wav(file, track=0).any()
+    with pytest.raises(DataError, match=r"2 track\(s\) of sound; there is no track 3"):
+        read_wav(file, track=2)
+
+
+def test_a_gap_in_time_stamps_takes_neither_memory_nor_disk(voice, tmp_path):
+    late = "asetpts=PTS+gte(N\\,20)*3600*16000*10"
+    file = make(tmp_path / "gap.mka", *input_arguments(voice), "-af", late, "-c:a", "aac")
+    assert file.stat().st_size < 60_000
+    with pytest.raises(DataError, match="its time stamps have a gap"):
+        read_wav(file)
+    with pytest.raises(DataError, match="its time stamps have a gap"), Sound(file):
+        pass

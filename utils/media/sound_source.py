@@ -1,0 +1,146 @@
+"""Which sound of a file is heard, and how: one answer for data and for speaking.
+
+A recording may have several tracks (a camera's own, silent, before that of the microphone), a right channel that is the
+left one turned over (their mean is silence), or time stamps with a gap of hours, which a decoder fills with silence.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from utils.arrays import Floats
+from utils.errors import DataError
+from utils.media.ffmpeg import Stream, input_arguments
+from utils.media.header import StreamHeader, read_header
+
+log = logging.getLogger(__name__)
+LONGEST_S = 4 * 3600
+"""A sound that is longer is refused: at 16,000 samples a second it takes a gigabyte of memory."""
+_SHORT_S = 600
+_LEAST_BYTES_A_SECOND = 100
+"""No codec for speech takes fewer, so a file that lasts longer than its bytes can say has a gap in its time stamps."""
+_LOOKED_AT_S = 300
+_CANCELLED = 0.3
+"""Loudness of all channels' mean over that of the loudest one, below which they cancel (in step it is 0.5 to 1)."""
+_CHANNELS = {"mono": 1, "stereo": 2, "quad": 4, "5.0": 5, "5.1": 6, "6.1": 7, "7.1": 8}
+
+
+@dataclass(frozen=True)
+class SoundSource:
+    """The track that is heard (among those of sound, from 0), its one channel if all of them cancel, and why."""
+
+    track: int = 0
+    channel: int | None = None
+    reason: str = ""
+
+
+def sound_arguments(file: Path, rate: int, *, skipped_s: float = 0, track: int | None = None) -> list[str]:
+    """Return what makes ffmpeg give the sound of a file as mono float32 at `rate` on its standard output.
+
+    The output ends a second after `most_seconds`.
+    """
+    source = choose_sound(file, track)
+    mix = ["-ac", "1"] if source.channel is None else []
+    one = f"pan=mono|c0=c{source.channel}," if source.channel is not None else ""
+    return [
+        *input_arguments(file, skipped_s), "-map", f"0:a:{source.track}", "-vn", "-sn", "-dn", *mix,
+        "-t", f"{most_seconds(file) + 1:.3f}", "-af", f"{one}aresample={rate}:async=1:first_pts=0",
+        "-f", "f32le", "pipe:1",
+    ]  # fmt: skip
+
+
+def most_seconds(file: Path) -> float:
+    """Return how long the sound of a file of this size may be."""
+    return min(LONGEST_S, max(_SHORT_S, file.stat().st_size / _LEAST_BYTES_A_SECOND))
+
+
+def refuse_too_long(file: Path, samples: int, rate: int) -> None:
+    """Refuse a sound that goes on beyond `most_seconds`.
+
+    Raises:
+        DataError: It does: it is too long, or its time stamps have a gap.
+    """
+    most = most_seconds(file)
+    if samples <= most * rate:
+        return
+    if most >= LONGEST_S:
+        raise DataError(f"{file} lasts more than {LONGEST_S / 3600:.0f} hours. Cut it into parts.")
+    raise DataError(
+        f"{file} would last more than {most / 60:.0f} minutes, which its {file.stat().st_size:,} bytes cannot hold: "
+        "its time stamps have a gap. Write it anew: ffmpeg -i FILE -af asetpts=N/SR/TB NEW.wav"
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _chosen(path: str, size: int, modified: int) -> SoundSource:
+    file = Path(path)
+    tracks = read_header(file).of_kind("Audio")
+    if not tracks or (len(tracks) == 1 and _channels(tracks[0]) == 1):
+        return SoundSource()
+    loudness = [_loudness(file, number, _channels(stream)) for number, stream in enumerate(tracks)]
+    track = int(np.argmax([max(each) if each else 0.0 for each, _ in loudness]))
+    each, mixed = loudness[track]
+    reasons = []
+    if len(tracks) > 1:
+        reasons.append(f"track {track + 1} of {len(tracks)} is heard, the loudest")
+    channel = None
+    if len(each) == 2 and mixed < _CANCELLED * max(each):  # of more, the voice is in one, and the mix weighs them
+        channel = int(np.argmax(each))
+        reasons.append(f"its channels cancel each other, so channel {channel + 1} is heard alone")
+    return SoundSource(track, channel, "; ".join(reasons))
+
+
+def choose_sound(file: Path, track: int | None = None) -> SoundSource:
+    """Choose what is heard of a file, and say so when there was a choice.
+
+    Args:
+        track: The one that the user names, from 0; None chooses the loudest.
+
+    Raises:
+        DataError: There is no such track.
+    """
+    if track is not None:
+        count = len(read_header(file).of_kind("Audio"))
+        if not 0 <= track < count:
+            raise DataError(f"{file} has {count} track(s) of sound; there is no track {track + 1}.")
+        return SoundSource(track)
+    status = file.stat()
+    source = _chosen(str(file.absolute()), status.st_size, status.st_mtime_ns)
+    if source.reason:
+        log.info("%s: %s", file.name, source.reason)
+    return source
+
+
+def _channels(stream: StreamHeader) -> int:
+    """Count the channels that a stream says it has; 2 when it says so in a way that is not known."""
+    words = [word.strip().split("(")[0] for word in stream.text.split(",")]
+    for word in words:
+        if word in _CHANNELS:
+            return _CHANNELS[word]
+        if match := re.fullmatch(r"(\d+) channels", word):
+            return int(match[1])
+    return 2
+
+
+def _loudness(file: Path, track: int, channels: int) -> tuple[list[float], float]:
+    """Measure the root mean square of each channel of a track, and of their mean, over its first minutes."""
+    layout = "" if channels > 2 else f",aformat=channel_layouts={'mono' if channels == 1 else 'stereo'}"
+    arguments = [*input_arguments(file), "-map", f"0:a:{track}", "-vn", "-sn", "-dn", "-t", str(_LOOKED_AT_S)]
+    arguments += ["-af", f"aresample=8000{layout}", "-f", "f32le", "pipe:1"]
+    squares, mixed, count = np.zeros(channels), 0.0, 0
+    with Stream(arguments) as stream:
+        block = np.empty((1 << 16, channels), np.float32)
+        while filled := stream.read_into(block.data.cast("B")) // (4 * channels):
+            rows: Floats = np.nan_to_num(block[:filled])
+            squares += np.square(rows, dtype=np.float64).sum(axis=0)
+            mixed += float(np.square(rows.mean(axis=1), dtype=np.float64).sum())
+            count += filled
+    if not count:
+        return [], 0.0
+    return np.sqrt(squares / count).tolist(), float(np.sqrt(mixed / count))
