@@ -9,17 +9,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.stages import Tick
+from data_gen.video.job import VideoJob
 from data_gen.video.outliers import excursions, frames_told
+from data_gen.video.stage import Bench
 from utils.arrays import Bytes, Reals
 from utils.errors import DataError
 from utils.faces.detector import Face, LandmarkDetector
+from utils.faces.detectors import make_detector, mediapipe_is_here
+from utils.files.arrays import save_arrays
+from utils.media.video import FPS
 from utils.shots import shot_ranges, smooth_over_time
+from utils.workers import native_noise_muted
 
+LANDMARKS_VERSION = 1
 MAX_GAP = 8
 """Frames without a face in a row that are bridged by interpolation."""
 MAX_MISSING = 0.05
@@ -41,6 +50,38 @@ class LandmarkTrack(NamedTuple):
     blendshapes: NDArray[np.float32] | None
     source: str
     excursions: tuple[int, ...] = ()
+
+
+def landmarks_settings(job: VideoJob) -> dict[str, Any]:
+    """Return which detector is asked for; what `auto` finds on this machine counts, so that weights make it new."""
+    if job.landmarks != "auto":
+        return {"source": job.landmarks}
+    return {"source": f"auto with{'' if mediapipe_is_here() else 'out'} face_landmarker"}
+
+
+def landmarks_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Write the face's points of all frames; return which frames had none."""
+    job, frames = bench.job, bench.array("convert", "frames")
+    with native_noise_muted(), make_detector(job.landmarks) as detector:
+        track = track_landmarks(
+            frames,
+            detector,
+            video=str(job.video),
+            fps=FPS,
+            start_s=job.start_s,
+            cuts=bench.summary("cuts")["cuts"],
+            on_frame=lambda done: tick(done, len(frames)),
+        )
+    arrays: dict[str, np.ndarray] = {"points_px": track.points_px, "found": track.found.astype(np.uint8)}
+    if track.blendshapes is not None:
+        arrays["blendshapes"] = track.blendshapes
+    save_arrays(folder / "arrays.safetensors", arrays)
+    return {
+        "source": track.source,
+        "found": float(track.found.mean()),
+        "missing_frames": np.flatnonzero(~track.found).tolist(),
+        "outlier_frames": list(track.excursions),
+    }
 
 
 class FaceBox(NamedTuple):

@@ -7,15 +7,21 @@ The correlation has one clear peak where sound and lips belong together. No netw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
+from data_gen.stages import Tick
+from data_gen.video.stage import Bench
 from utils.media.video import FPS
+from utils.media.wav import read_wav
+from utils.sound.features import audio_features
 
+SYNC_VERSION = 2
 RANGE_ROWS = 30
 """Offsets up to so many audio rows (20 ms) each way are tried: 15 frames."""
 BIAS_FRAMES = 0.1
@@ -51,6 +57,13 @@ class SyncOffset:
     rest: float
     offsets_frames: list[float]
     curve: list[float]
+
+
+def sync_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Measure the video's offset; nothing is written."""
+    points = bench.arrays("landmarks")["points_px"]
+    wav = read_wav(bench.done["convert"].folder / "audio.wav")
+    return asdict(measure_offset(points, audio_features(wav, "mel", len(points))))
 
 
 def measure_offset(landmarks_px: NDArray[np.floating], mel: NDArray[np.floating]) -> SyncOffset:

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.stages import Tick
+from data_gen.video.stage import Bench
 from utils.files.arrays import map_new_array
 from utils.workers import in_parallel
 
 Bytes = NDArray[Any]
 Floats = NDArray[Any]
 
+PLATE_VERSION = 2
 _SAMPLES = 64
 _ROWS_AT_ONCE = 64
 _LEAST_SEEN = 0.1
@@ -151,6 +153,12 @@ def _without_valleys(level: Floats) -> Floats:
     from_left = np.minimum.accumulate(level)
     from_right = np.minimum.accumulate(level[::-1])[::-1]
     return np.maximum(from_left, from_right)
+
+
+def plate_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Write the background plate and all frames without the head."""
+    head, neck, torso = (bench.array("parsing", f"{name}_mask") for name in ("head", "neck", "torso"))
+    return paint_plates(bench.array("convert", "frames"), head, neck, torso, folder, tick)
 
 
 def paint_plates(

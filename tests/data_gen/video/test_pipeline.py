@@ -10,8 +10,8 @@ import pytest
 
 from data_gen.stages import Workshop
 from data_gen.video.dataset import VideoDataset, open_video
-from data_gen.video.job import VideoJob, check_job
-from data_gen.video.pipeline import process_video
+from data_gen.video.job import STAGE_NAMES, VideoJob, check_job
+from data_gen.video.pipeline import do_stages, process_video
 from data_gen.video.sync_offset import corrected_offset
 from utils import assets
 from utils.errors import AssetError, ConfigError, DataError
@@ -109,6 +109,52 @@ def test_doing_it_again_does_nothing_and_a_lost_dataset_comes_back(done, monkeyp
     assert process_video(job).meta.fingerprint == before
     kept = {path.parent.name for path, time in stages.items() if path.stat().st_mtime_ns == time}
     assert kept == {"probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"}
+
+
+KEPT = {
+    "probe": (1, (), {"video": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "start_s": 1.0,
+                      "duration_s": 3.0}),
+    "convert": (2, ("probe",), {"size": 256, "detector": "dlib"}),
+    "cuts": (1, ("convert",), {}),
+    "landmarks": (1, ("convert", "cuts"), {"source": "dlib"}),
+    "sync": (2, ("convert", "landmarks"), {}),
+    "camera": (2, ("convert", "cuts", "landmarks"), {}),
+    "parsing": (3, ("convert", "cuts", "landmarks"), {"source": "grabcut"}),
+    "plate": (2, ("convert", "parsing"), {}),
+    "audio": (1, ("convert", "sync"), {"features": ["mel", "mfcc", "pitch_hz", "rms", "whisper:3-6"]}),
+    "dataset": (1, ("convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"),
+                {"licence": "L", "consent": "C"}),
+    "report": (2, ("probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset"),
+               {}),
+}  # fmt: skip
+"""Version, needs and settings of every stage: with others, what was processed before would be made again."""
+
+
+class Noting(Workshop):
+    """Do nothing and note what would be asked for."""
+
+    def run(self, name, work, *, version, needs=(), **settings):
+        self.asked = getattr(self, "asked", {}) | {name: (version, needs, settings)}
+
+
+def test_what_was_processed_before_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(assets, "roots", lambda: [tmp_path / "no_assets"])
+    video = tmp_path / "a.mp4"
+    video.write_bytes(b"x")
+    job = VideoJob(
+        "a", video, size=256, landmarks="dlib", parsing="grabcut", licence="L", consent="C",
+        audio_features="whisper:3-6, mel", start_s=1.0, duration_s=3.0,
+    )  # fmt: skip
+    workshop = Noting(tmp_path / "w")
+    do_stages(job, workshop)
+    assert list(workshop.asked.items()) == list(KEPT.items())
+    assert tuple(workshop.asked) == STAGE_NAMES
+    do_stages(VideoJob("a", video), workshop)
+    settings = {name: asked[2] for name, asked in workshop.asked.items()}
+    assert settings["convert"] == {"size": 512}
+    assert settings["landmarks"] == {"source": "auto without face_landmarker"}
+    assert settings["parsing"] == {"source": "grabcut"}
+    assert settings["audio"] == {"features": ["mel", "mfcc", "pitch_hz", "rms"]}
 
 
 def test_all_slips_are_told_at_once():
