@@ -52,9 +52,9 @@ def clean_speech(wav: Floats, *, min_seconds: float = 0.3) -> Floats:
     Raises:
         DataError: Nobody speaks in it for `min_seconds`.
     """
-    found = speech_seconds(wav)
-    if found < min_seconds:
-        raise DataError(f"no speech in it ({found:.2f} s of voice; {min_seconds:g} s are needed)")
+    seconds = speech_seconds(wav)
+    if seconds < min_seconds:
+        raise DataError(f"no speech in it ({seconds:.2f} s of voice; {min_seconds:g} s are needed)")
     return normalise_loudness(wav)
 
 
@@ -98,8 +98,8 @@ def ast_features(wav: Floats, mean: float, std: float, rows: int = AST_ROWS) -> 
     """Return the audio spectrogram transformer's input, (rows, 128) float32: Kaldi filter banks, (x - mean) / 2 std."""
     import torch
 
-    found = _extractor(mean, std, rows)(np.asarray(wav, np.float32), sampling_rate=RATE, return_tensors="np")
-    return torch.from_numpy(np.ascontiguousarray(found["input_values"][0], np.float32))
+    features = _extractor(mean, std, rows)(np.asarray(wav, np.float32), sampling_rate=RATE, return_tensors="np")
+    return torch.from_numpy(np.ascontiguousarray(features["input_values"][0], np.float32))
 
 
 @functools.lru_cache(maxsize=4)

@@ -148,32 +148,32 @@ def convert(
     length_s = info.duration_s - start_s if info.duration_s else len(wav) / RATE  # some containers do not tell
     about = max(1, round(length_s * FPS))
     about = about if count is None else min(about, count)
-    seen = 0
+    total = 0
 
     def samples() -> Iterator[tuple[float, np.ndarray]]:
-        nonlocal seen
+        nonlocal total
         every = max(1, about // _SAMPLES)
         for frame in read_frames(video, fps=FPS, size=small, start=first, count=count):
-            if seen % every == 0:
-                yield (first + seen) / FPS, frame
-            seen += 1
-            tick(seen, 2 * about)
+            if total % every == 0:
+                yield (first + total) / FPS, frame
+            total += 1
+            tick(total, 2 * about)
 
     box = find_face_box(samples(), detector, video=str(video), margin=_MARGIN)
-    if seen < SHORTEST_S * FPS:
+    if total < SHORTEST_S * FPS:
         raise DataError(
-            f"{video} lasts {seen / FPS:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better."
+            f"{video} lasts {total / FPS:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better."
         )
     crop = crop_square([value * shrink for value in box], info.height, info.width, size)
-    check_room(folder, seen, size)
-    frames = map_new_array(folder / "frames.npy", (seen, size, size, 3))
-    for index, frame in enumerate(read_frames(video, fps=FPS, crop=crop, size=(size, size), start=first, count=seen)):
+    check_room(folder, total, size)
+    frames = map_new_array(folder / "frames.npy", (total, size, size, 3))
+    for index, frame in enumerate(read_frames(video, fps=FPS, crop=crop, size=(size, size), start=first, count=total)):
         frames[index] = frame
-        tick(seen + index + 1, 2 * seen)
+        tick(total + index + 1, 2 * total)
     frames.flush()
     write_wav(folder / "audio.wav", wav)
     return {
-        "frames": seen,
+        "frames": total,
         "height": size,
         "width": size,
         "crop_px": list(crop),

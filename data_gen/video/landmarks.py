@@ -124,8 +124,8 @@ def track_landmarks(
     for index, frame in enumerate(frames):
         if index in starts:
             detector.forget()
-        found = detector.detect(frame)
-        face = follow(found, previous, f"{video}: at {start_s + index / fps:.1f} s")
+        detected = detector.detect(frame)
+        face = follow(detected, previous, f"{video}: at {start_s + index / fps:.1f} s")
         faces.append(face)
         previous = face or previous
         if on_frame is not None:
@@ -162,16 +162,16 @@ def bridge_gaps(values: Reals, found: NDArray[np.bool_], cuts: Iterable[int] = (
     """
     result = np.array(values, dtype=np.float64)
     flat = result.reshape(len(result), -1)
-    known_anywhere = np.flatnonzero(found)
+    usable_anywhere = np.flatnonzero(found)
     for start, stop in shot_ranges(len(result), cuts):
         frames = np.arange(start, stop)
-        known = frames[found[start:stop]]
-        if len(known) == len(frames):
+        usable = frames[found[start:stop]]
+        if len(usable) == len(frames):
             continue
-        if len(known) == 0:
-            known = known_anywhere
+        if len(usable) == 0:
+            usable = usable_anywhere
         for column in range(flat.shape[1]):
-            flat[start:stop, column] = np.interp(frames, known, flat[known, column])
+            flat[start:stop, column] = np.interp(frames, usable, flat[usable, column])
     return result
 
 
@@ -236,8 +236,8 @@ def detect_anywhere(detector: LandmarkDetector, frame: Bytes) -> list[Face]:
     for top in (height // 4, 0, height // 2):
         for left in (width // 4, 0, width // 2):
             detector.forget()
-            found = detector.detect(np.ascontiguousarray(frame[top : top + part[0], left : left + part[1]]))
-            faces += [_shifted(face, left, top) for face in found]
+            detected = detector.detect(np.ascontiguousarray(frame[top : top + part[0], left : left + part[1]]))
+            faces += [_shifted(face, left, top) for face in detected]
         if faces:
             break
     return _without_doubles(faces)
@@ -252,8 +252,8 @@ def _as_track(
         raise DataError(f"{video}: it has no frames. Is the file complete?")
     if not found.any():
         raise DataError(f"{video}: no face in any of {count} frames. It must show one person's face from the front.")
-    seen: Reals = np.stack([np.zeros((68, 2)) if face is None else face.points_px for face in faces])
-    strange = excursions(seen, found, cuts)
+    raw: Reals = np.stack([np.zeros((68, 2)) if face is None else face.points_px for face in faces])
+    strange = excursions(raw, found, cuts)
     found &= ~strange
     missing = np.flatnonzero(~found)
     longest = _longest_run(~found)
@@ -264,7 +264,7 @@ def _as_track(
             f"At most {MAX_GAP} in a row and {MAX_MISSING:.0%} in all are bridged: cut those parts out, or use a "
             f"video in which the face is seen from the front throughout."
         )
-    points = np.where(found[:, None, None], seen, 0.0)
+    points = np.where(found[:, None, None], raw, 0.0)
     shapes: Reals | None = (
         np.zeros((count, 52)) if all(f is None or f.blendshapes is not None for f in faces) else None
     )
@@ -278,8 +278,9 @@ def _as_track(
     def mended(values: Reals) -> NDArray[np.float32]:
         return smooth_over_time(bridge_gaps(values, found, cuts), sigma, cuts).astype(np.float32)
 
-    told = tuple(int(frame) for frame in np.flatnonzero(strange))
-    return LandmarkTrack(mended(points), found, None if shapes is None else mended(shapes), detector.name, told)
+    blendshapes = None if shapes is None else mended(shapes)
+    strange_frames = tuple(int(frame) for frame in np.flatnonzero(strange))
+    return LandmarkTrack(mended(points), found, blendshapes, detector.name, strange_frames)
 
 
 def _told_strange(strange: NDArray[np.bool_], start_s: float) -> str:

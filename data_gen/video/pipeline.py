@@ -98,10 +98,10 @@ def _dataset_is_whole(job: VideoJob) -> bool:
         for name in (*PICTURES, "background", "landmarks"):
             getattr(data, name)
         data.audio("mel")
-        made = read_json(job.processed / "dataset" / "stage.json")["summary"]["fingerprint"]
+        written = read_json(job.processed / "dataset" / "stage.json")["summary"]["fingerprint"]
     except (DataError, KeyError, TypeError):
         return False
-    return bool(data.meta.fingerprint == made and data.wav_path.is_file())
+    return bool(data.meta.fingerprint == written and data.wav_path.is_file())
 
 
 def do_stages(job: VideoJob, workshop: Workshop, stages: Iterable[Stage] = STAGES) -> None:

@@ -58,7 +58,7 @@ def checks_of(data: VideoDataset, stages: Mapping[str, Done]) -> list[Check]:
 
 def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Check]:
     seconds = len(data) / FPS
-    found = said["landmarks"]["found"]
+    share = said["landmarks"]["found"]
     shots = data.shots()
     longest = max(stop - start for start, stop in shots) / FPS
     cuts = data.meta.cuts
@@ -72,8 +72,8 @@ def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
         ),
         _check(
             "frames with a face",
-            f"{found:.1%}",
-            found >= 0.99,
+            f"{share:.1%}",
+            share >= 0.99,
             "Missing ones were interpolated; cut those parts out if they flicker.",
         ),
         _check(
@@ -92,8 +92,8 @@ def _outliers(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
     most = 0.01 * len(data)
 
     def check(name: str, frames: Sequence[int] | np.ndarray, remedy: str, *, bad: bool = False) -> Check:
-        told = f"{len(frames)}: {frames_told(frames)}" if len(frames) else "none"
-        return _check(name, told, not len(frames), remedy, bad=bad)
+        places = f"{len(frames)}: {frames_told(frames)}" if len(frames) else "none"
+        return _check(name, places, not len(frames), remedy, bad=bad)
 
     return [
         check("landmarks off the face", strange, "They were bridged. Look at the footage there: a hand, another face?"),
@@ -147,7 +147,7 @@ def _pictures(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
     shares = said["parsing"]["shares"]
     head, torso = shares["head"], shares["torso"]
     top = float(np.mean([data.head_mask[index, :2].mean() for index in _spread(len(data), 40)])) / 255
-    seen = said["plate"]["background_seen"]
+    background = said["plate"]["background_seen"]
     eyes = float(np.median(eye_distance(data.landmarks_px)))
     suggested = max(64, side // 32 * 32)
     return [
@@ -184,8 +184,8 @@ def _pictures(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
         ),
         _check(
             "background",
-            f"{seen:.0%} of the plate was seen",
-            seen >= 0.3,
+            f"{background:.0%} of the plate was seen",
+            background >= 0.3,
             "Most of the plate is a guess; it shows only when the head moves further than it did here.",
         ),
         _check(

@@ -132,7 +132,7 @@ def _correlation(
     rows = np.clip(2 * frames[:, None] + offset + window, 0, len(bands) - 1)
     sound = bands[rows].reshape(len(frames), -1).astype(np.float64)
     truth = lips[frames]
-    told = np.zeros_like(truth)
+    foretold = np.zeros_like(truth)
     fold = np.arange(len(frames)) * _FOLDS // len(frames)
     for index in range(_FOLDS):
         fit, test = fold != index, fold == index
@@ -141,10 +141,10 @@ def _correlation(
         gram = scaled.T @ scaled
         gram[np.diag_indices_from(gram)] += _RIDGE * len(scaled)
         weights = np.linalg.solve(gram, scaled.T @ (truth[fit] - middle))
-        told[test] = (sound[test] - mean) / spread @ weights + middle
-    told, truth = told - told.mean(axis=0), truth - truth.mean(axis=0)
-    scale = np.sqrt((told**2).sum(axis=0) * (truth**2).sum(axis=0))
-    return float(np.mean((told * truth).sum(axis=0) / np.maximum(scale, 1e-12)))
+        foretold[test] = (sound[test] - mean) / spread @ weights + middle
+    foretold, truth = foretold - foretold.mean(axis=0), truth - truth.mean(axis=0)
+    scale = np.sqrt((foretold**2).sum(axis=0) * (truth**2).sum(axis=0))
+    return float(np.mean((foretold * truth).sum(axis=0) / np.maximum(scale, 1e-12)))
 
 
 def _peak_position(offsets: NDArray[np.intp], curve: NDArray[np.float64]) -> float:

@@ -85,7 +85,7 @@ def test_closing_deletes_only_our_shards_that_the_index_does_not_name(tmp_path):
 def test_that_nothing_could_be_used_is_told_with_three_reasons(tmp_path):
     writer = ToyWriter(tmp_path)
     with pytest.raises(DataError) as error:
-        writer.refuse_nothing("not one toy", {name: "broken" for name in "abcd"})
+        writer.refuse_nothing("not one toy", dict.fromkeys("abcd", "broken"))
     assert str(error.value) == f"{tmp_path}: not one toy could be used. a: broken; b: broken; c: broken"
 
 

@@ -208,8 +208,8 @@ def learn_expressions(
     design = jacobian @ state.rotation[:, None]
     information = np.swapaxes(design, -1, -2) @ design * weight
     information[..., np.arange(3), np.arange(3)] += 1 / 0.1**2  # expression moves a point about 0.1 eye distances
-    seen = np.swapaxes(design, -1, -2) @ (residual * weight[..., 0])[..., None]
-    change = np.linalg.solve(information, seen)[..., 0]
+    gradient = np.swapaxes(design, -1, -2) @ (residual * weight[..., 0])[..., None]
+    change = np.linalg.solve(information, gradient)[..., 0]
     moved = (np.tensordot(state.coefficients, model.basis, axes=1) + change) * _MOBILITY[:, None]
     mean = moved.mean(axis=0)
     flat = (moved - mean).reshape(len(moved), -1)

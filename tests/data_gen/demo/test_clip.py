@@ -99,11 +99,11 @@ def test_head_pose_is_in_range_and_smooth(truth):
 
 
 def test_the_true_camera_projects_the_head_to_the_true_landmarks(clip: Clip, truth):
-    stage, frame = clip.stage, 20
+    scene, frame = clip.scene, 20
     points = clip.face.landmarks_px(clip.mouth_pose(frame), closed=clip.blink[frame], brow=clip.brow[frame])
-    far = stage.distance - stage._depth_at(points)
-    seen = np.stack([(points[:, 0] - 256) * far, -(points[:, 1] - 256) * far, -far * stage.focal], 1) / stage.focal
-    head = seen - stage._origin()
+    far = scene.distance - scene._depth_at(points)
+    seen = np.stack([(points[:, 0] - 256) * far, -(points[:, 1] - 256) * far, -far * scene.focal], 1) / scene.focal
+    head = seen - scene._origin()
     camera = np.linalg.inv(truth.world_from_camera[frame])
     in_camera = head @ camera[:3, :3].T + camera[:3, 3]
     projected = clip.size / 2 + truth.focal_px * in_camera[:, :2] / -in_camera[:, 2:] * [1, -1]
@@ -112,8 +112,8 @@ def test_the_true_camera_projects_the_head_to_the_true_landmarks(clip: Clip, tru
 
 def test_turning_right_moves_the_nose_right_of_the_cheeks(clip: Clip):
     points = clip.face.portrait.landmarks_px
-    still = clip.stage.project(points, HeadPose(np.eye(3), np.zeros(3)))
-    turned = clip.stage.project(points, HeadPose.about_neck(8, 0, 0, np.zeros(3)))
+    still = clip.scene.project(points, HeadPose(np.eye(3), np.zeros(3)))
+    turned = clip.scene.project(points, HeadPose.about_neck(8, 0, 0, np.zeros(3)))
     assert np.allclose(still, points * clip.size / CANVAS, atol=1e-3)
     moved = (turned - still)[:, 0]
     assert moved[30] > moved[[2, 14]].max() + 1
