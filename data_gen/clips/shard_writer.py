@@ -51,7 +51,15 @@ class ClipShardWriter(ShardWriter):
         return any(self._part(digest, suffix).is_file() for suffix in (".safetensors", ".json"))
 
     def write_part(self, digest: str, result: Mapping[str, NDArray[np.generic]] | str) -> None:
-        """Keep a finished clip, or the reason why it was refused, until its shard is written."""
+        """Keep a finished clip, or the reason why it was refused, until its shard is written.
+
+        Args:
+            digest: Of what the clip was made of.
+            result: landmarks (T, 68, 3), pitch_hz (2T,) and each audio feature (2T, C), all float32; or the reason.
+
+        Raises:
+            DataError: A feature is missing, has other than two rows a frame, or an array holds numbers that are none.
+        """
         if isinstance(result, str):
             write_json(self._part(digest, ".json"), {"skipped": result})
             return

@@ -89,7 +89,7 @@ class Clip:
         return self.scene.render(canvas, self.motion[index])
 
     def frames(self) -> Iterator[Bytes]:
-        """Yield the frames one by one."""
+        """Yield the frames one by one, (size, size, 3) uint8 RGB."""
         for index in range(len(self)):
             yield self.frame(index)
 

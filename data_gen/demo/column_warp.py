@@ -61,7 +61,7 @@ def warp_rows(rows: Reals, columns: npt.NDArray[np.integer[Any]], target: Reals,
 def forward_rows(
     rows: Reals, columns: npt.NDArray[np.integer[Any]], target: Reals, source: Reals, slit: int
 ) -> Reals:
-    """Return where pixels from the source `rows` are now: `warp_rows` inverted by halving, to 0.01 px."""
+    """Return where pixels from the source `rows` (...) are now, (...): `warp_rows` inverted by halving, to 0.01 px."""
     low, high = rows - 128.0, rows + 128.0
     for _ in range(15):
         middle = 0.5 * (low + high)

@@ -130,7 +130,7 @@ class Scene:
         return FOCAL * self.size
 
     def world_from_camera(self, pose: HeadPose) -> Floats:
-        """Return the camera in the turned head's frame, 4x4, OpenGL axes: what a tracker should find."""
+        """Return the camera in the turned head's frame, (4, 4), OpenGL axes: what a tracker should find."""
         camera = np.eye(4)
         camera[:3, 3] = -self._origin()
         return np.asarray(np.linalg.inv(pose.matrix) @ camera)

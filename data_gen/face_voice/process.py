@@ -21,8 +21,6 @@ from utils.media.video import read_frames
 from utils.media.wav import RATE, read_wav
 
 SOUNDS = {".wav", ".m4a", ".mp3", ".flac", ".ogg", ".opus", ".aac"}
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"}
 
 
 @dataclass(frozen=True)

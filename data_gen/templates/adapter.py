@@ -95,7 +95,7 @@ def fit(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 
 def cosine(a: Floats, b: Floats) -> float:
-    """Return the mean cosine of rows."""
+    """Return the mean cosine of the rows of a (N, D) and b (N, D)."""
     return float((units(a) * units(b)).sum(axis=1).mean())
 
 

@@ -142,7 +142,7 @@ class TemplateShards:
 
 
 def encode(crop: NDArray[np.uint8]) -> bytes:
-    """Return an RGB crop as JPEG, colours not thinned out."""
+    """Return a crop (H, W, 3) uint8 RGB as JPEG, colours not thinned out."""
     from PIL import Image
 
     stream = io.BytesIO()
@@ -151,7 +151,7 @@ def encode(crop: NDArray[np.uint8]) -> bytes:
 
 
 def decode(data: bytes) -> NDArray[np.uint8]:
-    """Return the RGB picture of a JPEG."""
+    """Return the picture (H, W, 3) uint8 RGB of a JPEG."""
     from PIL import Image
 
     return np.array(Image.open(io.BytesIO(data), formats=("JPEG",)).convert("RGB"))

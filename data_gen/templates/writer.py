@@ -41,7 +41,14 @@ class TemplateShardWriter(ShardWriter):
         recipe: str = "",
         skipped: Mapping[str, str] | None = None,
     ) -> int:
-        """Write (file, identity, JPEG, template) pairs as shard `number`; return how many. `skipped` is read last."""
+        """Write pairs as shard `number`; return how many. `skipped` (file -> why) is read last.
+
+        Args:
+            pairs: (file, identity, JPEG, template (D,) as the recogniser gave it) of every usable photo.
+
+        Raises:
+            DataError: A template holds numbers that are none; what was there before stays.
+        """
         files: list[str] = []
         identities: list[int] = []
         pictures: list[bytes] = []

@@ -227,7 +227,7 @@ def find_face_box(
 
 
 def detect_anywhere(detector: LandmarkDetector, frame: Bytes) -> list[Face]:
-    """Detect faces in a large picture: as a whole, then, when none is found, in nine overlapping parts."""
+    """Detect faces in a large picture (H, W, 3): as a whole, then, when none is found, in nine overlapping parts."""
     faces = detector.detect(frame)
     if faces:
         return faces

@@ -41,7 +41,7 @@ def contact_sheet(data: VideoDataset, columns: int = _COLUMNS, cell: int = _CELL
 
 
 def overlay(frame: np.ndarray, head: np.ndarray, torso: np.ndarray) -> np.ndarray:
-    """Tint the head red and the torso blue."""
+    """Tint a frame (H, W, 3) by masks (H, W), all uint8: the head red, the torso blue; (H, W, 3) uint8."""
     result: NDArray[Any] = frame.astype(np.float32)
     for mask, colour in ((head, (255, 40, 40)), (torso, (40, 80, 255))):
         share = 0.45 * mask[..., None].astype(np.float32) / 255
@@ -52,7 +52,15 @@ def overlay(frame: np.ndarray, head: np.ndarray, torso: np.ndarray) -> np.ndarra
 def draw_curves(
     data: VideoDataset, sync: dict[str, Any], changes: np.ndarray, reprojection: np.ndarray, path: Path
 ) -> None:
-    """Draw lips and loudness, head turn, picture change with cuts, reprojection error, and the offset's curve."""
+    """Draw lips and loudness, head turn, picture change with cuts, reprojection error, and the offset's curve.
+
+    Args:
+        data: Whose, T frames.
+        sync: What the stage `sync` said.
+        changes: (T,) grey levels from the frame before.
+        reprojection: (T,) pixels.
+        path: The picture to write.
+    """
     from matplotlib.figure import Figure
 
     time = np.arange(len(data)) / FPS

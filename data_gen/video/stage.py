@@ -30,7 +30,7 @@ class Bench:
     video_stamp: tuple[int, int, int]
 
     def array(self, stage: str, name: str) -> np.ndarray:
-        """Map the array that a stage wrote as `<name>.npy`.
+        """Map the array that a stage wrote as `<name>.npy`; for most (T, ...), a row a frame.
 
         Raises:
             DataError: It is gone or damaged; names the stage to do again.
@@ -43,7 +43,7 @@ class Bench:
         return array
 
     def arrays(self, stage: str) -> dict[str, np.ndarray]:
-        """Read the small arrays that a stage wrote."""
+        """Read the small arrays (T, ...) that a stage wrote; `DataError` when they are missing or damaged."""
         return load_arrays(self.done[stage].folder / "arrays.safetensors")
 
     def summary(self, stage: str) -> dict[str, Any]:

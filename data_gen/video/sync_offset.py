@@ -161,7 +161,7 @@ def _peak_position(offsets: NDArray[np.intp], curve: NDArray[np.float64]) -> flo
 
 
 def shift_sound(wav: NDArray[np.float32], late_frames: float, rate: int) -> NDArray[np.float32]:
-    """Return the sound made earlier by `late_frames` video frames, of the same length."""
+    """Return a sound (S,) of `rate` a second made earlier by `late_frames` video frames, of the same length."""
     samples = round(late_frames / FPS * rate)
     if samples >= 0:
         return np.pad(wav[samples:], (0, min(samples, len(wav))))

@@ -16,10 +16,9 @@ from utils.faces.detectors import make_detector
 from utils.files.digests import inside
 from utils.files.tables import read_table
 from utils.media.pictures import PICTURES, read_photo, resized
-from utils.media.video import read_frames
+from utils.media.video import VIDEOS, read_frames
 from utils.media.wav import read_wav
 
-VIDEOS = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
 COLUMNS = ("split", "speaker", "image", "wav")
 AROUND = 1.5
 """Side of a face cut out of a video, in sizes of its landmarks' box."""
@@ -107,14 +106,14 @@ def read_source(source: Source, samples: int, args: argparse.Namespace) -> Itera
 
 
 def square(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the middle square of a picture."""
+    """Return the middle square (S, S, 3) of a picture (H, W, 3)."""
     side = min(photo.shape[:2])
     top, left = (photo.shape[0] - side) // 2, (photo.shape[1] - side) // 2
     return photo[top : top + side, left : left + side]
 
 
 def face_square(frame: NDArray[np.uint8], box: tuple[float, float, float, float]) -> NDArray[np.uint8]:
-    """Return a square around a face's box, its edges repeated beyond the picture."""
+    """Return a square (S, S, 3) around a face's box in pixels, the frame's (H, W, 3) edges repeated beyond it."""
     x0, y0, x1, y1 = box
     half = max(4, round(AROUND * max(x1 - x0, y1 - y0) / 2))
     x, y = round((x0 + x1) / 2), round((y0 + y1) / 2)

@@ -19,6 +19,8 @@ from utils.media.ffmpeg import STALL_S, Stream, describe, input_arguments, run
 from utils.paths import existing_file
 
 FPS = 25
+VIDEOS = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
+"""How files are called that are taken for videos in a folder."""
 _SLOWEST_DECODING = 5.0
 """Frames a second that even a slow machine decodes of a large video."""
 
