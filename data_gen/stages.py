@@ -79,10 +79,10 @@ class Workshop:
             state = {"name": name, "version": version, "fingerprint": wanted, "made": uuid.uuid4().hex}
             files = sorted({path.name for path in aside.iterdir()} | {"stage.json"})
             write_json(aside / "stage.json", state | {"seconds": seconds, "summary": summary, "files": files})
-        made = self._kept(target, wanted)
-        assert made is not None
-        self.done[name] = made
-        return made
+        done = self._kept(target, wanted)
+        assert done is not None
+        self.done[name] = done
+        return done
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -96,16 +96,16 @@ class MotionCorpus:
         self._last: list[tuple[Run, int, int]] = []
 
     def _width(self, source: VideoDataset | ClipShards) -> int:
-        known = source.meta.audio_features if isinstance(source, VideoDataset) else source.index.audio_features
-        if self.audio_feature not in known:
-            names = ", ".join(sorted(known))
+        widths = source.meta.audio_features if isinstance(source, VideoDataset) else source.index.audio_features
+        if self.audio_feature not in widths:
+            names = ", ".join(sorted(widths))
             video = isinstance(source, VideoDataset)
             again = "process the video" if video else f"make the clips (--audio_features {self.audio_feature})"
             raise DataError(
                 f"{source.path} has no audio feature '{self.audio_feature}'. It has {names}: choose one of these with "
                 f"--audio_feature, or {again} again with the weights for '{self.audio_feature}' in place."
             )
-        return known[self.audio_feature]
+        return widths[self.audio_feature]
 
     @property
     def frames(self) -> int:
@@ -152,12 +152,13 @@ class MotionCorpus:
 
     def names(self) -> list[str]:
         """Name the windows that the last batch was made of: source, clip, first frame and the one after the last."""
-        told = []
+        names = []
         for run, first, frames in self._last:
             source, start = self.sources[run.source], run.start + first
             clip = "" if isinstance(source, VideoDataset) else f" clip {source.index.clips[run.clip].id}"
-            told.append(f"{source.path}:{clip} frames {start} to {min(run.stop, start + frames)} ({start / FPS:.2f} s)")
-        return told
+            stop = min(run.stop, start + frames)
+            names.append(f"{source.path}:{clip} frames {start} to {stop} ({start / FPS:.2f} s)")
+        return names
 
     def whole(self, frames: int, *, size: int = 8, limit: int | None = None) -> list[MotionBatch]:
         """Cut every run into consecutive windows of `frames` frames, `size` a batch, the same every time.

@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 from utils.errors import DataError
 from utils.files.tables import read_table
-from utils.media.video import FPS, probe
+from utils.media.video import FPS, VIDEOS, probe
 
 log = logging.getLogger(__name__)
-SUFFIXES = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
 MIN_FRAMES = 12
 """Shorter runs hold no clip and another one to compare it with; they are left out."""
 COLUMNS = ("video", "speaker", "start_s", "stop_s")
@@ -52,9 +51,9 @@ def find_videos(source: Path) -> list[Video]:
     source = Path(source)
     if source.is_file():
         return _from_csv(source)
-    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in VIDEOS and path.is_file())
     if not files:
-        kinds = ", ".join(sorted(SUFFIXES))
+        kinds = ", ".join(sorted(VIDEOS))
         raise DataError(f"No video under {source}. Put clips there as <speaker>/<clip>.mp4 ({kinds}).")
     stems = Counter(file.relative_to(source).with_suffix("") for file in files)
     videos = []

@@ -10,10 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.clips.plan import MIN_FRAMES, ClipJob, reason_without
+from data_gen.video.cuts import find_cuts, frame_changes
+from data_gen.video.landmarks import track_landmarks
+from data_gen.video.outliers import frames_told, odd_frames, pose_jumps, refuse_not_finite
+from data_gen.video.pose.tracking import fit_camera
+from data_gen.video.sync_offset import measure_offset
 from utils.errors import AssetError, ConfigError, DataError, UserError
 from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
 from utils.files.digests import fingerprint, stamp
+from utils.media.video import FPS, probe, read_frames
+from utils.media.wav import read_wav
+from utils.sound.features import audio_features, mel
 
 Arrays = dict[str, NDArray[np.float32]]
 VERSION = 3
@@ -43,10 +51,10 @@ def make_clip(job: ClipJob, recipe: ClipRecipe) -> Arrays | str:
     """Make one clip; return why not when its video cannot be used. Any process on any machine may call this."""
     if recipe.detector not in _detectors:
         _detectors[recipe.detector] = make_detector(recipe.detector)
-    seen = stamp(Path(job.video))
+    before = stamp(Path(job.video))
     try:
-        made = process_clip(job, _detectors[recipe.detector], recipe.features)
-        return made if stamp(Path(job.video)) == seen else "it was changed while it was read"
+        arrays = process_clip(job, _detectors[recipe.detector], recipe.features)
+        return arrays if stamp(Path(job.video)) == before else "it was changed while it was read"
     except (AssetError, ConfigError):
         raise
     except UserError as error:
@@ -59,15 +67,6 @@ def process_clip(job: ClipJob, detector: LandmarkDetector, features: tuple[str, 
     Raises:
         DataError: No sound, no face, several faces, too short, a cut, or the sound is out of step.
     """
-    from data_gen.video.cuts import find_cuts, frame_changes
-    from data_gen.video.landmarks import track_landmarks
-    from data_gen.video.outliers import frames_told, odd_frames, pose_jumps, refuse_not_finite
-    from data_gen.video.pose.tracking import fit_camera
-    from data_gen.video.sync_offset import measure_offset
-    from utils.media.video import FPS, probe, read_frames
-    from utils.media.wav import read_wav
-    from utils.sound.features import audio_features, mel
-
     video, start_s = job.video, job.first / FPS
 
     def frames() -> Iterator[NDArray[np.uint8]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -14,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.clips.shards import ClipIndex, ClipInfo, ClipShards
+from data_gen.shard_writer import ShardWriter
 from data_gen.video.outliers import refuse_not_finite
 from utils.errors import DataError
 from utils.files.array_file import ArrayFile
 from utils.files.arrays import load_arrays, save_arrays, write_arrays_in_turn
-from utils.files.aside import clear_after_killed, make_folder, write_aside
+from utils.files.aside import clear_after_killed, write_aside
 from utils.files.digests import fingerprint
 from utils.files.ownership import keep_only
 from utils.files.tables import read_json, write_json
@@ -29,7 +29,7 @@ VAL_EVERY = 100
 """Every so-manyth clip is for validation."""
 
 
-class ClipShardWriter:
+class ClipShardWriter(ShardWriter):
     """Write clips one by one, then shard by shard; what is already there, made of the same files, is kept.
 
     Args:
@@ -37,24 +37,29 @@ class ClipShardWriter:
         audio_features: Width of every audio feature the clips carry.
     """
 
+    stem = "clips"
+
     def __init__(
         self, path: Path, audio_features: Mapping[str, int], *, landmark_source: str = "", licence: str = ""
     ) -> None:
-        self.path = Path(path)
-        make_folder(self.path)
+        super().__init__(path)
         self.audio_features = dict(audio_features)
         self.landmark_source, self.licence = landmark_source, licence
-
-    def has(self, number: int, recipe: str) -> bool:
-        """Tell whether shard `number` was already made from `recipe` (a digest of its inputs and settings)."""
-        return self._shard(number).is_file() and self._read_notes(number).get("recipe") == recipe
 
     def has_part(self, digest: str) -> bool:
         """Tell whether the clip with this digest is made, or refused, and waits for its shard."""
         return any(self._part(digest, suffix).is_file() for suffix in (".safetensors", ".json"))
 
     def write_part(self, digest: str, result: Mapping[str, NDArray[np.generic]] | str) -> None:
-        """Keep a finished clip, or the reason why it was refused, until its shard is written."""
+        """Keep a finished clip, or the reason why it was refused, until its shard is written.
+
+        Args:
+            digest: Of what the clip was made of.
+            result: landmarks (T, 68, 3), pitch_hz (2T,) and each audio feature (2T, C), all float32; or the reason.
+
+        Raises:
+            DataError: A feature is missing, has other than two rows a frame, or an array holds numbers that are none.
+        """
         if isinstance(result, str):
             write_json(self._part(digest, ".json"), {"skipped": result})
             return
@@ -75,12 +80,12 @@ class ClipShardWriter:
             if not (match := re.fullmatch(r"clips-(\d{5})\.json", file.name)):
                 continue
             number = int(match[1])
-            notes = self._read_notes(number)
+            notes = self.read_notes(number)
             missing = {name: d for name, d in notes.get("digests", {}).items() if d in wanted and not self.has_part(d)}
-            if number in kept or not missing or not self._shard(number).is_file():
+            if number in kept or not missing or not self.shard(number).is_file():
                 continue
             try:
-                arrays = load_arrays(self._shard(number))
+                arrays = load_arrays(self.shard(number))
             except DataError as error:
                 log.warning("%s Its clips are made again.", error)
                 continue
@@ -108,22 +113,22 @@ class ClipShardWriter:
                 continue
             frames = shape_of(self._part(digest, ".safetensors"), "landmarks")[0]
             split: Literal["train", "val"] = "val" if (first + order) % VAL_EVERY == VAL_EVERY - 1 else "train"
-            key, shard = str(len(used)), self._shard(number).name
+            key, shard = str(len(used)), self.shard(number).name
             info = ClipInfo(id=name, speaker=speaker, shard=shard, key=key, frames=frames, split=split)
             infos.append(info.model_dump())
             used.append(digest)
-        with write_aside(self._shard(number)) as aside:
+        with write_aside(self.shard(number)) as aside:
             arrays = (
                 (f"{order}/{name}", array)
                 for order, digest in enumerate(used)
                 for name, array in load_arrays(self._part(digest, ".safetensors")).items()
             )
             write_arrays_in_turn(aside, arrays)
-            for file in (self.path / "index.json", self._notes(number)):
+            for file in self.outdated(number):
                 file.unlink(missing_ok=True)  # from here on, a run that is killed must not be believed
         digests = {name: digest for name, _, digest in clips}
         notes = {"recipe": recipe, "clips": infos, "skipped": skipped, "digests": digests}
-        write_json(self._notes(number), notes)
+        write_json(self.notes(number), notes)
         for digest in digests.values():
             for suffix in (".safetensors", ".json"):
                 self._part(digest, suffix).unlink(missing_ok=True)
@@ -136,14 +141,12 @@ class ClipShardWriter:
         clips: list[ClipInfo] = []
         skipped: dict[str, str] = dict(refused or {})
         recipes: list[str] = []
-        for number in range(shards):
-            notes = json.loads(self._notes(number).read_text())
+        for notes in self.all_notes(shards):
             clips += [ClipInfo.model_validate(entry) for entry in notes["clips"]]
             skipped |= notes["skipped"]
             recipes.append(notes["recipe"])
         if not clips:
-            reasons = "; ".join(f"{file}: {why}" for file, why in list(skipped.items())[:3])
-            raise DataError(f"{self.path}: not one clip could be used. {reasons}")
+            self.refuse_nothing("not one clip", skipped)
         if len(clips) > 1 and not any(clip.split == "val" for clip in clips):
             held_out = max(1, len(clips) // 10)
             clips[-held_out:] = [clip.model_copy(update={"split": "val"}) for clip in clips[-held_out:]]
@@ -151,10 +154,7 @@ class ClipShardWriter:
             audio_features=self.audio_features, landmark_source=self.landmark_source, licence=self.licence,
             clips=clips, skipped=skipped, fingerprint=fingerprint([clip.model_dump() for clip in clips], recipes),
         )  # fmt: skip
-        write_json(self.path / "index.json", index.model_dump(mode="json"))
-        kept = {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
-        keep_only(self.path, r"clips-\d{5}\.(safetensors|json)", kept)
-        clear_after_killed(self.path, held=True)
+        self.close(shards, index)
         parts = self.path / "parts"
         if parts.is_dir():
             clear_after_killed(parts, held=True)
@@ -163,21 +163,8 @@ class ClipShardWriter:
                 parts.rmdir()
         return ClipShards(self.path)
 
-    def _shard(self, number: int) -> Path:
-        return self.path / f"clips-{number:05d}.safetensors"
-
-    def _notes(self, number: int) -> Path:
-        return self.path / f"clips-{number:05d}.json"
-
     def _part(self, digest: str, suffix: str) -> Path:
         return self.path / "parts" / f"{digest}{suffix}"
-
-    def _read_notes(self, number: int) -> dict[str, Any]:
-        try:
-            notes = json.loads(self._notes(number).read_text())
-        except (OSError, ValueError):
-            return {}
-        return notes if isinstance(notes, dict) else {}
 
 
 def shape_of(file: Path, name: str) -> list[int]:

@@ -74,7 +74,11 @@ class ClipShards:
         self.index = _read_index(self.path)
 
     def read(self, clip: ClipInfo, name: str, start: int, stop: int) -> Floats:
-        """Read rows [start, stop) of one array of a clip, float32."""
+        """Read rows [start, stop) of one array (rows, ...) of a clip, float32.
+
+        Raises:
+            DataError: The shard is missing or damaged, or the array is of another type.
+        """
         values = self._shards[clip.shard].rows(f"{clip.key}/{name}", start, stop)
         if values.dtype != np.float32:
             raise DataError(f"{self.path / clip.shard}: {clip.key}/{name} is not float32. Make the clips again.")

@@ -129,6 +129,7 @@ def _for_ray(root: str, module: str, name: str) -> Callable[[Any, Any], Any]:
         import cv2
         import ray
 
+        # only now, on another machine, can the repository be found
         from data_gen.clips.plan import ClipJob
         from data_gen.clips.process import ClipRecipe
 

@@ -14,7 +14,7 @@ from data_gen.demo.face import Face
 from data_gen.demo.identity import Identity
 from data_gen.demo.mouth import MouthPose
 from data_gen.demo.portrait import CANVAS
-from data_gen.demo.pose import HeadMotion, Stage
+from data_gen.demo.pose import HeadMotion, Scene
 from data_gen.demo.speech import SAMPLE_RATE, Speech, join, speak_as
 from data_gen.demo.visemes import PARAMETERS, MouthTrack, mouth_track
 from utils.arrays import Bytes, Floats
@@ -67,7 +67,7 @@ class Clip:
             raise DataError(f"Frames of {size} pixels: choose 64 to 1024.")
         self.identity, self.speech, self.size = identity, speech, size
         self.face = Face(identity.portrait())
-        self.stage = Stage(self.face.portrait, size)
+        self.scene = Scene(self.face.portrait, size)
         self.track: MouthTrack = mouth_track(speech)
         frames = len(self.track)
         self.blink = blinks(frames, seed)
@@ -86,10 +86,10 @@ class Clip:
     def frame(self, index: int) -> Bytes:
         """Return one frame, (size, size, 3) uint8 RGB."""
         canvas = self.face.paint(self.mouth_pose(index), closed=float(self.blink[index]), brow=float(self.brow[index]))
-        return self.stage.render(canvas, self.motion[index])
+        return self.scene.render(canvas, self.motion[index])
 
     def frames(self) -> Iterator[Bytes]:
-        """Yield the frames one by one."""
+        """Yield the frames one by one, (size, size, 3) uint8 RGB."""
         for index in range(len(self)):
             yield self.frame(index)
 
@@ -99,7 +99,7 @@ class Clip:
         poses = [self.motion[i] for i in range(total)]
         gap = np.array([self.face.mouth.gap_px(self.mouth_pose(i)) for i in range(total)])
         points = [
-            self.stage.project(
+            self.scene.project(
                 self.face.landmarks_px(self.mouth_pose(i), closed=float(self.blink[i]), brow=float(self.brow[i])),
                 pose,
             )
@@ -112,9 +112,9 @@ class Clip:
             blink=self.blink.astype(np.float32),
             rotation=np.stack([pose.rotation for pose in poses]).astype(np.float32),
             translation=np.stack([pose.translation for pose in poses]).astype(np.float32),
-            world_from_camera=np.stack([self.stage.world_from_camera(pose) for pose in poses]).astype(np.float32),
+            world_from_camera=np.stack([self.scene.world_from_camera(pose) for pose in poses]).astype(np.float32),
             landmarks_px=np.stack(points).astype(np.float32),
-            focal_px=self.stage.focal_px,
+            focal_px=self.scene.focal_px,
         )
 
     def neutral_landmarks_px(self) -> Floats:
@@ -128,7 +128,7 @@ class Clip:
         truth = self.truth()
         arrays = {name: np.ascontiguousarray(value) for name, value in vars(truth).items() if name != "focal_px"}
         arrays["neutral_landmarks_px"] = np.ascontiguousarray(self.neutral_landmarks_px())
-        told = {
+        facts = {
             "format": "vizeme-truth",
             "version": 1,
             "fps": FPS,
@@ -145,7 +145,7 @@ class Clip:
         with write_aside(paths[0]) as aside:
             aside.write_bytes(save(arrays))
         with write_aside(paths[1]) as aside:
-            aside.write_text(json.dumps(told, indent=1) + "\n")
+            aside.write_text(json.dumps(facts, indent=1) + "\n")
         return paths
 
 

@@ -47,21 +47,21 @@ def warp_rows(rows: Reals, columns: npt.NDArray[np.integer[Any]], target: Reals,
     h = y1 - y0
     t = np.clip((rows - y0) / h, 0, 1)
     t2, t3 = t * t, t * t * t
-    found = (
+    curved = (
         (2 * t3 - 3 * t2 + 1) * source[place, columns]
         + (t3 - 2 * t2 + t) * h * tangent[place, columns]
         + (3 * t2 - 2 * t3) * source[place + 1, columns]
         + (t3 - t2) * h * tangent[place + 1, columns]
     )
     straight = source[slit][columns] + t * (source[slit + 1] - source[slit])[columns]
-    found = np.where(place == slit, straight, found)
-    return found + np.minimum(rows - target[0][columns], 0) + np.maximum(rows - target[last][columns], 0)
+    curved = np.where(place == slit, straight, curved)
+    return curved + np.minimum(rows - target[0][columns], 0) + np.maximum(rows - target[last][columns], 0)
 
 
 def forward_rows(
     rows: Reals, columns: npt.NDArray[np.integer[Any]], target: Reals, source: Reals, slit: int
 ) -> Reals:
-    """Return where pixels from the source `rows` are now: `warp_rows` inverted by halving, to 0.01 px."""
+    """Return where pixels from the source `rows` (...) are now, (...): `warp_rows` inverted by halving, to 0.01 px."""
     low, high = rows - 128.0, rows + 128.0
     for _ in range(15):
         middle = 0.5 * (low + high)

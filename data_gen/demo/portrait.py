@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from utils.arrays import Bytes, Floats
 from utils.errors import AssetError, DataError
+from utils.faces.landmarks import MEAN_FACE
 
 CANVAS = 512
 """Width and height of the canvas all layers are prepared on."""
@@ -169,8 +170,7 @@ def _cheapest_path(gain: Floats, columns: npt.NDArray[np.int64], guess: npt.NDAr
     path[-1] = total[-1].argmax()
     for c in range(len(columns) - 1, 0, -1):
         path[c - 1] = back[c, path[c]]
-    found = rows[np.arange(len(columns)), path]
-    return _smooth(found, 5) + 0.5
+    return _smooth(rows[np.arange(len(columns)), path], 5) + 0.5
 
 
 def _smooth(curve: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
@@ -225,17 +225,17 @@ def _empty_room(image: Bytes, alpha: Floats) -> Bytes:
     """Fill the person's place with the room around it, smoothly (diffusion from coarse to fine)."""
     import cv2
 
-    seen = (cv2.dilate(alpha, np.ones((17, 17), np.uint8)) < 0.02).astype(np.float32)
-    levels = [(image.astype(np.float32) * seen[..., None], seen)]
+    room = (cv2.dilate(alpha, np.ones((17, 17), np.uint8)) < 0.02).astype(np.float32)
+    levels = [(image.astype(np.float32) * room[..., None], room)]
     while levels[-1][1].shape[0] > 2:
         levels.append(tuple(cv2.pyrDown(part) for part in levels[-1]))  # type: ignore[arg-type]
     colour, weight = levels[-1]
     filled = colour / np.maximum(weight, 1e-4)[..., None]
     for colour, weight in levels[-2::-1]:
         below = cv2.resize(filled, weight.shape[::-1], interpolation=cv2.INTER_CUBIC)
-        known = np.clip(weight * 4, 0, 1)[..., None]
-        filled = known * colour / np.maximum(weight, 1e-4)[..., None] + (1 - known) * below
-    soft = cv2.GaussianBlur(seen, (0, 0), 3)[..., None] * seen[..., None]
+        share = np.clip(weight * 4, 0, 1)[..., None]
+        filled = share * colour / np.maximum(weight, 1e-4)[..., None] + (1 - share) * below
+    soft = cv2.GaussianBlur(room, (0, 0), 3)[..., None] * room[..., None]
     noise = np.random.default_rng(0).normal(0, 1.5, image.shape[:2]).astype(np.float32)
     noise = cv2.GaussianBlur(noise, (0, 0), 1.0)[..., None] * 2.5
     return np.clip(image * soft + (filled + noise) * (1 - soft) + 0.5, 0, 255).astype(np.uint8)
@@ -246,18 +246,16 @@ def _depth(landmarks: Floats, alpha: Floats) -> Floats:
     import cv2
     from scipy.interpolate import RBFInterpolator
 
-    from utils.faces.landmarks import MEAN_FACE
-
     eyes = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
     unit = float(np.linalg.norm(eyes[1] - eyes[0]))
     centre = 0.5 * (eyes[0] + eyes[1])
-    known = (landmarks - centre) / unit
+    face = (landmarks - centre) / unit
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     hair = np.stack([1.75 * np.cos(angles), 1.75 * np.sin(angles) - 0.1], 1)[np.sin(angles) < 0.45]
     brow_z = float(MEAN_FACE[17:27, 2].mean())
     forehead = np.array([[x, -1.05] for x in (-0.5, 0.0, 0.5)])
     neck = np.array([[x, 2.2] for x in (-0.6, 0.0, 0.6)])
-    places = np.concatenate([known, hair, forehead, neck])
+    places = np.concatenate([face, hair, forehead, neck])
     values = np.concatenate([MEAN_FACE[:, 2], np.full(len(hair), -0.95), np.full(3, brow_z - 0.05), np.full(3, -0.7)])
     surface = RBFInterpolator(places, values, kernel="thin_plate_spline", smoothing=0.02)
     grid = (np.stack(np.meshgrid(*[np.arange(0, CANVAS, 8) + 0.5] * 2), -1).reshape(-1, 2) - centre) / unit

@@ -94,7 +94,7 @@ def _smooth(curve: Floats, width: int) -> Floats:
     return np.convolve(np.pad(curve, width // 2, mode="edge"), kernel / kernel.sum(), mode="valid")
 
 
-class Stage:
+class Scene:
     """Put a painted canvas in front of the room, turned by a `HeadPose`, at any picture size."""
 
     def __init__(self, portrait: Portrait, size: int) -> None:
@@ -130,7 +130,7 @@ class Stage:
         return FOCAL * self.size
 
     def world_from_camera(self, pose: HeadPose) -> Floats:
-        """Return the camera in the turned head's frame, 4x4, OpenGL axes: what a tracker should find."""
+        """Return the camera in the turned head's frame, (4, 4), OpenGL axes: what a tracker should find."""
         camera = np.eye(4)
         camera[:3, 3] = -self._origin()
         return np.asarray(np.linalg.inv(pose.matrix) @ camera)
@@ -174,7 +174,7 @@ class Stage:
     def _turned(self, points: Floats, depth: Floats, pose: HeadPose) -> Floats:
         origin = self._origin()
         far = self.distance - depth
-        seen = np.stack(
+        in_camera = np.stack(
             [
                 (points[:, 0] - 0.5 * CANVAS) * far / self.focal,
                 -(points[:, 1] - 0.5 * CANVAS) * far / self.focal,
@@ -182,7 +182,7 @@ class Stage:
             ],
             1,
         )
-        turned = (seen - origin) @ pose.rotation.T + pose.translation + origin
+        turned = (in_camera - origin) @ pose.rotation.T + pose.translation + origin
         across = turned[:, :2] / -turned[:, 2:] * self.focal
         return np.stack([0.5 * CANVAS + across[:, 0], 0.5 * CANVAS - across[:, 1]], 1)
 

@@ -149,9 +149,9 @@ class MouthTrack:
 def visemes_of(phoneme: str) -> tuple[Viseme, ...]:
     """Return the viseme(s) of an espeak mnemonic; stress and length marks are ignored, an unknown one is a schwa."""
     name = _MARKS.sub("", phoneme)
-    for known in _NAMES:
-        if name.startswith(known):
-            return _TABLE[known]
+    for mnemonic in _NAMES:
+        if name.startswith(mnemonic):
+            return _TABLE[mnemonic]
     return (_SCHWA,)
 
 

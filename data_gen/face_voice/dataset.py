@@ -111,7 +111,7 @@ class FaceVoiceDataset:
         return self._shards[person.shard].rows(f"{person.key}/{name}", start, stop)
 
 
-class Pair(NamedTuple):
+class VoicePair(NamedTuple):
     """A voice and the face it goes with; `face` None is the mean of the person's face features."""
 
     entry: int
@@ -148,7 +148,7 @@ class Pairs:
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def __getitem__(self, number: int) -> Pair:
+    def __getitem__(self, number: int) -> VoicePair:
         if not 0 <= number < len(self):
             raise IndexError(number)
         place = int(np.searchsorted(self.ends, number, side="right"))
@@ -156,8 +156,8 @@ class Pairs:
         inside = number - (int(self.ends[place - 1]) if place else 0)
         if self.pairing == "all_to_all":
             clip, face = divmod(inside, len(self.dataset.persons[entry].faces))
-            return Pair(entry, clip, face)
-        return Pair(entry, inside, {"one_to_one": inside, "all_to_one": 0}.get(self.pairing))
+            return VoicePair(entry, clip, face)
+        return VoicePair(entry, inside, {"one_to_one": inside, "all_to_one": 0}.get(self.pairing))
 
 
 def _read_index(path: Path) -> FaceVoiceIndex:

@@ -36,7 +36,13 @@ def mean_shape(size: int = FACE_SIZE) -> Floats:
 
 
 def align(picture: Bytes, landmarks_px: Floats, size: int = FACE_SIZE) -> FaceCrop:
-    """Turn, scale and move a face onto the mean face; what lies outside the photograph repeats its edge."""
+    """Turn, scale and move a face onto the mean face; what lies outside the photograph repeats its edge.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        landmarks_px: (68, 2) pixels in it.
+        size: Side of the crop in pixels.
+    """
     import cv2
 
     matrix = similarity(landmarks_px[17:], mean_shape(size)[17:])
@@ -62,10 +68,10 @@ def similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> ND
 
 
 def find_face(picture: Bytes, detector: LandmarkDetector, size: int = FACE_SIZE) -> FaceCrop:
-    """Crop the largest face of a picture.
+    """Crop the largest face of a picture (H, W, 3) uint8 RGB to a side of `size` pixels.
 
     Raises:
-        DataError: There is none.
+        DataError: There is none, or its landmarks are no face's.
     """
     import cv2
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from data_gen.demo.clip import Clip, say
+from data_gen.demo.identity import make_identity
+from data_gen.demo.texts import TRAINING
 from data_gen.face_voice.faces import align, find_face
 from data_gen.face_voice.sound import clean_speech
 from data_gen.face_voice.splits import Split
@@ -14,11 +17,10 @@ from data_gen.face_voice.writer import MadePerson
 from utils.errors import DataError, UserError
 from utils.faces.detector import LandmarkDetector
 from utils.media.pictures import read_photo
+from utils.media.video import read_frames
 from utils.media.wav import RATE, read_wav
 
 SOUNDS = {".wav", ".m4a", ".mp3", ".flac", ".ogg", ".opus", ".aac"}
-PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"}
 
 
 @dataclass(frozen=True)
@@ -86,37 +88,31 @@ def process_person(files: PersonFiles, detector: LandmarkDetector | None, limits
     if not files.pictures:
         for path in files.videos:
             try:
-                found = _faces_of_video(path, detector, limits.faces_per_video)
+                crops = _faces_of_video(path, detector, limits.faces_per_video)
             except DataError as error:
                 skipped[str(path)] = " ".join(str(error).split())
                 continue
-            person.faces.extend(found[: max(0, limits.faces - len(person.faces))])
-            if not found:
+            person.faces.extend(crops[: max(0, limits.faces - len(person.faces))])
+            if not crops:
                 skipped[str(path)] = "no face in it"
     return result
 
 
 def _faces_of_video(path: Path, detector: LandmarkDetector, count: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Crop up to `count` faces, evenly over the video (its first minute)."""
-    from utils.media.video import read_frames
-
     frames = list(read_frames(path, fps=5.0, count=300))
-    found = []
+    crops = []
     for number in np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).astype(int)):
         try:
             crop = find_face(frames[number], detector)
         except DataError:
             continue
-        found.append((f"{path.name}#{number / 5:.1f}s", crop.picture, crop.landmarks_px))
-    return found
+        crops.append((f"{path.name}#{number / 5:.1f}s", crop.picture, crop.landmarks_px))
+    return crops
 
 
 def make_person(files: PersonFiles, limits: Limits) -> MadePerson:
     """Let an identity that does not exist speak and be seen; the landmarks are the drawn face's own."""
-    from data_gen.demo.clip import Clip, say
-    from data_gen.demo.identity import make_identity
-    from data_gen.demo.texts import TRAINING
-
     assert files.made is not None
     identity = make_identity(files.made)
     rng = np.random.default_rng([files.made, 31])

@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from data_gen.face_voice.dataset import PERSONS_PER_SHARD
-from data_gen.face_voice.process import PICTURES, SOUNDS, VIDEOS, Limits, PersonFiles, Result, process_person
+from data_gen.face_voice.process import SOUNDS, Limits, PersonFiles, Result, process_person
 from data_gen.face_voice.splits import Split, split_persons
 from data_gen.face_voice.writer import FaceVoiceWriter, MadePerson
 from utils.command import number, whole
@@ -28,6 +28,8 @@ from utils.faces.detectors import make_detector
 from utils.files.digests import fingerprint
 from utils.files.ownership import refuse_folder_of_inputs
 from utils.files.tables import read_table
+from utils.media.pictures import PICTURES
+from utils.media.video import VIDEOS
 from utils.progress import Progress
 from utils.workers import WorkerPool
 

@@ -25,7 +25,7 @@ AST_ROWS = 1024
 
 
 def normalise_loudness(wav: Floats, target_db: float = LOUDNESS_DB) -> Floats:
-    """Scale a sound to the wanted root mean square; peaks beyond full scale are clipped.
+    """Scale a sound (S,) to the wanted root mean square; peaks beyond full scale are clipped.
 
     Raises:
         DataError: It is silent.
@@ -37,7 +37,10 @@ def normalise_loudness(wav: Floats, target_db: float = LOUDNESS_DB) -> Floats:
 
 
 def speech_seconds(wav: Floats) -> float:
-    """Return for how long somebody speaks: 20 ms pieces that are voiced and not 30 dB below the loud ones."""
+    """Return for how long somebody speaks in a sound (S,) of 16 000/s, seconds.
+
+    What counts are the pieces of 20 ms that are voiced and not 30 dB below the loud ones.
+    """
     level = rms(wav)
     loud = float(np.quantile(level, 0.95)) if len(level) else 0.0
     if loud < 10 ** (-60 / 20):
@@ -47,26 +50,26 @@ def speech_seconds(wav: Floats) -> float:
 
 
 def clean_speech(wav: Floats, *, min_seconds: float = 0.3) -> Floats:
-    """Return a sound at normal loudness.
+    """Return a sound (S,) of 16 000/s at normal loudness.
 
     Raises:
         DataError: Nobody speaks in it for `min_seconds`.
     """
-    found = speech_seconds(wav)
-    if found < min_seconds:
-        raise DataError(f"no speech in it ({found:.2f} s of voice; {min_seconds:g} s are needed)")
+    seconds = speech_seconds(wav)
+    if seconds < min_seconds:
+        raise DataError(f"no speech in it ({seconds:.2f} s of voice; {min_seconds:g} s are needed)")
     return normalise_loudness(wav)
 
 
 def take(wav: Floats, samples: int, start: int = 0) -> Floats:
-    """Return exactly `samples` from `start` on, beginning again when the sound ends."""
+    """Return exactly `samples` of a sound (S,) from `start` on, beginning again when it ends."""
     if len(wav) >= start + samples:
         return wav[start : start + samples]
     return np.resize(np.roll(wav, -start) if start else wav, samples)
 
 
 def windows(wav: Floats, samples: int, limit: int = 20) -> list[Floats]:
-    """Cut a sound into windows of equal length, overlapping by as little as covers it; a short one is looped."""
+    """Cut a sound (S,) into windows (samples,) that overlap by as little as covers it; a short one is looped."""
     count = min(limit, -(-len(wav) // samples))
     if count <= 1:
         return [take(wav, samples)]
@@ -95,11 +98,14 @@ def spectrogram(wav: Floats, kind: SpectrogramKind) -> Tensor:
 
 
 def ast_features(wav: Floats, mean: float, std: float, rows: int = AST_ROWS) -> Tensor:
-    """Return the audio spectrogram transformer's input, (rows, 128) float32: Kaldi filter banks, (x - mean) / 2 std."""
+    """Return what the audio spectrogram transformer hears of a sound (S,): (rows, 128) float32.
+
+    Kaldi filter banks, (x - mean) / 2 std.
+    """
     import torch
 
-    found = _extractor(mean, std, rows)(np.asarray(wav, np.float32), sampling_rate=RATE, return_tensors="np")
-    return torch.from_numpy(np.ascontiguousarray(found["input_values"][0], np.float32))
+    features = _extractor(mean, std, rows)(np.asarray(wav, np.float32), sampling_rate=RATE, return_tensors="np")
+    return torch.from_numpy(np.ascontiguousarray(features["input_values"][0], np.float32))
 
 
 @functools.lru_cache(maxsize=4)

@@ -23,16 +23,16 @@ def split_persons(
         return (labels or {}).get(person, ""), hashlib.sha256(f"{seed}/{person}".encode()).hexdigest()
 
     held_out = val + test
-    found: dict[str, Split] = {}
+    splits: dict[str, Split] = {}
     taken = 0
     ordered = sorted(persons, key=place)
     for number, person in enumerate(ordered):
         if int((number + 1) * held_out + 1e-9) > int(number * held_out + 1e-9):
             share = test / held_out
-            found[person] = "test" if int((taken + 1) * share + 1e-9) > int(taken * share + 1e-9) else "val"
+            splits[person] = "test" if int((taken + 1) * share + 1e-9) > int(taken * share + 1e-9) else "val"
             taken += 1
         else:
-            found[person] = "train"
-    if val > 0 and len(ordered) > 1 and "val" not in found.values():
-        found[ordered[-1]] = "val"
-    return found
+            splits[person] = "train"
+    if val > 0 and len(ordered) > 1 and "val" not in splits.values():
+        splits[ordered[-1]] = "val"
+    return splits

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -12,33 +11,26 @@ from numpy.typing import NDArray
 
 from data_gen.face_voice.dataset import FaceVoiceDataset, FaceVoiceIndex, PersonInfo
 from data_gen.face_voice.splits import Split
+from data_gen.shard_writer import ShardWriter
 from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.arrays import save_arrays
-from utils.files.aside import clear_after_killed
 from utils.files.digests import fingerprint
-from utils.files.ownership import keep_only
 from utils.files.tables import write_json
 
 
-class FaceVoiceWriter:
+class FaceVoiceWriter(ShardWriter):
     """Write persons shard by shard; a shard that is already there, made of the same files, is kept.
 
     Args:
         path: Folder to fill.
     """
 
-    def __init__(self, path: Path, *, licence: str = "") -> None:
-        self.path, self.licence = Path(path), licence
-        self.path.mkdir(parents=True, exist_ok=True)
+    stem = "persons"
 
-    def has(self, number: int, recipe: str) -> bool:
-        """Tell whether shard `number` was already made from `recipe` (a digest of its inputs and settings)."""
-        try:
-            kept = json.loads(self._notes(number).read_text())["recipe"] == recipe
-        except (OSError, ValueError, KeyError):
-            return False
-        return kept and self._shard(number).is_file()
+    def __init__(self, path: Path, *, licence: str = "") -> None:
+        super().__init__(path)
+        self.licence = licence
 
     def write(
         self, number: int, persons: Iterable[MadePerson], *, recipe: str = "", skipped: Mapping[str, str] | None = None
@@ -56,7 +48,7 @@ class FaceVoiceWriter:
                     raise DataError(f"{person.id}: {sound} holds numbers that are none. Leave the file out.")
                 arrays[f"{key}/wav/{clip}"] = np.round(np.clip(wav, -1, 1) * 32767).astype(np.int16)
             info = PersonInfo(
-                id=person.id, label=person.label, split=person.split, shard=self._shard(number).name, key=key,
+                id=person.id, label=person.label, split=person.split, shard=self.shard(number).name, key=key,
                 clips=[name for name, _ in person.clips], faces=[name for name, _, _ in person.faces],
             )  # fmt: skip
             infos.append(info.model_dump())
@@ -64,8 +56,8 @@ class FaceVoiceWriter:
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 whose = infos[int(name.split("/")[0])]["id"]
                 raise DataError(f"{whose}: {name} holds numbers that are none. Leave the person's files out.")
-        save_arrays(self._shard(number), arrays, outdated=(self.path / "index.json", self._notes(number)))
-        write_json(self._notes(number), {"recipe": recipe, "persons": infos, "skipped": dict(skipped or {})})
+        save_arrays(self.shard(number), arrays, outdated=self.outdated(number))
+        write_json(self.notes(number), {"recipe": recipe, "persons": infos, "skipped": dict(skipped or {})})
 
     def finish(self, shards: int) -> FaceVoiceDataset:
         """Join the shards' notes into the index and open the folder.
@@ -75,28 +67,17 @@ class FaceVoiceWriter:
         """
         persons: list[PersonInfo] = []
         skipped: dict[str, str] = {}
-        for number in range(shards):
-            notes = json.loads(self._notes(number).read_text())
+        for notes in self.all_notes(shards):
             persons += [PersonInfo.model_validate(entry) for entry in notes["persons"]]
             skipped |= notes["skipped"]
         if not persons:
-            reasons = "; ".join(f"{file}: {why}" for file, why in list(skipped.items())[:3])
-            raise DataError(f"{self.path}: nobody could be used. {reasons}")
+            self.refuse_nothing("nobody", skipped)
         index = FaceVoiceIndex(
             licence=self.licence, persons=persons, skipped=skipped,
-            fingerprint=fingerprint([p.model_dump() for p in persons], [_size(self._shard(n)) for n in range(shards)]),
+            fingerprint=fingerprint([p.model_dump() for p in persons], [_size(self.shard(n)) for n in range(shards)]),
         )  # fmt: skip
-        write_json(self.path / "index.json", index.model_dump(mode="json"))
-        kept = {p(number).name for number in range(shards) for p in (self._shard, self._notes)}
-        keep_only(self.path, r"persons-\d{5}\.(safetensors|json)", kept)
-        clear_after_killed(self.path, held=True)
+        self.close(shards, index)
         return FaceVoiceDataset(self.path)
-
-    def _shard(self, number: int) -> Path:
-        return self.path / f"persons-{number:05d}.safetensors"
-
-    def _notes(self, number: int) -> Path:
-        return self.path / f"persons-{number:05d}.json"
 
 
 class MadePerson(NamedTuple):

@@ -16,11 +16,19 @@ if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().p
     sys.path[0] = str(ROOT)  # else this folder hides the packages beside it
 
 import numpy as np  # noqa: E402
+from pydantic import ValidationError  # noqa: E402
 
+from data_gen.templates.files import read_templates  # noqa: E402
+from data_gen.templates.shards import Split, TemplateShards  # noqa: E402
 from utils.arrays import Floats  # noqa: E402
 from utils.command import run_command  # noqa: E402
 from utils.errors import DataError  # noqa: E402
+from utils.faces.recogniser import RecogniserId, units  # noqa: E402
+from utils.files.array_file import ArrayFile  # noqa: E402
+from utils.files.arrays import save_arrays  # noqa: E402
+from utils.files.aside import write_aside  # noqa: E402
 from utils.files.ownership import refuse_input_as_output  # noqa: E402
+from utils.files.tables import write_json  # noqa: E402
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,9 +57,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_adapt(args: argparse.Namespace) -> None:
     """Fit by least squares on the training people both folders share, and tell the cosine on the unseen ones."""
-    from data_gen.templates.shards import TemplateShards
-    from utils.files.arrays import save_arrays
-
     source, target = TemplateShards(args.source), TemplateShards(args.target)
     refuse_input_as_output(args.out, [args.source / "index.json", args.target / "index.json"], "--out")
     x, y = shared(source, target, "train")
@@ -68,8 +73,8 @@ def run_adapt(args: argparse.Namespace) -> None:
     )
 
 
-def shared(source, target, split):  # type: ignore[no-untyped-def]  # two TemplateShards -> two (N, D) arrays
-    """Return the templates of the photos that two folders share, in the same order.
+def shared(source: TemplateShards, target: TemplateShards, split: Split) -> tuple[Floats, Floats]:
+    """Return the templates (N, D) and (N, E) of the photos that two folders share, in the same order.
 
     Raises:
         DataError: They share none.
@@ -78,7 +83,8 @@ def shared(source, target, split):  # type: ignore[no-untyped-def]  # two Templa
     names = [name for name in places[0] if name in places[1]]
     if not names:
         raise DataError(f"{source.path} and {target.path} share no photo to {split}; make both from the same folder.")
-    return tuple(s.templates(split)[0][[p[name] for name in names]] for s, p in zip((source, target), places))
+    own, other = (s.templates(split)[0][[p[name] for name in names]] for s, p in zip((source, target), places))
+    return own, other
 
 
 def fit(x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -89,22 +95,12 @@ def fit(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 
 def cosine(a: Floats, b: Floats) -> float:
-    """Return the mean cosine of rows."""
-    from utils.faces.recogniser import units
-
+    """Return the mean cosine of the rows of a (N, D) and b (N, D)."""
     return float((units(a) * units(b)).sum(axis=1).mean())
 
 
 def run_apply(args: argparse.Namespace) -> None:
     """Bring a file of templates over; the recogniser it is now of is written beside it, and checked when it is used."""
-    from pydantic import ValidationError
-
-    from data_gen.templates.files import read_templates
-    from utils.faces.recogniser import RecogniserId
-    from utils.files.array_file import ArrayFile
-    from utils.files.aside import write_aside
-    from utils.files.tables import write_json
-
     with closing(ArrayFile(args.adapter, "Make it again: data_gen/templates/adapter.py adapt.")) as adapter:
         try:
             said = {name: RecogniserId.model_validate_json(adapter.metadata[name]) for name in ("source", "target")}

@@ -60,7 +60,7 @@ class TemplateIndex(BaseModel):
     fingerprint: str = ""
 
 
-class Pair(NamedTuple):
+class TemplatePair(NamedTuple):
     """A crop (112, 112, 3) RGB uint8, its template (D,) float32 as the recogniser gave it, and whose it is."""
 
     crop: NDArray[np.uint8]
@@ -94,22 +94,22 @@ class TemplateShards:
         """Return how many pairs a split has."""
         return int(self._ends[split][-1]) if len(self._ends[split]) else 0
 
-    def read(self, split: Split, number: int) -> Pair:
+    def read(self, split: Split, number: int) -> TemplatePair:
         """Read one pair."""
         shard, row = self._place(split, number)
         crop = decode(self._jpeg(shard, row))
         template = np.asarray(self._rows(shard, "templates", row, row + 1)[0], np.float32)
-        return Pair(crop, template, int(self._rows(shard, "identity", row, row + 1)[0]))
+        return TemplatePair(crop, template, int(self._rows(shard, "identity", row, row + 1)[0]))
 
     def templates(self, split: Split) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Return all templates (N, D) of a split and whose they are (N,), without decoding a picture."""
-        found = [
+        parts = [
             (self._rows(shard, "templates", 0, shard.count), self._rows(shard, "identity", 0, shard.count))
             for shard in self._of[split]
         ]
-        if not found:
+        if not parts:
             return np.zeros((0, self.width), np.float32), np.zeros(0, np.int32)
-        return np.concatenate([t for t, _ in found]), np.concatenate([i for _, i in found])
+        return np.concatenate([t for t, _ in parts]), np.concatenate([i for _, i in parts])
 
     def name(self, split: Split, number: int) -> str:
         """Return the path of a photo within the folder it came from."""
@@ -142,7 +142,7 @@ class TemplateShards:
 
 
 def encode(crop: NDArray[np.uint8]) -> bytes:
-    """Return an RGB crop as JPEG, colours not thinned out."""
+    """Return a crop (H, W, 3) uint8 RGB as JPEG, colours not thinned out."""
     from PIL import Image
 
     stream = io.BytesIO()
@@ -151,7 +151,7 @@ def encode(crop: NDArray[np.uint8]) -> bytes:
 
 
 def decode(data: bytes) -> NDArray[np.uint8]:
-    """Return the RGB picture of a JPEG."""
+    """Return the picture (H, W, 3) uint8 RGB of a JPEG."""
     from PIL import Image
 
     return np.array(Image.open(io.BytesIO(data), formats=("JPEG",)).convert("RGB"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,39 +10,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.shard_writer import ShardWriter
 from data_gen.templates.shards import ShardInfo, Split, TemplateIndex, TemplateShards
 from utils.errors import DataError
 from utils.faces.recogniser import RecogniserId
 from utils.files.arrays import save_arrays
-from utils.files.aside import clear_after_killed
 from utils.files.digests import fingerprint
-from utils.files.ownership import keep_only
 from utils.files.tables import write_json
 
 
-class TemplateShardWriter:
+class TemplateShardWriter(ShardWriter):
     """Write shard by shard; one that is there already, made of the same photos and recogniser, is kept."""
 
+    stem = "faces"
+
     def __init__(self, path: str | Path, recogniser: RecogniserId, *, licence: str = "") -> None:
-        self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
+        super().__init__(path)
         self.recogniser, self.licence = recogniser, licence
 
-    def file(self, number: int) -> Path:
-        """Return where shard `number` goes."""
-        return self.path / f"faces-{number:05d}.safetensors"
-
-    def _notes_of(self, number: int) -> Path:
-        return self.file(number).with_suffix(".json")
-
-    def has(self, number: int, recipe: str) -> bool:
-        """Tell whether shard `number` was made from `recipe`, a digest of its inputs."""
-        notes = self._notes_of(number)
-        try:
-            known = json.loads(notes.read_text())
-            return known["recipe"] == recipe and (self.file(number).is_file() or not known["files"])
-        except (OSError, ValueError, KeyError):
-            return False
+    def is_empty(self, notes: Mapping[str, Any]) -> bool:
+        """Tell whether not one photo of a shard could be used."""
+        return "files" in notes and not notes["files"]
 
     def write(
         self,
@@ -54,7 +41,14 @@ class TemplateShardWriter:
         recipe: str = "",
         skipped: Mapping[str, str] | None = None,
     ) -> int:
-        """Write (file, identity, JPEG, template) pairs as shard `number`; return how many. `skipped` is read last."""
+        """Write pairs as shard `number`; return how many. `skipped` (file -> why) is read last.
+
+        Args:
+            pairs: (file, identity, JPEG, template (D,) as the recogniser gave it) of every usable photo.
+
+        Raises:
+            DataError: A template holds numbers that are none; what was there before stays.
+        """
         files: list[str] = []
         identities: list[int] = []
         pictures: list[bytes] = []
@@ -74,13 +68,12 @@ class TemplateShardWriter:
                 "templates": np.stack(templates).astype(np.float32),
                 "identity": np.array(identities, np.int32),
             }
-            outdated = (self.path / "index.json", self._notes_of(number))
-            save_arrays(self.file(number), arrays, outdated=outdated)
+            save_arrays(self.shard(number), arrays, outdated=self.outdated(number))
         notes = {
             "recipe": recipe, "split": split, "files": files, "identities": len(set(identities)),
             "skipped": dict(skipped or {}),
         }  # fmt: skip
-        write_json(self._notes_of(number), notes)
+        write_json(self.notes(number), notes)
         return len(files)
 
     def finish(self, shards: int) -> TemplateShards:
@@ -92,26 +85,21 @@ class TemplateShardWriter:
         infos: list[ShardInfo] = []
         skipped: dict[str, str] = {}
         digests: list[str] = []
-        for number in range(shards):
-            notes = json.loads(self._notes_of(number).read_text())
+        for number, notes in enumerate(self.all_notes(shards)):
             skipped |= notes["skipped"]
             digests.append(notes["recipe"])
             if notes["files"]:
                 infos.append(
                     ShardInfo(
-                        file=self.file(number).name, split=notes["split"], count=len(notes["files"]),
+                        file=self.shard(number).name, split=notes["split"], count=len(notes["files"]),
                         identities=notes["identities"],
                     )
                 )  # fmt: skip
         if not infos:
-            reasons = "; ".join(f"{file}: {why}" for file, why in list(skipped.items())[:3])
-            raise DataError(f"{self.path}: not one photo could be used. {reasons}")
+            self.refuse_nothing("not one photo", skipped)
         index = TemplateIndex(
             recogniser=self.recogniser, licence=self.licence, shards=infos, skipped=len(skipped),
             fingerprint=fingerprint(self.recogniser.sha256, digests),
         )  # fmt: skip
-        write_json(self.path / "index.json", index.model_dump(mode="json"))
-        kept = {name.name for number in range(shards) for name in (self.file(number), self._notes_of(number))}
-        keep_only(self.path, r"faces-\d{5}\.(safetensors|json)", kept)
-        clear_after_killed(self.path, held=True)
+        self.close(shards, index)
         return TemplateShards(self.path)

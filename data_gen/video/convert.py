@@ -11,21 +11,57 @@ from typing import Any
 import numpy as np
 
 from data_gen.stages import Tick
+from data_gen.video.job import SHORTEST_S, VideoJob
 from data_gen.video.landmarks import find_face_box
+from data_gen.video.stage import Bench
 from utils.errors import DataError
 from utils.faces.detector import LandmarkDetector
+from utils.faces.detectors import make_detector
 from utils.files.arrays import map_new_array
-from utils.files.digests import sha256
+from utils.files.digests import sha256, stamp
 from utils.media.video import FPS, probe, read_frames
 from utils.media.wav import RATE, read_wav, write_wav
+from utils.workers import native_noise_muted
 
-SHORTEST_S = 2.0
+PROBE_VERSION = 1
+CONVERT_VERSION = 2
 _SAMPLES = 60
 _LONGEST_SIDE = 1280
 _QUIET = 1e-3
 _BYTES_A_PIXEL = 9  # frames and torso frames 3 each, three masks
 _MARGIN = 2.5
 """Side of the square in face heights (brows to chin): room for hair and shoulders."""
+
+
+def probe_settings(job: VideoJob) -> dict[str, Any]:
+    """Return the video's digest and the part that is used."""
+    return {"video": sha256(job.video), "start_s": job.start_s, "duration_s": job.duration_s}
+
+
+def probe_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Look at the file; nothing is written."""
+    return probe_video(bench.job.video, bench.job.start_s, bench.job.duration_s)
+
+
+def convert_settings(job: VideoJob) -> dict[str, Any]:
+    """Return the size, and the detector when one was named: what `auto` means may change without a new crop."""
+    return {"size": job.size} | ({} if job.landmarks == "auto" else {"detector": job.landmarks})
+
+
+def convert_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Write frames and sound.
+
+    Raises:
+        DataError: The video was changed since the run began, or cannot be learned from.
+    """
+    job = bench.job
+    with native_noise_muted(), make_detector(job.landmarks) as detector:
+        summary = convert(
+            job.video, folder, tick, size=job.size, detector=detector, start_s=job.start_s, duration_s=job.duration_s
+        )
+    if stamp(job.video) != bench.video_stamp:
+        raise DataError(f"{job.video} was changed while it was read. Run the command again when it is whole.")
+    return summary
 
 
 def probe_video(video: Path, start_s: float, duration_s: float | None) -> dict[str, Any]:
@@ -112,32 +148,32 @@ def convert(
     length_s = info.duration_s - start_s if info.duration_s else len(wav) / RATE  # some containers do not tell
     about = max(1, round(length_s * FPS))
     about = about if count is None else min(about, count)
-    seen = 0
+    total = 0
 
     def samples() -> Iterator[tuple[float, np.ndarray]]:
-        nonlocal seen
+        nonlocal total
         every = max(1, about // _SAMPLES)
         for frame in read_frames(video, fps=FPS, size=small, start=first, count=count):
-            if seen % every == 0:
-                yield (first + seen) / FPS, frame
-            seen += 1
-            tick(seen, 2 * about)
+            if total % every == 0:
+                yield (first + total) / FPS, frame
+            total += 1
+            tick(total, 2 * about)
 
     box = find_face_box(samples(), detector, video=str(video), margin=_MARGIN)
-    if seen < SHORTEST_S * FPS:
+    if total < SHORTEST_S * FPS:
         raise DataError(
-            f"{video} lasts {seen / FPS:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better."
+            f"{video} lasts {total / FPS:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better."
         )
     crop = crop_square([value * shrink for value in box], info.height, info.width, size)
-    check_room(folder, seen, size)
-    frames = map_new_array(folder / "frames.npy", (seen, size, size, 3))
-    for index, frame in enumerate(read_frames(video, fps=FPS, crop=crop, size=(size, size), start=first, count=seen)):
+    check_room(folder, total, size)
+    frames = map_new_array(folder / "frames.npy", (total, size, size, 3))
+    for index, frame in enumerate(read_frames(video, fps=FPS, crop=crop, size=(size, size), start=first, count=total)):
         frames[index] = frame
-        tick(seen + index + 1, 2 * seen)
+        tick(total + index + 1, 2 * total)
     frames.flush()
     write_wav(folder / "audio.wav", wav)
     return {
-        "frames": seen,
+        "frames": total,
         "height": size,
         "width": size,
         "crop_px": list(crop),

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.stages import Tick
+from data_gen.video.stage import Bench
+from utils.arrays import Bytes
+from utils.files.arrays import save_arrays
+
+CUTS_VERSION = 1
 SIDE = 96
 """Frames are compared as grey pictures of this side."""
 WINDOW = 6
@@ -14,6 +22,20 @@ LEAST_RATIO = 2.5
 """How many times larger than the largest change nearby the change at a cut is. Real cuts measured: 3.5 to 30, jump
 cuts within one shot 6 to 20; blinks, nods and dropped frames at most 1.8."""
 _FLOOR = 0.3
+
+
+def cuts_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Write how much each frame differs from the one before; return the cuts."""
+    frames = bench.array("convert", "frames")
+
+    def watched() -> Iterator[Bytes]:
+        for index, frame in enumerate(frames):
+            yield frame
+            tick(index + 1, len(frames))
+
+    changes = frame_changes(watched())
+    save_arrays(folder / "arrays.safetensors", {"changes": changes})
+    return {"cuts": find_cuts(changes)}
 
 
 def find_cuts(changes: NDArray[np.floating]) -> list[int]:

@@ -23,6 +23,7 @@ from utils.files.arrays import load_arrays
 from utils.files.digests import refuse_changed, stamp
 from utils.files.ownership import Made
 from utils.files.tables import read_checked
+from utils.media.wav import read_wav
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
 DATASET = Made(
@@ -105,9 +106,9 @@ class VideoDataset:
     def motion(self, name: str) -> Floats:
         """Return the array `name` of motion.safetensors, for example `face_found` or `blendshapes`."""
         if name not in self._motion:
-            known = ", ".join(sorted(self._motion))
+            names = ", ".join(sorted(self._motion))
             raise DataError(
-                f"{self.path}/motion.safetensors has no '{name}' (it has {known}). Process the video again."
+                f"{self.path}/motion.safetensors has no '{name}' (it has {names}). Process the video again."
             )
         values = np.asarray(self._motion[name], dtype=np.float32)
         return values if name in _ONCE else self._per_frame(values, f"motion.safetensors, {name}", 1)
@@ -198,9 +199,9 @@ class VideoDataset:
     def audio(self, name: str) -> Floats:
         """Return the audio feature `name`, (2T, C), or (2T,) for `pitch_hz` and `rms`."""
         if name not in self._audio:
-            known = ", ".join(sorted(self._audio))
+            names = ", ".join(sorted(self._audio))
             raise DataError(
-                f"{self.path} has no audio feature '{name}'. It has {known}: choose one of these with audio_feature, "
+                f"{self.path} has no audio feature '{name}'. It has {names}: choose one of these with audio_feature, "
                 f"or get the weights for '{name}' (python -m utils.assets) and process the video again."
             )
         return self._per_frame(np.asarray(self._audio[name], dtype=np.float32), f"audio.safetensors, {name}", 2)
@@ -212,8 +213,6 @@ class VideoDataset:
 
     def wav(self) -> Floats:
         """Read the sound, (S,) float32, 16 000 samples a second."""
-        from utils.media.wav import read_wav
-
         return read_wav(self.wav_path)
 
     def shots(self, split: Split = "all") -> list[tuple[int, int]]:
@@ -253,6 +252,6 @@ def _read_meta(path: Path) -> VideoMeta:
 
 
 def _read_tensors(path: Path, rows_a_frame: int) -> Mapping[str, NDArray[np.generic]]:
-    found = load_arrays(path, "Process the video again.")
-    refuse_not_finite(found, str(path), rows_a_frame)
-    return found
+    arrays = load_arrays(path, "Process the video again.")
+    refuse_not_finite(arrays, str(path), rows_a_frame)
+    return arrays

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import types
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.stages import Tick
 from data_gen.video.dataset import DATASET, PICTURES, Map, VideoDataset, VideoMeta
+from data_gen.video.job import VideoJob
 from data_gen.video.outliers import refuse_not_finite
+from data_gen.video.stage import Bench
 from utils.errors import DataError
-from utils.files.arrays import map_new_array, save_arrays
+from utils.files.arrays import load_arrays, map_new_array, save_arrays
 from utils.files.aside import make_folder, write_aside
 from utils.files.digests import sha256
+from utils.media.video import FPS
+
+DATASET_VERSION = 1
+_VALIDATION_SHARE = 0.1
+_LEAST_STD = 1e-3
 
 
 class DatasetWriter:
@@ -127,3 +137,73 @@ def fingerprint(path: Path) -> str:
         if file.name != "meta.json":
             total.update(f"{file.name} {sha256(file)}\n".encode())
     return total.hexdigest()
+
+
+def dataset_settings(job: VideoJob) -> dict[str, Any]:
+    """Return the notes that are kept in the dataset."""
+    return {"licence": job.licence, "consent": job.consent}
+
+
+def dataset_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Join what the stages made into the dataset; nothing is written into the stage's own folder."""
+    size = bench.summary("convert")
+    sound = bench.done["audio"].folder
+    with DatasetWriter(bench.job.binary, frames=size["frames"], height=size["height"], width=size["width"]) as out:
+        for name in (*PICTURES, "background"):
+            _link(_picture(bench, name), out.part / f"{name}.npy")
+        audio = load_arrays(sound / "arrays.safetensors")
+        dataset = out.finish(_motion(bench), audio, _meta(bench), sound / "audio.wav")
+    return {"path": str(bench.job.binary), "fingerprint": dataset.meta.fingerprint}
+
+
+def _motion(bench: Bench) -> dict[str, np.ndarray]:
+    track, camera = bench.arrays("landmarks"), bench.arrays("camera")
+    points, landmarks = track["points_px"], camera["landmarks"]
+    motion = {
+        "landmarks": landmarks,
+        "landmarks_px": points,
+        "world_from_camera": camera["world_from_camera"],
+        "neutral": camera["neutral"],
+        "landmarks_mean": landmarks.mean(axis=0),
+        "landmarks_std": np.maximum(landmarks.std(axis=0), _LEAST_STD),
+        "face_box_px": np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1),
+        "face_found": track["found"],
+    }
+    if "blendshapes" in track:
+        motion["blendshapes"] = track["blendshapes"]
+    return motion
+
+
+def _meta(bench: Bench) -> VideoMeta:
+    job, size = bench.job, bench.summary("convert")
+    count = size["frames"]
+    return VideoMeta(
+        id=job.id,
+        fps=FPS,
+        frames=count,
+        height=size["height"],
+        width=size["width"],
+        focal_px=bench.summary("camera")["focal_px"],
+        cuts=bench.summary("cuts")["cuts"],
+        val_start=count - max(1, round(_VALIDATION_SHARE * count)),
+        audio_features=bench.summary("audio")["features"],
+        landmark_source=bench.summary("landmarks")["source"],
+        parsing_source=bench.summary("parsing")["source"],
+        av_offset_frames=bench.summary("audio")["late_frames"],
+        licence=job.licence,
+        consent=job.consent,
+    )
+
+
+def _picture(bench: Bench, name: str) -> Path:
+    stage = {"frames": "convert", "head_mask": "parsing", "torso_mask": "parsing"}.get(name, "plate")
+    return bench.done[stage].folder / f"{name}.npy"
+
+
+def _link(source: Path, target: Path) -> None:
+    """Put a file at a second place without a second copy where the file system can do that."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

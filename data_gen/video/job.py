@@ -6,12 +6,13 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from utils.errors import ConfigError, nearest
+from utils.faces.detector import DetectorName
 from utils.sound.features import feature_width
 
-STAGES = (
+STAGE_NAMES = (
     "probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset", "report",
 )  # fmt: skip
 STAGE_FILES = (
@@ -19,6 +20,9 @@ STAGE_FILES = (
     "background.npy", "torso_frames.npy", "report.md", "report.json", "contact_sheet.png", "curves.png",
 )  # fmt: skip
 """All that stages write into their folders."""
+ParserName = Literal["auto", "bisenet", "grabcut"]
+SHORTEST_S = 2.0
+"""A shorter video teaches nothing."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,6 @@ class VideoJob:
 
 def check_job(job: VideoJob) -> None:
     """Refuse, before any work, what cannot be done: all slips in one `ConfigError`."""
-    from data_gen.video.convert import SHORTEST_S
-    from data_gen.video.masks.parsing import ParserName
-    from utils.faces.detector import DetectorName
-
     slips = []
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", job.id):
         slips.append(f"--id '{job.id}': use letters, digits, '_', '.' and '-' only, and no '.' or '-' in front")
@@ -87,15 +87,15 @@ def check_job(job: VideoJob) -> None:
         slips.append(f"--start_s {job.start_s}: must be a number of seconds, 0 or more")
     if job.duration_s is not None and not SHORTEST_S <= job.duration_s < math.inf:
         slips.append(f"--duration_s {job.duration_s}: must be a number of seconds, {SHORTEST_S:.0f} or more")
-    for flag, value, known in (
+    for flag, names, choices in (
         ("--landmarks", [job.landmarks], get_args(DetectorName)),
         ("--parsing", [job.parsing], get_args(ParserName)),
-        ("--redo", list(job.redo), STAGES),
+        ("--redo", list(job.redo), STAGE_NAMES),
     ):
-        for name in value:
-            if name not in known:
-                near = nearest(name, known)
+        for name in names:
+            if name not in choices:
+                near = nearest(name, choices)
                 hint = f"did you mean '{near}'? " if near else ""
-                slips.append(f"{flag} {name}: {hint}known: {', '.join(known)}")
+                slips.append(f"{flag} {name}: {hint}known: {', '.join(choices)}")
     if slips:
         raise ConfigError("\n  ".join([f"{len(slips)} setting(s) to mend", *slips]))

@@ -9,17 +9,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.stages import Tick
+from data_gen.video.job import VideoJob
 from data_gen.video.outliers import excursions, frames_told
+from data_gen.video.stage import Bench
 from utils.arrays import Bytes, Reals
 from utils.errors import DataError
 from utils.faces.detector import Face, LandmarkDetector
+from utils.faces.detectors import make_detector, mediapipe_is_here
+from utils.files.arrays import save_arrays
+from utils.media.video import FPS
 from utils.shots import shot_ranges, smooth_over_time
+from utils.workers import native_noise_muted
 
+LANDMARKS_VERSION = 1
 MAX_GAP = 8
 """Frames without a face in a row that are bridged by interpolation."""
 MAX_MISSING = 0.05
@@ -41,6 +50,38 @@ class LandmarkTrack(NamedTuple):
     blendshapes: NDArray[np.float32] | None
     source: str
     excursions: tuple[int, ...] = ()
+
+
+def landmarks_settings(job: VideoJob) -> dict[str, Any]:
+    """Return which detector is asked for; what `auto` finds on this machine counts, so that weights make it new."""
+    if job.landmarks != "auto":
+        return {"source": job.landmarks}
+    return {"source": f"auto with{'' if mediapipe_is_here() else 'out'} face_landmarker"}
+
+
+def landmarks_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Write the face's points of all frames; return which frames had none."""
+    job, frames = bench.job, bench.array("convert", "frames")
+    with native_noise_muted(), make_detector(job.landmarks) as detector:
+        track = track_landmarks(
+            frames,
+            detector,
+            video=str(job.video),
+            fps=FPS,
+            start_s=job.start_s,
+            cuts=bench.summary("cuts")["cuts"],
+            on_frame=lambda done: tick(done, len(frames)),
+        )
+    arrays: dict[str, np.ndarray] = {"points_px": track.points_px, "found": track.found.astype(np.uint8)}
+    if track.blendshapes is not None:
+        arrays["blendshapes"] = track.blendshapes
+    save_arrays(folder / "arrays.safetensors", arrays)
+    return {
+        "source": track.source,
+        "found": float(track.found.mean()),
+        "missing_frames": np.flatnonzero(~track.found).tolist(),
+        "outlier_frames": list(track.excursions),
+    }
 
 
 class FaceBox(NamedTuple):
@@ -83,8 +124,8 @@ def track_landmarks(
     for index, frame in enumerate(frames):
         if index in starts:
             detector.forget()
-        found = detector.detect(frame)
-        face = follow(found, previous, f"{video}: at {start_s + index / fps:.1f} s")
+        detected = detector.detect(frame)
+        face = follow(detected, previous, f"{video}: at {start_s + index / fps:.1f} s")
         faces.append(face)
         previous = face or previous
         if on_frame is not None:
@@ -121,16 +162,16 @@ def bridge_gaps(values: Reals, found: NDArray[np.bool_], cuts: Iterable[int] = (
     """
     result = np.array(values, dtype=np.float64)
     flat = result.reshape(len(result), -1)
-    known_anywhere = np.flatnonzero(found)
+    usable_anywhere = np.flatnonzero(found)
     for start, stop in shot_ranges(len(result), cuts):
         frames = np.arange(start, stop)
-        known = frames[found[start:stop]]
-        if len(known) == len(frames):
+        usable = frames[found[start:stop]]
+        if len(usable) == len(frames):
             continue
-        if len(known) == 0:
-            known = known_anywhere
+        if len(usable) == 0:
+            usable = usable_anywhere
         for column in range(flat.shape[1]):
-            flat[start:stop, column] = np.interp(frames, known, flat[known, column])
+            flat[start:stop, column] = np.interp(frames, usable, flat[usable, column])
     return result
 
 
@@ -186,7 +227,7 @@ def find_face_box(
 
 
 def detect_anywhere(detector: LandmarkDetector, frame: Bytes) -> list[Face]:
-    """Detect faces in a large picture: as a whole, then, when none is found, in nine overlapping parts."""
+    """Detect faces in a large picture (H, W, 3): as a whole, then, when none is found, in nine overlapping parts."""
     faces = detector.detect(frame)
     if faces:
         return faces
@@ -195,8 +236,8 @@ def detect_anywhere(detector: LandmarkDetector, frame: Bytes) -> list[Face]:
     for top in (height // 4, 0, height // 2):
         for left in (width // 4, 0, width // 2):
             detector.forget()
-            found = detector.detect(np.ascontiguousarray(frame[top : top + part[0], left : left + part[1]]))
-            faces += [_shifted(face, left, top) for face in found]
+            detected = detector.detect(np.ascontiguousarray(frame[top : top + part[0], left : left + part[1]]))
+            faces += [_shifted(face, left, top) for face in detected]
         if faces:
             break
     return _without_doubles(faces)
@@ -211,8 +252,8 @@ def _as_track(
         raise DataError(f"{video}: it has no frames. Is the file complete?")
     if not found.any():
         raise DataError(f"{video}: no face in any of {count} frames. It must show one person's face from the front.")
-    seen: Reals = np.stack([np.zeros((68, 2)) if face is None else face.points_px for face in faces])
-    strange = excursions(seen, found, cuts)
+    raw: Reals = np.stack([np.zeros((68, 2)) if face is None else face.points_px for face in faces])
+    strange = excursions(raw, found, cuts)
     found &= ~strange
     missing = np.flatnonzero(~found)
     longest = _longest_run(~found)
@@ -223,7 +264,7 @@ def _as_track(
             f"At most {MAX_GAP} in a row and {MAX_MISSING:.0%} in all are bridged: cut those parts out, or use a "
             f"video in which the face is seen from the front throughout."
         )
-    points = np.where(found[:, None, None], seen, 0.0)
+    points = np.where(found[:, None, None], raw, 0.0)
     shapes: Reals | None = (
         np.zeros((count, 52)) if all(f is None or f.blendshapes is not None for f in faces) else None
     )
@@ -237,8 +278,9 @@ def _as_track(
     def mended(values: Reals) -> NDArray[np.float32]:
         return smooth_over_time(bridge_gaps(values, found, cuts), sigma, cuts).astype(np.float32)
 
-    told = tuple(int(frame) for frame in np.flatnonzero(strange))
-    return LandmarkTrack(mended(points), found, None if shapes is None else mended(shapes), detector.name, told)
+    blendshapes = None if shapes is None else mended(shapes)
+    strange_frames = tuple(int(frame) for frame in np.flatnonzero(strange))
+    return LandmarkTrack(mended(points), found, blendshapes, detector.name, strange_frames)
 
 
 def _told_strange(strange: NDArray[np.bool_], start_s: float) -> str:

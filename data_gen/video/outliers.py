@@ -33,9 +33,9 @@ ODD = 5.0
 
 def frames_told(frames: Sequence[int] | NDArray[np.integer[Any]], start_s: float = 0.0, most: int = 6) -> str:
     """Write frames with their times: "frames 12 (0.48 s), 13 (0.52 s)"; the rest is counted."""
-    some = ", ".join(f"{int(frame)} ({start_s + int(frame) / FPS:.2f} s)" for frame in frames[:most])
+    first = ", ".join(f"{int(frame)} ({start_s + int(frame) / FPS:.2f} s)" for frame in frames[:most])
     more = f" and {len(frames) - most} more" if len(frames) > most else ""
-    return f"frame{'s' if len(frames) != 1 else ''} {some}{more}"
+    return f"frame{'s' if len(frames) != 1 else ''} {first}{more}"
 
 
 def excursions(points_px: Reals, found: NDArray[np.bool_], cuts: Iterable[int] = ()) -> NDArray[np.bool_]:
@@ -50,11 +50,11 @@ def excursions(points_px: Reals, found: NDArray[np.bool_], cuts: Iterable[int] =
         return bad
     scale = max(1e-6, float(np.median(eye_distance(points_px[sound]))))
     for start, stop in shot_ranges(len(points_px), cuts):
-        known = np.flatnonzero(sound[start:stop]) + start
+        usable = np.flatnonzero(sound[start:stop]) + start
         for length in range(1, LONGEST + 1):
-            for place in range(1, len(known) - length):
-                before, after = known[place - 1], known[place + length]
-                middle = known[place : place + length]
+            for place in range(1, len(usable) - length):
+                before, after = usable[place - 1], usable[place + length]
+                middle = usable[place : place + length]
                 if after - before > length + LONGEST or bad[middle].any() or bad[before] or bad[after]:
                     continue
                 share = ((middle - before) / (after - before))[:, None, None]
@@ -96,5 +96,5 @@ def refuse_not_finite(arrays: Mapping[str, NDArray[Any]], where: str, rows_a_fra
         if values.dtype.kind != "f" or np.isfinite(values).all():
             continue
         rows = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
-        told = frames_told(np.unique(rows // rows_a_frame))
-        raise DataError(f"{where}: {name} holds numbers that are none (NaN or infinite): {told}. Make it again.")
+        places = frames_told(np.unique(rows // rows_a_frame))
+        raise DataError(f"{where}: {name} holds numbers that are none (NaN or infinite): {places}. Make it again.")

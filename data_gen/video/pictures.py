@@ -1,4 +1,4 @@
-"""Draw a processed video's contact sheet."""
+"""Draw a processed video: its contact sheet, and the curves of what was measured on it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.video.dataset import VideoDataset
+from utils.camera import rotation_vector
 from utils.drawing.canvas import fit, label
 from utils.drawing.landmarks import draw_landmarks
+from utils.faces.landmarks import mouth_opening
+from utils.media.video import FPS
 
 _CELL = 192
 _COLUMNS = 6
@@ -38,7 +41,7 @@ def contact_sheet(data: VideoDataset, columns: int = _COLUMNS, cell: int = _CELL
 
 
 def overlay(frame: np.ndarray, head: np.ndarray, torso: np.ndarray) -> np.ndarray:
-    """Tint the head red and the torso blue."""
+    """Tint a frame (H, W, 3) by masks (H, W), all uint8: the head red, the torso blue; (H, W, 3) uint8."""
     result: NDArray[Any] = frame.astype(np.float32)
     for mask, colour in ((head, (255, 40, 40)), (torso, (40, 80, 255))):
         share = 0.45 * mask[..., None].astype(np.float32) / 255
@@ -46,10 +49,39 @@ def overlay(frame: np.ndarray, head: np.ndarray, torso: np.ndarray) -> np.ndarra
     return result.round().astype(np.uint8)
 
 
-def save_png(path: Path, picture: np.ndarray) -> None:
-    """Write an RGB picture as PNG."""
-    import cv2
+def draw_curves(
+    data: VideoDataset, sync: dict[str, Any], changes: np.ndarray, reprojection: np.ndarray, path: Path
+) -> None:
+    """Draw lips and loudness, head turn, picture change with cuts, reprojection error, and the offset's curve.
 
-    done, data = cv2.imencode(".png", picture[..., ::-1])
-    assert done
-    path.write_bytes(data.tobytes())
+    Args:
+        data: Whose, T frames.
+        sync: What the stage `sync` said.
+        changes: (T,) grey levels from the frame before.
+        reprojection: (T,) pixels.
+        path: The picture to write.
+    """
+    from matplotlib.figure import Figure
+
+    time = np.arange(len(data)) / FPS
+    turn = np.degrees(rotation_vector(data.world_from_camera[:, :3, :3]))
+    figure = Figure(figsize=(12, 11), layout="constrained")
+    axes = figure.subplots(5, 1)
+    axes[0].plot(time, mouth_opening(data.landmarks), lw=0.8, label="lip opening (tenths of an eye distance)")
+    axes[0].plot(time, data.audio("rms")[::2] * 10, lw=0.6, alpha=0.7, label="loudness x 10")
+    for column, name in enumerate(("pitch", "yaw", "roll")):
+        axes[1].plot(time, turn[:, column], lw=0.8, label=f"camera {name} (degrees)")
+    axes[2].plot(time, changes[: len(time)], lw=0.6, label="change from the frame before (grey levels)")
+    axes[3].plot(time, reprojection, lw=0.6, label="reprojection error (px)")
+    axes[4].plot(sync["offsets_frames"], sync["curve"], label="lips foretold from the sound (correlation)")
+    axes[4].axvline(sync["frames"], color="tab:red", lw=1, label=f"sound is {sync['frames']:.1f} frames late")
+    axes[4].set_xlabel("offset (frames)")
+    for axis in axes[:4]:
+        for cut in data.meta.cuts:
+            axis.axvline(cut / FPS, color="0.7", lw=0.5)
+        axis.axvspan(data.meta.val_start / FPS, len(data) / FPS, color="tab:green", alpha=0.08)
+        axis.set_xlim(0, len(data) / FPS)
+    axes[3].set_xlabel("seconds (green: validation; grey lines: cuts)")
+    for axis in axes:
+        axis.legend(loc="upper right", fontsize=8)
+    figure.savefig(path, dpi=80)

@@ -12,15 +12,19 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from data_gen.stages import Done
+from data_gen.stages import Done, Tick
 from data_gen.video.dataset import VideoDataset
 from data_gen.video.outliers import frames_told, odd_frames, pose_jumps
+from data_gen.video.pictures import contact_sheet, draw_curves
+from data_gen.video.stage import Bench
 from utils.faces.landmarks import eye_distance, mouth_opening
 from utils.files.arrays import load_arrays
 from utils.files.aside import write_aside
 from utils.files.tables import write_json
+from utils.media.pictures import write_picture
 from utils.media.video import FPS
 
+REPORT_VERSION = 2
 Verdict = Literal["pass", "warn", "fail"]
 _MARKS = {"pass": "[green]pass[/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]fail[/red]"}
 
@@ -54,7 +58,7 @@ def checks_of(data: VideoDataset, stages: Mapping[str, Done]) -> list[Check]:
 
 def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Check]:
     seconds = len(data) / FPS
-    found = said["landmarks"]["found"]
+    share = said["landmarks"]["found"]
     shots = data.shots()
     longest = max(stop - start for start, stop in shots) / FPS
     cuts = data.meta.cuts
@@ -68,8 +72,8 @@ def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
         ),
         _check(
             "frames with a face",
-            f"{found:.1%}",
-            found >= 0.99,
+            f"{share:.1%}",
+            share >= 0.99,
             "Missing ones were interpolated; cut those parts out if they flicker.",
         ),
         _check(
@@ -88,8 +92,8 @@ def _outliers(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
     most = 0.01 * len(data)
 
     def check(name: str, frames: Sequence[int] | np.ndarray, remedy: str, *, bad: bool = False) -> Check:
-        told = f"{len(frames)}: {frames_told(frames)}" if len(frames) else "none"
-        return _check(name, told, not len(frames), remedy, bad=bad)
+        places = f"{len(frames)}: {frames_told(frames)}" if len(frames) else "none"
+        return _check(name, places, not len(frames), remedy, bad=bad)
 
     return [
         check("landmarks off the face", strange, "They were bridged. Look at the footage there: a hand, another face?"),
@@ -143,7 +147,7 @@ def _pictures(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
     shares = said["parsing"]["shares"]
     head, torso = shares["head"], shares["torso"]
     top = float(np.mean([data.head_mask[index, :2].mean() for index in _spread(len(data), 40)])) / 255
-    seen = said["plate"]["background_seen"]
+    background = said["plate"]["background_seen"]
     eyes = float(np.median(eye_distance(data.landmarks_px)))
     suggested = max(64, side // 32 * 32)
     return [
@@ -180,8 +184,8 @@ def _pictures(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
         ),
         _check(
             "background",
-            f"{seen:.0%} of the plate was seen",
-            seen >= 0.3,
+            f"{background:.0%} of the plate was seen",
+            background >= 0.3,
             "Most of the plate is a guess; it shows only when the head moves further than it did here.",
         ),
         _check(
@@ -231,10 +235,13 @@ def focus(data: VideoDataset) -> float:
     return float(np.median(values)) if values else 0.0
 
 
+def report_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Judge the dataset and write what was found."""
+    return write_report(VideoDataset(bench.job.binary), dict(bench.done), folder)
+
+
 def write_report(data: VideoDataset, stages: Mapping[str, Done], folder: Path) -> dict[str, Any]:
     """Write report.md, report.json, contact_sheet.png and curves.png into `folder`; return what report.json holds."""
-    from data_gen.video.pictures import contact_sheet, save_png
-
     checks = checks_of(data, stages)
     seconds = {name: done.seconds for name, done in stages.items()}
     total = sum(seconds.values())
@@ -250,7 +257,7 @@ def write_report(data: VideoDataset, stages: Mapping[str, Done], folder: Path) -
         "av_offset_frames": stages["sync"].summary["frames"],
     }
     write_json(folder / "report.json", result)
-    save_png(folder / "contact_sheet.png", contact_sheet(data))
+    write_picture(folder / "contact_sheet.png", contact_sheet(data))
     changes = load_arrays(stages["cuts"].folder / "arrays.safetensors")["changes"]
     reprojection = load_arrays(stages["camera"].folder / "arrays.safetensors")["reprojection_px"]
     draw_curves(data, stages["sync"].summary, changes, reprojection, folder / "curves.png")
@@ -267,38 +274,6 @@ def _markdown(result: dict[str, Any]) -> str:
     lines += [f"| {name} | {seconds:.1f} |" for name, seconds in result["seconds"].items()]
     lines += [f"| all | {result['seconds_total']:.1f} ({result['times_length']:.1f} times the video's length) |", ""]
     return "\n".join([*lines, "![contact sheet](contact_sheet.png)", "", "![curves](curves.png)", ""])
-
-
-def draw_curves(
-    data: VideoDataset, sync: dict[str, Any], changes: np.ndarray, reprojection: np.ndarray, path: Path
-) -> None:
-    """Draw lips and loudness, head turn, picture change with cuts, reprojection error, and the offset's curve."""
-    from matplotlib.figure import Figure
-
-    from utils.camera import rotation_vector
-
-    time = np.arange(len(data)) / FPS
-    turn = np.degrees(rotation_vector(data.world_from_camera[:, :3, :3]))
-    figure = Figure(figsize=(12, 11), layout="constrained")
-    axes = figure.subplots(5, 1)
-    axes[0].plot(time, mouth_opening(data.landmarks), lw=0.8, label="lip opening (tenths of an eye distance)")
-    axes[0].plot(time, data.audio("rms")[::2] * 10, lw=0.6, alpha=0.7, label="loudness x 10")
-    for column, name in enumerate(("pitch", "yaw", "roll")):
-        axes[1].plot(time, turn[:, column], lw=0.8, label=f"camera {name} (degrees)")
-    axes[2].plot(time, changes[: len(time)], lw=0.6, label="change from the frame before (grey levels)")
-    axes[3].plot(time, reprojection, lw=0.6, label="reprojection error (px)")
-    axes[4].plot(sync["offsets_frames"], sync["curve"], label="lips foretold from the sound (correlation)")
-    axes[4].axvline(sync["frames"], color="tab:red", lw=1, label=f"sound is {sync['frames']:.1f} frames late")
-    axes[4].set_xlabel("offset (frames)")
-    for axis in axes[:4]:
-        for cut in data.meta.cuts:
-            axis.axvline(cut / FPS, color="0.7", lw=0.5)
-        axis.axvspan(data.meta.val_start / FPS, len(data) / FPS, color="tab:green", alpha=0.08)
-        axis.set_xlim(0, len(data) / FPS)
-    axes[3].set_xlabel("seconds (green: validation; grey lines: cuts)")
-    for axis in axes:
-        axis.legend(loc="upper right", fontsize=8)
-    figure.savefig(path, dpi=80)
 
 
 def print_report(result: dict[str, Any], video_id: str, folder: Path, console: Console) -> None:

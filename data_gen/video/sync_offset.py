@@ -7,15 +7,21 @@ The correlation has one clear peak where sound and lips belong together. No netw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
+from data_gen.stages import Tick
+from data_gen.video.stage import Bench
 from utils.media.video import FPS
+from utils.media.wav import read_wav
+from utils.sound.features import audio_features
 
+SYNC_VERSION = 2
 RANGE_ROWS = 30
 """Offsets up to so many audio rows (20 ms) each way are tried: 15 frames."""
 BIAS_FRAMES = 0.1
@@ -51,6 +57,13 @@ class SyncOffset:
     rest: float
     offsets_frames: list[float]
     curve: list[float]
+
+
+def sync_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Measure the video's offset; nothing is written."""
+    points = bench.arrays("landmarks")["points_px"]
+    wav = read_wav(bench.done["convert"].folder / "audio.wav")
+    return asdict(measure_offset(points, audio_features(wav, "mel", len(points))))
 
 
 def measure_offset(landmarks_px: NDArray[np.floating], mel: NDArray[np.floating]) -> SyncOffset:
@@ -119,7 +132,7 @@ def _correlation(
     rows = np.clip(2 * frames[:, None] + offset + window, 0, len(bands) - 1)
     sound = bands[rows].reshape(len(frames), -1).astype(np.float64)
     truth = lips[frames]
-    told = np.zeros_like(truth)
+    foretold = np.zeros_like(truth)
     fold = np.arange(len(frames)) * _FOLDS // len(frames)
     for index in range(_FOLDS):
         fit, test = fold != index, fold == index
@@ -128,10 +141,10 @@ def _correlation(
         gram = scaled.T @ scaled
         gram[np.diag_indices_from(gram)] += _RIDGE * len(scaled)
         weights = np.linalg.solve(gram, scaled.T @ (truth[fit] - middle))
-        told[test] = (sound[test] - mean) / spread @ weights + middle
-    told, truth = told - told.mean(axis=0), truth - truth.mean(axis=0)
-    scale = np.sqrt((told**2).sum(axis=0) * (truth**2).sum(axis=0))
-    return float(np.mean((told * truth).sum(axis=0) / np.maximum(scale, 1e-12)))
+        foretold[test] = (sound[test] - mean) / spread @ weights + middle
+    foretold, truth = foretold - foretold.mean(axis=0), truth - truth.mean(axis=0)
+    scale = np.sqrt((foretold**2).sum(axis=0) * (truth**2).sum(axis=0))
+    return float(np.mean((foretold * truth).sum(axis=0) / np.maximum(scale, 1e-12)))
 
 
 def _peak_position(offsets: NDArray[np.intp], curve: NDArray[np.float64]) -> float:
@@ -148,7 +161,7 @@ def _peak_position(offsets: NDArray[np.intp], curve: NDArray[np.float64]) -> flo
 
 
 def shift_sound(wav: NDArray[np.float32], late_frames: float, rate: int) -> NDArray[np.float32]:
-    """Return the sound made earlier by `late_frames` video frames, of the same length."""
+    """Return a sound (S,) of `rate` a second made earlier by `late_frames` video frames, of the same length."""
     samples = round(late_frames / FPS * rate)
     if samples >= 0:
         return np.pad(wav[samples:], (0, min(samples, len(wav))))

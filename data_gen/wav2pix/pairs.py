@@ -108,16 +108,16 @@ class FaceVoicePairs:
             refuse_changed(self.path / "meta.json", self._stamp)
             file = self.path / f"{key}.npy"
             try:
-                found = np.lib.format.open_memmap(file, mode="r")
+                array = np.lib.format.open_memmap(file, mode="r")
             except Exception as error:  # numpy refuses a damaged header in many ways
                 reason = getattr(error, "strerror", "") or "it is damaged"
                 raise DataError(f"{file}: {reason}. Make the pairs again.") from None
             whole = (self.meta.counts.get(split, 0), *shape)
-            if found.shape != whole or found.dtype != dtype:
-                raise DataError(f"{file} holds {found.shape}, but meta.json says {whole}. Make the pairs again.")
-            if self.meta.digests and self.meta.digests.get(key) != crc32(key, found):
+            if array.shape != whole or array.dtype != dtype:
+                raise DataError(f"{file} holds {array.shape}, but meta.json says {whole}. Make the pairs again.")
+            if self.meta.digests and self.meta.digests.get(key) != crc32(key, array):
                 raise DataError(f"{file} is damaged: its numbers are not those written. Make the pairs again.")
-            self._arrays[key] = found
+            self._arrays[key] = array
         return self._arrays[key]
 
 
@@ -140,18 +140,18 @@ def write_pairs(
     with write_aside(path, PAIRS) as aside:
         aside.mkdir()
         digests: dict[str, str] = {}
-        for split, some in pairs.items():
+        for split, own in pairs.items():
             arrays: dict[str, NDArray[Any]] = {
-                "faces": np.stack([pair.face for pair in some]),
-                "wavs": np.stack([pair.wav for pair in some]),
-                "labels": np.array([speakers.index(pair.speaker) for pair in some], np.int64),
+                "faces": np.stack([pair.face for pair in own]),
+                "wavs": np.stack([pair.wav for pair in own]),
+                "labels": np.array([speakers.index(pair.speaker) for pair in own], np.int64),
             }
             for name, array in arrays.items():
                 np.save(aside / f"{split}_{name}.npy", array)
                 digests[f"{split}_{name}"] = crc32(f"{split}_{name}", array)
         meta = PairsMeta(
             speakers=speakers, image_size=first.face.shape[0], samples=len(first.wav), licence=licence,
-            counts={split: len(some) for split, some in pairs.items()}, skipped=skipped or {},
+            counts={split: len(own) for split, own in pairs.items()}, skipped=skipped or {},
             digests=digests, fingerprint=fingerprint(speakers, digests),
         )  # fmt: skip
         (aside / "meta.json").write_text(meta.model_dump_json(indent=2))

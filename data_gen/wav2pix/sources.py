@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from data_gen.wav2pix.pairs import RATE, Pair, Split, middle
 from utils.errors import DataError
+from utils.faces.detectors import make_detector
 from utils.files.digests import inside
 from utils.files.tables import read_table
 from utils.media.pictures import PICTURES, read_photo, resized
+from utils.media.video import VIDEOS, read_frames
 from utils.media.wav import read_wav
 
-VIDEOS = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
 COLUMNS = ("split", "speaker", "image", "wav")
 AROUND = 1.5
 """Side of a face cut out of a video, in sizes of its landmarks' box."""
@@ -32,13 +33,13 @@ class Source(NamedTuple):
     sound: Path
 
 
-def share_out(found: dict[Split | None, list[Pair]]) -> None:
+def share_out(pairs: dict[Split | None, list[Pair]]) -> None:
     """Give the pairs that belong to no split to one: the last tenth (at least one) of each speaker validates."""
-    for speaker in sorted({pair.speaker for pair in found[None]}):
-        own = [pair for pair in found[None] if pair.speaker == speaker]
+    for speaker in sorted({pair.speaker for pair in pairs[None]}):
+        own = [pair for pair in pairs[None] if pair.speaker == speaker]
         held_out = max(1, len(own) // 10) if len(own) > 1 else 0
-        found["train"] += own[: len(own) - held_out]
-        found["val"] += own[len(own) - held_out :]
+        pairs["train"] += own[: len(own) - held_out]
+        pairs["val"] += own[len(own) - held_out :]
 
 
 def find_sources(folder: Path) -> list[Source]:
@@ -56,19 +57,19 @@ def find_sources(folder: Path) -> list[Source]:
             ("train", folder / "train"),
             ("val", folder / "val" if (folder / "val").is_dir() else folder / "test"),
         ]
-    found = []
+    sources = []
     for split, place in splits:
         for person in sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else []:
             for file in sorted(person.iterdir()):
                 if file.suffix.lower() in VIDEOS:
-                    found.append(Source(split, person.name, file, file))
+                    sources.append(Source(split, person.name, file, file))
                 elif file.suffix.lower() in PICTURES and (sound := file.with_suffix(".wav")).is_file():
-                    found.append(Source(split, person.name, file, sound))
-    if not found:
+                    sources.append(Source(split, person.name, file, sound))
+    if not sources:
         raise DataError(
             f"No pair under {folder}. Put <speaker>/<name>.wav beside <speaker>/<name>.jpg, or videos there."
         )
-    return found
+    return sources
 
 
 def _listed(folder: Path, number: int, row: dict[str, str]) -> Source:
@@ -92,9 +93,6 @@ def read_source(source: Source, samples: int, args: argparse.Namespace) -> Itera
             raise DataError("the sound is silent")
         yield Pair(face, wav, source.speaker)
         return
-    from utils.faces.detectors import make_detector
-    from utils.media.video import read_frames
-
     sound = read_wav(source.sound)
     with make_detector(args.detector) as detector:
         for second, frame in enumerate(read_frames(source.picture, fps=1)):
@@ -108,14 +106,14 @@ def read_source(source: Source, samples: int, args: argparse.Namespace) -> Itera
 
 
 def square(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the middle square of a picture."""
+    """Return the middle square (S, S, 3) of a picture (H, W, 3)."""
     side = min(photo.shape[:2])
     top, left = (photo.shape[0] - side) // 2, (photo.shape[1] - side) // 2
     return photo[top : top + side, left : left + side]
 
 
 def face_square(frame: NDArray[np.uint8], box: tuple[float, float, float, float]) -> NDArray[np.uint8]:
-    """Return a square around a face's box, its edges repeated beyond the picture."""
+    """Return a square (S, S, 3) around a face's box in pixels, the frame's (H, W, 3) edges repeated beyond it."""
     x0, y0, x1, y1 = box
     half = max(4, round(AROUND * max(x1 - x0, y1 - y0) / 2))
     x, y = round((x0 + x1) / 2), round((y0 + y1) / 2)

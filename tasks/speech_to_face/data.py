@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from data_gen.face_voice.dataset import FaceVoiceDataset, Pair, Pairing, Pairs
+from data_gen.face_voice.dataset import FaceVoiceDataset, Pairing, Pairs, VoicePair
 from data_gen.face_voice.faces import FACE_SIZE
 from data_gen.face_voice.sound import take
 from data_gen.face_voice.splits import Split
@@ -200,7 +200,7 @@ class VoiceSource:
         numbers = self._evenly(limit)
         return [self._read(numbers[i : i + self.size], None) for i in range(0, len(numbers), self.size)]
 
-    def chosen(self, limit: int) -> list[Pair]:
+    def chosen(self, limit: int) -> list[VoicePair]:
         """Return the pairs of `whole`."""
         return [self.pairs[int(number)] for number in self._evenly(limit)]
 

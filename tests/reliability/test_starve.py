@@ -326,7 +326,6 @@ def test_a_video_that_is_replaced_while_it_is_read_is_refused(tmp_path, monkeypa
     video = tmp_path / "a.mp4"
     video.write_bytes(b"first")
     job = VideoJob(id="a", video=video, data_dir=tmp_path, landmarks="dlib")
-    stages = pipeline._Stages(job, Workshop(tmp_path / "w"))
 
     def replaced(*words, **named):
         video.write_bytes(b"second, longer")
@@ -334,9 +333,8 @@ def test_a_video_that_is_replaced_while_it_is_read_is_refused(tmp_path, monkeypa
 
     monkeypatch.setattr(convert, "convert", replaced)
     monkeypatch.setattr(convert, "probe_video", lambda *words: {})
-    stages._probe()
     with pytest.raises(DataError, match="was changed while it was read"):
-        stages._convert()
+        pipeline.do_stages(job, Workshop(tmp_path / "w"))
     assert not (tmp_path / "w/convert").exists()
 
 

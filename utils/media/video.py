@@ -20,6 +20,8 @@ from utils.media.header import read_header
 from utils.paths import existing_file
 
 FPS = 25
+VIDEOS = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
+"""How files are called that are taken for videos in a folder."""
 _SLOWEST_DECODING = 5.0
 """Frames a second that even a slow machine decodes of a large video."""
 

@@ -33,6 +33,7 @@ class BiSeNetParser(Parser):
     def __init__(self, weights: Path) -> None:
         import torch
 
+        # torch is seconds of start-up, and a video that is parsed by GrabCut, or refused, needs none of it
         from modules.faces.face_parsing import IMAGE_MEAN, IMAGE_STD, FaceParser
 
         network = FaceParser()

@@ -7,47 +7,57 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from data_gen.stages import Tick
+from data_gen.video.job import ParserName, VideoJob
 from data_gen.video.masks.bisenet import BiSeNetParser
+from data_gen.video.masks.grabcut import GrabCutParser
 from data_gen.video.masks.parser import Masks, Parser
+from data_gen.video.stage import Bench
 from utils.arrays import Bytes, Reals
+from utils.assets import asset_path, find_asset
 from utils.errors import ConfigError, nearest
 from utils.files.arrays import map_new_array
 from utils.workers import in_parallel
 
-ParserName = Literal["auto", "bisenet", "grabcut"]
+PARSING_VERSION = 3
 
 
-def make_parser(name: ParserName = "auto") -> Parser:
+def make_parser(name: ParserName | str = "auto") -> Parser:
     """Return a parser by name; `auto` is BiSeNet where its weights are, GrabCut otherwise.
 
     Raises:
         AssetError: BiSeNet was asked for and its weights are not here.
         ConfigError: no parser has that name.
     """
-    known = get_args(ParserName)
-    if name not in known:
-        near = nearest(name, known)
+    choices = get_args(ParserName)
+    if name not in choices:
+        near = nearest(name, choices)
         hint = f"Did you mean '{near}'? " if near else ""
-        raise ConfigError(f"No face parser is called '{name}'. {hint}Known: {', '.join(known)}.")
+        raise ConfigError(f"No face parser is called '{name}'. {hint}Known: {', '.join(choices)}.")
     if parser_name(name) == "grabcut":
-        from data_gen.video.masks.grabcut import GrabCutParser
-
         return GrabCutParser()
-    from utils.assets import asset_path
-
     return BiSeNetParser(asset_path("face_parsing"))
 
 
 def parser_name(name: str) -> str:
     """Return which parser a name means on this machine."""
-    from utils.assets import find_asset
-
     return name if name != "auto" else "grabcut" if find_asset("face_parsing") is None else "bisenet"
+
+
+def parsing_settings(job: VideoJob) -> dict[str, Any]:
+    """Return which parser the job's word means on this machine, so that new weights make the stage new."""
+    return {"source": parser_name(job.parsing)}
+
+
+def parsing_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Write the masks of all frames."""
+    points = bench.arrays("landmarks")["points_px"]
+    parser = make_parser(bench.job.parsing)
+    return parse_frames(bench.array("convert", "frames"), points, parser, folder, tick, bench.summary("cuts")["cuts"])
 
 
 def parse_frames(

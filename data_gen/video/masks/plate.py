@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.stages import Tick
+from data_gen.video.stage import Bench
 from utils.files.arrays import map_new_array
 from utils.workers import in_parallel
 
 Bytes = NDArray[Any]
 Floats = NDArray[Any]
 
+PLATE_VERSION = 2
 _SAMPLES = 64
 _ROWS_AT_ONCE = 64
 _LEAST_SEEN = 0.1
@@ -42,16 +44,16 @@ def background_plate(frames: Bytes, head_mask: Bytes, torso_mask: Bytes) -> tupl
     for row, index in enumerate(chosen):
         person = np.maximum(head_mask[index], torso_mask[index])
         free[row] = cv2.dilate((person > 12).astype(np.uint8), kernel) == 0
-    known = free.sum(axis=0) >= max(min(2, len(chosen)), round(_LEAST_SEEN * len(chosen)))
+    visible = free.sum(axis=0) >= max(min(2, len(chosen)), round(_LEAST_SEEN * len(chosen)))
     plate = np.zeros((height, width, 3), np.float32)
     for top in range(0, height, _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
         values = np.stack([frames[index, rows] for index in chosen]).astype(np.float32)
         values[~free[:, rows]] = np.nan
-        seen = known[rows]
+        where = visible[rows]
         with np.errstate(all="ignore"):
-            plate[rows][seen] = np.nanmedian(values[:, seen], axis=0)
-    return fill(plate, known.astype(np.float32)).round().clip(0, 255).astype(np.uint8), known
+            plate[rows][where] = np.nanmedian(values[:, where], axis=0)
+    return fill(plate, visible.astype(np.float32)).round().clip(0, 255).astype(np.uint8), visible
 
 
 def fill(picture: Floats, weight: Floats) -> Floats:
@@ -153,11 +155,17 @@ def _without_valleys(level: Floats) -> Floats:
     return np.maximum(from_left, from_right)
 
 
+def plate_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Write the background plate and all frames without the head."""
+    head, neck, torso = (bench.array("parsing", f"{name}_mask") for name in ("head", "neck", "torso"))
+    return paint_plates(bench.array("convert", "frames"), head, neck, torso, folder, tick)
+
+
 def paint_plates(
     frames: Bytes, head_mask: Bytes, neck_mask: Bytes, torso_mask: Bytes, folder: Path, tick: Tick
 ) -> dict[str, Any]:
     """Write background.npy (H, W, 3) and torso_frames.npy (T, H, W, 3) into `folder`."""
-    plate, known = background_plate(frames, head_mask, torso_mask)
+    plate, visible = background_plate(frames, head_mask, torso_mask)
     np.save(folder / "background.npy", plate, allow_pickle=False)
     result = map_new_array(folder / "torso_frames.npy", frames.shape)
     count = len(frames)
@@ -170,4 +178,4 @@ def paint_plates(
         result[index] = picture
         tick(index + 1, count)
     result.flush()
-    return {"background_seen": float(known.mean())}
+    return {"background_seen": float(visible.mean())}

@@ -93,7 +93,13 @@ def _size(state: HeadFrames, model: FaceModel) -> Reals:
 
 
 def first_poses(points_px: Reals, model: FaceModel, centre: tuple[float, float]) -> HeadFrames:
-    """Place every frame by the best affine (weak-perspective) view of the neutral face."""
+    """Place every frame by the best affine (weak-perspective) view of the neutral face.
+
+    Args:
+        points_px: (T, 68, 2) detected landmarks in pixels.
+        model: Whose face.
+        centre: Of the picture, x and y in pixels.
+    """
     count = len(points_px)
     weight = np.sqrt(_TRUST)[:, None]
     solve = np.linalg.pinv(weight * np.concatenate([model.neutral, np.ones((LANDMARKS, 1))], axis=1))
@@ -111,7 +117,7 @@ def first_poses(points_px: Reals, model: FaceModel, centre: tuple[float, float])
 def place_frames(
     points_px: Reals, model: FaceModel, state: HeadFrames, centre: tuple[float, float], steps: int
 ) -> HeadFrames:
-    """Improve each frame's pose and expression with the shape held fixed: damped Gauss-Newton."""
+    """Improve each frame's pose and expression with the shape held fixed, points_px (T, 68, 2): damped Gauss-Newton."""
     kinds = len(model.basis)
     flat = model.basis.reshape(kinds, LANDMARKS, 3)
     for _ in range(steps):
@@ -145,7 +151,10 @@ def _moved(state: HeadFrames, step: Reals) -> HeadFrames:
 def adjust_shape(
     points_px: Reals, model: FaceModel, state: HeadFrames, centre: tuple[float, float], focal_prior_px: float
 ) -> tuple[FaceModel, HeadFrames]:
-    """Improve neutral face, focal length and all poses at once (poses eliminated by a Schur complement)."""
+    """Improve neutral face, focal length and all poses at once from points_px (T, 68, 2).
+
+    Poses are eliminated by a Schur complement; `focal_prior_px` is the expected focal length.
+    """
     turned, points = camera_points(model, state)
     pixels, jacobian = image_of(points, model.focal_px, centre)
     residual = points_px - pixels
@@ -196,7 +205,7 @@ def adjust_shape(
 def learn_expressions(
     points_px: Reals, model: FaceModel, state: HeadFrames, centre: tuple[float, float], kinds: int
 ) -> tuple[FaceModel, HeadFrames]:
-    """Find the main directions in which the face moves.
+    """Find the `kinds` main directions in which the face of points_px (T, 68, 2) moves.
 
     What a frame shows of a point is complete across the line of sight and unknown along it; there the present
     expression fills in, as in expectation maximisation.
@@ -208,8 +217,8 @@ def learn_expressions(
     design = jacobian @ state.rotation[:, None]
     information = np.swapaxes(design, -1, -2) @ design * weight
     information[..., np.arange(3), np.arange(3)] += 1 / 0.1**2  # expression moves a point about 0.1 eye distances
-    seen = np.swapaxes(design, -1, -2) @ (residual * weight[..., 0])[..., None]
-    change = np.linalg.solve(information, seen)[..., 0]
+    gradient = np.swapaxes(design, -1, -2) @ (residual * weight[..., 0])[..., None]
+    change = np.linalg.solve(information, gradient)[..., 0]
     moved = (np.tensordot(state.coefficients, model.basis, axes=1) + change) * _MOBILITY[:, None]
     mean = moved.mean(axis=0)
     flat = (moved - mean).reshape(len(moved), -1)

@@ -234,8 +234,7 @@ def _align(looks: NDArray[np.float16], template: Reals, iterations: int = 5) -> 
         part = looks[start : start + 128].astype(np.float32)
         shift = np.zeros((len(part), len(template), 2))
         for _ in range(iterations):
-            seen = _normalised(_sampled(part, shift))
-            error = seen - template
+            error = _normalised(_sampled(part, shift)) - template
             step = np.einsum("pab,tpb->tpa", inverse, np.einsum("pbij,tpij->tpb", slopes, error))
             shift = np.clip(shift - np.clip(step, -1, 1), -_MARGIN + 0.01, _MARGIN - 1.01)
         shifts[start : start + 128] = shift
@@ -271,8 +270,8 @@ def _corrected(
     centres, along_x, along_y = patches
     camera = invert(poses)
     rotation, place = camera[:, :3, :3], camera[:, :3, 3]
-    found = centres + _SPACING * (shifts[..., :1] * along_x - shifts[..., 1:] * along_y)
-    target, _ = image_of(_seen(found, rotation, place), fit.focal_px, (0.0, 0.0))
+    shifted = centres + _SPACING * (shifts[..., :1] * along_x - shifts[..., 1:] * along_y)
+    target, _ = image_of(_seen(shifted, rotation, place), fit.focal_px, (0.0, 0.0))
     start_rotation, start_place = rotation, place
     total = np.zeros((len(poses), len(_IN_PLANE)))
     for _ in range(4):

@@ -155,7 +155,16 @@ def pose_jitter(
     width: int,
     cuts: Iterable[int] = (),
 ) -> tuple[float, float]:
-    """Return how much the projected rigid points tremble (u, v), pixels: RMS beyond a Gaussian of 2 frames."""
+    """Return how much the projected rigid points tremble (u, v), pixels: RMS beyond a Gaussian of 2 frames.
+
+    Args:
+        world_from_camera: (T, 4, 4) poses in the head's frame.
+        neutral: (68, 3) the face at rest, head frame.
+        focal_px: Focal length in pixels.
+        height: Of the picture, pixels.
+        width: Of the picture, pixels.
+        cuts: First frame of each new shot.
+    """
     path = project(neutral[RIGID_POINTS], world_from_camera, focal_px, width / 2, height / 2)
     fast = path - smooth_over_time(path, 2.0, cuts)
     rms = np.sqrt((fast**2).mean(axis=(0, 1)))

@@ -2,82 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from data_gen.clips.corpus import MotionCorpus, collate
-from data_gen.clips.shard_writer import ClipShardWriter
-from data_gen.clips.shards import ClipShards
 from tests.made import make_video_dataset
 from utils.errors import DataError
-
-
-def a_clip(frames: int, value: float) -> dict[str, np.ndarray]:
-    """Make a clip whose every row says where it is from: frame number + `value`."""
-    place = np.arange(frames, dtype=np.float32) + value
-    rows = np.repeat(place, 2)
-    return {
-        "landmarks": np.tile(place[:, None, None], (1, 68, 3)),
-        "mel": np.tile(rows[:, None], (1, 80)),
-        "pitch_hz": rows,
-    }
-
-
-@pytest.fixture
-def shards(tmp_path: Path) -> ClipShards:
-    writer = ClipShardWriter(tmp_path / "clips", {"mel": 80})
-    parts = {"a1": a_clip(30, 1000), "a2": a_clip(20, 2000), "b1": a_clip(40, 3000), "b2": "no face"}
-    for digest, part in parts.items():
-        writer.write_part(digest, part)
-    writer.write(0, [("a/1", "a", "a1"), ("a/2", "a", "a2")], recipe="first")
-    writer.write(1, [("b/1", "b", "b1"), ("b/2", "b", "b2")], recipe="second", first=2)
-    return writer.finish(2)
-
-
-def test_shards_are_read_back_and_split(shards):
-    assert [clip.split for clip in shards.index.clips] == ["train", "train", "val"]
-    assert shards.index.skipped == {"b/2": "no face"}
-    clip = shards.index.clips[1]
-    assert shards.read(clip, "pitch_hz", 4, 8).tolist() == [2002, 2002, 2003, 2003]
-    again = pickle.loads(pickle.dumps(shards))  # noqa: S301 -- as a worker process gets it
-    assert again.read(clip, "landmarks", 0, 1).shape == (1, 68, 3)
-
-
-def test_a_shard_is_plain_safetensors(shards):
-    from safetensors.numpy import load_file
-
-    arrays = load_file(shards.path / "clips-00000.safetensors")
-    clip = shards.index.clips[1]
-    for name in ("landmarks", "mel", "pitch_hz"):
-        whole = arrays[f"{clip.key}/{name}"]
-        np.testing.assert_array_equal(shards.read(clip, name, 3, 9), whole[3:9])
-        np.testing.assert_array_equal(shards.read(clip, name, 15, 99), whole[15:])
-
-
-def test_a_damaged_shard_is_named(shards):
-    file = shards.path / "clips-00000.safetensors"
-    content = file.read_bytes()
-    for damaged in (content[:-5], content[:100], b"", b"x" * 500):
-        file.write_bytes(damaged)
-        with pytest.raises(DataError, match=r"clips-00000\.safetensors is damaged: .* Make the clips again\."):
-            ClipShards(shards.path).read(shards.index.clips[0], "mel", 0, 2)
-
-
-def test_a_shard_made_of_the_same_files_is_kept(shards):
-    writer = ClipShardWriter(shards.path, {"mel": 80})
-    assert writer.has(0, "first")
-    assert not writer.has(0, "other")
-    assert not writer.has(7, "first")
-
-
-def test_wrong_lengths_are_refused(tmp_path):
-    clip = a_clip(20, 0)
-    clip["mel"] = clip["mel"][:-1]
-    with pytest.raises(DataError, match="clip x: mel wants 40 rows for 20 frames"):
-        ClipShardWriter(tmp_path, {"mel": 80}).write_part("x", clip)
 
 
 def test_windows_are_aligned_and_a_function_of_the_generator(shards):

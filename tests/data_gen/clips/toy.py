@@ -15,6 +15,8 @@ from data_gen.clips.plan import ClipJob
 from data_gen.clips.process import Arrays, ClipRecipe
 from utils.media.video import VideoWriter
 
+NAMES = [f"{speaker}/{number}.mp4" for speaker in ("anna", "bert") for number in range(3)] + ["carl/none.mp4"]
+
 
 def make_videos(folder: Path, names: list[str], seconds: float = 1.0) -> Path:
     """Write small videos with sound, each of another grey."""
@@ -53,6 +55,27 @@ def build(words: list[str]) -> int:
     parser = argparse.ArgumentParser()
     run.add_arguments(parser)
     return run.main(parser.parse_args([*words, "--detector", "dlib", "--audio_features", "mel"]), work=toy_clip)
+
+
+def words(videos: Path, out: Path, *more: str) -> list[str]:
+    """Return the command's words for a corpus in shards of three clips."""
+    return ["--videos", str(videos), "--out", str(out), "--per_shard", "3", "--workers", "1", *more]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Return the content of every file under a folder."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def a_clip(frames: int, value: float) -> dict[str, np.ndarray]:
+    """Make a clip whose every row says where it is from: frame number + `value`."""
+    place = np.arange(frames, dtype=np.float32) + value
+    rows = np.repeat(place, 2)
+    return {
+        "landmarks": np.tile(place[:, None, None], (1, 68, 3)),
+        "mel": np.tile(rows[:, None], (1, 80)),
+        "pitch_hz": rows,
+    }
 
 
 if __name__ == "__main__":

@@ -13,3 +13,8 @@ TEXT = "Maybe Bob saw a photograph of the map."
 @pytest.fixture(scope="session")
 def clip() -> Clip:
     return make_clip(make_identity(0), TEXT, size=128)
+
+
+@pytest.fixture(scope="session")
+def truth(clip: Clip):
+    return clip.truth()

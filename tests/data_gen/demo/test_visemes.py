@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from data_gen.demo.clip import Clip
-from data_gen.demo.speech import PAUSE, SAMPLE_RATE, Speech
+from data_gen.demo.speech import PAUSE, SAMPLE_RATE, Speech, speak
+from data_gen.demo.texts import TRAINING, UNSEEN
 from data_gen.demo.visemes import is_bilabial, mouth_track, visemes_of
 from utils.media.video import FPS
 
@@ -60,3 +61,13 @@ def test_parameters_stay_in_range(clip: Clip):
     assert values.max() <= 1
     assert (clip.track["opening"] >= 0).all()
     assert (clip.track["jaw"] >= clip.track["opening"]).all()
+
+
+def test_every_phoneme_of_the_texts_has_a_mouth_shape():
+    speech = speak(" ".join(TRAINING[::5] + UNSEEN))
+    from data_gen.demo.visemes import _SCHWA
+
+    lost = {
+        n for n, _, _ in speech.phonemes if visemes_of(n) == (_SCHWA,) and not n.strip(",'").startswith(("@", "a#"))
+    }
+    assert not lost

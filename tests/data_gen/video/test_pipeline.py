@@ -1,49 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data_gen.stages import Workshop
 from data_gen.video.dataset import VideoDataset, open_video
-from data_gen.video.job import VideoJob, check_job
-from data_gen.video.pipeline import process_video
-from data_gen.video.sync_offset import corrected_offset
+from data_gen.video.job import STAGE_NAMES, VideoJob
+from data_gen.video.pipeline import do_stages, process_video
 from utils import assets
-from utils.errors import AssetError, ConfigError, DataError
-from utils.files.tables import read_json
+from utils.errors import AssetError, DataError
 from utils.media.video import VideoWriter
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(scope="module")
-def portrait_video(tmp_path_factory) -> Path:
-    """Write 2.4 s at 30 frames a second of a public-domain portrait that sways, with a humming sound."""
-    from skimage.data import astronaut
-
-    path = tmp_path_factory.mktemp("raw") / "my video.mp4"
-    picture = astronaut()[:360, 20:480]
-    time = np.arange(int(2.4 * 16_000)) / 16_000
-    hum = (0.3 * np.sin(2 * np.pi * 140 * time) * (0.5 + 0.5 * np.sin(2 * np.pi * 3 * time))).astype(np.float32)
-    with VideoWriter(path, 360, 440, fps=30, audio=hum) as writer:
-        for index in range(72):
-            shift = round(8 + 6 * np.sin(index / 9))
-            writer.write(np.ascontiguousarray(picture[:, shift : shift + 440]))
-    return path
-
-
-@pytest.fixture(scope="module")
-def done(portrait_video, tmp_path_factory) -> tuple[VideoJob, VideoDataset]:
-    data_dir = tmp_path_factory.mktemp("data")
-    job = VideoJob("Astro-1", portrait_video, size=128, data_dir=data_dir, licence="public domain")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assets, "roots", lambda: [data_dir / "no_assets"])
-        return job, process_video(job)
 
 
 def test_without_any_weights_a_video_becomes_a_dataset(done):
@@ -73,25 +41,6 @@ def test_landmarks_fall_on_their_pixels_through_the_camera(done):
     assert np.abs(seen - data.landmarks_px).mean() < 0.1
 
 
-def test_frames_are_on_the_disk_once(done):
-    job, data = done
-    assert (data.path / "frames.npy").samefile(job.processed / "convert" / "frames.npy")
-    assert (data.path / "torso_frames.npy").samefile(job.processed / "plate" / "torso_frames.npy")
-
-
-def test_the_report_has_checks_times_and_pictures(done):
-    job, _ = done
-    folder = job.processed / "report"
-    report = read_json(folder / "report.json")
-    names = {check["name"]: check for check in report["checks"]}
-    assert names["frames with a face"]["verdict"] == "pass"
-    assert all(check["remedy"] for check in names.values() if check["verdict"] != "pass")
-    assert set(report["seconds"]) >= {"convert", "landmarks", "camera", "parsing", "plate", "audio", "dataset"}
-    assert (folder / "contact_sheet.png").stat().st_size > 10_000
-    assert (folder / "curves.png").stat().st_size > 10_000
-    assert "| reprojection error |" in (folder / "report.md").read_text()
-
-
 def test_doing_it_again_does_nothing_and_a_lost_dataset_comes_back(done, monkeypatch):
     import shutil
 
@@ -111,22 +60,50 @@ def test_doing_it_again_does_nothing_and_a_lost_dataset_comes_back(done, monkeyp
     assert kept == {"probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"}
 
 
-def test_all_slips_are_told_at_once():
-    with pytest.raises(ConfigError) as error:
-        check_job(VideoJob("a b", Path("x"), size=100, parsing="bisnet", redo=("plates",)))
-    text = str(error.value)
-    assert text.startswith("4 setting(s) to mend")
-    assert "did you mean 'bisenet'" in text
-    assert "did you mean 'plate'" in text
+KEPT = {
+    "probe": (1, (), {"video": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "start_s": 1.0,
+                      "duration_s": 3.0}),
+    "convert": (2, ("probe",), {"size": 256, "detector": "dlib"}),
+    "cuts": (1, ("convert",), {}),
+    "landmarks": (1, ("convert", "cuts"), {"source": "dlib"}),
+    "sync": (2, ("convert", "landmarks"), {}),
+    "camera": (2, ("convert", "cuts", "landmarks"), {}),
+    "parsing": (3, ("convert", "cuts", "landmarks"), {"source": "grabcut"}),
+    "plate": (2, ("convert", "parsing"), {}),
+    "audio": (1, ("convert", "sync"), {"features": ["mel", "mfcc", "pitch_hz", "rms", "whisper:3-6"]}),
+    "dataset": (1, ("convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"),
+                {"licence": "L", "consent": "C"}),
+    "report": (2, ("probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset"),
+               {}),
+}  # fmt: skip
+"""Version, needs and settings of every stage: with others, what was processed before would be made again."""
 
 
-@pytest.mark.parametrize(
-    "slip", [{"id": "-anna"}, {"start_s": float("nan")}, {"start_s": -1.0}, {"duration_s": float("inf")}]
-)
-def test_a_value_that_makes_no_sense_is_named(slip):
-    (name,) = slip
-    with pytest.raises(ConfigError, match=rf"1 setting\(s\) to mend\n  --{name} "):
-        check_job(VideoJob(**({"id": "anna", "video": Path("x")} | slip)))
+class Noting(Workshop):
+    """Do nothing and note what would be asked for."""
+
+    def run(self, name, work, *, version, needs=(), **settings):
+        self.asked = getattr(self, "asked", {}) | {name: (version, needs, settings)}
+
+
+def test_what_was_processed_before_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(assets, "roots", lambda: [tmp_path / "no_assets"])
+    video = tmp_path / "a.mp4"
+    video.write_bytes(b"x")
+    job = VideoJob(
+        "a", video, size=256, landmarks="dlib", parsing="grabcut", licence="L", consent="C",
+        audio_features="whisper:3-6, mel", start_s=1.0, duration_s=3.0,
+    )  # fmt: skip
+    workshop = Noting(tmp_path / "w")
+    do_stages(job, workshop)
+    assert list(workshop.asked.items()) == list(KEPT.items())
+    assert tuple(workshop.asked) == STAGE_NAMES
+    do_stages(VideoJob("a", video), workshop)
+    settings = {name: asked[2] for name, asked in workshop.asked.items()}
+    assert settings["convert"] == {"size": 512}
+    assert settings["landmarks"] == {"source": "auto without face_landmarker"}
+    assert settings["parsing"] == {"source": "grabcut"}
+    assert settings["audio"] == {"features": ["mel", "mfcc", "pitch_hz", "rms"]}
 
 
 def test_a_stage_whose_file_is_gone_is_named_with_the_way_out(done, monkeypatch):
@@ -155,12 +132,6 @@ def test_another_run_at_work_is_left_in_peace(portrait_video, tmp_path):
     assert job.processed.is_dir()
 
 
-def test_a_small_or_unsure_offset_is_left_alone():
-    assert corrected_offset({"measurable": True, "frames": 6.2, "uncertainty": 0.4}) == 6.2
-    assert corrected_offset({"measurable": True, "frames": -1.1, "uncertainty": 0.9}) == 0
-    assert corrected_offset({"measurable": False, "frames": 6.2, "uncertainty": 0.4}) == 0
-
-
 @pytest.mark.parametrize("kind", ["silent", "without sound", "without a face", "short"])
 def test_what_cannot_be_learned_from_leaves_nothing(tmp_path, kind):
     path = tmp_path / "a.mp4"
@@ -174,21 +145,3 @@ def test_what_cannot_be_learned_from_leaves_nothing(tmp_path, kind):
     assert "\n" not in str(error.value)
     assert not list((tmp_path / "data").rglob("*.npy"))
     assert not (tmp_path / "data" / "processed" / "videos" / "x").exists()
-
-
-def test_the_command_answers_quickly_and_exits_with_2_on_a_slip(tmp_path):
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "data_gen" / "run.py"), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
-
-    assert "video" in run("--help").stdout
-    assert "--parsing" in run("video", "--help").stdout
-    wrong = run("vidoe")
-    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
-    missing = run("video", "--id", "May", "--video", "may.mp4")
-    assert (missing.returncode, missing.stderr) == (2, "error: may.mp4 does not exist.\n")
-    assert not list(tmp_path.iterdir())
-    (tmp_path / "a.mp4").write_bytes(b"x")
-    (tmp_path / "taken").write_text("a file")
-    taken = run("video", "--id", "May", "--video", "a.mp4", "--data_dir", "taken")
-    assert (taken.returncode, taken.stderr.count("\n"), taken.stderr[:7]) == (2, 1, "error: ")

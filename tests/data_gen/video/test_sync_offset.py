@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_gen.video.sync_offset import measure_offset, shift_sound
+from data_gen.video.sync_offset import corrected_offset, measure_offset, shift_sound
 from utils.faces.landmarks import MEAN_FACE
 
 
@@ -48,3 +48,9 @@ def test_correcting_moves_the_sound_and_keeps_its_length():
     assert shift_sound(wav, -5, 16_000).argmax() == 8000 + 3200
     assert len(shift_sound(wav, -5, 16_000)) == len(shift_sound(wav, 5, 16_000)) == 16_000
     assert not shift_sound(wav, 100, 16_000).any()
+
+
+def test_a_small_or_unsure_offset_is_left_alone():
+    assert corrected_offset({"measurable": True, "frames": 6.2, "uncertainty": 0.4}) == 6.2
+    assert corrected_offset({"measurable": True, "frames": -1.1, "uncertainty": 0.9}) == 0
+    assert corrected_offset({"measurable": False, "frames": 6.2, "uncertainty": 0.4}) == 0

@@ -18,8 +18,7 @@ from tasks.template_to_face.config import TemplateDecoderConfig
 from tasks.template_to_face.evaluate import evaluate, first_of_each, impostor_thresholds, statistics
 from tasks.template_to_face.template_decoder import TemplateDecoderTask
 from tests.made_faces import make_faces, make_recogniser
-from utils.errors import ConfigError, DataError
-from utils.faces.recogniser import RecogniserId
+from utils.errors import ConfigError
 
 
 def test_thresholds_let_through_what_they_say():
@@ -47,33 +46,6 @@ def test_statistics_by_hand():
 def test_one_photo_of_each():
     assert first_of_each(np.array([5, 5, 2, 5, 2]), 1).tolist() == [0, 2]
     assert first_of_each(np.array([5, 5, 2]), 0).tolist() == [0, 1, 2]
-
-
-def test_an_adapter_finds_a_linear_map():
-    rng = np.random.default_rng(0)
-    x, a, b = rng.normal(size=(50, 4)), rng.normal(size=(4, 3)), rng.normal(size=3)
-    weight, bias = adapter.fit(x.astype(np.float32), (x @ a + b).astype(np.float32))
-    np.testing.assert_allclose(weight, a, atol=1e-4)
-    np.testing.assert_allclose(bias, b, atol=1e-4)
-
-
-def test_templates_are_read_from_numbers_and_never_from_pickles(tmp_path):
-    wanted = RecogniserId(name="little", sha256="a" * 64, width=3)
-    (tmp_path / "a.csv").write_text("anna,1,2,3\nben,4,5,6\n")
-    names, values = read_templates(tmp_path / "a.csv", wanted)
-    assert names == ["anna", "ben"]
-    assert values.tolist() == [[1, 2, 3], [4, 5, 6]]
-    (tmp_path / "a.b64").write_text("AACAPwAAAEAAAEBA")
-    assert read_templates(tmp_path / "a.b64", wanted)[1].tolist() == [[1, 2, 3]]
-    np.save(tmp_path / "wide.npy", np.ones((2, 4)))
-    with pytest.raises(DataError, match="little gives 3 numbers"):
-        read_templates(tmp_path / "wide.npy", wanted)
-    (tmp_path / "a.pkl").write_bytes(b"")
-    with pytest.raises(DataError, match="Pickles are not read"):
-        read_templates(tmp_path / "a.pkl", wanted)
-    (tmp_path / "a.csv.json").write_text(json.dumps({"recogniser": {"name": "b", "sha256": "b" * 64, "width": 3}}))
-    with pytest.raises(ConfigError, match="mean nothing to another"):
-        read_templates(tmp_path / "a.csv", wanted)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -14,35 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from data_gen import run
 from data_gen.clips.shards import ClipShards
 from tests.data_gen.clips import toy
-from utils.errors import DataError
+from tests.data_gen.clips.toy import NAMES, files_of, words
+from utils.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[3]
-NAMES = [f"{speaker}/{number}.mp4" for speaker in ("anna", "bert") for number in range(3)] + ["carl/none.mp4"]
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory):
-    return toy.make_videos(tmp_path_factory.mktemp("raw"), NAMES)
-
-
-@pytest.fixture(scope="module")
-def whole(videos, tmp_path_factory):
-    """Make the corpus once, undisturbed."""
-    out = tmp_path_factory.mktemp("whole") / "corpus"
-    assert toy.build(words(videos, out)) == 0
-    return files_of(out)
-
-
-def words(videos, out, *more):
-    return ["--videos", str(videos), "--out", str(out), "--per_shard", "3", "--workers", "1", *more]
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
 def test_a_build_killed_twice_gives_the_same_bytes_and_makes_no_finished_clip_again(videos, whole, tmp_path):
     out = tmp_path / "corpus"
     environment = {**os.environ, "TOY_SECONDS": "0.15", "PYTHONPATH": str(ROOT)}
@@ -79,11 +56,6 @@ def finished_clips(out: Path) -> int:
     return len({file.stem for file in out.glob("parts/[!.]*")} | {d for digests in notes for d in digests.values()})
 
 
-def test_any_number_of_workers_gives_the_same_bytes(videos, whole, tmp_path):
-    assert toy.build(words(videos, tmp_path / "corpus", "--workers", "3")) == 0
-    assert files_of(tmp_path / "corpus") == whole
-
-
 def test_what_is_refused_is_listed_counted_and_kept_out(tmp_path, capsys):
     raw = toy.make_videos(tmp_path / "more", ["dora/none.mp4"])
     (raw / "dora/broken.mp4").write_bytes(b"no video")
@@ -97,14 +69,6 @@ def test_what_is_refused_is_listed_counted_and_kept_out(tmp_path, capsys):
         f"{tmp_path / 'corpus'}: 1 clips of 1 speaker(s), 0.0 minutes; 2 skipped; 2 made now in 0:"
     )
     assert set(ClipShards(tmp_path / "corpus").index.skipped) == {"dora/broken", "dora/none"}
-
-
-def test_a_video_that_kills_its_worker_is_refused_and_the_others_are_made(tmp_path, capsys):
-    raw = toy.make_videos(tmp_path / "raw", ["a/1.mp4", "a/deadly.mp4", "b/1.mp4"])
-    assert toy.build(words(raw, tmp_path / "corpus", "--workers", "2")) == 0
-    index = ClipShards(tmp_path / "corpus").index
-    assert [clip.id for clip in index.clips] == ["a/1", "b/1"]
-    assert "died twice" in index.skipped["a/deadly"]
 
 
 def test_a_new_video_makes_only_itself(videos, whole, tmp_path, monkeypatch):
@@ -136,21 +100,17 @@ def test_two_builds_of_one_folder_do_not_meet(videos, tmp_path):
     os.close(handle)
 
 
-def test_a_ray_cluster_of_two_nodes_gives_the_same_bytes(videos, whole, tmp_path, capsys, monkeypatch):
-    pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
+def test_settings_that_make_no_sense_are_named(tmp_path):
+    words = ["clips", "--videos", str(tmp_path), "--out", str(tmp_path / "out")]
+    with pytest.raises(ConfigError, match="--per_shard 0: must be at least 1"):
+        run.main([*words, "--per_shard", "0"])
+    with pytest.raises(ConfigError, match="--cut_seconds nan: must be at least 1"):
+        run.main([*words, "--cut_seconds", "nan"])
+    with pytest.raises(ConfigError, match="--audio_features names none"):
+        run.main([*words, "--audio_features", ","])
+    assert not list(tmp_path.iterdir())
 
-    monkeypatch.setenv("RAY_worker_niceness", "0")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    try:
-        cluster.add_node(num_cpus=1)
-        cluster.wait_for_nodes()
-        monkeypatch.setenv("TOY_SECONDS", "0.3")
-        assert toy.build(words(videos, tmp_path / "corpus", "--ray_address", cluster.address)) == 0
-    finally:
-        cluster.shutdown()
-    assert files_of(tmp_path / "corpus") == whole
-    # which node gets how many is Ray's choice: a slow one may get none of so few
-    made = [int(count) for count in re.findall(r"Ray node \w+: (\d+) clips", capsys.readouterr().out)]
-    assert sum(made) == len(NAMES)
-    assert 1 <= len(made) <= 2
+
+def test_an_unknown_feature_is_named(tmp_path):
+    with pytest.raises(DataError, match="No speech feature is called 'mell'"):
+        run.main(["clips", "--videos", str(tmp_path), "--out", str(tmp_path / "out"), "--audio_features", "mell"])

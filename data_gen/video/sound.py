@@ -1,0 +1,61 @@
+"""Put a video's sound in step with the lips and work out its speech features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_gen.stages import Tick
+from data_gen.video.job import VideoJob
+from data_gen.video.stage import Bench
+from data_gen.video.sync_offset import corrected_offset, shift_sound
+from utils.assets import find_asset
+from utils.files.arrays import save_arrays
+from utils.media.video import FPS
+from utils.media.wav import RATE, fit_length, read_wav, write_wav
+from utils.sound.content_features import BEST_WHISPER
+from utils.sound.features import audio_features
+
+AUDIO_VERSION = 1
+_CONTENT_FEATURES = {
+    "whisper": "whisper_base_encoder",
+    BEST_WHISPER: "whisper_base_encoder",
+    "hubert": "hubert_large",
+}
+"""Speech feature -> the weights it needs."""
+
+
+def feature_names(job: VideoJob) -> list[str]:
+    """List the speech features to make: those that need no weights, those whose weights are here, those asked for."""
+    names = ["mel", "mfcc", "pitch_hz", "rms"]
+    names += [name for name, asset in _CONTENT_FEATURES.items() if find_asset(asset) is not None]
+    return names + [name for name in job.more_features if name not in names]
+
+
+def audio_settings(job: VideoJob) -> dict[str, Any]:
+    """Return which features are made."""
+    return {"features": feature_names(job)}
+
+
+def audio_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
+    """Write the sound, shifted where it surely was late or early, and its features (2T rows for T frames)."""
+    names = feature_names(bench.job)
+    count = bench.summary("convert")["frames"]
+    late = corrected_offset(bench.summary("sync"))
+    wav = read_wav(bench.done["convert"].folder / "audio.wav")
+    wav = fit_length(shift_sound(wav, late, RATE), count * RATE // FPS)
+    write_wav(folder / "audio.wav", wav)
+    arrays = {}
+    for index, name in enumerate(names):
+        arrays[name] = audio_features(wav, name, count)
+        tick(index + 1, len(names))
+    save_arrays(folder / "arrays.safetensors", arrays)
+    return {
+        "late_frames": late,
+        "features": {name: array.shape[1] for name, array in arrays.items() if array.ndim == 2},
+        "voiced": float((arrays["pitch_hz"] > 0).mean()),
+        "peak": float(np.abs(wav).max()),
+        "clipped": float((np.abs(wav) > 0.999).mean()),
+    }

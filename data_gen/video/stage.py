@@ -1,0 +1,74 @@
+"""What a stage of a video is, and what it finds on its bench: the job, and what the stages before it have left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_gen.stages import Done, Tick
+from data_gen.video.job import VideoJob
+from utils.errors import DataError
+from utils.files.arrays import load_arrays
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a stage works on.
+
+    Attributes:
+        job: What to make of which video.
+        done: The stages done before, by name.
+        video_stamp: `stamp` of the video when the run began.
+    """
+
+    job: VideoJob
+    done: Mapping[str, Done]
+    video_stamp: tuple[int, int, int]
+
+    def array(self, stage: str, name: str) -> np.ndarray:
+        """Map the array that a stage wrote as `<name>.npy`; for most (T, ...), a row a frame.
+
+        Raises:
+            DataError: It is gone or damaged; names the stage to do again.
+        """
+        path = self.done[stage].folder / f"{name}.npy"
+        try:
+            array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error}). Run the command again with --redo {stage}.") from None
+        return array
+
+    def arrays(self, stage: str) -> dict[str, np.ndarray]:
+        """Read the small arrays (T, ...) that a stage wrote; `DataError` when they are missing or damaged."""
+        return load_arrays(self.done[stage].folder / "arrays.safetensors")
+
+    def summary(self, stage: str) -> dict[str, Any]:
+        """Return what a stage said of its work."""
+        return self.done[stage].summary
+
+
+def _no_settings(job: VideoJob) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A row of the table of stages. All but `work` goes into the digest that tells whether a stage must be done again.
+
+    Attributes:
+        name: Of the stage and of its folder.
+        version: Raised when `work` makes something else of the same input; it stands beside that function.
+        work: Writes into the folder given and returns the summary (what JSON holds).
+        needs: The stages it builds on.
+        settings: What of the job, and of this machine, decides what is made.
+    """
+
+    name: str
+    version: int
+    work: Callable[[Bench, Path, Tick], dict[str, Any]]
+    needs: tuple[str, ...] = ()
+    settings: Callable[[VideoJob], dict[str, Any]] = _no_settings

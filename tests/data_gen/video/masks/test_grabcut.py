@@ -1,0 +1,37 @@
+"""GrabCut finds a drawn person without any weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data_gen.video.masks.parsing import make_parser
+from utils.faces.landmarks import MEAN_FACE
+
+
+def portrait(size: int = 160) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Draw head and shoulders before a wall: frame, landmarks (68, 2), true head, true torso."""
+    rng = np.random.default_rng(0)
+    points = MEAN_FACE[:, :2] * [0.17 * size, -0.17 * size] + [size / 2, 0.4 * size]
+    yy, xx = np.mgrid[0:size, 0:size] + 0.5
+    chin, side = points[8, 1], np.ptp(points[:17, 0]) / 2
+    torso = (yy > chin + 0.1 * size) & (np.abs(xx - size / 2) < 0.42 * size)
+    torso |= (yy > chin - 0.1 * size) & (np.abs(xx - size / 2) < 0.6 * side)
+    head = ((xx - size / 2) / (1.05 * side)) ** 2 + ((yy - 0.42 * size) / (chin - 0.42 * size)) ** 2 < 1
+    frame = np.full((size, size, 3), (60, 120, 190), np.int64)
+    frame[torso], frame[head] = (40, 40, 45), (205, 150, 125)
+    frame = np.clip(frame + rng.normal(0, 4, frame.shape), 0, 255).astype(np.uint8)
+    return frame, points, head, torso & ~head
+
+
+def agreement(mask: np.ndarray, truth: np.ndarray) -> float:
+    found = mask > 127
+    return float((found & truth).sum() / (found | truth).sum())
+
+
+def test_grabcut_needs_no_weights_and_finds_head_and_torso():
+    frame, points, head, torso = portrait()
+    masks = make_parser("grabcut").parse(frame, points)
+    assert agreement(masks.head, head) > 0.85
+    assert agreement(np.maximum(masks.neck, masks.cloth), torso) > 0.8
+    again = make_parser("grabcut").parse(frame, points)
+    np.testing.assert_array_equal(masks.head, again.head)

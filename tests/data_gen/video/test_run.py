@@ -1,0 +1,27 @@
+"""The video command answers quickly and in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_command_answers_quickly_and_exits_with_2_on_a_slip(tmp_path):
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "data_gen" / "run.py"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+
+    assert "video" in run("--help").stdout
+    assert "--parsing" in run("video", "--help").stdout
+    wrong = run("vidoe")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    missing = run("video", "--id", "May", "--video", "may.mp4")
+    assert (missing.returncode, missing.stderr) == (2, "error: may.mp4 does not exist.\n")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    (tmp_path / "taken").write_text("a file")
+    taken = run("video", "--id", "May", "--video", "a.mp4", "--data_dir", "taken")
+    assert (taken.returncode, taken.stderr.count("\n"), taken.stderr[:7]) == (2, 1, "error: ")

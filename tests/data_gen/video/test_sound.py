@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_gen.stages import Done
+from data_gen.video.job import VideoJob
+from data_gen.video.sound import audio_stage, feature_names
+from data_gen.video.stage import Bench
+from utils import assets
+from utils.files.arrays import load_arrays
+from utils.media.wav import read_wav, write_wav
+
+
+@pytest.fixture(autouse=True)
+def no_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(assets, "roots", lambda: [tmp_path / "no_assets"])
+
+
+def test_features_that_need_no_weights_are_always_made_and_others_when_asked():
+    assert feature_names(VideoJob("anna", Path("a.mp4"))) == ["mel", "mfcc", "pitch_hz", "rms"]
+    asked = VideoJob("anna", Path("a.mp4"), audio_features="whisper:3-6, mel")
+    assert feature_names(asked) == ["mel", "mfcc", "pitch_hz", "rms", "whisper:3-6"]
+
+
+@pytest.mark.parametrize(("late", "first"), [(0.0, 6400), (5.0, 3200)])
+def test_a_late_sound_is_brought_forward_and_has_two_rows_a_frame(tmp_path, late, first):
+    wav = np.zeros(32_000, np.float32)
+    wav[6400:] = 0.5 * np.sin(np.arange(25_600) * 2 * np.pi * 150 / 16_000)  # silent for 10 frames, then a tone
+    write_wav(tmp_path / "audio.wav", wav)
+    (tmp_path / "out").mkdir()
+    sync = {"measurable": True, "frames": late, "uncertainty": 0.4}
+    done = {
+        name: Done(name, tmp_path, summary, "x", 0.0)
+        for name, summary in (("convert", {"frames": 50}), ("sync", sync))
+    }
+    steps: list[tuple[int, int]] = []
+    summary = audio_stage(
+        Bench(VideoJob("anna", Path("a.mp4")), done, (0, 0, 0)), tmp_path / "out", lambda *step: steps.append(step)
+    )
+    arrays = load_arrays(tmp_path / "out" / "arrays.safetensors")
+    lengths = {name: len(array) for name, array in arrays.items()}
+    assert lengths == dict.fromkeys(("mel", "mfcc", "pitch_hz", "rms"), 100)
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    sound = read_wav(tmp_path / "out" / "audio.wav")
+    assert len(sound) == 32_000
+    assert np.flatnonzero(np.abs(sound) > 0.01)[0] == pytest.approx(first, abs=3)
+    assert (summary["late_frames"], summary["features"]) == (late, {"mel": 80, "mfcc": 39})
+    assert summary["peak"] == pytest.approx(0.5, abs=0.01)
+    assert summary["clipped"] == 0
