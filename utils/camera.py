@@ -16,9 +16,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from utils.arrays import Reals
+from utils.arrays import Floats, Ints, Reals
 from utils.shots import filter_over_time
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def rays(pixels: Array, world_from_camera: Array, focal_px: Any, cx: float, cy: 
     return origins, directions
 
 
-def pixel_grid(height: int, width: int) -> NDArray[np.float32]:
+def pixel_grid(height: int, width: int) -> Floats:
     """Return the pixel centres (height, width, 2) as (u, v): the first is (0.5, 0.5)."""
     v, u = np.mgrid[0:height, 0:width].astype(np.float32) + np.float32(0.5)
     return np.stack([u, v], axis=-1)
@@ -168,7 +167,7 @@ def smooth_path(world_from_camera: Reals, window: int, cuts: Iterable[int] = ())
     return invert(make_transform(rotation, translation)).astype(world_from_camera.dtype)
 
 
-def loop_indices(count: int, length: int, start: int = 0) -> NDArray[np.int64]:
+def loop_indices(count: int, length: int, start: int = 0) -> Ints:
     """Return `count` frame numbers that play `length` frames forth and back for ever, without a jump.
 
     `loop_indices(7, 3)` is 0 1 2 1 0 1 2: the turning frames are not repeated.

@@ -6,10 +6,8 @@ Pictures are RGB uint8 (H, W, 3). A box is (x0, y0, x1, y1) in pixels, the corne
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from utils.arrays import Bytes, Reals
 
@@ -62,7 +60,7 @@ def ssim(picture: Bytes, truth: Bytes, box: Box | None = None) -> float:
     )
 
 
-def correlation(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
+def correlation(a: Reals, b: Reals) -> float:
     """Return Pearson's correlation over the entries that both have; NaN when either does not vary."""
     both = np.isfinite(a) & np.isfinite(b)
     if both.sum() < 3 or a[both].std() < 1e-9 or b[both].std() < 1e-9:

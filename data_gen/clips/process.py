@@ -64,8 +64,9 @@ def process_clip(job: ClipJob, detector: LandmarkDetector, features: tuple[str, 
     from data_gen.video.outliers import frames_told, odd_frames, pose_jumps, refuse_not_finite
     from data_gen.video.pose.tracking import fit_camera
     from data_gen.video.sync_offset import measure_offset
-    from utils.media.video import FPS, probe, read_frames
+    from utils.media.video import probe, read_frames
     from utils.media.wav import read_wav
+    from utils.rates import FPS
     from utils.sound.features import audio_features, mel
 
     video, start_s = job.video, job.first / FPS

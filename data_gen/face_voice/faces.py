@@ -13,7 +13,7 @@ from utils.faces.detector import LandmarkDetector
 from utils.faces.landmarks import MEAN_FACE
 
 FACE_SIZE = 224
-EYE_DISTANCE = 0.28
+EYE_DISTANCE_OF_SIDE = 0.28
 """Distance of the eyes' centres in a crop, relative to its side; hair and chin are inside."""
 EYE_HEIGHT = 0.42
 """How far below the top the eyes lie, relative to the side."""
@@ -31,7 +31,7 @@ class FaceCrop(NamedTuple):
 
 def mean_shape(size: int = FACE_SIZE) -> Floats:
     """Return where the mean face's landmarks lie in a crop, (68, 2) pixels."""
-    flat = MEAN_FACE[:, :2] * (1.0, -1.0) * EYE_DISTANCE + (0.5, EYE_HEIGHT)
+    flat = MEAN_FACE[:, :2] * (1.0, -1.0) * EYE_DISTANCE_OF_SIDE + (0.5, EYE_HEIGHT)
     return (size * flat).astype(np.float32)
 
 
@@ -78,7 +78,7 @@ def find_face(picture: Bytes, detector: LandmarkDetector, size: int = FACE_SIZE)
         raise DataError("no face in it")
     ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
     crop = align(picture, faces[0].points_px * ratio, size)
-    off = np.sqrt(np.square(crop.landmarks_px - mean_shape(size)).sum(-1).mean()) / (EYE_DISTANCE * size)
+    off = np.sqrt(np.square(crop.landmarks_px - mean_shape(size)).sum(-1).mean()) / (EYE_DISTANCE_OF_SIDE * size)
     if not off < NO_FACE:  # also when it is no number
         raise DataError(f"its landmarks are no face's ({off:.1f} eye distances from one)")
     return crop

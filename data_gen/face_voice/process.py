@@ -14,7 +14,8 @@ from data_gen.face_voice.writer import MadePerson
 from utils.errors import DataError, UserError
 from utils.faces.detector import LandmarkDetector
 from utils.media.pictures import read_photo
-from utils.media.wav import RATE, read_wav
+from utils.media.wav import read_wav
+from utils.rates import RATE
 
 SOUNDS = {".wav", ".m4a", ".mp3", ".flac", ".ogg", ".opus", ".aac"}
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}

@@ -16,8 +16,9 @@ from utils.errors import DataError
 from utils.faces.detector import LandmarkDetector
 from utils.files.arrays import map_new_array
 from utils.files.digests import sha256
-from utils.media.video import FPS, probe, read_frames
-from utils.media.wav import RATE, read_wav, write_wav
+from utils.media.video import probe, read_frames
+from utils.media.wav import read_wav, write_wav
+from utils.rates import FPS, RATE
 
 SHORTEST_S = 2.0
 _SAMPLES = 60

@@ -26,8 +26,8 @@ from utils.errors import DataError
 from utils.files.arrays import load_arrays, save_arrays
 from utils.files.digests import sha256, stamp
 from utils.files.tables import read_json
-from utils.media.video import FPS
 from utils.paths import existing_file
+from utils.rates import FPS
 from utils.sound.content_features import BEST_WHISPER
 from utils.workers import native_noise_muted
 
@@ -257,7 +257,8 @@ class _Stages:
     def _audio(self) -> None:
         from data_gen.video.sync_offset import shift_sound
         from utils.assets import find_asset
-        from utils.media.wav import RATE, fit_length, read_wav, write_wav
+        from utils.media.wav import fit_length, read_wav, write_wav
+        from utils.rates import RATE
         from utils.sound.features import audio_features
 
         names = ["mel", "mfcc", "pitch_hz", "rms"]

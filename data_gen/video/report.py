@@ -19,7 +19,7 @@ from utils.faces.landmarks import eye_distance, mouth_opening
 from utils.files.arrays import load_arrays
 from utils.files.aside import write_aside
 from utils.files.tables import write_json
-from utils.media.video import FPS
+from utils.rates import FPS
 
 Verdict = Literal["pass", "warn", "fail"]
 _MARKS = {"pass": "[green]pass[/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]fail[/red]"}

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from utils.media.video import FPS
+from utils.rates import FPS
 
 RANGE_ROWS = 30
 """Offsets up to so many audio rows (20 ms) each way are tried: 15 frames."""

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.wav2pix.pairs import RATE, Pair, Split, middle
+from data_gen.wav2pix.pairs import Pair, Split, middle
 from utils.errors import DataError
 from utils.files.digests import inside
 from utils.files.tables import read_table
 from utils.media.pictures import PICTURES, read_photo, resized
 from utils.media.wav import read_wav
+from utils.rates import RATE
 
 VIDEOS = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
 COLUMNS = ("split", "speaker", "image", "wav")

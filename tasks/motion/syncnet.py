@@ -19,7 +19,7 @@ from tasks.motion.data import WindowSource, augment, open_corpus, start_from, st
 from tasks.motion.losses import masked_rows
 from utils.config.schema import Config, Count, Fraction, Weight
 from utils.errors import DataError
-from utils.media.video import FPS
+from utils.rates import FPS
 
 SECOND = FPS - 4
 """Clips whose frames lie within one second."""

@@ -31,7 +31,7 @@ from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
 from utils.media.pictures import write_picture
 
-EYE_DISTANCE = 0.56
+EYE_DISTANCE_NORMALISED = 0.56
 """Of the mean face, in normalised units."""
 
 
@@ -203,7 +203,7 @@ class FaceDecoderTask(Task):
             "identity": 1 - cosine.mean(),
         }
         self.weigh(losses, "val", size)
-        error = (drawn.landmarks - batch.landmarks).norm(dim=-1).mean() / EYE_DISTANCE
+        error = (drawn.landmarks - batch.landmarks).norm(dim=-1).mean() / EYE_DISTANCE_NORMALISED
         self.note({"val/face_cosine": cosine.mean(), "val/landmark_error": error}, size)
         self.seen.append((drawn.landmarks, batch.landmarks, cosine))
 
@@ -271,7 +271,7 @@ def write_decoder_evaluation(task: FaceDecoderTask) -> None:
     drawn, true, cosine = (torch.cat(parts).double().cpu().numpy() for parts in zip(*task.seen, strict=True))
     batches = task.val_source()
     groups = torch.cat([batch.person for batch in batches]).numpy()[: len(cosine)]
-    error = np.linalg.norm(drawn - true, axis=-1).mean(1) / 0.56
+    error = np.linalg.norm(drawn - true, axis=-1).mean(1) / EYE_DISTANCE_NORMALISED
     figures = {
         "face-to-face cosine": bootstrap(cosine, groups),
         "landmark error (eye distances)": bootstrap(error, groups),

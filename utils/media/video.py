@@ -17,8 +17,8 @@ from utils.files.aside import write_aside
 from utils.files.ownership import refuse_input_as_output
 from utils.media.ffmpeg import STALL_S, Stream, describe, input_arguments, run
 from utils.paths import existing_file
+from utils.rates import FPS, RATE
 
-FPS = 25
 _SLOWEST_DECODING = 5.0
 """Frames a second that even a slow machine decodes of a large video."""
 
@@ -165,7 +165,7 @@ class VideoWriter:
         audio: str | Path | np.ndarray | None = None,
         *,
         crf: int = 18,
-        audio_rate: int = 16_000,
+        audio_rate: int = RATE,
     ) -> None:
         self.path = Path(path)
         self.frames = 0

@@ -11,8 +11,7 @@ from utils.errors import DataError
 from utils.files.aside import write_aside
 from utils.media.ffmpeg import Stream, input_arguments
 from utils.paths import existing_file
-
-RATE = 16_000
+from utils.rates import RATE
 
 
 def read_wav(path: str | Path, rate: int = RATE, *, start_s: float = 0.0, seconds: float | None = None) -> np.ndarray:
