@@ -16,9 +16,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
-from utils.arrays import Reals
+from utils.arrays import Doubles, Floats, Ints, Reals
 from utils.shots import filter_over_time
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def rays(pixels: Array, world_from_camera: Array, focal_px: Any, cx: float, cy: 
     return origins, directions
 
 
-def pixel_grid(height: int, width: int) -> NDArray[np.float32]:
+def pixel_grid(height: int, width: int) -> Floats:
     """Return the pixel centres (height, width, 2) as (u, v): the first is (0.5, 0.5)."""
     v, u = np.mgrid[0:height, 0:width].astype(np.float32) + np.float32(0.5)
     return np.stack([u, v], axis=-1)
@@ -96,40 +96,21 @@ def make_transform(rotation: Reals, translation: Reals) -> Reals:
 
 
 def rotation_matrix(vectors: Reals) -> Reals:
-    """Turn rotation vectors (..., 3), radians, into matrices (..., 3, 3) by Rodrigues' formula."""
+    """Turn rotation vectors (..., 3), radians, into matrices (..., 3, 3) of the same precision."""
     vectors = np.asarray(vectors)
-    angle = np.linalg.norm(vectors, axis=-1)[..., None, None]
-    cross = cross_matrix(vectors)
-    small = angle < 1e-6
-    safe = np.where(small, 1.0, angle)
-    first = np.where(small, 1 - angle**2 / 6, np.sin(safe) / safe)
-    second = np.where(small, 0.5 - angle**2 / 24, (1 - np.cos(safe)) / safe**2)
-    return np.eye(3, dtype=cross.dtype) + first * cross + second * (cross @ cross)
+    matrices: Doubles = Rotation.from_rotvec(vectors.reshape(-1, 3).astype(np.float64)).as_matrix()
+    return matrices.reshape(*vectors.shape, 3).astype(np.result_type(vectors, np.float32))
 
 
 def rotation_vector(matrices: Reals) -> Reals:
-    """Turn rotation matrices (..., 3, 3) into rotation vectors (..., 3), radians, length at most pi."""
-    m = np.asarray(matrices, dtype=np.float64)
-    # Unit quaternion from the largest of its four squared components: exact near 0 and near pi alike.
-    trace = m[..., 0, 0] + m[..., 1, 1] + m[..., 2, 2]
-    diagonal = np.stack([m[..., i, i] for i in range(3)], axis=-1)
-    outer = np.empty((*m.shape[:-2], 4, 4))  # 4 q q^T, with q = (w, x, y, z)
-    outer[..., 0, 0] = 1 + trace
-    outer[..., 1, 0] = outer[..., 0, 1] = m[..., 2, 1] - m[..., 1, 2]
-    outer[..., 2, 0] = outer[..., 0, 2] = m[..., 0, 2] - m[..., 2, 0]
-    outer[..., 3, 0] = outer[..., 0, 3] = m[..., 1, 0] - m[..., 0, 1]
-    for i in range(3):
-        for j in range(3):
-            outer[..., 1 + i, 1 + j] = m[..., i, j] + m[..., j, i]
-        outer[..., 1 + i, 1 + i] = 1 - trace + 2 * diagonal[..., i]
-    best = np.argmax(np.stack([outer[..., i, i] for i in range(4)], axis=-1), axis=-1)
-    quaternion = np.take_along_axis(outer, best[..., None, None], axis=-2)[..., 0, :]
-    quaternion /= np.linalg.norm(quaternion, axis=-1, keepdims=True)
-    quaternion = np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
-    sine = np.linalg.norm(quaternion[..., 1:], axis=-1, keepdims=True)
-    angle = 2 * np.arctan2(sine, quaternion[..., :1])
-    scale = np.where(sine < 1e-12, 2.0, angle / np.where(sine < 1e-12, 1.0, sine))
-    return (scale * quaternion[..., 1:]).astype(np.result_type(matrices, np.float32))
+    """Turn rotation matrices (..., 3, 3) into rotation vectors (..., 3), radians, length at most pi.
+
+    Raises:
+        ValueError: A matrix is a reflection or holds nothing.
+    """
+    matrices = np.asarray(matrices)
+    vectors: Doubles = Rotation.from_matrix(matrices.reshape(-1, 3, 3).astype(np.float64)).as_rotvec()
+    return vectors.reshape(matrices.shape[:-1]).astype(np.result_type(matrices, np.float32))
 
 
 def cross_matrix(vectors: Reals) -> Reals:
@@ -141,7 +122,10 @@ def cross_matrix(vectors: Reals) -> Reals:
 
 
 def nearest_rotation(matrices: Reals) -> Reals:
-    """Return the rotations (..., 3, 3) nearest to any matrices (..., 3, 3), never a reflection."""
+    """Return the rotations (..., 3, 3) nearest to any matrices (..., 3, 3), never a reflection.
+
+    Ours, because scipy's `Rotation.from_matrix` refuses a determinant that is not positive, which noise can make.
+    """
     u, _, vt = np.linalg.svd(matrices)
     u[..., :, 2] *= np.linalg.det(u @ vt)[..., None]
     return u @ vt
@@ -168,7 +152,7 @@ def smooth_path(world_from_camera: Reals, window: int, cuts: Iterable[int] = ())
     return invert(make_transform(rotation, translation)).astype(world_from_camera.dtype)
 
 
-def loop_indices(count: int, length: int, start: int = 0) -> NDArray[np.int64]:
+def loop_indices(count: int, length: int, start: int = 0) -> Ints:
     """Return `count` frame numbers that play `length` frames forth and back for ever, without a jump.
 
     `loop_indices(7, 3)` is 0 1 2 1 0 1 2: the turning frames are not repeated.

@@ -16,7 +16,7 @@ from data_gen.video.dataset import VideoDataset
 from utils.arrays import Floats
 from utils.errors import DataError
 from utils.files.digests import fingerprint
-from utils.media.video import FPS
+from utils.rates import FPS
 
 Split = Literal["train", "val", "all"]
 

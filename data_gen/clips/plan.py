@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from utils.errors import DataError
 from utils.files.tables import read_table
-from utils.media.video import FPS, VIDEOS, probe
+from utils.media.video import VIDEOS, probe
+from utils.rates import FPS
 
 log = logging.getLogger(__name__)
 MIN_FRAMES = 12

@@ -19,8 +19,9 @@ from utils.errors import AssetError, ConfigError, DataError, UserError
 from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
 from utils.files.digests import fingerprint, stamp
-from utils.media.video import FPS, probe, read_frames
+from utils.media.video import probe, read_frames
 from utils.media.wav import read_wav
+from utils.rates import FPS
 from utils.sound.features import audio_features, mel
 
 Arrays = dict[str, NDArray[np.float32]]

@@ -15,12 +15,12 @@ from data_gen.demo.identity import Identity
 from data_gen.demo.mouth import MouthPose
 from data_gen.demo.portrait import CANVAS
 from data_gen.demo.pose import HeadMotion, Scene
-from data_gen.demo.speech import SAMPLE_RATE, Speech, join, speak_as
+from data_gen.demo.speech import Speech, join, speak_as
 from data_gen.demo.visemes import PARAMETERS, MouthTrack, mouth_track
 from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.aside import write_aside
-from utils.media.video import FPS
+from utils.rates import FPS, RATE, SAMPLES_A_FRAME
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ CONSENT = "A made presenter: the portrait's person never said this. For demonstr
 def speech_truth(speech: Speech) -> dict[str, object]:
     """Return the words and phonemes with their times, ready for JSON."""
     return {
-        "sample_rate": SAMPLE_RATE,
+        "sample_rate": RATE,
         "seconds": speech.seconds,
         "phonemes": [[name, round(a, 4), round(b, 4)] for name, a, b in speech.phonemes],
         "words": [[word, round(a, 4), round(b, 4)] for word, a, b in speech.words],
@@ -197,15 +197,15 @@ def say(identity: Identity, sentences: list[str], *, seed: int = 0, seconds: flo
         used_s += part.seconds + pause_s
     pauses_s[-1] = 0.4
     speech = join(parts, pauses_s)
-    samples = round(seconds * SAMPLE_RATE) if seconds is not None else None
+    samples = round(seconds * RATE) if seconds is not None else None
     if samples is None:
-        samples = -(-len(speech.wav) // (SAMPLE_RATE // FPS)) * (SAMPLE_RATE // FPS)
+        samples = -(-len(speech.wav) // SAMPLES_A_FRAME) * SAMPLES_A_FRAME
     rest = samples - len(speech.wav)
-    return join([speech], [0.0, max(0, rest) / SAMPLE_RATE]) if rest > 0 else _cut(speech, samples)
+    return join([speech], [0.0, max(0, rest) / RATE]) if rest > 0 else _cut(speech, samples)
 
 
 def _cut(speech: Speech, samples: int) -> Speech:
-    end_s = samples / SAMPLE_RATE
+    end_s = samples / RATE
     spans = tuple((n, a, min(b, end_s)) for n, a, b in speech.phonemes if a < end_s)
     words = tuple((n, a, min(b, end_s)) for n, a, b in speech.words if a < end_s)
     return Speech(speech.wav[:samples], spans, words)
@@ -227,7 +227,7 @@ def blinks(frames: int, seed: int) -> npt.NDArray[np.float64]:
 
 def _loudness(speech: Speech, frames: int) -> npt.NDArray[np.float64]:
     """Return the loudness of each frame's sound, (T,), 0 to 1."""
-    hop = SAMPLE_RATE // FPS
+    hop = SAMPLES_A_FRAME
     padded = np.pad(speech.wav.astype(np.float64), (0, max(0, frames * hop - len(speech.wav))))[: frames * hop]
     rms = np.sqrt((padded.reshape(frames, hop) ** 2).mean(1))
     return np.asarray(rms / max(float(rms.max(initial=0)), 1e-6))

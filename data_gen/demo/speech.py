@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from utils.errors import DataError
+from utils.rates import RATE
 
-SAMPLE_RATE = 16_000
 PAUSE = "_"
 _WORKER = Path(__file__).with_name("espeak_worker.py")
 _TIMEOUT_S = 120
@@ -57,7 +57,7 @@ class Speech:
     @property
     def seconds(self) -> float:
         """Return how long the sound is."""
-        return len(self.wav) / SAMPLE_RATE
+        return len(self.wav) / RATE
 
 
 def speak(
@@ -102,8 +102,8 @@ def speak(
     wav = _resample(native, rate_played)
     return Speech(
         wav,
-        _spans(header["phonemes"], rate_played, len(wav) / SAMPLE_RATE),
-        _word_spans(header["words"], text, rate_played, len(wav) / SAMPLE_RATE),
+        _spans(header["phonemes"], rate_played, len(wav) / RATE),
+        _word_spans(header["words"], text, rate_played, len(wav) / RATE),
     )
 
 
@@ -129,12 +129,12 @@ def join(parts: list[Speech], pauses_s: list[float]) -> Speech:
     words: list[tuple[str, float, float]] = []
     samples = 0
     for part, pause_s in zip([*parts, None], pauses_s, strict=True):
-        silence = round(pause_s * SAMPLE_RATE)
-        phonemes.append((PAUSE, samples / SAMPLE_RATE, (samples + silence) / SAMPLE_RATE))
+        silence = round(pause_s * RATE)
+        phonemes.append((PAUSE, samples / RATE, (samples + silence) / RATE))
         wavs.append(np.zeros(silence, np.float32))
         samples += silence
         if part is not None:
-            start_s = samples / SAMPLE_RATE
+            start_s = samples / RATE
             phonemes += [(name, start_s + a, start_s + b) for name, a, b in part.phonemes]
             words += [(name, start_s + a, start_s + b) for name, a, b in part.words]
             wavs.append(part.wav)
@@ -147,7 +147,7 @@ def _resample(wav: npt.NDArray[np.float64], rate: float) -> npt.NDArray[np.float
 
     from scipy.signal import resample_poly
 
-    ratio = Fraction(SAMPLE_RATE / rate).limit_denominator(1000)
+    ratio = Fraction(RATE / rate).limit_denominator(1000)
     return np.clip(resample_poly(wav, ratio.numerator, ratio.denominator), -1, 1).astype(np.float32)
 
 

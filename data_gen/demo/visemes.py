@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_gen.demo.speech import PAUSE, Speech
-from utils.media.video import FPS
+from utils.rates import FPS
 
 PARAMETERS = ("opening", "width", "rounding", "tuck", "tongue", "jaw")
 Floats = npt.NDArray[np.float64]

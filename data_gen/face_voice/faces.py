@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from utils.arrays import Bytes, Floats
 from utils.errors import DataError
+from utils.faces.crops import similarity
 from utils.faces.detector import LandmarkDetector
 from utils.faces.landmarks import MEAN_FACE
 
 FACE_SIZE = 224
-EYE_DISTANCE = 0.28
+EYE_DISTANCE_OF_SIDE = 0.28
 """Distance of the eyes' centres in a crop, relative to its side; hair and chin are inside."""
 EYE_HEIGHT = 0.42
 """How far below the top the eyes lie, relative to the side."""
@@ -31,7 +31,7 @@ class FaceCrop(NamedTuple):
 
 def mean_shape(size: int = FACE_SIZE) -> Floats:
     """Return where the mean face's landmarks lie in a crop, (68, 2) pixels."""
-    flat = MEAN_FACE[:, :2] * (1.0, -1.0) * EYE_DISTANCE + (0.5, EYE_HEIGHT)
+    flat = MEAN_FACE[:, :2] * (1.0, -1.0) * EYE_DISTANCE_OF_SIDE + (0.5, EYE_HEIGHT)
     return (size * flat).astype(np.float32)
 
 
@@ -57,16 +57,6 @@ def align(picture: Bytes, landmarks_px: Floats, size: int = FACE_SIZE) -> FaceCr
     return FaceCrop(np.asarray(crop, np.uint8), moved.astype(np.float32))
 
 
-def similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the (2, 3) turn, scale and shift that takes points (P, 2) nearest to `target`, least squares."""
-    p, t = points.astype(np.float64), target.astype(np.float64)
-    a, b = p - p.mean(0), t - t.mean(0)
-    square = float((a**2).sum())
-    c, s = float((a * b).sum()) / square, float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / square
-    turn = np.array([[c, -s], [s, c]])
-    return np.concatenate([turn, (t.mean(0) - turn @ p.mean(0))[:, None]], axis=1)
-
-
 def find_face(picture: Bytes, detector: LandmarkDetector, size: int = FACE_SIZE) -> FaceCrop:
     """Crop the largest face of a picture (H, W, 3) uint8 RGB to a side of `size` pixels.
 
@@ -83,8 +73,11 @@ def find_face(picture: Bytes, detector: LandmarkDetector, size: int = FACE_SIZE)
     if not faces:
         raise DataError("no face in it")
     ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
-    crop = align(picture, faces[0].points_px * ratio, size)
-    off = np.sqrt(np.square(crop.landmarks_px - mean_shape(size)).sum(-1).mean()) / (EYE_DISTANCE * size)
+    try:
+        crop = align(picture, faces[0].points_px * ratio, size)
+    except ValueError:  # they are all in one place, or no numbers
+        raise DataError("its landmarks are no face's (nan eye distances from one)") from None
+    off = np.sqrt(np.square(crop.landmarks_px - mean_shape(size)).sum(-1).mean()) / (EYE_DISTANCE_OF_SIDE * size)
     if not off < NO_FACE:  # also when it is no number
         raise DataError(f"its landmarks are no face's ({off:.1f} eye distances from one)")
     return crop

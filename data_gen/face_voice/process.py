@@ -18,7 +18,8 @@ from utils.errors import DataError, UserError
 from utils.faces.detector import LandmarkDetector
 from utils.media.pictures import read_photo
 from utils.media.video import read_frames
-from utils.media.wav import RATE, read_wav
+from utils.media.wav import read_wav
+from utils.rates import RATE
 
 SOUNDS = {".wav", ".m4a", ".mp3", ".flac", ".ogg", ".opus", ".aac"}
 

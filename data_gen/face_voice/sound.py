@@ -9,7 +9,7 @@ import numpy as np
 
 from utils.arrays import Floats
 from utils.errors import DataError
-from utils.media.wav import RATE
+from utils.rates import RATE
 from utils.sound.features import pitch_hz, rms
 
 if TYPE_CHECKING:

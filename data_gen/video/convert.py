@@ -19,8 +19,9 @@ from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
 from utils.files.arrays import map_new_array
 from utils.files.digests import sha256, stamp
-from utils.media.video import FPS, probe, read_frames
-from utils.media.wav import RATE, read_wav, write_wav
+from utils.media.video import probe, read_frames
+from utils.media.wav import read_wav, write_wav
+from utils.rates import FPS, RATE
 from utils.workers import native_noise_muted
 
 PROBE_VERSION = 1

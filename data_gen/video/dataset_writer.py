@@ -24,7 +24,7 @@ from utils.errors import DataError
 from utils.files.arrays import load_arrays, map_new_array, save_arrays
 from utils.files.aside import make_folder, write_aside
 from utils.files.digests import sha256
-from utils.media.video import FPS
+from utils.rates import FPS
 
 DATASET_VERSION = 1
 _VALIDATION_SHARE = 0.1

@@ -24,7 +24,7 @@ from utils.errors import DataError
 from utils.faces.detector import Face, LandmarkDetector
 from utils.faces.detectors import make_detector, mediapipe_is_here
 from utils.files.arrays import save_arrays
-from utils.media.video import FPS
+from utils.rates import FPS
 from utils.shots import shot_ranges, smooth_over_time
 from utils.workers import native_noise_muted
 

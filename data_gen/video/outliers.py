@@ -17,7 +17,7 @@ from utils.arrays import Reals
 from utils.camera import rotation_vector
 from utils.errors import DataError
 from utils.faces.landmarks import eye_distance
-from utils.media.video import FPS
+from utils.rates import FPS
 from utils.shots import shot_ranges
 
 EXCURSION = 0.35

@@ -13,7 +13,7 @@ from utils.camera import rotation_vector
 from utils.drawing.canvas import fit, label
 from utils.drawing.landmarks import draw_landmarks
 from utils.faces.landmarks import mouth_opening
-from utils.media.video import FPS
+from utils.rates import FPS
 
 _CELL = 192
 _COLUMNS = 6

@@ -22,7 +22,7 @@ from utils.files.arrays import load_arrays
 from utils.files.aside import write_aside
 from utils.files.tables import write_json
 from utils.media.pictures import write_picture
-from utils.media.video import FPS
+from utils.rates import FPS
 
 REPORT_VERSION = 2
 Verdict = Literal["pass", "warn", "fail"]

@@ -13,8 +13,8 @@ from data_gen.video.stage import Bench
 from data_gen.video.sync_offset import corrected_offset, shift_sound
 from utils.assets import find_asset
 from utils.files.arrays import save_arrays
-from utils.media.video import FPS
-from utils.media.wav import RATE, fit_length, read_wav, write_wav
+from utils.media.wav import fit_length, read_wav, write_wav
+from utils.rates import FPS, RATE
 from utils.sound.content_features import BEST_WHISPER
 from utils.sound.features import audio_features
 

@@ -17,8 +17,8 @@ from scipy.ndimage import uniform_filter1d
 
 from data_gen.stages import Tick
 from data_gen.video.stage import Bench
-from utils.media.video import FPS
 from utils.media.wav import read_wav
+from utils.rates import FPS
 from utils.sound.features import audio_features
 
 SYNC_VERSION = 2

@@ -22,9 +22,9 @@ from utils.files.aside import write_aside
 from utils.files.digests import fingerprint, refuse_changed, stamp
 from utils.files.ownership import Made
 from utils.files.tables import read_checked
+from utils.rates import RATE
 
 Split = Literal["train", "val"]
-RATE = 16_000
 EMPHASIS = 0.95
 
 

@@ -14,12 +14,13 @@ import argparse
 import logging
 from pathlib import Path
 
-from data_gen.wav2pix.pairs import PAIRS, RATE, Pair, Split, write_pairs
+from data_gen.wav2pix.pairs import PAIRS, Pair, Split, write_pairs
 from data_gen.wav2pix.sources import find_sources, read_source, share_out
 from utils.command import number, whole
 from utils.errors import DataError
 from utils.files.ownership import refuse_folder_of_inputs
 from utils.progress import Progress
+from utils.rates import RATE
 
 log = logging.getLogger(__name__)
 

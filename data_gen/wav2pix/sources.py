@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.wav2pix.pairs import RATE, Pair, Split, middle
+from data_gen.wav2pix.pairs import Pair, Split, middle
 from utils.errors import DataError
 from utils.faces.detectors import make_detector
 from utils.files.digests import inside
@@ -18,6 +18,7 @@ from utils.files.tables import read_table
 from utils.media.pictures import PICTURES, read_photo, resized
 from utils.media.video import VIDEOS, read_frames
 from utils.media.wav import read_wav
+from utils.rates import RATE
 
 COLUMNS = ("split", "speaker", "image", "wav")
 AROUND = 1.5

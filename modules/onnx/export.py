@@ -1,4 +1,4 @@
-"""Write networks as ONNX graphs, layer by layer, without the `onnx` package.
+"""Write networks as ONNX graphs, layer by layer.
 
 A network with a method `onnx(builder, x)` says itself what it computes; layers of torch are known here.
 """

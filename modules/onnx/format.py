@@ -1,22 +1,28 @@
-"""Read and write ONNX files without the `onnx` package: the few protobuf messages that networks here are made of.
+"""Read and write ONNX files by the `onnx` package's protobuf, as plain graphs of arrays and names.
 
-A file is a tree of (field number, wire type, value); the numbers are those of onnx.proto3, IR version 3 and later.
+A file may come from a stranger: its size is bounded before it is parsed, and every tensor must have as many numbers as
+its shape says before an array is made of them. Nothing in it is run, and no other file is opened for it.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator, Sequence
+import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto
+
+Numbers = NDArray[Any]
+LARGEST = 1 << 30
+"""Bytes of a file; the largest recognisers have a quarter of it."""
 _DTYPES: dict[int, Any] = {1: np.float32, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16, 11: np.float64}
-_CODES = {np.dtype(dtype): code for code, dtype in _DTYPES.items()}
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+"""TensorProto.DataType -> type; the kinds of number that networks here are made of."""
+_LISTS = {1: "float_data", 6: "int32_data", 7: "int64_data", 9: "int32_data", 10: "int32_data", 11: "double_data"}
+_DAMAGED = "it is not an ONNX file, or it is damaged"
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Graph:
     """
 
     nodes: tuple[Node, ...]
-    constants: dict[str, Array]
+    constants: dict[str, Numbers]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     shapes: dict[str, tuple[int | str, ...]]
@@ -47,229 +53,106 @@ def read_onnx(data: bytes) -> Graph:
     """Read the graph of an ONNX file.
 
     Raises:
-        ValueError: It is not ONNX, keeps its weights in another file, or holds a kind of number not read here.
+        ValueError: It is not ONNX, is larger than `LARGEST`, keeps its weights in another file, holds a kind of number
+            not read here, or a tensor with more or fewer numbers than its shape says.
     """
+    import onnx  # nearly a second, and only who reads or writes a file needs it
+    from google.protobuf.message import DecodeError
+
+    if len(data) > LARGEST:
+        raise ValueError(f"it has {len(data)} bytes; {LARGEST} are the most that are read")
     try:
-        graphs = [value for number, _, value in _fields(data) if number == 7]
-        if len(graphs) != 1:
+        model = onnx.ModelProto.FromString(data)
+        if not model.HasField("graph"):
             raise ValueError("it holds no graph")
-        return _graph(graphs[0])
-    except (IndexError, struct.error, UnicodeDecodeError, TypeError):
-        raise ValueError("it is not an ONNX file, or it is damaged") from None
+        return _graph(model.graph)
+    except (DecodeError, UnicodeDecodeError):
+        raise ValueError(_DAMAGED) from None
 
 
-def _fields(data: bytes | memoryview) -> Iterator[tuple[int, int, Any]]:
-    """Yield (number, wire type, value) of one message."""
-    view, at = memoryview(data), 0
-    while at < len(view):
-        key, at = _varint(view, at)
-        number, kind = key >> 3, key & 7
-        value: Any
-        if kind == _VARINT:
-            value, at = _varint(view, at)
-        elif kind == _BYTES:
-            length, at = _varint(view, at)
-            if at + length > len(view):
-                raise IndexError("it ends early")
-            value, at = view[at : at + length], at + length
-        elif kind == _FIXED32:
-            value, at = view[at : at + 4], at + 4
-        elif kind == _FIXED64:
-            value, at = view[at : at + 8], at + 8
-        else:
-            raise IndexError(f"wire type {kind}")
-        yield number, kind, value
-
-
-def _varint(view: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = view[at]
-        value |= (byte & 0x7F) << shift
-        at += 1
-        if byte < 0x80:
-            return value, at
-        shift += 7
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >= 1 << 63 else value
-
-
-def _integers(kind: int, value: Any) -> list[int]:
-    """Return the integers of one field, packed or alone."""
-    if kind == _VARINT:
-        return [_signed(value)]
-    found, at = [], 0
-    while at < len(value):
-        number, at = _varint(value, at)
-        found.append(_signed(number))
-    return found
-
-
-def _text(value: Any) -> str:
-    return bytes(value).decode()
-
-
-def _graph(data: memoryview) -> Graph:
-    nodes: list[Node] = []
-    constants: dict[str, Array] = {}
-    values: dict[int, list[tuple[str, tuple[int | str, ...]]]] = {11: [], 12: []}
-    for number, _, value in _fields(data):
-        if number == 1:
-            nodes.append(_node(value))
-        elif number == 5:
-            name, array = _tensor(value)
-            constants[name] = array
-        elif number in values:
-            values[number].append(_value_info(value))
+def _graph(graph: GraphProto) -> Graph:
+    constants = {_text(tensor.name): _tensor(tensor) for tensor in graph.initializer}
     return Graph(
-        nodes=tuple(nodes),
+        nodes=tuple(_node(node) for node in graph.node),
         constants=constants,
-        inputs=tuple(name for name, _ in values[11] if name not in constants),
-        outputs=tuple(name for name, _ in values[12]),
-        shapes=dict(values[11] + values[12]),
+        inputs=tuple(_text(value.name) for value in graph.input if value.name not in constants),
+        outputs=tuple(_text(value.name) for value in graph.output),
+        shapes={_text(value.name): _shape(value) for value in (*graph.input, *graph.output)},
     )
 
 
-def _node(data: memoryview) -> Node:
-    inputs: list[str] = []
-    outputs: list[str] = []
-    op, attributes = "", {}
-    for number, _, value in _fields(data):
-        if number == 1:
-            inputs.append(_text(value))
-        elif number == 2:
-            outputs.append(_text(value))
-        elif number == 4:
-            op = _text(value)
-        elif number == 5:
-            name, setting = _attribute(value)
-            attributes[name] = setting
-    return Node(op, tuple(inputs), tuple(outputs), attributes)
+def _text(value: str | bytes) -> str:
+    """Return a text; protobuf hands one that is not UTF-8 on as bytes."""
+    return value if isinstance(value, str) else value.decode()
 
 
-def _attribute(data: memoryview) -> tuple[str, Any]:
-    name, kind = "", 0
-    single: dict[int, Any] = {}
-    floats: list[float] = []
-    integers: list[int] = []
-    for number, wire, value in _fields(data):
-        if number == 1:
-            name = _text(value)
-        elif number == 20:
-            kind = value
-        elif number == 2:
-            single[1] = struct.unpack("<f", value)[0]
-        elif number == 3:
-            single[2] = _signed(value)
-        elif number == 4:
-            single[3] = _text(value)
-        elif number == 5:
-            single[4] = _tensor(value)[1]
-        elif number == 7:
-            floats += np.frombuffer(value, "<f4").tolist()
-        elif number == 8:
-            integers += _integers(wire, value)
-    if kind == 6:
-        return name, floats
-    if kind == 7:
-        return name, integers
-    return name, single.get(kind, {1: 0.0, 2: 0, 3: ""}.get(kind))
+def _node(node: NodeProto) -> Node:
+    if not node.op_type:
+        raise ValueError(_DAMAGED)
+    attributes = {_text(attribute.name): _attribute(attribute) for attribute in node.attribute}
+    inputs, outputs = (tuple(map(_text, names)) for names in (node.input, node.output))
+    return Node(_text(node.op_type), inputs, outputs, attributes)
 
 
-def _tensor(data: memoryview) -> tuple[str, Array]:
-    sizes: list[int] = []
-    name, code, raw = "", 1, None
-    listed: list[Any] = []
-    for number, wire, value in _fields(data):
-        if number == 1:
-            sizes += _integers(wire, value)
-        elif number == 2:
-            code = value
-        elif number == 8:
-            name = _text(value)
-        elif number == 9:
-            raw = value
-        elif number == 4:
-            listed += np.frombuffer(value, "<f4").tolist()
-        elif number in (5, 7):
-            listed += _integers(wire, value)
-        elif number == 14 and value == 1:
-            raise ValueError(f"the weights {name} lie in another file; join them into one first")
+def _attribute(attribute: AttributeProto) -> Any:
+    """Return the value of a setting; None for a kind that no network here has, such as a graph within the graph."""
+    match attribute.type:
+        case attribute.FLOAT:
+            return attribute.f
+        case attribute.INT:
+            return attribute.i
+        case attribute.STRING:
+            return attribute.s.decode()
+        case attribute.TENSOR:
+            return _tensor(attribute.t)
+        case attribute.FLOATS:
+            return list(attribute.floats)
+        case attribute.INTS:
+            return list(attribute.ints)
+    return None
+
+
+def _tensor(tensor: TensorProto) -> Numbers:
+    from onnx.numpy_helper import to_array
+
+    name, code = _text(tensor.name), tensor.data_type
+    if tensor.data_location == tensor.EXTERNAL or tensor.external_data:
+        raise ValueError(f"the weights {name} lie in another file; join them into one first")
     if code not in _DTYPES:
         raise ValueError(f"the numbers of {name} are of kind {code}, which is not read here")
-    dtype = np.dtype(_DTYPES[code])
-    array = np.frombuffer(raw, dtype) if raw is not None else np.array(listed, dtype)
-    return name, array.reshape(sizes).copy()
+    raw = tensor.HasField("raw_data")
+    held = len(tensor.raw_data) if raw else len(getattr(tensor, _LISTS[code]))
+    wanted = math.prod(tensor.dims) * (np.dtype(_DTYPES[code]).itemsize if raw else 1)
+    if any(size < 0 for size in tensor.dims) or held != wanted:
+        raise ValueError(f"the weights {name} are not as many as their shape {tuple(tensor.dims)} says")
+    return np.array(to_array(tensor))
 
 
-def _value_info(data: memoryview) -> tuple[str, tuple[int | str, ...]]:
-    name, shape = "", []
-    for number, _, value in _fields(data):
-        if number == 1:
-            name = _text(value)
-        elif number == 2:
-            tensors = [v for n, _, v in _fields(value) if n == 1]
-            shapes = [v for tensor in tensors for n, _, v in _fields(tensor) if n == 2]
-            for dimension in (v for s in shapes for n, _, v in _fields(s) if n == 1):
-                parts = {n: v for n, _, v in _fields(dimension)}
-                shape.append(_signed(parts[1]) if 1 in parts else _text(parts.get(2, b"?")))
-    return name, tuple(shape)
+def _shape(value: ValueInfoProto) -> tuple[int | str, ...]:
+    sizes = value.type.tensor_type.shape.dim
+    return tuple(size.dim_value if size.HasField("dim_value") else _text(size.dim_param) or "?" for size in sizes)
 
 
 def write_onnx(graph: Graph, *, name: str = "network", opset: int = 13) -> bytes:
     """Write a graph as an ONNX file (IR version 8) whose inputs and outputs are float32."""
-    body = b"".join(_message(1, _node_bytes(node)) for node in graph.nodes)
-    body += _string(2, name)
-    body += b"".join(_message(5, _tensor_bytes(key, array)) for key, array in graph.constants.items())
-    for number, names in ((11, graph.inputs), (12, graph.outputs)):
-        body += b"".join(_message(number, _value_bytes(key, graph.shapes[key])) for key in names)
-    return _number(1, 8) + _string(2, "vizeme") + _message(7, body) + _message(8, _number(2, opset))
+    import onnx
+    from onnx import helper
+    from onnx.numpy_helper import from_array
 
-
-def _encode(value: int) -> bytes:
-    value &= (1 << 64) - 1
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _number(number: int, value: int) -> bytes:
-    return _encode(number << 3) + _encode(value)
-
-
-def _message(number: int, body: bytes) -> bytes:
-    return _encode(number << 3 | _BYTES) + _encode(len(body)) + body
-
-
-def _string(number: int, text: str) -> bytes:
-    return _message(number, text.encode())
-
-
-def _node_bytes(node: Node) -> bytes:
-    out = b"".join(_string(1, name) for name in node.inputs) + b"".join(_string(2, name) for name in node.outputs)
-    out += _string(3, node.outputs[0]) + _string(4, node.op)
-    return out + b"".join(_message(5, _attribute_bytes(key, value)) for key, value in node.attributes.items())
-
-
-def _attribute_bytes(name: str, value: float | int | Sequence[int]) -> bytes:
-    out = _string(1, name)
-    if isinstance(value, float):
-        return out + _encode(2 << 3 | _FIXED32) + struct.pack("<f", value) + _number(20, 1)
-    if isinstance(value, int):
-        return out + _number(3, value) + _number(20, 2)
-    return out + b"".join(_number(8, int(item)) for item in value) + _number(20, 7)
-
-
-def _tensor_bytes(name: str, array: Array) -> bytes:
-    out = b"".join(_number(1, size) for size in array.shape) + _number(2, _CODES[array.dtype])
-    return out + _string(8, name) + _message(9, np.ascontiguousarray(array).tobytes())
-
-
-def _value_bytes(name: str, shape: Sequence[int | str]) -> bytes:
-    sizes = b"".join(_message(1, _number(1, s) if isinstance(s, int) else _string(2, s)) for s in shape)
-    return _string(1, name) + _message(2, _message(1, _number(1, 1) + _message(2, sizes)))
+    nodes = []
+    for node in graph.nodes:
+        message = helper.make_node(node.op, node.inputs, node.outputs, name=node.outputs[0])
+        message.attribute.extend(helper.make_attribute(key, value) for key, value in node.attributes.items())
+        nodes.append(message)
+    inputs, outputs = (
+        [helper.make_tensor_value_info(key, onnx.TensorProto.FLOAT, graph.shapes[key]) for key in names]
+        for names in (graph.inputs, graph.outputs)
+    )
+    constants = [from_array(array, key) for key, array in graph.constants.items()]
+    model = onnx.ModelProto(
+        ir_version=8,
+        producer_name="vizeme",
+        graph=helper.make_graph(nodes, name, inputs, outputs, constants),
+        opset_import=[onnx.OperatorSetIdProto(version=opset)],
+    )
+    return model.SerializeToString()

@@ -103,12 +103,3 @@ def _other_window(speaker: Tensor, window: Tensor) -> Tensor:
     different = 1.0 - torch.nn.functional.one_hot(window, len(speaker)).float()
     score = torch.rand(len(window), len(speaker), device=window.device) + 2 * strange + different
     return score.argmax(dim=1)
-
-
-def auc(score: Tensor, label: Tensor) -> Tensor:
-    """Return the chance that a pair in step scores higher than one out of step; 0.5 is guessing."""
-    order = torch.empty_like(score)
-    order[score.argsort()] = torch.arange(1, len(score) + 1, device=score.device, dtype=score.dtype)
-    right = label.sum()
-    wrong = len(label) - right
-    return ((order * label).sum() - right * (right + 1) / 2) / (right * wrong).clamp(min=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,13 +14,14 @@ from data_gen.clips.corpus import MotionBatch, MotionCorpus
 from modules.motion.syncnet import CLIP_FRAMES, MOUTH, Offset, SyncNet, find_offset, offset_similarity, sync_loss
 from tasks.core.board import Board
 from tasks.core.task import Task
-from tasks.motion.clips import Clips, auc, sample_clips
+from tasks.motion.clips import Clips, sample_clips
 from tasks.motion.config import MotionConfig
 from tasks.motion.data import WindowSource, augment, open_corpus, start_from, stretch, val_batches
 from tasks.motion.losses import masked_rows
 from utils.config.schema import Config, Count, Fraction, Weight
 from utils.errors import DataError
-from utils.media.video import FPS
+from utils.metrics import auc
+from utils.rates import FPS
 
 SECOND = FPS - 4
 """Clips whose frames lie within one second."""
@@ -137,7 +139,7 @@ class SyncNetTask(Task):
         """Tell right from wrong pairs (auc), and find the offset of one-second windows among +-15 frames."""
         clips = sample_clips(batch, VAL_CLIPS * len(batch.mask))
         heard, seen = self._embed(clips)
-        found = {"auc": auc((heard * seen).sum(dim=1), clips.label)}
+        found = {"auc": _auc((heard * seen).sum(dim=1), clips.label)}
         hits = [second_hits(self.model, batch, i) for i in range(len(batch.mask)) if masked_rows(batch, i) >= 60]
         if hits:
             names = ("offset_exact", "offset_within_1", "confidence")
@@ -211,3 +213,8 @@ def _say(name: str, found: Offset) -> None:
     sign = "late" if found.offset_frames > 0 else "early"
     shift = f"{abs(found.offset_frames)} frame(s) {sign}" if found.offset_frames else "in step"
     print(f"{name}: sound {shift}, confidence {found.confidence:.3f}")
+
+
+def _auc(score: Tensor, label: Tensor) -> Tensor:
+    """Return the chance that a pair in step scores higher than one out of step; 0 when one kind is missing."""
+    return score.new_tensor(np.nan_to_num(auc(score.detach().double().cpu().numpy(), label.cpu().numpy())))

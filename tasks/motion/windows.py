@@ -11,6 +11,7 @@ from torch import Tensor
 
 from modules.motion.lm3d_vae import STRIDE, SpeechToLandmarks
 from utils.errors import ConfigError, DataError
+from utils.rates import SAMPLES_A_FRAME
 
 WINDOW = 500
 """Frames imagined at a time (20 s)."""
@@ -106,7 +107,7 @@ def read_speech(source: str, feature: str, frames: int | None = None) -> tuple[T
     if not source:
         raise ConfigError("Say what to speak: --infer_audio_source_name=<sound>")
     wav = read_wav(Path(source))
-    frames = frames or max(1, len(wav) // 640)
+    frames = frames or max(1, len(wav) // SAMPLES_A_FRAME)
     audio = audio_features(wav, feature, frames=frames)
     pitch = audio_features(wav, "pitch_hz", frames=frames).reshape(-1)
     return torch.from_numpy(np.asarray(audio, np.float32)), torch.from_numpy(np.asarray(pitch, np.float32))

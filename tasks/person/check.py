@@ -27,7 +27,7 @@ from tasks.person.runs import POSTNETS, RENDERERS, SYNCNETS
 from tasks.renderer.footage import spread
 from utils.errors import ConfigError, UserError
 from utils.faces.landmarks import MOUTH
-from utils.media.video import FPS
+from utils.rates import FPS
 
 SPEECH = ("lm3d_vae_sync",)
 HEAD_FIRST = RENDERERS[::-1]

@@ -15,6 +15,7 @@ from utils.faces.detector import find_points
 from utils.faces.landmarks import MOUTH, from_offsets, lip_gap, to_offsets
 from utils.metrics import correlation
 from utils.progress import Progress
+from utils.rates import SAMPLES_A_FRAME
 
 if TYPE_CHECKING:
     from tasks.person.head import TalkingHead
@@ -51,7 +52,7 @@ class Pictures:
             name: self.head.renderer.render(landmarks, poses, self.ids) for name, landmarks in self.sequences.items()
         }
         keep = set(np.linspace(0, len(self.ids) - 1, SHEET_COLUMNS).round().astype(int).tolist())
-        sound = self.head.video.wav()[640 * int(self.ids[0]) : 640 * (int(self.ids[-1]) + 1)]
+        sound = self.head.video.wav()[SAMPLES_A_FRAME * int(self.ids[0]) : SAMPLES_A_FRAME * (int(self.ids[-1]) + 1)]
         with make_detector("auto") as detector, Progress("held-out frames", len(self.ids)) as bar, ExitStack() as stack:
             for index, frame in enumerate(self.ids.tolist()):
                 row = {"real": self.footage.picture("frames", frame)}

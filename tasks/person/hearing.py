@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.speaking.sound import HOP
 from utils.arrays import Floats
+from utils.rates import SAMPLES_A_FRAME
 
 WHISPER_ROWS = 250
 """Rows that the network sees at once (5 s of 30)."""
@@ -32,18 +32,18 @@ class Hearing:
     @property
     def frames(self) -> int:
         """Count the frames that what was heard lasts, the last one begun included."""
-        return -(-self.samples // HOP)
+        return -(-self.samples // SAMPLES_A_FRAME)
 
     def read(self, start: int, stop: int, extra: int = 0) -> Floats:
         """Return the samples of frames [start, stop) and `extra` more; silence beyond what was heard."""
-        length = (stop - start) * HOP + extra
-        piece = self._kept[start * HOP - self._first :][:length]
+        length = (stop - start) * SAMPLES_A_FRAME + extra
+        piece = self._kept[start * SAMPLES_A_FRAME - self._first :][:length]
         return np.pad(piece, (0, length - len(piece)))
 
     def forget(self, frame: int) -> None:
         """Drop what lies more than `past` before a frame."""
-        keep = max(0, frame - self.past) * HOP
-        if keep - self._first > self.past * HOP:
+        keep = max(0, frame - self.past) * SAMPLES_A_FRAME
+        if keep - self._first > self.past * SAMPLES_A_FRAME:
             self._kept, self._first = self._kept[keep - self._first :].copy(), keep
 
 
@@ -70,9 +70,9 @@ def live_features(wav: Floats, name: str, frames: int) -> Floats:
     from utils.sound.content_features import content_blocks, parse_content_feature
     from utils.sound.features import audio_features
 
-    more = int(len(wav) > frames * HOP)
+    more = int(len(wav) > frames * SAMPLES_A_FRAME)
     content = parse_content_feature(name)
     if content is not None and content.kind == "whisper":
-        blocks = content_blocks(fit_length(wav, (frames + more) * HOP), content, WHISPER_ROWS)
+        blocks = content_blocks(fit_length(wav, (frames + more) * SAMPLES_A_FRAME), content, WHISPER_ROWS)
         return np.concatenate(list(blocks))[: 2 * frames]
     return np.asarray(audio_features(wav, name, frames + more)[: 2 * frames], np.float32)

@@ -25,9 +25,10 @@ from modules.renderer.pool import render_side_by_side
 from tasks.person.live_landmarks import EXTRA, LOOKAHEAD, STEP, FileLandmarks, LiveLandmarks
 from tasks.speaking.backdrop import read_background
 from tasks.speaking.frames import seed_everything
-from tasks.speaking.sound import FPS, HOP, RATE, Sound
+from tasks.speaking.sound import Sound
 from utils.arrays import Floats
 from utils.errors import ConfigError
+from utils.rates import FPS, RATE, SAMPLES_A_FRAME
 from utils.sound.content_features import content_kind
 
 WHISPER_LOOKAHEAD, WHISPER_STEP = 4, 8
@@ -119,7 +120,7 @@ def play_sound(head: Any, sound: Sound) -> Iterator[NDArray[np.uint8]]:
         step = live.landmarks.step
         for start in range(0, sound.frames, step):
             stop = min(start + step, sound.frames)
-            live.landmarks.hearing.add(sound.read(start, stop)[: sound.samples - start * HOP])
+            live.landmarks.hearing.add(sound.read(start, stop)[: sound.samples - start * SAMPLES_A_FRAME])
             yield from live.jobs()
         live.finished = True
         yield from live.jobs()

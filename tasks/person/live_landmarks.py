@@ -12,9 +12,10 @@ from tasks.speaking.mend import mend
 from tasks.speaking.resting_face import Person
 from tasks.speaking.settings import InferSettings
 from tasks.speaking.silence import frame_rms, silence_weight, silent_frames
-from tasks.speaking.sound import HOP, Sound
+from tasks.speaking.sound import Sound
 from tasks.speaking.windows import landmark_blocks
 from utils.arrays import Floats
+from utils.rates import SAMPLES_A_FRAME, SAMPLES_A_ROW
 from utils.sound.content_features import content_kind
 
 LOOKAHEAD, STEP = 8, 4
@@ -59,7 +60,7 @@ class LiveLandmarks:
         """Return how many frames can be drawn now: `step`, fewer at the very end, or 0."""
         if finished:
             return min(self.step, self.hearing.frames - self.done)
-        needed = (self.done + self.step + self.lookahead) * HOP + EXTRA
+        needed = (self.done + self.step + self.lookahead) * SAMPLES_A_FRAME + EXTRA
         return self.step if self.hearing.samples >= needed else 0
 
     def advance(self, count: int, finished: bool) -> tuple[Floats, int]:
@@ -99,7 +100,7 @@ class LiveLandmarks:
 
     def _rest(self, start: int, stop: int, count: int) -> Floats:
         """Return how far the mouth closes in frames [start, stop)."""
-        rms = np.sqrt(np.mean(self.hearing.read(start, stop).reshape(-1, 2, HOP // 2) ** 2, axis=-1)).reshape(-1)
+        rms = np.sqrt(np.mean(self.hearing.read(start, stop).reshape(-1, 2, SAMPLES_A_ROW) ** 2, axis=-1)).reshape(-1)
         self.loudness.add(frame_rms(rms, stop - start)[max(0, self.measured - start) :])
         self.measured = stop
         weight = silence_weight(rms, stop - start, self.settings, self.loudness.speech())

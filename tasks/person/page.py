@@ -32,7 +32,7 @@ from urllib.parse import parse_qs, urlsplit
 from tasks.person.live import play_sound
 from tasks.person.mp4_stream import Mp4Stream
 from utils.errors import DataError, UserError
-from utils.media.video import FPS
+from utils.rates import FPS
 
 if TYPE_CHECKING:
     from tasks.person.head import TalkingHead

@@ -16,8 +16,8 @@ from tasks.renderer.footage import Footage, spread
 from utils.arrays import Floats
 from utils.errors import DataError
 from utils.faces.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE
-from utils.media.video import FPS
 from utils.metrics import points_box
+from utils.rates import FPS
 
 MARGIN = 2
 """Rays at the inner borders of a patch that count for nothing: the decoder sees too little there."""

@@ -11,9 +11,7 @@ import numpy as np
 
 from utils.arrays import Floats
 from utils.errors import DataError
-
-RATE, HOP, FPS = 16_000, 640, 25
-"""Samples a second, samples a video frame, video frames a second."""
+from utils.rates import RATE, SAMPLES_A_FRAME
 
 
 class Sound:
@@ -67,15 +65,18 @@ class Sound:
     @property
     def frames(self) -> int:
         """Count the video frames that the sound lasts, the last one begun included."""
-        return -(-self.samples // HOP)
+        return -(-self.samples // SAMPLES_A_FRAME)
 
     def read(self, start: int, stop: int) -> Floats:
         """Return the samples of video frames [start, stop), float32; silence beyond the end."""
         assert self._file is not None, "read inside the with block"
         # Not mapped: what was read of a mapped file counts as memory until the end.
-        whole = np.fromfile(self._file, np.float32, count=(stop - start) * HOP, offset=4 * start * HOP)
+        whole = np.fromfile(
+            self._file, np.float32, count=(stop - start) * SAMPLES_A_FRAME,
+            offset=4 * start * SAMPLES_A_FRAME,
+        )
         piece = np.nan_to_num(whole).clip(-1, 1)
-        return np.pad(piece, (0, (stop - start) * HOP - len(piece)))
+        return np.pad(piece, (0, (stop - start) * SAMPLES_A_FRAME - len(piece)))
 
     def rms(self) -> Floats:
         """Return the loudness of the whole sound, (2T,), 50 rows a second."""

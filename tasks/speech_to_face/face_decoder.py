@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.face_voice.faces import FACE_SIZE, mean_shape
-from data_gen.face_voice.process import PICTURES
 from modules.faces.face_warp import to_normalised, warp_face
 from modules.speech_to_face.face_decoder import FaceDecoder
 from modules.speech_to_face.losses import identity_loss
@@ -29,9 +28,9 @@ from tasks.speech_to_face.report import write_report
 from tasks.speech_to_face.shapes import shape_correlations
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
-from utils.media.pictures import write_picture
+from utils.media.pictures import PICTURES, write_picture
 
-EYE_DISTANCE = 0.56
+EYE_DISTANCE_NORMALISED = 0.56
 """Of the mean face, in normalised units."""
 
 
@@ -203,7 +202,7 @@ class FaceDecoderTask(Task):
             "identity": 1 - cosine.mean(),
         }
         self.weigh(losses, "val", size)
-        error = (drawn.landmarks - batch.landmarks).norm(dim=-1).mean() / EYE_DISTANCE
+        error = (drawn.landmarks - batch.landmarks).norm(dim=-1).mean() / EYE_DISTANCE_NORMALISED
         self.note({"val/face_cosine": cosine.mean(), "val/landmark_error": error}, size)
         self.seen.append((drawn.landmarks, batch.landmarks, cosine))
 
@@ -271,7 +270,7 @@ def write_decoder_evaluation(task: FaceDecoderTask) -> None:
     drawn, true, cosine = (torch.cat(parts).double().cpu().numpy() for parts in zip(*task.seen, strict=True))
     batches = task.val_source()
     groups = torch.cat([batch.person for batch in batches]).numpy()[: len(cosine)]
-    error = np.linalg.norm(drawn - true, axis=-1).mean(1) / 0.56
+    error = np.linalg.norm(drawn - true, axis=-1).mean(1) / EYE_DISTANCE_NORMALISED
     figures = {
         "face-to-face cosine": bootstrap(cosine, groups),
         "landmark error (eye distances)": bootstrap(error, groups),

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from utils.arrays import Reals
+from utils.metrics import auc, weighted_aucs
 
 DRAWS = 1000
 
@@ -30,14 +31,11 @@ def verification(feature: Tensor, person: Tensor, picture: Tensor | None = None)
     if count_same == 0 or count_other == 0:
         return {"auc": cosine.new_tensor(float("nan"))}
     order = cosine.argsort()
-    ranks = torch.empty_like(cosine, dtype=torch.float64)
-    ranks[order] = torch.arange(1, len(cosine) + 1, dtype=torch.float64, device=cosine.device)
-    auc = (ranks[same].sum() - count_same * (count_same + 1) / 2) / (count_same * count_other)
     hits = same[order].flip(0).double()
     rate = hits.cumsum(0) / count_same
     false_rate = (1 - hits).cumsum(0) / count_other
     return {
-        "auc": auc.float(),
+        "auc": cosine.new_tensor(auc(cosine.detach().double().cpu().numpy(), same.cpu().numpy())).float(),
         "balanced_accuracy": (0.5 * (1 + rate - false_rate).max()).float(),
         "cosine_same": cosine[same].mean(),
         "cosine_other": cosine[~same].mean(),
@@ -96,18 +94,12 @@ def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, f
     """
     unit = F.normalize(feature.double(), dim=1)
     first, second = np.triu_indices(len(unit), 1)
-    order = (unit @ unit.T).numpy()[first, second].argsort()
+    cosine = (unit @ unit.T).numpy()[first, second]
     _, number = np.unique(person.numpy(), return_inverse=True)
-    first, second = number[first[order]], number[second[order]]
-    same = first == second
-
-    def auc(weight: Reals) -> float:
-        own, other = weight * same, weight * ~same
-        return float((own * other.cumsum()).sum() / max(own.sum() * other.sum(), 1e-12))
-
-    found = []
+    first, second = number[first], number[second]
     persons = number.max() + 1
-    for drawn in np.random.default_rng(seed).integers(0, persons, (DRAWS // 5, persons)):
-        times = np.bincount(drawn, minlength=persons).astype(np.float64)
-        found.append(auc(times[first] * times[second]))
-    return _interval(auc(np.ones(len(first))), found)
+    draws = np.random.default_rng(seed).integers(0, persons, (DRAWS // 5, persons))
+    times = [np.bincount(drawn, minlength=persons).astype(np.float64) for drawn in draws]
+    weights = (each[first] * each[second] for each in [np.ones(persons), *times])
+    value, *again = np.nan_to_num(list(weighted_aucs(cosine, first == second, weights)))
+    return _interval(value, again)

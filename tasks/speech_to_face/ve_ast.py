@@ -13,9 +13,10 @@ from torch import Tensor
 from data_gen.face_voice.sound import ast_features
 from modules.speech_to_face.ve_ast import VoiceTransformer
 from tasks.speech_to_face.config import VoiceConfig
-from tasks.speech_to_face.voice import RATE, VoiceTask
+from tasks.speech_to_face.voice import VoiceTask
 from utils.config.schema import Count, Positive
 from utils.errors import ConfigError
+from utils.rates import RATE
 
 log = logging.getLogger(__name__)
 

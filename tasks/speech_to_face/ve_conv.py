@@ -11,8 +11,9 @@ from torch import Tensor
 from data_gen.face_voice.sound import spectrogram
 from modules.speech_to_face.ve_conv import VoiceEncoder
 from tasks.speech_to_face.config import VoiceConfig
-from tasks.speech_to_face.voice import RATE, VoiceTask
+from tasks.speech_to_face.voice import VoiceTask
 from utils.config.schema import Fraction, Positive
+from utils.rates import RATE
 
 
 class VeConvConfig(VoiceConfig):

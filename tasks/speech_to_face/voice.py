@@ -33,8 +33,6 @@ from tasks.speech_to_face.shapes import cosine_with_others, shape_correlations
 from utils.arrays import Floats
 from utils.errors import ConfigError, DataError, UserError
 
-RATE = 16_000
-
 
 class _Seen(NamedTuple):
     heard: Tensor

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from data_gen.wav2pix.pairs import RATE, FaceVoicePairs, hear, middle
+from data_gen.wav2pix.pairs import FaceVoicePairs, hear, middle
 from modules.wav2pix import Discriminator, Generator, shift_and_tint
 from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.wav2pix.config import Wav2PixConfig
 from tasks.wav2pix.data import PairSource, VoiceBatch
 from utils.errors import ConfigError, DataError
+from utils.rates import RATE
 
 STATISTICS = 16
 """Training batches by which the batch norms' statistics are measured before a validation."""

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from tests.reliability import long_runs
-from utils.media.wav import RATE
+from utils.rates import RATE
 from utils.sound.features import audio_features
 
 ROOT = Path(__file__).resolve().parents[2]

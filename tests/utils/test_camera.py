@@ -86,6 +86,26 @@ def test_rotation_vectors_go_there_and_back_even_at_nothing_and_near_half_a_turn
     np.testing.assert_allclose(camera.rotation_angle(matrices[:1], matrices), angle, atol=1e-7)
 
 
+def rodrigues(vector: np.ndarray) -> np.ndarray:
+    """Turn one rotation vector into a matrix by the formula."""
+    angle = np.linalg.norm(vector)
+    cross = camera.cross_matrix(vector / angle)
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(3,), (7, 3), (2, 4, 3), (0, 3)])
+def test_rotations_keep_batch_and_precision_and_follow_rodrigues_formula(shape, dtype):
+    vectors = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    matrices = camera.rotation_matrix(vectors)
+    assert (matrices.dtype, matrices.shape) == (dtype, (*shape, 3))
+    wanted = [rodrigues(vector) for vector in vectors.reshape(-1, 3).astype(np.float64)]
+    np.testing.assert_allclose(matrices, np.reshape(wanted, (*shape, 3)), atol=1e-6)
+    again = camera.rotation_vector(matrices)
+    assert (again.dtype, again.shape) == (dtype, shape)
+    np.testing.assert_allclose(again, vectors, atol=1e-6)
+
+
 def test_the_nearest_rotation_is_never_a_reflection():
     near = camera.nearest_rotation(np.random.default_rng(0).normal(size=(20, 3, 3)))
     np.testing.assert_allclose(np.linalg.det(near), 1)

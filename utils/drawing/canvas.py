@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-Image = np.ndarray
+from utils.arrays import Bytes
+
 Colour = tuple[int, int, int]
 
 GROUP_COLOURS: dict[str, Colour] = {
@@ -36,12 +37,12 @@ def to_canvas(points: np.ndarray, size: int) -> np.ndarray:
     return np.stack([x, y], axis=-1).astype(np.float32)
 
 
-def blank(height: int, width: int | None = None, colour: Colour = WHITE) -> Image:
+def blank(height: int, width: int | None = None, colour: Colour = WHITE) -> Bytes:
     """Make a plain canvas."""
     return np.full((height, width or height, 3), colour, dtype=np.uint8)
 
 
-def label(picture: Image, text: str, *, inside: bool = False, colour: Colour = INK) -> Image:
+def label(picture: Bytes, text: str, *, inside: bool = False, colour: Colour = INK) -> Bytes:
     """Write one line of text on a white bar above the picture, or over its top edge when `inside`."""
     import cv2
 
@@ -59,7 +60,7 @@ def label(picture: Image, text: str, *, inside: bool = False, colour: Colour = I
     return out
 
 
-def fit(picture: Image, height: int, width: int) -> Image:
+def fit(picture: Bytes, height: int, width: int) -> Bytes:
     """Scale a picture into (height, width), keeping its shape, on white; grey and masks become RGB."""
     import cv2
 
@@ -79,7 +80,7 @@ def fit(picture: Image, height: int, width: int) -> Image:
     return out
 
 
-def side_by_side(pictures: Sequence[Image], labels: Sequence[str] | None = None, gap: int = 4) -> Image:
+def side_by_side(pictures: Sequence[Bytes], labels: Sequence[str] | None = None, gap: int = 4) -> Bytes:
     """Set pictures in one row at the first one's height, each under its label."""
     height = pictures[0].shape[0]
     cells = [fit(p, height, max(1, round(p.shape[1] * height / p.shape[0]))) for p in pictures]
@@ -91,12 +92,12 @@ def side_by_side(pictures: Sequence[Image], labels: Sequence[str] | None = None,
 
 
 def contact_sheet(
-    images: Sequence[Image],
+    images: Sequence[Bytes],
     labels: Sequence[str] | None = None,
     columns: int = 4,
     size: int | None = None,
     gap: int = 4,
-) -> Image:
+) -> Bytes:
     """Lay pictures out in a grid, row by row.
 
     Args:
@@ -123,7 +124,7 @@ def contact_sheet(
     return np.concatenate(rows)[: -gap or None, : -gap or None]
 
 
-def grid_of(rows: Mapping[str, Sequence[Any]], size: int = 192) -> Image:
+def grid_of(rows: Mapping[str, Sequence[Any]], size: int = 192) -> Bytes:
     """Lay named rows of equally many pictures under each other, as for true against rendered frames."""
     lengths = {len(row) for row in rows.values()}
     if len(lengths) != 1 or 0 in lengths:

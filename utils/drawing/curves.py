@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from utils.arrays import Bytes
 from utils.drawing.canvas import SEQUENCE_COLOURS
 from utils.drawing.landmarks import as_landmarks
 from utils.faces.landmarks import mouth_opening
-
-Image = np.ndarray
 
 
 def plot_curves(
@@ -20,7 +19,7 @@ def plot_curves(
     ylabel: str = "",
     fps: float = 25.0,
     size: tuple[int, int] = (900, 300),
-) -> Image:
+) -> Bytes:
     """Plot named curves (T,) over time in seconds as a picture.
 
     Args:
@@ -48,7 +47,7 @@ def plot_curves(
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def plot_lip_opening(sequences: Mapping[str, np.ndarray], title: str = "lip opening") -> Image:
+def plot_lip_opening(sequences: Mapping[str, np.ndarray], title: str = "lip opening") -> Bytes:
     """Plot how far the lips are open in several `landmarks` sequences (T, 68, 3); the first is the reference.
 
     With two or more, the title gives each one's correlation with the first over the frames they share.

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from utils.arrays import Bytes
 from utils.drawing.canvas import GROUP_COLOURS, INK, SEQUENCE_COLOURS, blank, label, side_by_side, to_canvas
 from utils.faces.landmarks import EDGES, GROUPS, MEAN_FACE, MOUTH, from_offsets
 
-Image = np.ndarray
 Colour = tuple[int, int, int]
 
 
@@ -42,9 +42,9 @@ def draw_landmarks(
     *,
     numbered: bool = False,
     lines: bool = True,
-    canvas: Image | None = None,
+    canvas: Bytes | None = None,
     dots: bool = True,
-) -> Image:
+) -> Bytes:
     """Draw the 68 points and their lines, each part of the face in its own colour.
 
     Args:
@@ -92,7 +92,7 @@ def draw_sequences(
     numbered: bool = False,
     lines: bool = True,
     mouth: bool = False,
-) -> Iterator[Image]:
+) -> Iterator[Bytes]:
     """Yield one picture a frame of several landmark sequences: in a row, or over each other in different colours.
 
     Args:
@@ -121,7 +121,7 @@ def near_mouth(points: np.ndarray, size: int, zoom: float = 3.0) -> np.ndarray:
     return ((to_canvas(points, size) - middle) * zoom + size / 2).astype(np.float32)
 
 
-def _overlaid(faces: Mapping[str, np.ndarray], size: int, numbered: bool, lines: bool) -> Image:
+def _overlaid(faces: Mapping[str, np.ndarray], size: int, numbered: bool, lines: bool) -> Bytes:
     """Draw named faces over each other, each in its own colour, and say which is which."""
     import cv2
 
@@ -155,8 +155,8 @@ def animate_landmarks(
 
 
 def overlay_landmarks(
-    frame: Image, landmarks_px: np.ndarray, colour: Colour | None = (60, 255, 90), *, numbered: bool = False
-) -> Image:
+    frame: Bytes, landmarks_px: np.ndarray, colour: Colour | None = (60, 255, 90), *, numbered: bool = False
+) -> Bytes:
     """Draw landmarks_px (68, 2) over a copy of an RGB frame."""
     return draw_landmarks(landmarks_px, colour=colour, numbered=numbered, canvas=frame)
 

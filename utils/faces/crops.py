@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from utils.arrays import Bytes, Reals
+from utils.arrays import Bytes, Doubles, Reals
 
 CROP = 112
 """Side of a crop in pixels."""
@@ -22,23 +21,27 @@ FIVE_POINTS = np.array(
 corners: centres of pixels counted from 0, as OpenCV does."""
 
 
-def five_points(points_px: Reals) -> NDArray[np.float64]:
+def five_points(points_px: Reals) -> Doubles:
     """Return eyes, nose tip and mouth corners (5, 2) of 68 iBUG points (68, 2), pixels from the picture's corner."""
     p = np.asarray(points_px, np.float64)
     return np.stack([p[36:42].mean(0), p[42:48].mean(0), p[30], p[48], p[54]])
 
 
-def similarity(source: Reals, target: Reals) -> NDArray[np.float64]:
-    """Return the (2, 3) rotation, scale and shift that brings points (N, 2) nearest to others, never mirrored."""
+def similarity(source: Reals, target: Reals) -> Doubles:
+    """Return the (2, 3) rotation, scale and shift that brings points (N, 2) nearest to others, never mirrored.
+
+    Raises:
+        ValueError: The points are all in one place, or are no numbers.
+    """
+    from skimage.transform import SimilarityTransform
+
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
-    a, b = source - source.mean(0), target - target.mean(0)
-    spread = np.square(a).sum()
-    if spread < 1e-12:
+    if not np.square(source - source.mean(0)).sum() >= 1e-12:  # also when it is no number
         raise ValueError("the points are all in one place")
-    cosine = (a * b).sum() / spread
-    sine = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / spread
-    matrix = np.array([[cosine, -sine], [sine, cosine]])
-    return np.column_stack([matrix, target.mean(0) - matrix @ source.mean(0)])
+    transform = SimilarityTransform.from_estimate(source, target)
+    if not transform:
+        raise ValueError("the points are all in one place")
+    return np.asarray(transform.params[:2], np.float64)
 
 
 def aligned_crop(photo: Bytes, five: Reals) -> Bytes:

@@ -17,9 +17,8 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from utils.arrays import Bytes, Floats
+from utils.arrays import Bytes, Floats, Reals
 from utils.errors import AssetError
 
 log = logging.getLogger(__name__)
@@ -35,10 +34,10 @@ class Face(NamedTuple):
     score: the detector's own confidence (MediaPipe gives none: 1). blendshapes: (52,) float32 in 0..1, or None.
     """
 
-    points_px: NDArray[np.float32]
+    points_px: Floats
     box: Box
     score: float = 1.0
-    blendshapes: NDArray[np.float32] | None = None
+    blendshapes: Floats | None = None
 
 
 class LandmarkDetector(ABC):
@@ -67,7 +66,7 @@ class LandmarkDetector(ABC):
         self.close()
 
 
-def make_face(points: NDArray[np.floating[Any]], score: float, blendshapes: NDArray[np.float32] | None = None) -> Face:
+def make_face(points: Reals, score: float, blendshapes: Floats | None = None) -> Face:
     points = np.asarray(points, dtype=np.float32)
     x0, y0 = points.min(axis=0).tolist()
     x1, y1 = points.max(axis=0).tolist()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from utils.arrays import Bytes
+from utils.arrays import Bytes, Doubles, Floats, Reals
 from utils.errors import AssetError
 from utils.faces.detector import Face, LandmarkDetector, largest_first, make_face, need_package
 from utils.faces.landmarks import LANDMARKS, MEAN_FACE
@@ -39,7 +36,7 @@ class DlibDetector(LandmarkDetector):
         self._dlib = dlib
         self._detector = dlib.get_frontal_face_detector()
         self._predictor = dlib.shape_predictor(str(predictor))
-        self._previous: NDArray[np.float32] | None = None
+        self._previous: Floats | None = None
 
     def forget(self) -> None:
         """Forget the previous frame: the next one is searched as a whole."""
@@ -57,7 +54,7 @@ class DlibDetector(LandmarkDetector):
         self._previous = faces[0].points_px if faces else None
         return faces
 
-    def _follow(self, frame: Bytes, points: NDArray[np.float32]) -> Face | None:
+    def _follow(self, frame: Bytes, points: Floats) -> Face | None:
         """Look for a face where `points` (68, 2) were; None when there is none or it fits badly."""
         centre, side = _dlib_box(points)
         x0, y0 = np.maximum(np.floor(centre - 1.1 * side), 0).astype(int)
@@ -94,7 +91,7 @@ class DlibDetector(LandmarkDetector):
 
     def _run(
         self, image: Bytes, scale: float, threshold: float
-    ) -> tuple[list[tuple[NDArray[np.float64], float]], list[float]]:
+    ) -> tuple[list[tuple[Doubles, float]], list[float]]:
         """Run HOG on the image scaled by `scale`: centres and sides in the image's own pixels, and scores."""
         import cv2
 
@@ -108,8 +105,8 @@ class DlibDetector(LandmarkDetector):
         return hits, [float(score) for score in scores]
 
     def _predict(
-        self, frame: Bytes, centre: NDArray[np.float64], side: float, shifts: tuple[tuple[float, float], ...] = _shifts
-    ) -> NDArray[np.float32]:
+        self, frame: Bytes, centre: Doubles, side: float, shifts: tuple[tuple[float, float], ...] = _shifts
+    ) -> Floats:
         """Predict the points of the face in a box, averaged over boxes shifted by `shifts` of its side."""
         # dlib rounds a box to whole pixels and its points with it: predict on the face cut out and enlarged.
         import cv2
@@ -129,7 +126,7 @@ class DlibDetector(LandmarkDetector):
         return ((total / len(shifts) - offset) / scale).astype(np.float32)
 
 
-def fit_error(points_px: NDArray[np.floating[Any]]) -> float:
+def fit_error(points_px: Reals) -> float:
     """Return how unlike a face points (68, 2) are: RMS distance, in eye distances, to the best affine mean face."""
     face = np.concatenate([MEAN_FACE, np.ones((LANDMARKS, 1))], axis=1)
     fitted, *_ = np.linalg.lstsq(face, points_px, rcond=None)
@@ -137,7 +134,7 @@ def fit_error(points_px: NDArray[np.floating[Any]]) -> float:
     return float(residual / max(np.linalg.norm(fitted[0]), 1e-6))
 
 
-def _dlib_box(points: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], float]:
+def _dlib_box(points: Reals) -> tuple[Doubles, float]:
     """Return centre and side of a box around points (68, 2): as dlib's HOG draws it, 7 % tighter.
 
     A little tighter than the predictor was trained with, it follows the lips better (measured).

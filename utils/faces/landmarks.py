@@ -10,9 +10,8 @@ Convention:
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from utils.arrays import Reals
+from utils.arrays import Floats, Ints, Reals
 
 LANDMARKS = 68
 """How many points a face has."""
@@ -59,7 +58,7 @@ EDGES: tuple[tuple[int, int], ...] = (
 )
 """Pairs of points to join when drawing a face."""
 
-MIRROR: NDArray[np.int64] = np.array(
+MIRROR: Ints = np.array(
     [
         *range(16, -1, -1),
         *range(26, 16, -1),
@@ -75,7 +74,7 @@ MIRROR: NDArray[np.int64] = np.array(
 # Derived from the canonical face geometry of Google's MediaPipe (Copyright The MediaPipe Authors, Apache
 # License 2.0): the iBUG counterparts of its 468 vertices, moved to the head frame and scaled to it.
 # fmt: off
-MEAN_FACE: NDArray[np.float32] = np.array([
+MEAN_FACE: Floats = np.array([
     (-1.2217, -0.0418, -0.8936), (-1.2050, -0.3686, -0.9614), (-1.1708, -0.7113, -0.9482),
     (-1.0994, -1.0358, -0.8886), (-0.9717, -1.3336, -0.7261), (-0.7783, -1.5669, -0.4358),
     (-0.5391, -1.7409, -0.1684), (-0.2761, -1.8589, 0.0343), (0.0000, -1.8987, 0.0956),

@@ -6,9 +6,8 @@ import os
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from utils.arrays import Bytes
+from utils.arrays import Bytes, Floats, Reals
 from utils.faces.detector import Face, LandmarkDetector, largest_first, make_face, need_package
 from utils.faces.landmarks import LANDMARKS
 
@@ -62,7 +61,7 @@ class MediaPipeDetector(LandmarkDetector):
             self.close()
 
 
-def from_mesh(mesh: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+def from_mesh(mesh: Reals) -> Floats:
     """Pick the 68 iBUG points from MediaPipe's mesh (478, D): (68, D) float32, each a mean of one or two."""
     points = np.zeros((LANDMARKS, mesh.shape[1]))
     for index, parts in enumerate(MESH_PARTS):

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from utils.arrays import Bytes, Floats
+from utils.arrays import Bytes, Floats, Reals
 from utils.errors import AssetError, ConfigError, DataError, nearest
 from utils.faces.crops import CROP
 from utils.media.pictures import resized
@@ -161,13 +160,13 @@ def find_recogniser(wanted: RecogniserId, name: str = "") -> Recogniser:
     return found
 
 
-def units(templates: NDArray[np.floating[Any]]) -> Floats:
+def units(templates: Reals) -> Floats:
     """Return templates (..., D) at length 1; zeros stay zeros."""
     lengths = np.linalg.norm(templates, axis=-1, keepdims=True)
     return (templates / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
-def cosines_with(recogniser: Recogniser, made: NDArray[np.uint8], templates: Floats) -> Floats:
+def cosines_with(recogniser: Recogniser, made: Bytes, templates: Floats) -> Floats:
     """Return how near re-encoded faces (N, S, S, 3) are to templates (N, D): cosines (N,)."""
     crops = np.stack([resized(picture, CROP) for picture in made])
     return np.sum(units(recogniser.templates(crops)) * units(templates), axis=1)

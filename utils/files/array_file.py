@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import Bytes, Numbers
 from utils.errors import DataError
 from utils.files.digests import inside, refuse_changed, stamp
 
-Numbers = NDArray[Any]
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
 _BLOCK, _LONGEST_READ = 1 << 20, 1 << 24
 _LONGEST_HEADER = 100_000_000
@@ -151,7 +150,7 @@ class ArrayFile:
             raise DataError(f"{self.path} is damaged: the numbers of {name} are not those written. {self.again}")
         self._sound.add(name)
 
-    def _fill(self, view: NDArray[np.uint8], place: int) -> None:
+    def _fill(self, view: Bytes, place: int) -> None:
         done = 0
         while done < len(view):
             # not seek and read: processes that were forked share one place in the file

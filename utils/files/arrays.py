@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from utils.arrays import Numbers
 from utils.errors import DataError
 from utils.files.array_file import checksums, crc32
 from utils.files.aside import write_aside
 
 
-def write_arrays_in_turn(file: Path, arrays: Iterable[tuple[str, NDArray[np.generic]]]) -> None:
+def write_arrays_in_turn(file: Path, arrays: Iterable[tuple[str, Numbers]]) -> None:
     """Write named float32 arrays as safetensors while they come, so that only one is in memory.
 
     The format is eight bytes of header length, the header (JSON: type, shape and place of each array, and a checksum of

@@ -18,8 +18,8 @@ from utils.files.ownership import refuse_input_as_output
 from utils.media.ffmpeg import STALL_S, Stream, input_arguments, run
 from utils.media.header import read_header
 from utils.paths import existing_file
+from utils.rates import FPS, RATE
 
-FPS = 25
 VIDEOS = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
 """How files are called that are taken for videos in a folder."""
 _SLOWEST_DECODING = 5.0
@@ -164,7 +164,7 @@ class VideoWriter:
         audio: str | Path | np.ndarray | None = None,
         *,
         crf: int = 18,
-        audio_rate: int = 16_000,
+        audio_rate: int = RATE,
     ) -> None:
         self.path = Path(path)
         self.frames = 0

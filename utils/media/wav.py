@@ -12,8 +12,7 @@ from utils.files.aside import write_aside
 from utils.media.ffmpeg import Stream
 from utils.media.sound_source import refuse_too_long, sound_arguments
 from utils.paths import existing_file
-
-RATE = 16_000
+from utils.rates import RATE
 
 
 def read_wav(

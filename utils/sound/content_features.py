@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from utils.errors import AssetError, DataError
+from utils.rates import RATE, SAMPLES_A_ROW
 
 if TYPE_CHECKING:
     import torch
 
 
-RATE, HOP = 16_000, 320
 WIDTHS = {"whisper": 512, "hubert": 1024}
 ASSETS = {"whisper": "whisper_base_encoder", "hubert": "hubert_large"}
 BEST_WHISPER = "whisper:3-5"
@@ -131,10 +131,10 @@ def model_folder(feature: ContentFeature) -> str:
 
 def _whisper_blocks(wav: np.ndarray, feature: ContentFeature, window: int, margin: int) -> Iterator[np.ndarray]:
     model, hear = _whisper_model(model_folder(feature), feature, window)
-    for start, first, stop in windows(-(-len(wav) // HOP), window, margin):
+    for start, first, stop in windows(-(-len(wav) // SAMPLES_A_ROW), window, margin):
         # The encoder centres row k on 20 k ms; half a row later is where ours is.
-        begin = start * HOP + HOP // 2
-        sound = np.zeros(window * HOP, np.float32)
+        begin = start * SAMPLES_A_ROW + SAMPLES_A_ROW // 2
+        sound = np.zeros(window * SAMPLES_A_ROW, np.float32)
         part = wav[begin : begin + len(sound)]
         sound[: len(part)] = part
         spectrum = hear(sound, sampling_rate=RATE, return_tensors="pt").input_features
@@ -144,10 +144,10 @@ def _whisper_blocks(wav: np.ndarray, feature: ContentFeature, window: int, margi
 def _hubert_blocks(wav: np.ndarray, feature: ContentFeature, window: int, margin: int) -> Iterator[np.ndarray]:
     model = _hubert_model(model_folder(feature), feature)
     mean, scale = _loudness(wav)
-    rows = -(-len(wav) // HOP)
+    rows = -(-len(wav) // SAMPLES_A_ROW)
     for start, first, stop in windows(rows, window, margin):
         # The convolutions see 400 samples each 320: 40 more on either side centre a row on its own 20 ms.
-        begin, end = start * HOP - 40, min(start + window, rows) * HOP + 40
+        begin, end = start * SAMPLES_A_ROW - 40, min(start + window, rows) * SAMPLES_A_ROW + 40
         sound = np.zeros(end - begin, np.float32)
         part = wav[max(0, begin) : end]
         sound[max(0, -begin) :][: len(part)] = (part - mean) / scale

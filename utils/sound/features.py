@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from utils.errors import DataError
-from utils.media.wav import RATE, fit_length
+from utils.media.wav import fit_length
+from utils.rates import RATE, SAMPLES_A_FRAME, SAMPLES_A_ROW
 from utils.sound.content_features import WIDTHS, content_blocks, content_width, parse_content_feature
 
-HOP = 320
 WINDOW = 512
 MEL_BANDS = 80
 SPECTRUM_WIDTHS = {"mel": MEL_BANDS, "mfcc": 39}
@@ -39,7 +39,7 @@ def feature_width(name: str) -> int:
 
 def rows_of(samples: int) -> int:
     """Return how many feature rows a sound of so many samples has."""
-    return -(-samples // HOP)
+    return -(-samples // SAMPLES_A_ROW)
 
 
 def mel(wav: np.ndarray) -> np.ndarray:
@@ -73,9 +73,9 @@ def mfcc(wav: np.ndarray) -> np.ndarray:
     emphasised = np.append(wav[:1], wav[1:] - 0.97 * wav[:-1]) * 32768.0
     rows = []
     for frames in _framed(emphasised):
-        starts_at_hop = np.append(frames[:, :HOP].reshape(-1), frames[-1, HOP:])
+        starts_at_hop = np.append(frames[:, :SAMPLES_A_ROW].reshape(-1), frames[-1, SAMPLES_A_ROW:])
         bands, energy = fbank(
-            starts_at_hop, RATE, WINDOW / RATE, HOP / RATE, nfft=WINDOW, preemph=0, winfunc=np.hamming
+            starts_at_hop, RATE, WINDOW / RATE, SAMPLES_A_ROW / RATE, nfft=WINDOW, preemph=0, winfunc=np.hamming
         )
         cepstrum = lifter(dct(np.log(np.maximum(bands, 1)), type=2, axis=1, norm="ortho")[:, :13], 22)
         cepstrum[:, 0] = np.log(np.maximum(energy, 1))
@@ -87,7 +87,7 @@ def mfcc(wav: np.ndarray) -> np.ndarray:
 
 def rms(wav: np.ndarray) -> np.ndarray:
     """Return the (T50,) root mean square of each 20 ms."""
-    blocks = fit_length(wav, rows_of(len(wav)) * HOP).reshape(-1, HOP)
+    blocks = fit_length(wav, rows_of(len(wav)) * SAMPLES_A_ROW).reshape(-1, SAMPLES_A_ROW)
     some = [blocks[start : start + _BLOCK_ROWS] for start in range(0, len(blocks), _BLOCK_ROWS)] or [blocks]
     return np.concatenate([np.sqrt(np.mean(np.square(rows, dtype=np.float32), axis=1)) for rows in some])
 
@@ -127,19 +127,19 @@ def audio_features(wav: np.ndarray, name: str, frames: int | None = None) -> np.
     content = parse_content_feature(name)
     if content is None and name not in makers:
         raise DataError(f"No audio feature is called '{name}'. Known: {', '.join([*makers, *WIDTHS])}.")
-    count = -(-len(wav) // (2 * HOP)) if frames is None else frames
+    count = -(-len(wav) // SAMPLES_A_FRAME) if frames is None else frames
     if count < 1:
         raise DataError("The sound holds no video frame (0 samples).")
-    wav = fit_length(wav, count * 2 * HOP)
+    wav = fit_length(wav, count * SAMPLES_A_FRAME)
     return makers[name](wav) if content is None else np.concatenate(list(content_blocks(wav, content)))
 
 
 def _framed(wav: np.ndarray, length: int = WINDOW) -> Iterator[np.ndarray]:
     """Yield blocks of (rows, length) windows, row k centred on sample 320 k + 160, silence beyond the ends."""
     rows = rows_of(len(wav))
-    before = (length - HOP) // 2
-    padded = np.pad(wav, (before, max(0, (rows - 1) * HOP + length - before - len(wav))))
+    before = (length - SAMPLES_A_ROW) // 2
+    padded = np.pad(wav, (before, max(0, (rows - 1) * SAMPLES_A_ROW + length - before - len(wav))))
     for start in range(0, rows, _BLOCK_ROWS):
         stop = min(start + _BLOCK_ROWS, rows)
-        piece = padded[start * HOP : (stop - 1) * HOP + length]
-        yield np.lib.stride_tricks.sliding_window_view(piece, length)[::HOP]
+        piece = padded[start * SAMPLES_A_ROW : (stop - 1) * SAMPLES_A_ROW + length]
+        yield np.lib.stride_tricks.sliding_window_view(piece, length)[::SAMPLES_A_ROW]

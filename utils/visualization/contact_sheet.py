@@ -38,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
 
     from utils.drawing.canvas import contact_sheet
     from utils.files.aside import write_aside
-    from utils.media.video import FPS, read_frames
+    from utils.media.video import read_frames
+    from utils.rates import FPS
 
     given = parser().parse_args(argv)
     if Path(given.out).suffix.lower() != ".png":

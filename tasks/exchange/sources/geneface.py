@@ -18,9 +18,9 @@ from tasks.exchange.source import Converted, Source, Tally, verify
 from utils.config.recipe import load_recipe
 from utils.paths import ROOT
 
-EYE_DISTANCE = 0.62129
+BFM_EYE_DISTANCE = 0.62129
 """Eye distance of GeneFace's face model (BFM 2009, in decimetres), from the five points Deep3DFaceRecon aligns to."""
-OURS = 1 / EYE_DISTANCE
+OURS = 1 / BFM_EYE_DISTANCE
 """Our landmarks for one unit of GeneFace's `idexp_lm3d`."""
 SPEECH = {
     "audio": "HuBERT-large (hubert-large-ls960-ft), last hidden state, 50 rows a second, the even rows",
@@ -104,7 +104,7 @@ def syncnet(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path
     """Convert SyncNet."""
     tally = Tally(tensors)
     state = tally.move(child(tensors, "model"), "model.")
-    scale(state, {"model.mouth_encoder.0.conv_block.0.weight": EYE_DISTANCE})
+    scale(state, {"model.mouth_encoder.0.conv_block.0.weight": BFM_EYE_DISTANCE})
     identity_norm(state, 1024)
     recipe = recipe_of("egs/datasets/lrs3/lm3d_syncnet.yaml")
     return finish(Converted(recipe, state, preprocessing=SPEECH, updates=updates_of(extras, path)), tally, path)
@@ -123,7 +123,7 @@ def _speech(tally: Tally, prefix: str) -> Converted:
     state = tally.move(prefix, "model.", weight_norm)
     last = "model.vae.decoder.out_proj."
     scale(state, {
-        "model.vae.encoder.pre_net.0.weight": EYE_DISTANCE, f"{last}weight": OURS, f"{last}bias": OURS,
+        "model.vae.encoder.pre_net.0.weight": BFM_EYE_DISTANCE, f"{last}weight": OURS, f"{last}bias": OURS,
     })  # fmt: skip
     identity_norm(state, 1024)
     pitch = any(name.startswith("model.pitch_embed.") for name in state)
@@ -146,9 +146,9 @@ def postnet(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path
     first = "model.block1.0.conv_block.0.weight"
     pitch = bool(speech_part.recipe["pitch"]) and first in state and state[first].shape[1] > 204
     if first in state and state[first].dim() == 3:
-        state[first] = torch.cat([state[first][:, :204] * EYE_DISTANCE, state[first][:, 204:]], dim=1)
+        state[first] = torch.cat([state[first][:, :204] * BFM_EYE_DISTANCE, state[first][:, 204:]], dim=1)
     scale(state, {
-        "model.block3.1.weight": OURS, "model.block3.1.bias": OURS, "disc_model.backbone.0.weight": EYE_DISTANCE,
+        "model.block3.1.weight": OURS, "model.block3.1.bias": OURS, "disc_model.backbone.0.weight": BFM_EYE_DISTANCE,
     })  # fmt: skip
     embed, own = child(tensors, "pitch_embed") + "weight", speech_prefix + "pitch_embed.weight"
     if embed in tensors and own in tensors and torch.equal(tensors[embed], tensors[own]):

@@ -9,13 +9,12 @@ from safetensors.numpy import load_file
 
 from data_gen.demo.clip import Clip, blinks, make_clip
 from data_gen.demo.identity import make_identity
-from data_gen.demo.speech import SAMPLE_RATE
 from data_gen.demo.visemes import is_bilabial
-from utils.media.video import FPS
+from utils.rates import FPS, RATE
 
 
 def test_sound_and_frames_have_the_same_length(clip: Clip):
-    assert len(clip.speech.wav) == len(clip) * SAMPLE_RATE // FPS
+    assert len(clip.speech.wav) == len(clip) * RATE // FPS
     exact = make_clip(make_identity(0), ["Mum.", "Bob."], size=64, seconds=4.0)
     assert len(exact) == 100
     assert len(exact.speech.wav) == 64_000

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_gen.demo.speech import PAUSE, SAMPLE_RATE, join, speak
+from data_gen.demo.speech import PAUSE, join, speak
 from utils.errors import DataError
+from utils.rates import RATE
 
 SENTENCE = "Pick up a big bag of beans, mum."
 
@@ -20,7 +21,7 @@ def test_phonemes_cover_the_sound_without_a_gap():
     assert speech.wav.dtype == np.float32
     assert abs(speech.wav).max() <= 1
     assert speech.phonemes[0][1] == 0
-    assert speech.phonemes[-1][2] == pytest.approx(len(speech.wav) / SAMPLE_RATE)
+    assert speech.phonemes[-1][2] == pytest.approx(len(speech.wav) / RATE)
     for (_, _, end_s), (_, start_s, _) in zip(speech.phonemes[:-1], speech.phonemes[1:], strict=True):
         assert end_s == start_s
     assert [word for word, _, _ in speech.words] == ["Pick", "up", "a", "big", "bag", "of", "beans", "mum"]
@@ -28,7 +29,7 @@ def test_phonemes_cover_the_sound_without_a_gap():
 
 def test_pauses_are_silent_and_vowels_are_not():
     speech = speak(SENTENCE)
-    loud = {name: abs(speech.wav[int(a * SAMPLE_RATE) : int(b * SAMPLE_RATE)]).mean() for name, a, b in speech.phonemes}
+    loud = {name: abs(speech.wav[int(a * RATE) : int(b * RATE)]).mean() for name, a, b in speech.phonemes}
     assert loud[PAUSE] < 0.2 * loud["i:"]
 
 
@@ -38,7 +39,7 @@ def test_a_formant_scale_keeps_the_tempo_and_raises_the_voice():
 
     def centroid(wav: np.ndarray) -> float:
         power = abs(np.fft.rfft(wav)) ** 2
-        return float((power * np.fft.rfftfreq(len(wav), 1 / SAMPLE_RATE)).sum() / power.sum())
+        return float((power * np.fft.rfftfreq(len(wav), 1 / RATE)).sum() / power.sum())
 
     assert centroid(small.wav) > 1.05 * centroid(plain.wav)
 

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from data_gen.demo.clip import Clip
-from data_gen.demo.speech import PAUSE, SAMPLE_RATE, Speech, speak
+from data_gen.demo.speech import PAUSE, Speech, speak
 from data_gen.demo.texts import TRAINING, UNSEEN
 from data_gen.demo.visemes import is_bilabial, mouth_track, visemes_of
-from utils.media.video import FPS
+from utils.rates import FPS, RATE
 
 
 def _said(*phonemes: tuple[str, float]) -> Speech:
     edges = np.concatenate([[0], np.cumsum([length for _, length in phonemes])])
     spans = tuple((n, float(a), float(b)) for (n, _), a, b in zip(phonemes, edges[:-1], edges[1:], strict=True))
-    return Speech(np.zeros(round(edges[-1] * SAMPLE_RATE), np.float32), spans, ())
+    return Speech(np.zeros(round(edges[-1] * RATE), np.float32), spans, ())
 
 
 @pytest.mark.parametrize("name", ["p", "b", "m"])

@@ -10,7 +10,7 @@ from data_gen.clips.corpus import MotionBatch
 from modules.motion.audio_condition import FeatureNorm
 from modules.motion.lm3d_vae import SpeechToLandmarks
 from tasks.core.loading import load_frozen
-from tasks.motion.clips import IN_STEP, NEAR_MISS, OTHER_SPEAKER, OTHER_TIME, auc, sample_clips
+from tasks.motion.clips import IN_STEP, NEAR_MISS, OTHER_SPEAKER, OTHER_TIME, sample_clips
 from tasks.motion.config import AugmentConfig
 from tasks.motion.data import augment, start_from, stretch
 from tasks.motion.lm3d_vae_sync import Lm3dVaeSyncConfig, Lm3dVaeSyncTask
@@ -75,11 +75,6 @@ def test_in_step_only_and_other_mouths():
     clips = sample_clips(batch, 100, landmarks=batch.landmarks + 1, in_step=True)
     assert (clips.label == 1).all()
     assert (clips.mouth[:, :, 0, 0] - 1 == clips.audio[:, ::2, 0]).all()
-
-
-def test_auc_by_hand():
-    assert auc(torch.tensor([0.9, 0.8, 0.2, 0.1]), torch.tensor([1.0, 1, 0, 0])) == 1
-    assert auc(torch.tensor([0.9, 0.8, 0.2, 0.1]), torch.tensor([1.0, 0, 1, 0])) == 0.75
 
 
 def test_a_long_sound_is_imagined_without_seams():

@@ -10,7 +10,7 @@ import torch
 
 from tasks.core.checkpoints import read_checkpoint
 from tasks.core.loading import load_task
-from tasks.exchange.sources.geneface import EYE_DISTANCE, OURS
+from tasks.exchange.sources.geneface import BFM_EYE_DISTANCE, OURS
 from tasks.import_checkpoint import main
 from tests.modules.golden import assert_golden, probe
 from tests.tasks.exchange import geneface_files as files
@@ -44,7 +44,7 @@ def test_speech_to_landmarks_gives_the_published_outputs(tmp_path, caplog):
     task = imported(files.save_speech(tmp_path / "speech.pt"), tmp_path / "run")
     assert (task.cfg.audio_pairing, task.cfg.audio_feature, task.cfg.pitch) == ("even", "hubert", False)
     out = task.model.sample(probe(1, 64, 1024), mask_of(32), torch.zeros(1, 16, 8))
-    assert_golden(EYE_DISTANCE * out, GOLDEN["lm3d_vae_sync"])
+    assert_golden(BFM_EYE_DISTANCE * out, GOLDEN["lm3d_vae_sync"])
     assert "geneface/lm3d_vae_sync" in caplog.text
     assert "left out: state_dict.syncnet_task.* (182 tensors): a frozen SyncNet" in caplog.text
     left_out = read_checkpoint(tmp_path / "run" / "last.ckpt")["vizeme"]["imported"]["left_out"]
@@ -56,12 +56,12 @@ def test_postnet_gives_the_published_outputs_with_the_speech_network_inside(tmp_
     path = files.save_postnet(tmp_path / "checkpoints" / "May" / "lm3d_postnet_sync" / "model_ckpt_steps_4000.ckpt")
     task = imported(path, tmp_path / "run")
     landmarks = OURS * probe(1, 32, 204).unflatten(-1, (68, 3))
-    assert_golden(EYE_DISTANCE * task.model(landmarks, mask_of(32)), GOLDEN["postnet"])
+    assert_golden(BFM_EYE_DISTANCE * task.model(landmarks, mask_of(32)), GOLDEN["postnet"])
     assert_golden(task.disc_model(landmarks[0]), GOLDEN["critic"])
     assert task.cfg.video_id == "May"
     speech = task.load_speech()
     out = speech.model.sample(probe(1, 64, 1024), mask_of(32), torch.zeros(1, 16, 8))
-    assert_golden(EYE_DISTANCE * out, GOLDEN["lm3d_vae_sync"])
+    assert_golden(BFM_EYE_DISTANCE * out, GOLDEN["lm3d_vae_sync"])
 
 
 @torch.no_grad()
