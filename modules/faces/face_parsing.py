@@ -63,7 +63,9 @@ class ResNet18(nn.Module):
         self.layer3 = nn.Sequential(ResidualBlock(128, 256, 2), ResidualBlock(256, 256, 1))
         self.layer4 = nn.Sequential(ResidualBlock(256, 512, 2), ResidualBlock(512, 512, 1))
 
-    def forward(self, x: Float[Tensor, "B 3 H W"]) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, x: Float[Tensor, "B 3 H W"]
+    ) -> tuple[Float[Tensor, "B 128 _ _"], Float[Tensor, "B 256 _ _"], Float[Tensor, "B 512 _ _"]]:
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
         eighth = self.layer2(self.layer1(x))
         sixteenth = self.layer3(eighth)
@@ -96,7 +98,7 @@ class ContextPath(nn.Module):
         self.conv_head16 = ConvBlock(128, 128)
         self.conv_avg = ConvBlock(512, 128, 1)
 
-    def forward(self, x: Float[Tensor, "B 3 H W"]) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Float[Tensor, "B 3 H W"]) -> tuple[Float[Tensor, "B 128 h w"], Float[Tensor, "B 128 h w"]]:
         eighth, sixteenth, coarse = self.resnet(x)
         whole = self.conv_avg(coarse.mean((2, 3), keepdim=True))
         up = F.interpolate(self.arm32(coarse) + whole, size=sixteenth.shape[2:], mode="nearest")

@@ -33,7 +33,7 @@ class Block(nn.Module):
         if stride != 1 or inputs != outputs:
             self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
-    def forward(self, x: Float[Tensor, "B C H W"]) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Float[Tensor, "B C H W"]) -> tuple[Float[Tensor, "B D h w"], Float[Tensor, "B D h w"]]:
         """Return the sum, and the residual before it is added."""
         residual = self.bn3(self.conv2(self.prelu(self.bn2(self.conv1(self.bn1(x))))))
         return residual + self.downsample(x), residual

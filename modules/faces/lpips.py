@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
@@ -41,7 +42,7 @@ class Lpips(nn.Module):
                 out.append(x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10))
         return out
 
-    def forward(self, picture: Tensor, truth: Tensor) -> Tensor:
+    def forward(self, picture: Float[Tensor, "B 3 H W"], truth: Float[Tensor, "B 3 H W"]) -> Float[Tensor, " B"]:
         """Return the distance of every pair."""
         pairs = zip(self._levels(picture), self._levels(truth), self.heads, strict=True)
         parts = [((a - b).square() * head).sum(dim=1).mean(dim=(1, 2)) for a, b, head in pairs]

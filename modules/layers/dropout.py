@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
 class Dropout(nn.Dropout):
     """`torch.nn.Dropout`, a third of its time on a processor."""
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Return the input with some of it 0 and the rest scaled up, while training."""
         if not self.training or self.p == 0 or input.device.type != "cpu":
             return super().forward(input)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
@@ -27,7 +28,7 @@ class _Prelu(torch.autograd.Function):
         return torch.lerp(above, grad, slope), wanted
 
 
-def prelu(x: Tensor, slope: Tensor) -> Tensor:
+def prelu(x: Float[Tensor, "*shape"], slope: Float[Tensor, "*C"]) -> Float[Tensor, "*shape"]:
     """Return x where it is above 0 and `slope` times it elsewhere, as `torch.nn.functional.prelu` does.
 
     Values and gradients are the same; the backward pass is several times quicker on a processor. There is no second
@@ -46,6 +47,6 @@ def prelu(x: Tensor, slope: Tensor) -> Tensor:
 class PReLU(nn.PReLU):
     """`torch.nn.PReLU` with the quick backward pass; weights and names are the same."""
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Return the activation."""
         return prelu(input, self.weight)

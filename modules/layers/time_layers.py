@@ -7,6 +7,7 @@ costs nothing and comes in right. Any other layout is right too, only slower.
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,7 +18,7 @@ FEW = 4
 class TimeConv(nn.Conv1d):
     """Convolve over time: (B, C, T) -> (B, D, T')."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B C T"]) -> Float[Tensor, "B D _T"]:
         """Return the convolved features."""
         (kernel,), (stride,), (dilation,) = self.kernel_size, self.stride, self.dilation
         assert not isinstance(self.padding, str)
@@ -41,6 +42,6 @@ class TimeNorm(nn.BatchNorm1d):
         """Take what `forward` hands on: (B, C, 1, T)."""
         assert input.dim() == 4, input.shape
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Float[Tensor, "B C T"]) -> Float[Tensor, "B C T"]:
         """Return the normalised features."""
         return super().forward(input.unsqueeze(2)).squeeze(2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 AudioPairing = Literal["even", "pair"]
@@ -32,17 +33,17 @@ class FeatureNorm(nn.Module):
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("std", torch.ones(dim))
 
-    def set(self, mean: Tensor, std: Tensor) -> None:
+    def set(self, mean: Float[Tensor, " dim"], std: Float[Tensor, " dim"]) -> None:
         """Remember the statistics (dim,) of a corpus; a channel that never moves is left unscaled."""
         self.mean.copy_(mean)
         self.std.copy_(torch.where(std > 1e-5, std, torch.ones_like(std)))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows dim"]:
         """Return `x` in standard units."""
         return (x - self.mean) / self.std
 
 
-def pair_rows(audio: Tensor, pairing: AudioPairing) -> Tensor:
+def pair_rows(audio: Float[Tensor, "B rows C"], pairing: AudioPairing) -> Float[Tensor, "B T _C"]:
     """Bring 50 Hz rows to 25 Hz frames: keep the even ones, or lay both side by side.
 
     Shapes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 
@@ -18,7 +19,7 @@ class DirectBlock(nn.Module):
             nn.Dropout(dropout),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B C T"]) -> Float[Tensor, "B C T"]:
         """Return the input with what it says of its surroundings added."""
         return x + self.body(x)
 
@@ -54,7 +55,7 @@ class DirectPath(nn.Module):
             self.last.weight.zero_()
             self.last.bias.copy_(landmarks.flatten())
 
-    def forward(self, audio: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, audio: Float[Tensor, "B audio T"], mask: Float[Tensor, "B 1 T"]) -> Float[Tensor, "B outputs T"]:
         """Return the likeliest landmarks."""
         x = self.first(audio * mask) * mask
         for block in self.blocks:

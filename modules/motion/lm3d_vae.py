@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,6 +18,7 @@ from modules.motion.audio_condition import (
     pitch_bins,
 )
 from modules.motion.direct_path import DirectPath
+from modules.motion.prior_flow import Coupling, PriorFlow
 from modules.motion.wavenet import WaveNet
 
 STRIDE = 4
@@ -39,54 +41,6 @@ class Reconstruction(NamedTuple):
     likely: Tensor | None
 
 
-class Coupling(nn.Module):
-    """Shift one half of the channels by a function of the other half: exactly invertible, volume kept."""
-
-    def __init__(self, channels: int, hidden: int, kernel: int, layers: int, condition: int) -> None:
-        super().__init__()
-        self.split = channels // 2
-        self.pre = nn.Conv1d(self.split, hidden, 1)
-        self.enc = WaveNet(hidden, kernel, layers, condition)
-        self.post = nn.Conv1d(hidden, self.split, 1)
-        nn.init.zeros_(self.post.weight)
-        if self.post.bias is not None:
-            nn.init.zeros_(self.post.bias)
-
-    def forward(self, x: Tensor, mask: Tensor, condition: Tensor, *, reverse: bool = False) -> Tensor:
-        """Shift, or with `reverse` shift back: (B, channels, T) -> the same."""
-        kept, moved = x[:, : self.split], x[:, self.split :]
-        shift = self.post(self.enc(self.pre(kept) * mask, mask, condition)) * mask
-        moved = (moved - shift) * mask if reverse else shift + moved * mask
-        return torch.cat([kept, moved], dim=1)
-
-
-class Flip(nn.Module):
-    """Reverse the channels, so that the next coupling moves the other half."""
-
-    def forward(self, x: Tensor, mask: Tensor, condition: Tensor, *, reverse: bool = False) -> Tensor:
-        """Return the channels in the opposite order."""
-        return x.flip(1)
-
-
-class PriorFlow(nn.Module):
-    """Map latents to Gaussian noise given the speech, and noise back to latents.
-
-    Shapes:
-        z: (B, channels, T/4). mask: (B, 1, T/4). condition: (B, condition, T/4). returns: as z.
-    """
-
-    def __init__(self, channels: int, hidden: int, kernel: int, blocks: int, layers: int, condition: int) -> None:
-        super().__init__()
-        pairs = ((Coupling(channels, hidden, kernel, layers, condition), Flip()) for _ in range(blocks))
-        self.flows = nn.ModuleList(module for pair in pairs for module in pair)
-
-    def forward(self, z: Tensor, mask: Tensor, condition: Tensor, *, reverse: bool = False) -> Tensor:
-        """Run the flow forwards (latents to noise) or in reverse (noise to latents)."""
-        for flow in reversed(self.flows) if reverse else self.flows:
-            z = flow(z, mask, condition, reverse=reverse)
-        return z
-
-
 class MotionEncoder(nn.Module):
     """Read landmarks and speech into a Gaussian over latents, one step every four frames."""
 
@@ -96,7 +50,12 @@ class MotionEncoder(nn.Module):
         self.wn = WaveNet(hidden, 5, layers, condition, dropout)
         self.out_proj = nn.Conv1d(hidden, 2 * latent, 1)
 
-    def forward(self, x: Tensor, mask: Tensor, condition: Tensor) -> Posterior:
+    def forward(
+        self,
+        x: Float[Tensor, "B channels T"],
+        mask: Float[Tensor, "B 1 steps"],
+        condition: Float[Tensor, "B condition steps"],
+    ) -> Posterior:
         """Encode (B, channels, T) with the latents' mask (B, 1, T/4)."""
         hidden = self.wn(self.pre_net(x) * mask, mask, condition)
         mean, log_std = self.out_proj(hidden).chunk(2, dim=1)
@@ -114,7 +73,12 @@ class MotionDecoder(nn.Module):
         self.wn = WaveNet(hidden, 5, layers, condition, dropout, dilation=dilation)
         self.out_proj = nn.Conv1d(hidden, channels, 1)
 
-    def forward(self, z: Tensor, mask: Tensor, condition: Tensor) -> Tensor:
+    def forward(
+        self,
+        z: Float[Tensor, "B latent steps"],
+        mask: Float[Tensor, "B 1 T"],
+        condition: Float[Tensor, "B condition T"],
+    ) -> Float[Tensor, "B channels T"]:
         """Decode with the frames' mask (B, 1, T)."""
         return self.out_proj(self.wn(self.pre_net(z) * mask, mask, condition))
 
@@ -139,7 +103,9 @@ class MotionVae(nn.Module):
         self.prior_flow = PriorFlow(latent, max(hidden // 4, 8), 3, 4, 4, condition)
         self.decoder = MotionDecoder(latent, hidden, channels, layers[1], condition, dropout, dilation)
 
-    def forward(self, x: Tensor, mask: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Float[Tensor, "B channels T"], mask: Float[Tensor, "B 1 T"], condition: Float[Tensor, "B condition T"]
+    ) -> tuple[Float[Tensor, "B channels T"], Float[Tensor, ""]]:
         """Reconstruct (B, channels, T), T a multiple of 4; also return the KL divergence ()."""
         coarse, coarse_mask = self.g_pre_net(condition), mask[:, :, ::STRIDE]
         posterior = self.encoder(x, coarse_mask, coarse)
@@ -247,7 +213,13 @@ class SpeechToLandmarks(nn.Module):
             heard = torch.cat([heard, sung], dim=1)
         return self.drop(heard)
 
-    def forward(self, audio: Tensor, landmarks: Tensor, mask: Tensor, pitch_hz: Tensor | None = None) -> Reconstruction:
+    def forward(
+        self,
+        audio: Float[Tensor, "B rows audio"],
+        landmarks: Float[Tensor, "B T 68 3"],
+        mask: Bool[Tensor, "B T"],
+        pitch_hz: Float[Tensor, "B rows"] | None = None,
+    ) -> Reconstruction:
         """Encode true landmarks and decode them again (training).
 
         What is left of the landmarks after the direct path is the VAE's to explain; only `likely` teaches that path.
@@ -265,7 +237,13 @@ class SpeechToLandmarks(nn.Module):
         out, kl = self.vae((x - expected) * keep, keep, condition)
         return Reconstruction(_points(expected + out, keep)[:, :frames], kl, _points(likely, keep)[:, :frames])
 
-    def sample(self, audio: Tensor, mask: Tensor, noise: Tensor, pitch_hz: Tensor | None = None) -> Tensor:
+    def sample(
+        self,
+        audio: Float[Tensor, "B rows audio"],
+        mask: Bool[Tensor, "B T"],
+        noise: Float[Tensor, "B latent steps"],
+        pitch_hz: Float[Tensor, "B rows"] | None = None,
+    ) -> Float[Tensor, "B T 68 3"]:
         """Imagine landmarks (B, T, 68, 3) from prior noise (B, latent, ceil(T/4))."""
         frames = mask.shape[1]
         audio, mask, pitch_hz, _ = _pad(audio, mask, pitch_hz, None)
@@ -275,7 +253,12 @@ class SpeechToLandmarks(nn.Module):
             out = out + self.direct(self._rows(audio), keep)
         return _points(out, keep)[:, :frames]
 
-    def likely(self, audio: Tensor, mask: Tensor, pitch_hz: Tensor | None = None) -> Tensor:
+    def likely(
+        self,
+        audio: Float[Tensor, "B rows audio"],
+        mask: Bool[Tensor, "B T"],
+        pitch_hz: Float[Tensor, "B rows"] | None = None,
+    ) -> Float[Tensor, "B T 68 3"]:
         """Imagine the likeliest landmarks (B, T, 68, 3): the direct path's, or else those of zero noise."""
         if self.direct is None:
             steps = -(-mask.shape[1] // STRIDE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,7 +18,7 @@ class PostNetBlock(nn.Module):
         self.conv_block = nn.Sequential(TimeConv(channels_in, channels_out, 3, padding=1), TimeNorm(channels_out))
         self.residual = residual
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B C T"]) -> Float[Tensor, "B D T"]:
         """Return the rectified features."""
         out = self.conv_block(x)
         return F.leaky_relu(out + x if self.residual else out, 0.2)
@@ -58,7 +59,12 @@ class PostNet(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
-    def forward(self, landmarks: Tensor, mask: Tensor, pitch: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        landmarks: Float[Tensor, "B T 68 3"],
+        mask: Bool[Tensor, "B T"],
+        pitch: Float[Tensor, "B T pitch"] | None = None,
+    ) -> Float[Tensor, "B T 68 3"]:
         """Return the corrected landmarks."""
         keep = mask[:, None].to(landmarks.dtype)
         raw = landmarks.flatten(2).transpose(1, 2) * keep
@@ -87,6 +93,6 @@ class FrameCritic(nn.Module):
             ]
         self.backbone = nn.Sequential(*layers, nn.Linear(width, 1, bias=False))
 
-    def forward(self, landmarks: Tensor) -> Tensor:
+    def forward(self, landmarks: Float[Tensor, "N 68 3"]) -> Float[Tensor, " N"]:
         """Return one score a frame."""
         return self.backbone(landmarks.flatten(1)).squeeze(1)

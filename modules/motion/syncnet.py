@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -29,7 +30,7 @@ class SyncBlock(nn.Module):
         )
         self.residual = residual
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B C T"]) -> Float[Tensor, "B D _T"]:
         """Return the rectified features."""
         out = self.conv_block(x)
         return F.relu(out + x if self.residual else out)
@@ -69,22 +70,26 @@ class SyncNet(nn.Module):
         self.audio_norm = FeatureNorm(audio_dim)
         self.drop = nn.Dropout1d(dropout)
 
-    def embed_audio(self, audio: Tensor) -> Tensor:
+    def embed_audio(self, audio: Float[Tensor, "B 10 audio"]) -> Float[Tensor, "B width"]:
         """Return the unit embedding (B, width) of speech clips."""
         x = self.drop(self.audio_norm(audio).transpose(1, 2))
         return F.normalize(self.hubert_encoder(x).flatten(1).float(), dim=1)
 
-    def embed_mouth(self, mouth: Tensor) -> Tensor:
+    def embed_mouth(self, mouth: Float[Tensor, "B 5 60"] | Float[Tensor, "B 5 20 3"]) -> Float[Tensor, "B width"]:
         """Return the unit embedding (B, width) of mouth clips."""
         x = self.drop(mouth.flatten(2).transpose(1, 2))
         return F.normalize(self.mouth_encoder(x).flatten(1).float(), dim=1)
 
-    def forward(self, audio: Tensor, mouth: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, audio: Float[Tensor, "B 10 audio"], mouth: Float[Tensor, "B 5 60"] | Float[Tensor, "B 5 20 3"]
+    ) -> tuple[Float[Tensor, "B width"], Float[Tensor, "B width"]]:
         """Return both embeddings."""
         return self.embed_audio(audio), self.embed_mouth(mouth)
 
 
-def sync_loss(audio_embedding: Tensor, mouth_embedding: Tensor, label: Tensor) -> Tensor:
+def sync_loss(
+    audio_embedding: Float[Tensor, "B width"], mouth_embedding: Float[Tensor, "B width"], label: Shaped[Tensor, " B"]
+) -> Float[Tensor, ""]:
     """Binary cross-entropy of the embeddings' cosine, in float32 whatever the precision around it.
 
     The cosine is squeezed into (1e-6, 1 - 1e-6): rounding can never make the logarithm infinite, and, unlike

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
@@ -39,7 +40,9 @@ class WaveNet(nn.Module):
         self.cond_layer = weight_norm(nn.Conv1d(condition, 2 * hidden * layers, 1))
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor, condition: Tensor) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "B hidden T"], mask: Float[Tensor, "B 1 T"], condition: Float[Tensor, "B condition T"]
+    ) -> Float[Tensor, "B hidden T"]:
         """Return the sum of all layers' skip outputs, masked."""
         steering = self.cond_layer(condition).chunk(len(self.in_layers), dim=1)
         skipped = torch.zeros_like(x)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def open_gate(alpha: Tensor, upsample: int) -> Tensor:
+def open_gate(alpha: Float[Tensor, "B 1 h w"], upsample: int) -> Float[Tensor, "B 1 H W"]:
     """Return (B, 1, H, W) weights that are 0 wherever no ray near a pixel hit anything: no ghosts far from the head."""
     near = F.max_pool2d(alpha.detach(), 3, stride=1, padding=1)
     if upsample > 1:
@@ -18,7 +19,12 @@ def open_gate(alpha: Tensor, upsample: int) -> Tensor:
 class PlainDecoder(nn.Module):
     """Take the rays' own colour and alpha as the pixels: a NeRF without a decoder (`upsample` 1)."""
 
-    def forward(self, features: Tensor, alpha: Tensor, extra: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        features: Float[Tensor, "B C h w"],
+        alpha: Float[Tensor, "B 1 h w"],
+        extra: Float[Tensor, "B E h w"] | None = None,
+    ) -> tuple[Float[Tensor, "B 3 h w"], Float[Tensor, "B 1 h w"]]:
         return features[:, :3], alpha
 
 
@@ -51,7 +57,12 @@ class ConvDecoder(nn.Module):
         for parameter in self.leave.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, features: Tensor, alpha: Tensor, extra: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        features: Float[Tensor, "B C h w"],
+        alpha: Float[Tensor, "B 1 h w"],
+        extra: Float[Tensor, "B E h w"] | None = None,
+    ) -> tuple[Float[Tensor, "B 3 H W"], Float[Tensor, "B 1 H W"]]:
         parts = [features, alpha] if extra is None else [features, alpha, extra]
         dtype = self.enter.weight.dtype
         x = torch.cat(parts, dim=1).to(dtype, memory_format=torch.channels_last)

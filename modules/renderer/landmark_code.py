@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from modules.renderer.rays import project
@@ -56,7 +57,7 @@ class WindowAttention(nn.Module):
         self.attentionConvNet = nn.Sequential(*layers)
         self.attentionNet = nn.Sequential(nn.Linear(window, window), nn.Softmax(dim=1))
 
-    def forward(self, codes: Tensor) -> Tensor:
+    def forward(self, codes: Float[Tensor, "B W dim"]) -> Float[Tensor, "B dim"]:
         weights = self.attentionNet(self.attentionConvNet(codes.transpose(1, 2)).squeeze(1))
         return torch.einsum("bw,bwd->bd", weights, codes)
 
@@ -87,7 +88,7 @@ class LandmarkCode(nn.Module):
                 nn.init.normal_(layer.weight, std=(1.4 if layer is not self.blend else 0.35) / layer.in_features**0.5)
                 nn.init.zeros_(layer.bias)
 
-    def forward(self, landmarks: Tensor) -> FrameCode:
+    def forward(self, landmarks: Float[Tensor, "B W 68 3"]) -> FrameCode:
         code = self.attention(self.frame(landmarks.flatten(2)))
         return FrameCode(code, soft_clamp(self.blend(code)) if self.blend is not None else code[:, :0])
 

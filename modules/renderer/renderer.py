@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from modules.renderer.decoder import ConvDecoder, PlainDecoder
@@ -76,9 +77,9 @@ class Renderer(nn.Module):
 
     def forward(
         self,
-        landmarks: Tensor,
-        world_from_camera: Tensor,
-        uv: Tensor,
+        landmarks: Float[Tensor, "B window 68 3"],
+        world_from_camera: Float[Tensor, "B 4 4"],
+        uv: Float[Tensor, "B h w 2"],
         *,
         noise: float = 0.0,
         jitter: bool = False,
@@ -114,7 +115,7 @@ class Renderer(nn.Module):
         colour, alpha = self.decoder(low.features, low.alpha, extra)
         return Patch(colour, alpha, low, image(inside, pixels), march, code.weights)
 
-    def pixels(self, uv: Tensor) -> Tensor:
+    def pixels(self, uv: Float[Tensor, "B h w 2"]) -> Float[Tensor, "B H W 2"]:
         """Return where the pixels of ray patches (B, h, w, 2) lie: (B, H, W, 2), [-1, 1] across the frame."""
         places = 2 * uv / self.scene.size.flip(0) - 1
         up = self.upsample

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -81,7 +82,9 @@ class TorsoLayer(nn.Module):
             motion = self.motion[frame_ids.clamp(max=len(self.motion) - 1)]
         return torch.cat([pose, motion], dim=1)
 
-    def forward(self, places: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, places: Float[Tensor, "B H W 2"], code: Float[Tensor, "B code"]
+    ) -> tuple[Float[Tensor, "B 3 H W"], Float[Tensor, "B 1 H W"]]:
         hidden = self.drive(code)
         lattice = REACH * torch.tanh(self.bend(hidden)).view(len(code), 2, self.lattice, self.lattice)
         shift = F.grid_sample(lattice, places, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)

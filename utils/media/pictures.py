@@ -9,6 +9,7 @@ import numpy as np
 
 from utils.arrays import Bytes
 from utils.errors import DataError
+from utils.files.aside import write_aside
 from utils.paths import existing_file
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
@@ -44,8 +45,6 @@ def fitted(picture: Bytes, height: int, width: int) -> Bytes:
 def write_picture(path: Path, picture: np.ndarray) -> None:
     """Write an RGB picture as PNG or JPEG, aside and renamed."""
     from PIL import Image
-
-    from utils.files.aside import write_aside
 
     with write_aside(path) as aside:
         Image.fromarray(picture).save(aside)

@@ -1,4 +1,8 @@
-"""Read and write videos as streams of RGB frames; memory does not grow with their length."""
+"""Read and write videos as streams of RGB frames; memory does not grow with their length.
+
+ffmpeg runs as a process of its own, also to tell what a file is: a decoder that a stranger's file brings down (PyAV's
+would run in ours) is then an error of one line and not the end of the command.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from utils.files.aside import write_aside
 from utils.files.ownership import refuse_input_as_output
 from utils.media.ffmpeg import STALL_S, Stream, input_arguments, run
 from utils.media.header import read_header
+from utils.media.wav import read_wav, write_wav
 from utils.paths import existing_file
 from utils.rates import FPS, RATE
 
@@ -249,8 +254,6 @@ class VideoWriter:
             run(arguments, STALL_S + length_s, doing)
 
     def _mended(self, sound: Path) -> Path:
-        from utils.media.wav import read_wav, write_wav
-
         mended = self._aside.with_suffix(".wav")
         self._stack.callback(mended.unlink, missing_ok=True)
         write_wav(mended, read_wav(sound, 48_000), 48_000)
@@ -267,8 +270,6 @@ class VideoWriter:
             if not read_header(file).of_kind("Audio"):
                 raise DataError(f"{self._audio} has no sound.")
             return file
-        from utils.media.wav import write_wav
-
         sound = self._aside.with_suffix(".wav")
         stack.callback(sound.unlink, missing_ok=True)
         write_wav(sound, self._audio, self._audio_rate)

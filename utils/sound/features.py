@@ -16,6 +16,7 @@ from utils.errors import DataError
 from utils.media.wav import fit_length
 from utils.rates import RATE, SAMPLES_A_FRAME, SAMPLES_A_ROW
 from utils.sound.content_features import WIDTHS, content_blocks, content_width, parse_content_feature
+from utils.sound.pitch import best_path, candidates
 
 WINDOW = 512
 MEL_BANDS = 80
@@ -98,14 +99,13 @@ def pitch_hz(wav: np.ndarray, *, floor_hz: float = 75.0, ceiling_hz: float = 600
     The peaks of the autocorrelation, divided by the window's own, are the candidates of a row; the cheapest path
     through them (costs for octave jumps and for changing between voiced and unvoiced) is the answer.
     """
-    from utils.sound.pitch import best_path, candidates
-
     length = 3 * int(RATE / floor_hz)
     peak = float(np.abs(wav).max(initial=0.0))
     if peak == 0:
         return np.zeros(rows_of(len(wav)), np.float32)
-    found = [candidates(frames, RATE, floor_hz, ceiling_hz, peak) for frames in _framed(wav, length)]
-    return best_path(np.concatenate([f for f, _ in found]), np.concatenate([s for _, s in found]))
+    windows = [candidates(frames, RATE, floor_hz, ceiling_hz, peak) for frames in _framed(wav, length)]
+    pitches, strengths = (np.concatenate(parts) for parts in zip(*windows, strict=True))
+    return best_path(pitches, strengths)
 
 
 def audio_features(wav: np.ndarray, name: str, frames: int | None = None) -> np.ndarray:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -39,7 +40,7 @@ class ConditionEncoder(nn.Module):
         self.encoder_conv = nn.Sequential(*layers)
         self.encoder_fc1 = nn.Sequential(nn.Linear(64, 64), nn.LeakyReLU(0.02), nn.Linear(64, 64))
 
-    def forward(self, rows: Tensor) -> Tensor:
+    def forward(self, rows: Float[Tensor, "B window channels"]) -> Float[Tensor, "B 64"]:
         return self.encoder_fc1(self.encoder_conv(rows.transpose(1, 2)).squeeze(-1))  # type: ignore[no-any-return]
 
 

@@ -11,6 +11,7 @@ import math
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -37,13 +38,13 @@ class BiasFree(nn.Module):
         super().__init__()
         self.net = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in itertools.pairwise(widths))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "*N C"]) -> Float[Tensor, "*N D"]:
         for layer in self.net[:-1]:
             x = F.relu(layer(x))
         return self.net[-1](x)  # type: ignore[no-any-return]
 
 
-def sphere_harmonics(direction: Tensor) -> Tensor:
+def sphere_harmonics(direction: Float[Tensor, "N 3"]) -> Float[Tensor, "N 16"]:
     """Return the 16 real spherical harmonics up to degree 3, torch-ngp's signs: unit (N, 3) -> (N, 16)."""
     x, y, z = direction.unbind(-1)
     xx, yy, zz = x * x, y * y, z * z

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 LEVELS, FEATURES, COARSEST, FINEST, LARGEST = 16, 2, 16, 2048, 2**16
@@ -59,7 +60,7 @@ class TiledGrid(nn.Module):
         self.offsets: Tensor
         self.register_buffer("offsets", torch.tensor(self.ends, dtype=torch.int32))
 
-    def forward(self, points: Tensor) -> Tensor:
+    def forward(self, points: Float[Tensor, "N dims"]) -> Float[Tensor, "N 32"]:
         places = (points + 1) / 2
         inside = ((places >= 0) & (places <= 1)).all(dim=-1)
         features = [self._level(places.clamp(0, 1), level) for level in range(LEVELS)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional as F
 
 from modules.renderer import planes
+from modules.renderer.planes import TapMatrices, plane_taps, read_places
 
 
 def test_taps_read_what_grid_sample_reads():
@@ -60,3 +62,21 @@ def test_a_grid_is_read_cell_by_cell():
 def test_the_border_fades():
     fade = planes.border_fade(torch.tensor([[0.0, 0.0, 0.0], [0.94, 0.0, 0.0], [0.0, -1.5, 0.0]]), 0.12)
     assert torch.allclose(fade[:, 0], torch.tensor([1.0, 0.5, 0.0]), atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [(16,), (16, 8)])
+def test_taps_by_products_are_the_taps_one_by_one(sizes):
+    torch.manual_seed(0)
+    planes = len(sizes)
+    start, slope = 8 * torch.rand(3 * planes, 1), torch.randn(3 * planes, 20)
+    steps = 4 * torch.rand(5, 20)
+    rows, weights = TapMatrices(sizes).taps(start, slope, steps)
+    at = (start[:, None] + steps * slope[:, None]).flatten(1).T
+    half = torch.tensor(sizes).repeat_interleave(3) / 2 - 0.5
+    wanted_rows, wanted = plane_taps(at / half - 1, sizes)
+    assert torch.equal(rows, wanted_rows)
+    assert torch.allclose(weights[:, :12], wanted[:, :12], atol=1e-4)
+    table = torch.randn(sum(3 * size**2 for size in sizes), 7)
+    read = TapMatrices(sizes).read(table, start, slope, steps, sizes)
+    assert torch.allclose(read, read_places(table, start, slope, steps, sizes), atol=1e-4)
+    assert torch.allclose(read, (weights[..., None] * table[rows.long()]).sum(dim=1), atol=1e-4)

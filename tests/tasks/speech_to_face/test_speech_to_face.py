@@ -203,7 +203,7 @@ def test_a_file_that_is_no_vgg_face_is_refused(tmp_path, monkeypatch):
 
 
 def test_published_weights_become_a_face_encoder(tmp_path, monkeypatch):
-    from tests.modules.speech_to_face.test_speech_to_face_networks import published_state
+    from tests.modules.faces.test_vgg_face import published_state
 
     monkeypatch.setattr("tasks.speech_to_face.face_encoder.FaceEncoder", _tiny)
     model = _tiny("vgg_face", 3).eval()

@@ -7,7 +7,6 @@ import pytest
 
 from utils.faces.crops import CROP, FIVE_POINTS, aligned_crop, five_points, similarity
 from utils.faces.landmarks import MEAN_FACE
-from utils.media.pictures import resized
 
 
 def turned(points, scale, degrees, shift):
@@ -52,9 +51,3 @@ def test_five_points_of_the_mean_face_are_in_arcface_order():
     assert eye_left[0] < nose[0] < eye_right[0]
     assert mouth_left[0] < nose[0] < mouth_right[0]
     assert eye_left[1] < nose[1] < mouth_left[1]
-
-
-def test_resizing_gives_the_size_asked_for():
-    picture = np.random.default_rng(0).integers(0, 255, (112, 112, 3), np.uint8)
-    assert resized(picture, 112) is picture
-    assert resized(picture, 128).shape == (128, 128, 3)

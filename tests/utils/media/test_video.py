@@ -109,14 +109,6 @@ def test_a_reader_that_is_dropped_ends_its_process(tmp_path):
     assert process.poll() is not None
 
 
-def test_a_stalled_stream_is_killed():
-    with Stream(["-re", "-f", "lavfi", "-i", "color=r=0.01", "-f", "rawvideo", "pipe:1"], stall_s=0.5) as stream:
-        buffer = bytearray(1 << 24)
-        assert stream.read_into(memoryview(buffer)) < len(buffer)
-        assert stream.finish() != 0
-        assert "no sign" in stream.last_message()
-
-
 def test_what_is_no_video_is_said_in_one_line(tmp_path):
     (tmp_path / "empty.mp4").write_bytes(b"")
     (tmp_path / "text.mp4").write_text("hello")

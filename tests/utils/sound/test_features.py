@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from utils.errors import DataError
-from utils.media.wav import read_wav, write_wav
 from utils.sound import features as audio
 from utils.sound.features import audio_features, mel, mfcc, pitch_hz, rms
 
@@ -12,21 +11,6 @@ from utils.sound.features import audio_features, mel, mfcc, pitch_hz, rms
 def tone(seconds: float, hz: float = 200.0) -> np.ndarray:
     time = np.arange(int(seconds * 16_000)) / 16_000
     return (0.3 * np.sin(2 * np.pi * hz * time) + 0.1 * np.sin(4 * np.pi * hz * time)).astype(np.float32)
-
-
-def test_sound_comes_back_and_is_resampled(tmp_path):
-    wav = tone(0.5)
-    write_wav(tmp_path / "a b.wav", wav)
-    np.testing.assert_allclose(read_wav(tmp_path / "a b.wav"), wav, atol=1e-4)
-    assert len(read_wav(tmp_path / "a b.wav", rate=8000)) == len(wav) // 2
-
-
-def test_sound_that_is_none_is_said(tmp_path):
-    write_wav(tmp_path / "none.wav", np.zeros(0, np.float32))
-    (tmp_path / "empty.wav").write_bytes(b"")
-    for name, reason in (("gone.wav", "does not exist"), ("empty.wav", "is empty"), ("none.wav", "holds no sound")):
-        with pytest.raises(DataError, match=reason):
-            read_wav(tmp_path / name)
 
 
 @pytest.mark.parametrize("feature", [mel, lambda wav: mfcc(wav)[:, :1], rms])
@@ -55,25 +39,6 @@ def test_blocks_do_not_show(monkeypatch):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
-def test_pitch_of_a_tone_and_of_silence():
-    pitch = pitch_hz(np.concatenate([tone(0.5, 220), np.zeros(8000, np.float32)]))
-    np.testing.assert_allclose(pitch[3:22], 220, rtol=0.01)
-    assert not pitch[28:].any()
-    assert not pitch_hz(np.zeros(3200, np.float32)).any()
-
-
 def test_an_unknown_feature_is_named():
     with pytest.raises(DataError, match="No audio feature is called 'mell'"):
         audio_features(tone(0.1), "mell")
-
-
-def test_a_part_of_a_file_is_that_part_of_the_whole(tmp_path):
-    wav = np.random.default_rng(0).normal(0, 0.1, 5 * 16_000).astype(np.float32)
-    write_wav(tmp_path / "a.wav", wav)
-    part = read_wav(tmp_path / "a.wav", start_s=3.2, seconds=1.0)
-    np.testing.assert_allclose(part, wav[51_200:67_200], atol=1e-4)
-    late = read_wav(tmp_path / "a.wav", start_s=4.5, seconds=1.0)
-    np.testing.assert_allclose(late[:8000], wav[72_000:], atol=1e-4)
-    assert not late[8000:].any()
-    with pytest.raises(DataError, match=r"holds no sound after 7 s"):
-        read_wav(tmp_path / "a.wav", start_s=7.0, seconds=1.0)

@@ -17,8 +17,8 @@ from modules.speech_to_face.face_decoder import FaceDecoder, from_72
 from modules.speech_to_face.ve_ast import VoiceTransformer
 from modules.speech_to_face.ve_conv import VoiceEncoder
 from tasks.exchange.sources.speech2face import modern
+from tests.modules.faces.test_vgg_face import vgg_shapes
 from tests.modules.golden import assert_golden, probe, ruled
-from tests.modules.speech_to_face.test_speech_to_face_networks import vgg_shapes
 from tests.tasks.exchange.foreign import converted, loaded, shapes
 from utils.errors import DataError
 

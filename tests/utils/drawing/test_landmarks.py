@@ -1,11 +1,11 @@
+"""Faces are drawn upright, where their points are."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from utils.drawing import canvas
 from utils.drawing import landmarks as drawing
-from utils.drawing.curves import plot_lip_opening
 from utils.faces.landmarks import from_offsets
 
 
@@ -65,24 +65,6 @@ def test_a_wrong_layout_is_named():
         ValueError, match=r"landmarks of shape \(4, 7\): need \(T, 68, 3\), \(T, 204\) or \(1, T, 204\)"
     ):
         drawing.as_landmarks(np.zeros((4, 7)))
-
-
-def test_a_contact_sheet_takes_pictures_of_any_kind():
-    images = [np.zeros((40, 60, 3), np.uint8), np.ones((20, 20)), np.full((80, 20, 3), 7, np.uint8)]
-    sheet = canvas.contact_sheet(images, columns=2)
-    assert sheet.shape == (84, 124, 3)
-    assert sheet[20, 94].tolist() == [255, 255, 255]
-    labelled = canvas.contact_sheet(images, ["one", "two", "three"], columns=3, size=30)
-    assert labelled.shape[0] > 30
-    assert labelled.shape[1] == 3 * 45 + 2 * 4
-    assert canvas.grid_of({"true": images, "made": images}, 30).shape[1] == labelled.shape[1]
-
-
-def test_curves_become_a_picture():
-    picture = plot_lip_opening({"true": talking(30), "predicted": talking(20)})
-    assert picture.shape == (300, 900, 3)
-    assert picture.dtype == np.uint8
-    assert picture.std() > 5
 
 
 def test_the_mesh_is_what_tensorboard_takes():

@@ -1,18 +1,16 @@
+"""What is written aside takes its place whole, or nothing changes."""
+
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from utils.errors import DataError
-from utils.files.arrays import load_arrays, save_arrays
 from utils.files.aside import clear_after_killed, write_aside
-from utils.files.digests import fingerprint, sha256
 from utils.files.ownership import Made
-from utils.files.tables import read_json, write_json
 
 
 def test_what_was_there_stays_until_the_new_file_is_whole(tmp_path):
@@ -134,47 +132,3 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         write_aside(tmp_path / "file" / "new" / "a.txt"),
     ):
         pass
-
-
-def test_json_and_arrays_come_back(tmp_path):
-    write_json(tmp_path / "a.json", {"n": np.float32(0.5), "list": np.arange(3)})
-    assert read_json(tmp_path / "a.json") == {"n": 0.5, "list": [0, 1, 2]}
-    arrays = {"x": np.arange(6, dtype=np.float32).reshape(2, 3).T}
-    save_arrays(tmp_path / "a.safetensors", arrays)
-    np.testing.assert_array_equal(load_arrays(tmp_path / "a.safetensors")["x"], arrays["x"])
-
-
-@pytest.mark.parametrize("name", ["a.json", "a.safetensors"])
-def test_missing_and_damaged_files_are_named(tmp_path, name):
-    read = read_json if name.endswith("json") else load_arrays
-    with pytest.raises(DataError, match="does not exist"):
-        read(tmp_path / name)
-    (tmp_path / name).write_bytes(b"\x01\x02")
-    with pytest.raises(DataError, match="Delete it"):
-        read(tmp_path / name)
-
-
-def test_digests(tmp_path):
-    (tmp_path / "empty").write_bytes(b"")
-    assert sha256(tmp_path / "empty").startswith("e3b0c44298fc1c14")
-    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1, "b": 3})
-
-
-def test_a_checked_file_says_what_is_missing_or_wrong(tmp_path):
-    from pydantic import BaseModel
-
-    from utils.files.tables import read_checked
-
-    class Notes(BaseModel):
-        count: int
-
-    file = tmp_path / "notes.json"
-    with pytest.raises(DataError, match=r"^No notes here\.$"):
-        read_checked(file, Notes, missing="No notes here.", again="Make them again.")
-    file.write_text('{"count": "many"}')
-    with pytest.raises(DataError) as error:
-        read_checked(file, Notes, missing="No notes here.", again="Make them again.")
-    assert str(error.value).startswith(f"{file}: count: input should be a valid integer")
-    assert str(error.value).endswith(". Make them again.")
-    file.write_text('{"count": 3}')
-    assert read_checked(file, Notes, missing="", again="").count == 3

@@ -1,0 +1,14 @@
+"""The nearest name is the one that was meant."""
+
+from __future__ import annotations
+
+from utils.errors import AssetError, ConfigError, DataError, UserError, nearest
+
+
+def test_a_slip_is_near_and_another_word_is_not():
+    assert nearest("velocty", ["position", "velocity"]) == "velocity"
+    assert nearest("zebra", ["position", "velocity"]) is None
+
+
+def test_every_refusal_is_the_users_to_mend():
+    assert all(issubclass(kind, UserError) for kind in (ConfigError, DataError, AssetError))
