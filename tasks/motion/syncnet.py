@@ -17,9 +17,12 @@ from tasks.motion.clips import Clips, auc, sample_clips
 from tasks.motion.config import MotionConfig
 from tasks.motion.data import WindowSource, augment, open_corpus, start_from, stretch, val_batches
 from tasks.motion.losses import masked_rows
+from tasks.motion.windows import read_speech
 from utils.config.schema import Config, Count, Fraction, Weight
+from utils.drawing.curves import plot_curves
 from utils.errors import DataError
 from utils.media.video import FPS
+from utils.visualization.lm_visualizer import read_landmarks
 
 SECOND = FPS - 4
 """Clips whose frames lie within one second."""
@@ -161,8 +164,6 @@ class SyncNetTask(Task):
 
     def draw(self, board: Board) -> None:
         """Show the similarity over offsets for some validation windows, named by the offset found."""
-        from utils.drawing.curves import plot_curves
-
         curves = {}
         for number, batch in enumerate(self._val[: self.cfg.num_valid_plots]):
             n = masked_rows(batch, 0)
@@ -173,9 +174,6 @@ class SyncNetTask(Task):
 
     def infer(self) -> None:
         """Print the offset and its confidence of a sound against landmarks, or of the validation data."""
-        from tasks.motion.windows import read_speech
-        from utils.visualization.lm_visualizer import read_landmarks
-
         if self.cfg.infer_npy_name:
             landmarks = read_landmarks(self.cfg.infer_npy_name)
             audio, _ = read_speech(self.cfg.infer_audio_source_name, self.cfg.audio_feature, len(landmarks))

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from modules.motion.lm3d_vae import STRIDE, SpeechToLandmarks
 from utils.errors import ConfigError, DataError
+from utils.files.aside import write_aside
+from utils.media.wav import read_wav
+from utils.sound.features import audio_features
 
 WINDOW = 500
 """Frames imagined at a time (20 s)."""
@@ -100,9 +103,6 @@ def read_speech(source: str, feature: str, frames: int | None = None) -> tuple[T
     Raises:
         ConfigError: No sound was named.
     """
-    from utils.media.wav import read_wav
-    from utils.sound.features import audio_features
-
     if not source:
         raise ConfigError("Say what to speak: --infer_audio_source_name=<sound>")
     wav = read_wav(Path(source))
@@ -114,8 +114,6 @@ def read_speech(source: str, feature: str, frames: int | None = None) -> tuple[T
 
 def write_landmarks(path: str, landmarks: Tensor, work_dir: Path | None) -> Path:
     """Write landmarks (T, 68, 3) as (1, T, 204) float32, aside and renamed, and return where."""
-    from utils.files.aside import write_aside
-
     run = "_".join(work_dir.parts[-2:]) if work_dir else "landmarks"
     target = Path(path or f"infer_out/{run}.npy")
     if target.suffix != ".npy":

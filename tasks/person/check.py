@@ -21,7 +21,10 @@ from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch, MotionCorpus
 from data_gen.video.dataset import VideoDataset, open_video
-from tasks.core.checkpoints import Steps, parse_steps
+from data_gen.video.sync_offset import measure_offset
+from tasks.core.checkpoints import Steps, checkpoint_files, parse_steps, training_command, work_dir_of
+from tasks.core.loading import load_task
+from tasks.motion.losses import lip_metrics
 from tasks.person.findings import LIMITS, Stage, absent, one_line, show, worst
 from tasks.person.runs import POSTNETS, RENDERERS, SYNCNETS
 from tasks.renderer.footage import spread
@@ -99,9 +102,6 @@ class Chain:
 
     def load(self, names: tuple[str, ...]) -> tuple[Any, str]:
         """Load a person's run by the first name that is there; else None and how to train it."""
-        from tasks.core.checkpoints import checkpoint_files, training_command, work_dir_of
-        from tasks.core.loading import load_task
-
         folders = [work_dir_of(self.folder / name) for name in names]
         folder = next((folder for folder in folders if checkpoint_files(folder)), None)
         if folder is None:
@@ -113,8 +113,6 @@ class Chain:
 
     def picture_and_sound(self) -> Stage:
         """Measure how late the sound is, from pixels and spectrum, without any network."""
-        from data_gen.video.sync_offset import measure_offset
-
         meta = self.video.meta
         found = measure_offset(self.video.landmarks_px, self.video.audio("mel"))
         seen = float(self.video.motion("face_found").mean())
@@ -191,8 +189,6 @@ class Chain:
         before: dict[str, float] | None,
     ) -> Stage:  # fmt: skip
         """Judge imagined lips by the recorded ones, by SyncNet, and by what they were a stage earlier."""
-        from tasks.motion.losses import lip_metrics
-
         windows = self.windows(task.cfg.audio_feature)
         figures = _mean_of([lip_metrics(made, batch) for made, batch in zip(landmarks, windows, strict=True)])
         verdicts = [LIMITS[key].judge(figures[key]) for key in ("lip_correlation", "lip_spread")]
@@ -260,8 +256,6 @@ class Chain:
 
     def _with_footage(self, renderer: Any) -> Any:
         """Load the renderer anew so that it sees this video, wherever it was trained."""
-        from tasks.core.loading import load_task
-
         wanted = {"video_id": self.video.path.name, "binary_data_dir": str(self.video.path.parent)}
         found: Any = load_task(renderer.source["path"], settings=wanted)
         return found

@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.arrays import Bytes, Floats, Ints
+from utils.camera import to_camera
+from utils.drawing.canvas import side_by_side
 from utils.faces.detector import find_points
+from utils.faces.detectors import make_detector
 from utils.faces.landmarks import MOUTH, from_offsets, lip_gap, to_offsets
+from utils.media.video import VideoWriter
 from utils.metrics import correlation
 from utils.progress import Progress
 
@@ -42,10 +46,6 @@ class Pictures:
 
     def run(self) -> None:
         """Go through the frames once; no more than a few pictures are held."""
-        from utils.drawing.canvas import side_by_side
-        from utils.faces.detectors import make_detector
-        from utils.media.video import VideoWriter
-
         poses = self.footage.cameras[self.ids]
         renders = {
             name: self.head.renderer.render(landmarks, poses, self.ids) for name, landmarks in self.sequences.items()
@@ -120,8 +120,6 @@ def lift(points_px: Floats, points: Floats, poses: Floats, focal: float, size: t
         focal: Pixels.
         size: Height and width of the pictures.
     """
-    from utils.camera import to_camera
-
     height, width = size
     z = to_camera(points.astype(np.float64), poses.astype(np.float64))[..., 2]
     x = (points_px[..., 0] - width / 2) * -z / focal

@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.core.loading import load_task
 from tasks.person.compare import Pictures
+from tasks.person.runs import SYNCNETS, find_run
 from tasks.speaking.frames import seed_everything
 from tasks.speaking.mend import post_process
 from tasks.speaking.resting_face import Person
 from tasks.speaking.windows import MARGIN
 from utils.arrays import Floats, Ints
+from utils.drawing.canvas import grid_of
+from utils.drawing.curves import plot_lip_opening
+from utils.errors import DataError
 from utils.faces.landmarks import MOUTH, mouth_opening
+from utils.files.aside import write_aside
+from utils.files.tables import write_json
 from utils.metrics import correlation
 
 if TYPE_CHECKING:
@@ -37,8 +44,6 @@ def evaluate_person(head: TalkingHead, video_id: str, folder: Path, *, frames: i
     Returns:
         The figures, as in metrics.json. Distances are pixels of the rendered picture.
     """
-    from utils.files.tables import write_json
-
     ids = held_out(head, frames)
     imagined = speak_held_out(head, ids)
     real = head.video.landmarks[ids]
@@ -104,10 +109,6 @@ def measure_sync(head: TalkingHead, video_id: str, ids: Ints, sequences: dict[st
     """Let the person's SyncNet find how late the sound is against each landmark sequence; empty without a SyncNet."""
     import torch
 
-    from tasks.core.loading import load_task
-    from tasks.person.runs import SYNCNETS, find_run
-    from utils.errors import DataError
-
     out = {}
     try:
         syncnet: Any = load_task(find_run(video_id, SYNCNETS), "best")
@@ -123,10 +124,6 @@ def measure_sync(head: TalkingHead, video_id: str, ids: Ints, sequences: dict[st
 def write_pictures(folder: Path, pictures: Pictures, sequences: dict[str, Floats]) -> None:
     """Write the contact sheet and the curve of the lips."""
     import cv2
-
-    from utils.drawing.canvas import grid_of
-    from utils.drawing.curves import plot_lip_opening
-    from utils.files.aside import write_aside
 
     sheet = grid_of(pictures.kept, size=min(256, pictures.footage.height))
     curve = plot_lip_opening(sequences, "lip opening, held-out speech:")

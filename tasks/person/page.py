@@ -31,6 +31,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tasks.person.live import play_sound
 from tasks.person.mp4_stream import Mp4Stream
+from tasks.speaking.sound import Sound
 from utils.errors import DataError, UserError
 from utils.media.video import FPS
 
@@ -101,8 +102,6 @@ class Stage:
         Raises:
             DataError: It cannot be read.
         """
-        from tasks.speaking.sound import Sound
-
         with Sound(path) as sound:
             speech = Speech(secrets.token_hex(8), name, path, sound.frames)
         with self._listing:
@@ -119,8 +118,6 @@ class Stage:
         Raises:
             Refused: Another one is being drawn and does not end.
         """
-        from tasks.speaking.sound import Sound
-
         if not self._speaking.acquire(timeout=WAIT_S):
             raise Refused(503, "another speech is being played")
         try:

@@ -27,6 +27,7 @@ from tasks.renderer.footage import Footage, scene_boxes
 from tasks.renderer.judging import LPIPS_DECIBELS, perceptual_loss
 from tasks.renderer.painter import Painter
 from tasks.renderer.patches import PatchBatch, PatchSource, ValBatches
+from tasks.speaking.frames import infer_video
 from utils.arrays import Bytes, Floats
 from utils.assets import find_asset
 from utils.errors import ConfigError
@@ -261,6 +262,4 @@ class NerfTask(Task):
 
     def infer(self) -> None:
         """Speak: see `tasks.talking_head`."""
-        from tasks.speaking.frames import infer_video
-
         infer_video(self)

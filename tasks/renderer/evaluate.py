@@ -19,7 +19,14 @@ import numpy as np  # noqa: E402
 
 from utils.arrays import Bytes, Floats  # noqa: E402
 from utils.command import run_command  # noqa: E402
+from utils.drawing.canvas import grid_of  # noqa: E402
 from utils.errors import ConfigError  # noqa: E402
+from utils.faces.detector import find_points  # noqa: E402
+from utils.faces.detectors import make_detector  # noqa: E402
+from utils.faces.landmarks import EYES, MOUTH, lip_gap  # noqa: E402
+from utils.files.aside import make_folder, write_aside  # noqa: E402
+from utils.metrics import correlation, psnr, ssim  # noqa: E402
+from utils.progress import Progress  # noqa: E402
 
 BOXES = ("head", "face", "mouth", "eyes")
 
@@ -71,10 +78,6 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
         `<box>_psnr`, `<box>_ssim`, `<box>_lpips` (where its weights are here); `lmd_<part>` in pixels; correlation of
         the lips' opening; `flicker`, the forehead's change from frame to frame over the real one's; seconds a frame.
     """
-    from utils.faces.detector import find_points
-    from utils.faces.detectors import make_detector
-    from utils.progress import Progress
-
     footage = task.footage
     ids = footage.video.frame_ids("val")[:frames]
     judged: list[dict[str, float]] = []
@@ -110,8 +113,6 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
 
 def judge(task: Any, frame: int, picture: Bytes) -> dict[str, float]:
     """Compare a picture with a frame of the footage in the boxes of head, face, mouth and eyes."""
-    from utils.metrics import psnr, ssim
-
     truth, boxes = task.footage.picture("frames", frame), task.footage.boxes(frame)
     found: dict[str, float] = {}
     for name in BOXES:
@@ -124,9 +125,6 @@ def judge(task: Any, frame: int, picture: Bytes) -> dict[str, float]:
 
 def compare_points(made: Floats, real: Floats) -> dict[str, float]:
     """Compare landmarks (T, 68, 2) found in renders and in real frames; frames without a face (NaN) are left out."""
-    from utils.faces.landmarks import EYES, MOUTH, lip_gap
-    from utils.metrics import correlation
-
     distance = np.linalg.norm(made - real, axis=-1)
     seen = np.isfinite(distance).all(axis=1)
     figures = {"faces_found": float(np.isfinite(made[:, 0, 0]).mean())}
@@ -164,9 +162,6 @@ class Flicker:
 
 def _write_pictures(folder: Path, kept: dict[str, list[Bytes]], height: int) -> None:
     import cv2
-
-    from utils.drawing.canvas import grid_of
-    from utils.files.aside import make_folder, write_aside
 
     make_folder(folder)
     with write_aside(folder / "pictures.png") as aside:

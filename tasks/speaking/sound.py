@@ -11,6 +11,10 @@ import numpy as np
 
 from utils.arrays import Floats
 from utils.errors import DataError
+from utils.media.ffmpeg import Stream, input_arguments
+from utils.media.wav import no_sound
+from utils.paths import existing_file
+from utils.sound.features import audio_features
 
 RATE, HOP, FPS = 16_000, 640, 25
 """Samples a second, samples a video frame, video frames a second."""
@@ -38,10 +42,6 @@ class Sound:
         return self
 
     def _convert(self, target: Path) -> None:
-        from utils.media.ffmpeg import Stream, input_arguments
-        from utils.media.wav import no_sound
-        from utils.paths import existing_file
-
         file = existing_file(self.path)
         # As in utils.audio.read_wav, so that what is heard is what was trained on (16-bit output mixes otherwise).
         arguments = [*input_arguments(file), "-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1"]
@@ -79,8 +79,6 @@ class Sound:
 
     def rms(self) -> Floats:
         """Return the loudness of the whole sound, (2T,), 50 rows a second."""
-        from utils.sound.features import audio_features
-
         spans = [(start, min(start + 2000, self.frames)) for start in range(0, self.frames, 2000)]
         parts = [audio_features(self.read(a, b), "rms", b - a) for a, b in spans]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)

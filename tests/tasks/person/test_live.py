@@ -183,7 +183,7 @@ def test_whisper_hears_five_seconds_at_most(monkeypatch, video):
         asked.append((len(wav), window))
         yield np.repeat(rms(wav)[:, None], 512, axis=1)
 
-    monkeypatch.setattr("utils.sound.content_features.content_blocks", blocks)
+    monkeypatch.setattr("tasks.person.hearing.content_blocks", blocks)
     postnet = LoudnessPostnet()
     postnet.cfg = SimpleNamespace(audio_feature="whisper", pitch=False)
     landmarks = LiveLandmarks(postnet, video, InferSettings(), live.WHISPER_LOOKAHEAD, live.WHISPER_STEP, 0)

@@ -78,7 +78,7 @@ def test_the_command_writes_its_figures(head, capsys, monkeypatch):
         def detect(self, picture):
             return []
 
-    monkeypatch.setattr("utils.faces.detectors.make_detector", lambda name: Blind())
+    monkeypatch.setattr("tasks.renderer.evaluate.make_detector", lambda name: Blind())
     assert main([str(folder), "--frames", "3"]) == 0
     figures = json.loads((folder / "evaluation" / "metrics.json").read_text())
     assert figures["faces_found"] == 0
