@@ -156,17 +156,17 @@ class Lm3dVaeSyncTask(Task):
         batch = stretch(batch, self.cfg.disturbance.stretch if self.training else 0.0)
         heard = augment(batch, self.cfg.disturbance, self.model.audio_norm) if self.training else batch
         out, kl, likely = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz)
-        found = {"kl": kl, "mse": mse(out, batch), "continuity": continuity(out, batch)}
+        losses = {"kl": kl, "mse": mse(out, batch), "continuity": continuity(out, batch)}
         if self.cfg.weights.prior or self.cfg.weights.lips:
             likely = self._likely(heard) if likely is None else likely
-            found |= {"prior": mse(likely, batch) + continuity(likely, batch), "lips": mse(likely, batch, MOUTH)}
+            losses |= {"prior": mse(likely, batch) + continuity(likely, batch), "lips": mse(likely, batch, MOUTH)}
         if self.cfg.weights.sync and "syncnet" in self.frozen and (self.sync_on or not self.training):
             loss = sync_of(self.frozen["syncnet"], batch, out, self.cfg.sync_clips)
             if not self.training:
                 self._val_sync.append(loss.detach())
             if self.sync_on:
-                found["sync"] = loss
-        return found
+                losses["sync"] = loss
+        return losses
 
     def on_validation_epoch_end(self) -> None:
         """Switch the sync loss on once the validation finds imagined mouths in step."""
@@ -182,10 +182,10 @@ class Lm3dVaeSyncTask(Task):
 
     def metrics(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Compare the lips imagined from speech alone with the recorded ones, the likeliest and some samples."""
-        found = lip_metrics(self._likely(batch), batch)
+        figures = lip_metrics(self._likely(batch), batch)
         if self.cfg.valid_samples:
-            found |= self._judge_samples(batch)
-        return found
+            figures |= self._judge_samples(batch)
+        return figures
 
     def _judge_samples(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Draw `valid_samples` from the prior and judge them; always the same noise.
@@ -204,10 +204,10 @@ class Lm3dVaeSyncTask(Task):
         samples = torch.stack(drawn)
         frames = batch.mask.float()
         distance = ((samples - batch.landmarks).norm(dim=-1).mean(dim=-1) * frames).sum() / (len(drawn) * frames.sum())
-        found = {"sample_error": distance, "sample_lip_correlation": torch.stack(correlation).mean()}
+        figures = {"sample_error": distance, "sample_lip_correlation": torch.stack(correlation).mean()}
         if len(drawn) > 1:
             spread = samples[:, :, :, MOUTH].var(dim=0).mean(dim=(-2, -1)) * frames
-            found["diversity"] = (spread.sum() / frames.sum()).sqrt()
+            figures["diversity"] = (spread.sum() / frames.sum()).sqrt()
         if "syncnet" in self.frozen:
             model: Any = self.frozen["syncnet"].model
             seconds = [
@@ -217,8 +217,8 @@ class Lm3dVaeSyncTask(Task):
                 if masked_rows(batch, i) >= 60
             ]
             if seconds:
-                found["sample_confidence"] = torch.cat(seconds)[:, 2].mean()
-        return found
+                figures["sample_confidence"] = torch.cat(seconds)[:, 2].mean()
+        return figures
 
     @torch.no_grad()
     def predict(

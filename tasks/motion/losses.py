@@ -35,8 +35,8 @@ def sync_of(syncnet: Task, batch: MotionBatch, landmarks: Tensor, count: int) ->
     """Return how far SyncNet is from calling `count` clips of imagined mouths in step with their sound."""
     clips = sample_clips(batch, count, landmarks=landmarks, in_step=True)
     model: Any = syncnet.model
-    heard, seen = model(clips.audio, clips.mouth)
-    return sync_loss(heard, seen, clips.label)
+    heard, mouths = model(clips.audio, clips.mouth)
+    return sync_loss(heard, mouths, clips.label)
 
 
 def masked_rows(batch: MotionBatch, index: int) -> int:

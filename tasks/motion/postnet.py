@@ -111,9 +111,9 @@ class PostnetTask(Task):
     @property
     def speech(self) -> Lm3dVaeSyncTask:
         """Return the frozen speech network."""
-        found = self.frozen["audio2motion"]
-        assert isinstance(found, Lm3dVaeSyncTask)
-        return found
+        network = self.frozen["audio2motion"]
+        assert isinstance(network, Lm3dVaeSyncTask)
+        return network
 
     def train_source(self) -> PostnetSource:
         """Draw windows of the generic corpus and of the person."""
@@ -148,8 +148,8 @@ class PostnetTask(Task):
 
         self.toggle_optimizer(refiner)
         fake = refined[batch.generic.mask]
-        found = self._refiner_losses(batch, refined, own, fake if critic_on else None)
-        total = self.weigh(found, "tr")
+        losses = self._refiner_losses(batch, refined, own, fake if critic_on else None)
+        total = self.weigh(losses, "tr")
         self.step(refiner, total, "refiner")
         self.untoggle_optimizer(refiner)
 
@@ -172,16 +172,16 @@ class PostnetTask(Task):
         self, batch: PostnetBatch, refined: Tensor, own: Tensor, fake: Tensor | None
     ) -> dict[str, Tensor]:
         weights = self.cfg.weights
-        found = {"mse": mse(own, batch.person)}
+        losses = {"mse": mse(own, batch.person)}
         if fake is not None:
-            found["adv"] = (1 - self.disc_model(fake)).square().mean()
+            losses["adv"] = (1 - self.disc_model(fake)).square().mean()
         if weights.sync:
-            found["sync"] = sync_of(self.frozen["syncnet"], batch.generic, refined, self.cfg.sync_clips)
+            losses["sync"] = sync_of(self.frozen["syncnet"], batch.generic, refined, self.cfg.sync_clips)
         if weights.continuity:
-            found["continuity"] = continuity(own, batch.person)
+            losses["continuity"] = continuity(own, batch.person)
         if weights.reg:
-            found["reg"] = mse(own, batch.person._replace(landmarks=self._raw.detach()))
-        return found
+            losses["reg"] = mse(own, batch.person._replace(landmarks=self._raw.detach()))
+        return losses
 
     def _refined(self, batch: MotionBatch) -> Tensor:
         """Imagine a batch with fresh noise, and refine it: (B, T, 68, 3)."""
@@ -208,24 +208,24 @@ class PostnetTask(Task):
         """Log losses and lips on the person's held-out speech, and the same before refining."""
         raw = self.speech.model.likely(batch.audio, batch.mask, batch.pitch_hz)
         refined = self.model(raw, batch.mask, self._pitch(batch.pitch_hz))
-        found = {"mse": mse(refined, batch), "continuity": continuity(refined, batch)}
-        found["reg"] = mse(refined, batch._replace(landmarks=raw))
+        losses = {"mse": mse(refined, batch), "continuity": continuity(refined, batch)}
+        losses["reg"] = mse(refined, batch._replace(landmarks=raw))
         own, made = self.disc_model(batch.landmarks[batch.mask]), self.disc_model(refined[batch.mask])
         if self.cfg.weights.adv:
-            found["adv"] = (1 - made).square().mean()
+            losses["adv"] = (1 - made).square().mean()
         before = torch.full((), math.nan, device=self.device)
         if "syncnet" in self.frozen:
             count = 512 * len(batch.mask)
             before = sync_of(self.frozen["syncnet"], batch, raw, count)
-            found["sync"] = sync_of(self.frozen["syncnet"], batch, refined, count)
-        self.weigh(found, "val")
+            losses["sync"] = sync_of(self.frozen["syncnet"], batch, refined, count)
+        self.weigh(losses, "val")
         earlier = {f"val/{name}_before": value for name, value in lip_metrics(raw, batch).items()}
         self.note({**earlier, **{f"val/{name}": value for name, value in lip_metrics(refined, batch).items()}})
         moved, raw_moved, recorded = (mouth_variance(x, batch) for x in (refined, raw, batch.landmarks))
-        sync = found.get("sync", before)
+        sync = losses.get("sync", before)
         self._seen.append(
             torch.stack(
-                [found["mse"], mse(raw, batch), sync, before, made.mean(), own.mean(), moved, raw_moved, recorded]
+                [losses["mse"], mse(raw, batch), sync, before, made.mean(), own.mean(), moved, raw_moved, recorded]
             ).float()
         )
 

@@ -61,9 +61,9 @@ def score(parts: Parts, max_updates: int, collapse_below: float) -> float:
     total = parts.mse / max(parts.mse_before, 1e-9) + STEP_WEIGHT * parts.step / max_updates
     if parts.sync is not None and parts.sync_before is not None:
         total += parts.sync / max(parts.sync_before, 1e-9)
-    for seen in (parts.critic_refined, parts.critic_own):
-        if seen is not None:
-            total += abs(seen - 0.5)
+    for critic_score in (parts.critic_refined, parts.critic_own):
+        if critic_score is not None:
+            total += abs(critic_score - 0.5)
     return total
 
 

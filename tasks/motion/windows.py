@@ -81,8 +81,8 @@ def imagine(
         mask = torch.ones(1, stop - start, dtype=torch.bool, device=device)
         if temperature == 0:
             return model.likely(heard, mask, sung)[0]
-        some = noise[:, :, start // STRIDE : -(-stop // STRIDE)].to(device)
-        return model.sample(heard, mask, some, sung)[0]
+        window_noise = noise[:, :, start // STRIDE : -(-stop // STRIDE)].to(device)
+        return model.sample(heard, mask, window_noise, sung)[0]
 
     margin = -(-model.reach // STRIDE) * STRIDE  # the network sees no further, so the seams are exact
     out = in_windows(frames + 2 * edge, margin, make)[edge : edge + frames]

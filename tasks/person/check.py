@@ -114,20 +114,20 @@ class Chain:
     def picture_and_sound(self) -> Stage:
         """Measure how late the sound is, from pixels and spectrum, without any network."""
         meta = self.video.meta
-        found = measure_offset(self.video.landmarks_px, self.video.audio("mel"))
-        seen = float(self.video.motion("face_found").mean())
+        offset = measure_offset(self.video.landmarks_px, self.video.audio("mel"))
+        face_share = float(self.video.motion("face_found").mean())
         about = f"{meta.frames / FPS:.0f} s, of which {(meta.frames - meta.val_start) / FPS:.0f} s are held out"
-        figures = {"offset_frames": found.frames, "uncertainty_frames": found.uncertainty, "face_found": seen}
+        figures = {"offset_frames": offset.frames, "uncertainty_frames": offset.uncertainty, "face_found": face_share}
         means = "The network would learn lips that come before or after their sound."
-        if not found.measurable:
+        if not offset.measurable:
             said = (
-                f"{about}; no clear offset between lips and sound (peak {found.peak:.2f}, elsewhere {found.rest:.2f})"
+                f"{about}; no clear offset between lips and sound (peak {offset.peak:.2f}, elsewhere {offset.rest:.2f})"
             )
             remedy = "Look whether the speech is this person's, and loud and clear; give a longer video."
             return Stage("picture and sound", "fair", said, figures, "Lips and sound may not belong together.", remedy)
         moved = f", after {meta.av_offset_frames:+.1f} were corrected" if meta.av_offset_frames else ""
-        said = f"{about}; the sound is {found.frames:+.2f} frames late (+-{found.uncertainty:.1f}){moved}"
-        verdict = LIMITS["offset_frames"].judge(max(0.0, abs(found.frames) - found.uncertainty))
+        said = f"{about}; the sound is {offset.frames:+.2f} frames late (+-{offset.uncertainty:.1f}){moved}"
+        verdict = LIMITS["offset_frames"].judge(max(0.0, abs(offset.frames) - offset.uncertainty))
         return Stage("picture and sound", verdict, said, figures, means, "Process the video again.")
 
     def windows(self, feature: str) -> list[MotionBatch]:
@@ -173,7 +173,7 @@ class Chain:
     @torch.no_grad()
     def imagine(self, task: Any) -> list[Tensor]:
         """Say the held-out sound: likeliest landmarks (B, T, 68, 3) of every window."""
-        made = []
+        imagined = []
         for batch in self.windows(task.cfg.audio_feature):
             out = torch.zeros_like(batch.landmarks)
             for index, real in enumerate(batch.mask.sum(dim=1).tolist()):
@@ -181,8 +181,8 @@ class Chain:
                 out[index, :real] = task.predict(
                     batch.audio[index, rows], batch.pitch_hz[index, rows], temperature=0.0
                 ).cpu()
-            made.append(out)
-        return made
+            imagined.append(out)
+        return imagined
 
     def imagined(
         self, name: str, task: Any, landmarks: list[Tensor], syncnet: Any, real: dict[str, float] | None,
@@ -190,7 +190,7 @@ class Chain:
     ) -> Stage:  # fmt: skip
         """Judge imagined lips by the recorded ones, by SyncNet, and by what they were a stage earlier."""
         windows = self.windows(task.cfg.audio_feature)
-        figures = _mean_of([lip_metrics(made, batch) for made, batch in zip(landmarks, windows, strict=True)])
+        figures = _mean_of([lip_metrics(imagined, batch) for imagined, batch in zip(landmarks, windows, strict=True)])
         verdicts = [LIMITS[key].judge(figures[key]) for key in ("lip_correlation", "lip_spread")]
         said = "opening r = {lip_correlation:.2f}, error {lip_error:.3f}, as lively x {lip_spread:.2f}".format(
             **figures
@@ -220,7 +220,7 @@ class Chain:
         low, high = np.quantile(own, [0.001, 0.999], axis=0)
         room = RANGE_MARGIN * (high - low)
         masks = [batch.mask for batch in next(iter(self._windows.values()))]
-        points = torch.cat([made[mask] for made, mask in zip(landmarks, masks, strict=True)]).numpy()[:, MOUTH]
+        points = torch.cat([imagined[mask] for imagined, mask in zip(landmarks, masks, strict=True)]).numpy()[:, MOUTH]
         outside = float(((points < low - room) | (points > high + room)).mean())
         width = np.quantile(points, 0.999, axis=0) - np.quantile(points, 0.001, axis=0)
         covered = float(np.mean(np.minimum(width / np.maximum(high - low, 1e-6), 1.0)))
@@ -257,8 +257,7 @@ class Chain:
     def _with_footage(self, renderer: Any) -> Any:
         """Load the renderer anew so that it sees this video, wherever it was trained."""
         wanted = {"video_id": self.video.path.name, "binary_data_dir": str(self.video.path.parent)}
-        found: Any = load_task(renderer.source["path"], settings=wanted)
-        return found
+        return load_task(renderer.source["path"], settings=wanted)
 
 
 def _say_sync(figures: dict[str, float]) -> str:

@@ -40,7 +40,7 @@ class Pictures:
         self.head, self.ids, self.sequences, self.folder = head, ids, sequences, folder
         self.footage = head.renderer.footage
         self.judged: dict[str, list[dict[str, float]]] = {name: [] for name in sequences}
-        self.found: dict[str, list[Floats]] = {name: [] for name in ("real", *sequences)}
+        self.points_px: dict[str, list[Floats]] = {name: [] for name in ("real", *sequences)}
         self.seconds: list[float] = []
         self.kept: dict[str, list[Bytes]] = {name: [] for name in ("real", *sequences)}
 
@@ -61,7 +61,7 @@ class Pictures:
                     self.seconds.append(time.perf_counter() - began)
                     self.judged[name].append(self.head.renderer.judge(frame, row[name]))
                 for name, picture in row.items():
-                    self.found[name].append(find_points(detector, picture))
+                    self.points_px[name].append(find_points(detector, picture))
                     if index in keep:
                         self.kept[name].append(picture)
                 strip = side_by_side(list(row.values()), list(row))
@@ -73,16 +73,16 @@ class Pictures:
 
     def figures(self) -> dict[str, dict[str, float]]:
         """Average what was judged: PSNR by box, landmark distance (LMD), lip opening against the real frames."""
-        real = np.stack(self.found["real"])
+        real = np.stack(self.points_px["real"])
         out: dict[str, dict[str, float]] = {}
         for name, judged in self.judged.items():
             values = {key: float(np.mean([one[key] for one in judged])) for key in judged[0]}
-            found = np.stack(self.found[name])
-            distance = np.linalg.norm(found - real, axis=-1)
+            points_px = np.stack(self.points_px[name])
+            distance = np.linalg.norm(points_px - real, axis=-1)
             values["lmd"] = _mean(distance)
             values["lmd_mouth"] = _mean(distance[:, MOUTH])
-            values["lip_opening_correlation"] = correlation(lip_gap(found), lip_gap(real))
-            values["faces_found"] = float(np.isfinite(found[:, 0, 0]).mean())
+            values["lip_opening_correlation"] = correlation(lip_gap(points_px), lip_gap(real))
+            values["faces_found"] = float(np.isfinite(points_px[:, 0, 0]).mean())
             out[name] = values
         return out
 
@@ -94,12 +94,12 @@ class Pictures:
         """Lift the points found in the pictures to landmarks (T, 68, 3): the depth is that of the driving landmarks."""
         out = {}
         for name, landmarks in self.sequences.items():
-            found = np.stack(self.found[name])
-            if np.isfinite(found).all():
+            points_px = np.stack(self.points_px[name])
+            if np.isfinite(points_px).all():
                 depth = from_offsets(landmarks)
                 size = (self.footage.height, self.footage.width)
                 out[f"{name} (measured in the picture)"] = lift(
-                    found, depth, self.footage.cameras[self.ids], self.footage.focal, size
+                    points_px, depth, self.footage.cameras[self.ids], self.footage.focal, size
                 )
         return out
 

@@ -114,8 +114,8 @@ def measure_sync(head: TalkingHead, video_id: str, ids: Ints, sequences: dict[st
         syncnet: Any = load_task(find_run(video_id, SYNCNETS), "best")
         rows = head.video.audio(syncnet.cfg.audio_feature)[2 * ids[0] : 2 * (ids[-1] + 1)]
         for name, landmarks in sequences.items():
-            found = syncnet.find_offset(torch.from_numpy(rows), torch.from_numpy(landmarks))
-            out[name] = {"offset_frames": int(found.offset_frames), "confidence": float(found.confidence)}
+            offset = syncnet.find_offset(torch.from_numpy(rows), torch.from_numpy(landmarks))
+            out[name] = {"offset_frames": int(offset.offset_frames), "confidence": float(offset.confidence)}
     except DataError as error:
         log.warning("No sync figures: %s", error)
     return out

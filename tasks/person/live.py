@@ -101,10 +101,10 @@ class LiveHead:
         live = self.landmarks
         while (count := live.ready(self.finished)) > 0:
             first = live.done
-            values, known = live.advance(count, self.finished)
+            values, begin = live.advance(count, self.finished)
             moment = live.motion.frames(first, first + count)
             poses, ids = moment.world_from_camera, moment.frame_ids
-            wanted = range(known, known + count)
+            wanted = range(begin, begin + count)
             yield from self.painter.jobs(values, wanted, poses, ids, own_poses=moment.own_poses)
 
 

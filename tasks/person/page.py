@@ -72,10 +72,10 @@ def is_sound(start: bytes) -> bool:
 
     ffmpeg would also follow play lists, which name other files of this machine.
     """
-    known = (b"ID3", b"fLaC", b"OggS", b"\x1aE\xdf\xa3", b"FORM")
+    beginnings = (b"ID3", b"fLaC", b"OggS", b"\x1aE\xdf\xa3", b"FORM")
     riff = start[:4] in (b"RIFF", b"RF64") and start[8:12] == b"WAVE"
     frame = len(start) > 1 and start[0] == 0xFF and start[1] & 0xE0 == 0xE0
-    return riff or frame or start.startswith(known) or start[4:8] == b"ftyp"
+    return riff or frame or start.startswith(beginnings) or start[4:8] == b"ftyp"
 
 
 class Stage:
@@ -255,12 +255,12 @@ class Page(BaseHTTPRequestHandler):
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-        told = {"id": speech.id, "name": speech.name, "seconds": speech.frames / FPS}
-        self._send(201, "application/json", json.dumps(told).encode())
+        answer = {"id": speech.id, "name": speech.name, "seconds": speech.frames / FPS}
+        self._send(201, "application/json", json.dumps(answer).encode())
 
     def _play(self) -> None:
-        found = re.fullmatch(r"/play/([0-9a-f]{16})\.mp4", urlsplit(self.path).path)
-        speech = self.server.stage.speeches.get(found[1]) if found else None
+        match = re.fullmatch(r"/play/([0-9a-f]{16})\.mp4", urlsplit(self.path).path)
+        speech = self.server.stage.speeches.get(match[1]) if match else None
         if speech is None:
             self._unknown()
             return

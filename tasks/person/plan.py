@@ -77,8 +77,8 @@ def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = 
         DataError: The video is not processed. ConfigError: A recipe or a setting is wrong.
     """
     stages = [Stage(name, recipe_of(preset, name), {"video_id": video_id}) for name in STAGES]
-    given = [assignment(text) for text in settings]
-    feature = next((value for name, value in given if name.split(".")[-1] == "audio_feature"), None)
+    assignments = [assignment(text) for text in settings]
+    feature = next((value for name, value in assignments if name.split(".")[-1] == "audio_feature"), None)
     video = open_video(video_id, binary_dir or "data/binary/videos")
     for stage in stages:
         if stage.name in HEARING and feature is None:
@@ -88,7 +88,7 @@ def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = 
         if binary_dir:
             where = "person_binary_data_dir" if stage.name in HEARING else "binary_data_dir"
             stage.overrides[where] = str(binary_dir)
-    for name, value in given:
+    for name, value in assignments:
         head, _, rest = name.partition(".")
         chosen = [s for s in stages if s.name == head] if head in STAGES else stages
         setting = rest if head in STAGES else name

@@ -111,17 +111,17 @@ class NerfTask(Task):
     # -- training --------------------------------------------------------------------------------------------------
     def picture_losses(self, image: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """Compare pictures (B, 3, H, W) in [0, 1], weighted by (B, 1, H, W): the terms that every picture has."""
-        found = {
+        losses = {
             "rgb": terms.colour_loss(image, target, weight),
             "structure": terms.structure_loss(image, target, weight),
             "detail": terms.detail_loss(image, target, weight),
         }
         if self.cfg.weights.temporal > 0 and len(image) % 2 == 0:
             change = (image[1::2] - image[::2]) - (target[1::2] - target[::2])
-            found["temporal"] = terms.weighted_mean(change.abs(), weight[1::2])
+            losses["temporal"] = terms.weighted_mean(change.abs(), weight[1::2])
         if (net := self._lpips()) is not None:
-            found["perceptual"] = perceptual_loss(net, image, target)
-        return found
+            losses["perceptual"] = perceptual_loss(net, image, target)
+        return losses
 
     def _lpips(self) -> torch.nn.Module | None:
         """Return LPIPS when it is wanted now and its weights are here."""
@@ -159,8 +159,8 @@ class NerfTask(Task):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _tables(self) -> list[torch.nn.Parameter]:
-        found = self.model.torso.table_parameters() if self.model.torso is not None else []
-        return found + (self.model.head.table_parameters() if isinstance(self.model.head, BlendPlaneHead) else [])
+        tables = self.model.torso.table_parameters() if self.model.torso is not None else []
+        return tables + (self.model.head.table_parameters() if isinstance(self.model.head, BlendPlaneHead) else [])
 
     def schedule(self, update: int) -> float:
         """Warm up over 20 updates, then follow a cosine."""
@@ -206,8 +206,9 @@ class NerfTask(Task):
             for start in range(0, len(landmarks), batch):
                 stop = min(start + batch, len(landmarks))
                 low, high = max(0, start - reach), min(len(landmarks), stop + reach)
-                some = (world_from_camera[start:stop], frame_ids[start:stop])
-                yield from painter.jobs(landmarks[low:high], range(start - low, stop - low), *some, own_poses=own_poses)
+                seen_from = (world_from_camera[start:stop], frame_ids[start:stop])
+                wanted = range(start - low, stop - low)
+                yield from painter.jobs(landmarks[low:high], wanted, *seen_from, own_poses=own_poses)
 
         with contextlib.closing(render_side_by_side(painter.frames, jobs())) as pictures:
             for picture in pictures:

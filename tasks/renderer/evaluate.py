@@ -123,16 +123,16 @@ def judge(task: Any, frame: int, picture: Bytes) -> dict[str, float]:
     return found
 
 
-def compare_points(made: Floats, real: Floats) -> dict[str, float]:
+def compare_points(rendered: Floats, real: Floats) -> dict[str, float]:
     """Compare landmarks (T, 68, 2) found in renders and in real frames; frames without a face (NaN) are left out."""
-    distance = np.linalg.norm(made - real, axis=-1)
-    seen = np.isfinite(distance).all(axis=1)
-    figures = {"faces_found": float(np.isfinite(made[:, 0, 0]).mean())}
-    if not seen.any():
+    distance = np.linalg.norm(rendered - real, axis=-1)
+    has_face = np.isfinite(distance).all(axis=1)
+    figures = {"faces_found": float(np.isfinite(rendered[:, 0, 0]).mean())}
+    if not has_face.any():
         return figures
     parts = {"face": slice(None), "mouth": MOUTH, "eyes": EYES}
-    figures |= {f"lmd_{name}": float(distance[seen][:, part].mean()) for name, part in parts.items()}
-    return figures | {"lip_opening_correlation": correlation(lip_gap(made), lip_gap(real))}
+    figures |= {f"lmd_{name}": float(distance[has_face][:, part].mean()) for name, part in parts.items()}
+    return figures | {"lip_opening_correlation": correlation(lip_gap(rendered), lip_gap(real))}
 
 
 class Flicker:
@@ -142,9 +142,9 @@ class Flicker:
         self.change = np.zeros(2)
         self._last: tuple[Floats, Floats] | None = None
 
-    def see(self, made: Bytes, real: Bytes, points_px: Floats, *, cut: bool = False) -> None:
+    def see(self, rendered: Bytes, real: Bytes, points_px: Floats, *, cut: bool = False) -> None:
         """Take in the next pair of frames (H, W, 3); the forehead lies over the brows of `points_px` (68, 2)."""
-        pair = (made.astype(np.float32), real.astype(np.float32))
+        pair = (rendered.astype(np.float32), real.astype(np.float32))
         brows, wide = points_px[17:27], float(np.ptp(points_px[17:27, 0]))
         bottom = float(brows[:, 1].min()) - 0.05 * wide
         middle = float(brows[:, 0].mean())

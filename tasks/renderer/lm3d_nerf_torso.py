@@ -114,8 +114,8 @@ class Lm3dNerfTorsoTask(NerfTask):
             picture += bare
             mask += np.maximum(self.footage.picture("torso_mask", int(frame)) / 255, painted)
         assert self.model.torso is not None
-        known = torch.from_numpy(picture / len(ids) / 255).permute(2, 0, 1)
-        self.model.torso.begin_with(known, torch.from_numpy(mask / len(ids))[None])
+        mean_picture = torch.from_numpy(picture / len(ids) / 255).permute(2, 0, 1)
+        self.model.torso.begin_with(mean_picture, torch.from_numpy(mask / len(ids))[None])
 
     def train(self, mode: bool = True) -> Lm3dNerfTorsoTask:
         super().train(mode)
@@ -144,10 +144,10 @@ class Lm3dNerfTorsoTask(NerfTask):
         """
         colour, alpha = self.model.bare(self.model.pixels(batch.uv), batch.world_from_camera, batch.frame_ids)
         image = colour + (1 - alpha) * self._behind(batch)
-        seen = 1 - batch.head.float() / 255
-        found = self.picture_losses(image, batch.backdrop.float() / 255, 0.3 + 0.7 * seen)
-        found["matte"] = terms.opacity_loss(alpha, batch.person.float() / 255, seen)
-        return found
+        uncovered = 1 - batch.head.float() / 255
+        losses = self.picture_losses(image, batch.backdrop.float() / 255, 0.3 + 0.7 * uncovered)
+        losses["matte"] = terms.opacity_loss(alpha, batch.person.float() / 255, uncovered)
+        return losses
 
     def _behind(self, batch: PatchBatch) -> Tensor:
         """Cut the patch (B, 3, H, W) out of the plate, in [0, 1]."""

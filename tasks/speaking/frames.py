@@ -98,8 +98,8 @@ def need(settings: Config, *names: str) -> None:
     """
     missing = [name for name in names if not getattr(settings, name)]
     if missing:
-        told = ",".join(f"{name}=..." for name in missing)
-        raise ConfigError(f"--infer needs {' and '.join(missing)}; give --hparams={told}")
+        assignments = ",".join(f"{name}=..." for name in missing)
+        raise ConfigError(f"--infer needs {' and '.join(missing)}; give --hparams={assignments}")
 
 
 def infer_video(task: Task) -> Path:

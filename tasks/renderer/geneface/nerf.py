@@ -75,17 +75,17 @@ class GenefaceNerfTask(ImportedRenderer):
         def head(part: slice) -> Tensor:
             return self.head.render(code, cut(rays, part), behind[part], samples).colour
 
-        seen = in_chunks(len(behind), cfg.chunk, head)
+        colours = in_chunks(len(behind), cfg.chunk, head)
         if cfg.torso:
             assert isinstance(self.model, TorsoNerf)
             assert speech is not None
-            model, told = self.model, self.model.code(speech, view.camera)
+            model, speech_code = self.model, self.model.code(speech, view.camera)
             still = pinhole_rays(height, width, view.focal, view.first, cfg.near, cfg.far)
-            before = seen
-            seen = in_chunks(
-                len(behind), cfg.chunk, lambda part: model.over(before[part], told, cut(still, part), samples)
+            before = colours
+            colours = in_chunks(
+                len(behind), cfg.chunk, lambda part: model.over(before[part], speech_code, cut(still, part), samples)
             )
-        return seen.view(height, width, 3)
+        return colours.view(height, width, 3)
 
 
 def cut(rays: PinholeRays, part: slice) -> PinholeRays:
