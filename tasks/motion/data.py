@@ -34,9 +34,7 @@ def start_from(task: Task, run: str) -> None:
     Raises:
         ConfigError: That run is of another task or of another network.
     """
-    other = load_task(run, "best")
-    if other.cfg.task_cls != task.cfg.task_cls:
-        raise ConfigError(f"start_from = {run}: that is a run of {other.cfg.task_cls}, not of {task.cfg.task_cls}.")
+    other = load_task(run, "best", kind=task.cfg.task_cls, setting="start_from")
     try:
         task.load_state_dict(other.state_dict())
     except RuntimeError:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from data_gen.clips.corpus import MotionBatch, MotionCorpus
+from data_gen.clips.corpus import MotionBatch
 from modules.motion.audio_condition import AudioPairing
 from modules.motion.lm3d_vae import SpeechToLandmarks
 from modules.motion.syncnet import MOUTH
 from tasks.core.board import Board
 from tasks.core.checkpoints import Steps
-from tasks.core.loading import load_frozen
-from tasks.core.task import Task
+from tasks.motion.base import SpeakingTask
 from tasks.motion.config import MotionConfig
-from tasks.motion.data import WindowSource, augment, open_corpus, start_from, stretch, val_batches
+from tasks.motion.data import augment, start_from, stretch
 from tasks.motion.losses import continuity, lip_metrics, masked_rows, mse, sync_of, warm_up_and_decay
 from tasks.motion.pictures import draw_motion
 from tasks.motion.syncnet import second_hits
-from tasks.motion.windows import imagine, prior_noise, read_speech, write_landmarks
+from tasks.motion.windows import imagine, prior_noise
 from utils.config.schema import Config, Count, Fraction, Weight, Whole
 
 
@@ -95,7 +93,7 @@ class Lm3dVaeSyncConfig(MotionConfig):
     """--infer: the same seed gives the same motion."""
 
 
-class Lm3dVaeSyncTask(Task):
+class Lm3dVaeSyncTask(SpeakingTask):
     """Train speech-to-landmarks; judge it by what it imagines without having seen the face."""
 
     schema = Lm3dVaeSyncConfig
@@ -111,22 +109,16 @@ class Lm3dVaeSyncTask(Task):
             dropout=cfg.dropout, dilation=cfg.dilation, direct=cfg.direct_size, direct_dropout=cfg.direct_dropout,
         )  # fmt: skip
         self.sync_on = False
-        self._val: list[MotionBatch] = []
-        self._corpus: MotionCorpus | None = None
         self._val_sync: list[Tensor] = []
 
     def prepare(self) -> None:
         """Open the data, load SyncNet and, before the first update, begin at the corpus' mean face."""
-        self._corpus = open_corpus(self.cfg, "train")
-        self._val = val_batches(open_corpus(self.cfg, "val"), self.cfg.eval_max_batches)
-        self.data_fingerprint = self._corpus.fingerprint
-        if self.cfg.weights.sync:
-            work_dir = self.cfg.earlier_run(self.cfg.syncnet_work_dir, "syncnet", self.work_dir)
-            load_frozen(self, "syncnet", work_dir, self.cfg.syncnet_ckpt_steps, kind="syncnet")
+        corpus = self.open_data()
+        self.load_syncnet()
         if self.updates == 0 and self.cfg.start_from:
             start_from(self, self.cfg.start_from)
         elif self.updates == 0:
-            mean, std, landmarks = self._corpus.statistics()
+            mean, std, landmarks = corpus.statistics()
             self.model.audio_norm.set(mean, std)
             self.model.start_at(landmarks)
 
@@ -137,15 +129,6 @@ class Lm3dVaeSyncTask(Task):
     def on_load_extra(self, extra: dict[str, Any]) -> None:
         """Take it back."""
         self.sync_on = bool(extra.get("sync_on", False))
-
-    def train_source(self) -> WindowSource:
-        """Draw random windows."""
-        assert self._corpus is not None, "prepare() opens the corpus"
-        return WindowSource(self._corpus, self.cfg)
-
-    def val_source(self) -> Sequence[MotionBatch]:
-        """Return the ten-second validation windows."""
-        return self._val
 
     def schedule(self, update: int) -> float:
         """Warm up linearly, then fall to a tenth every `decay_updates`."""
@@ -247,10 +230,3 @@ class Lm3dVaeSyncTask(Task):
             n = masked_rows(batch, 0)
             imagined = self.predict(batch.audio[0, : 2 * n], batch.pitch_hz[0, : 2 * n], temperature=0.0)
             draw_motion(board, batch.landmarks[0, :n].numpy(), {"imagined": imagined.cpu().numpy()}, number)
-
-    def infer(self) -> None:
-        """Speak `infer_audio_source_name` into `infer_out_npy_name`."""
-        cfg = self.cfg
-        audio, pitch = read_speech(cfg.infer_audio_source_name, cfg.audio_feature)
-        landmarks = self.predict(audio, pitch, seed=cfg.infer_seed)
-        print(write_landmarks(cfg.infer_out_npy_name, landmarks, self.work_dir))

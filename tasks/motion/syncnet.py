@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from data_gen.clips.corpus import MotionBatch, MotionCorpus
+from data_gen.clips.corpus import MotionBatch
 from modules.motion.syncnet import CLIP_FRAMES, MOUTH, Offset, SyncNet, find_offset, offset_similarity, sync_loss
 from tasks.core.board import Board
-from tasks.core.task import Task
+from tasks.motion.base import MotionTask
 from tasks.motion.clips import Clips, auc, sample_clips
 from tasks.motion.config import MotionConfig
-from tasks.motion.data import WindowSource, augment, open_corpus, start_from, stretch, val_batches
+from tasks.motion.data import augment, open_corpus, start_from, stretch
 from tasks.motion.losses import masked_rows
-from tasks.motion.windows import read_speech
+from tasks.motion.windows import in_eval_mode, read_speech
 from utils.config.schema import Config, Count, Fraction, Weight
 from utils.drawing.curves import plot_curves
 from utils.errors import DataError
@@ -62,7 +61,7 @@ class SyncNetConfig(MotionConfig):
     """--infer: landmarks (T, 204) or (1, T, 204) as written by lm3d_vae_sync or postnet."""
 
 
-class SyncNetTask(Task):
+class SyncNetTask(MotionTask):
     """Train a SyncNet on any speech feature; judge it by how often it finds the right offset."""
 
     schema = SyncNetConfig
@@ -72,28 +71,15 @@ class SyncNetTask(Task):
     def __init__(self, config: SyncNetConfig) -> None:
         super().__init__(config)
         self.model = SyncNet(self.cfg.audio_dim, width=self.cfg.width, dropout=self.cfg.dropout)
-        self._val: list[MotionBatch] = []
-        self._corpus: MotionCorpus | None = None
 
     def prepare(self) -> None:
         """Open the data and, before the first update, learn how its features are spread."""
-        self._corpus = open_corpus(self.cfg, "train")
-        self._val = val_batches(open_corpus(self.cfg, "val"), self.cfg.eval_max_batches)
-        self.data_fingerprint = self._corpus.fingerprint
+        corpus = self.open_data()
         if self.updates == 0 and self.cfg.start_from:
             start_from(self, self.cfg.start_from)
         elif self.updates == 0:
-            mean, std, _ = self._corpus.statistics()
+            mean, std, _ = corpus.statistics()
             self.model.audio_norm.set(mean, std)
-
-    def train_source(self) -> WindowSource:
-        """Draw random windows."""
-        assert self._corpus is not None, "prepare() opens the corpus"
-        return WindowSource(self._corpus, self.cfg)
-
-    def val_source(self) -> Sequence[MotionBatch]:
-        """Return the ten-second validation windows."""
-        return self._val
 
     def schedule(self, update: int) -> float:
         """Fall along a cosine to nothing at `max_updates`."""
@@ -156,11 +142,8 @@ class SyncNetTask(Task):
         """
         if min(len(landmarks), len(audio) // 2) < CLIP_FRAMES:
             raise DataError(f"{len(landmarks)} frames are too few to find an offset; {CLIP_FRAMES} is the least.")
-        was_training = self.training
-        self.eval()
-        offset = find_offset(self.model, audio, landmarks)
-        self.train(was_training)
-        return offset
+        with in_eval_mode(self):
+            return find_offset(self.model, audio, landmarks)
 
     def draw(self, board: Board) -> None:
         """Show the similarity over offsets for some validation windows, named by the offset found."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from modules.motion.lm3d_vae import STRIDE, SpeechToLandmarks
 from utils.errors import ConfigError, DataError
@@ -49,6 +50,22 @@ def in_windows(frames: int, margin: int, make: Callable[[int, int], Tensor], *, 
     return torch.cat(parts)
 
 
+@contextlib.contextmanager
+def in_eval_mode(network: nn.Module) -> Iterator[None]:
+    """Put a network into eval mode, and back into the mode it was in."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)
+
+
+def rows_of(rows: Tensor | None, start: int, stop: int, device: torch.device) -> Tensor | None:
+    """Cut the 50 Hz rows (1, 2n, ...) of video frames [start, stop) out of (2T, ...), on `device`; None stays None."""
+    return None if rows is None else rows[2 * start : 2 * stop].to(device)[None]
+
+
 @torch.no_grad()
 def imagine(
     model: SpeechToLandmarks,
@@ -67,8 +84,6 @@ def imagine(
     frames = len(audio) // 2
     if frames == 0:
         raise DataError("The sound is shorter than one video frame (0.04 s).")
-    was_training = model.training
-    model.eval()
     direct = temperature == 0 and model.direct is not None
     edge = 0 if direct else EDGE  # training's windows end anywhere, so a direct path knows sounds that are cut off
     noise = prior_noise(1, model.latent, frames + 2 * edge, temperature, seed, first)
@@ -76,8 +91,8 @@ def imagine(
         audio, pitch_hz = _drawn_out(audio), None if pitch_hz is None else _drawn_out(pitch_hz)
 
     def make(start: int, stop: int) -> Tensor:
-        heard = audio[2 * start : 2 * stop].to(device)[None]
-        sung = None if pitch_hz is None else pitch_hz[2 * start : 2 * stop].to(device)[None]
+        heard, sung = rows_of(audio, start, stop, device), rows_of(pitch_hz, start, stop, device)
+        assert heard is not None
         mask = torch.ones(1, stop - start, dtype=torch.bool, device=device)
         if temperature == 0:
             return model.likely(heard, mask, sung)[0]
@@ -85,9 +100,8 @@ def imagine(
         return model.sample(heard, mask, window_noise, sung)[0]
 
     margin = -(-model.reach // STRIDE) * STRIDE  # the network sees no further, so the seams are exact
-    out = in_windows(frames + 2 * edge, margin, make)[edge : edge + frames]
-    model.train(was_training)
-    return out
+    with in_eval_mode(model):
+        return in_windows(frames + 2 * edge, margin, make)[edge : edge + frames]
 
 
 def _drawn_out(rows: Tensor) -> Tensor:

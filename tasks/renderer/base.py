@@ -24,7 +24,7 @@ from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.renderer.config import NETWORK, NerfConfig
 from tasks.renderer.footage import Footage, scene_boxes
-from tasks.renderer.judging import LPIPS_DECIBELS, perceptual_loss
+from tasks.renderer.judging import LPIPS_DECIBELS, judge, perceptual_loss
 from tasks.renderer.painter import Painter
 from tasks.renderer.patches import PatchBatch, PatchSource, ValBatches
 from tasks.speaking.frames import infer_video
@@ -32,7 +32,7 @@ from utils.arrays import Bytes, Floats
 from utils.assets import find_asset
 from utils.errors import ConfigError
 from utils.faces.landmarks import MEAN_FACE
-from utils.metrics import Box, crop, psnr, ssim
+from utils.metrics import Box, crop
 
 log = logging.getLogger(__name__)
 
@@ -136,8 +136,7 @@ class NerfTask(Task):
             path = find_asset("lpips_alexnet")
             if path is None and self.cfg.weights.perceptual > 0:
                 log.info("No LPIPS weights here: trained without the perceptual loss (python -m utils.assets).")
-            net: torch.nn.Module | None = make_lpips(load_file(path)) if path is not None else None
-            object.__setattr__(self, "_perceptual", net)  # outside the state dict
+            self.keep_outside("_perceptual", make_lpips(load_file(path)) if path is not None else None)
         net = self._perceptual
         return None if net is None else net.to(self.device)
 
@@ -238,13 +237,9 @@ class NerfTask(Task):
         """Compare a render with its frame: `<box>_psnr`, `face_ssim`, `face_score`, and `face_lpips` where possible."""
         truth = self.footage.picture("frames", frame)
         boxes = self.footage.boxes(frame)
-        found = {f"{name}_psnr": psnr(picture, truth, box) for name, box in boxes.items()}
-        found["face_ssim"] = ssim(picture, truth, boxes["face"])
-        found["face_score"] = found["face_psnr"]
-        if (distance := self.lpips(picture, truth, boxes["face"])) is not None:
-            found["face_lpips"] = distance
-            found["face_score"] -= LPIPS_DECIBELS * distance
-        return found
+        figures = judge(picture, truth, boxes) | judge(picture, truth, {"face": boxes["face"]}, self.lpips)
+        figures["face_score"] = figures["face_psnr"] - LPIPS_DECIBELS * figures.get("face_lpips", 0.0)
+        return figures
 
     @torch.no_grad()
     def lpips(self, picture: Bytes, truth: Bytes, box: Box | None) -> float | None:

@@ -17,6 +17,7 @@ if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().p
 
 import numpy as np  # noqa: E402
 
+from tasks.renderer.judging import judge  # noqa: E402
 from utils.arrays import Bytes, Floats  # noqa: E402
 from utils.command import run_command  # noqa: E402
 from utils.drawing.canvas import grid_of  # noqa: E402
@@ -25,7 +26,7 @@ from utils.faces.detector import find_points  # noqa: E402
 from utils.faces.detectors import make_detector  # noqa: E402
 from utils.faces.landmarks import EYES, MOUTH, lip_gap  # noqa: E402
 from utils.files.aside import make_folder, write_aside  # noqa: E402
-from utils.metrics import correlation, psnr, ssim  # noqa: E402
+from utils.metrics import correlation  # noqa: E402
 from utils.progress import Progress  # noqa: E402
 
 BOXES = ("head", "face", "mouth", "eyes")
@@ -92,7 +93,8 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
             began = time.perf_counter()
             pair = {"made": next(render), "real": footage.picture("frames", frame)}
             seconds.append(time.perf_counter() - began)
-            judged.append(judge(task, frame, pair["made"]))
+            boxes = {name: box for name, box in footage.boxes(frame).items() if name in BOXES}
+            judged.append(judge(pair["made"], pair["real"], boxes, task.lpips))
             for name, picture in pair.items():
                 points[name].append(find_points(detector, picture))
                 if index in keep:
@@ -109,18 +111,6 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
     }
     _write_pictures(folder, kept, footage.height)
     return figures
-
-
-def judge(task: Any, frame: int, picture: Bytes) -> dict[str, float]:
-    """Compare a picture with a frame of the footage in the boxes of head, face, mouth and eyes."""
-    truth, boxes = task.footage.picture("frames", frame), task.footage.boxes(frame)
-    found: dict[str, float] = {}
-    for name in BOXES:
-        box = boxes[name]
-        found |= {f"{name}_psnr": psnr(picture, truth, box), f"{name}_ssim": ssim(picture, truth, box)}
-        if (distance := task.lpips(picture, truth, box)) is not None:
-            found[f"{name}_lpips"] = distance
-    return found
 
 
 def compare_points(rendered: Floats, real: Floats) -> dict[str, float]:

@@ -76,9 +76,8 @@ class Lm3dNerfTorsoTask(NerfTask):
         if self.source or self.updates:  # it comes from a checkpoint, which holds the head
             return
         folder = self.cfg.head_model_dir or f"checkpoints/{self.cfg.video_id}/lm3d_nerf"
-        head = load_task(folder, self.cfg.head_ckpt_steps)
-        if not isinstance(head, NerfTask) or isinstance(head, Lm3dNerfTorsoTask):
-            raise ConfigError(f"head_model_dir = {folder}: that is a run of {head.cfg.task_cls}, not of lm3d_nerf")
+        head = load_task(folder, self.cfg.head_ckpt_steps, kind="lm3d_nerf", setting="head_model_dir")
+        assert isinstance(head, NerfTask)
         ours, theirs = self.cfg.model_dump(), head.cfg.model_dump()
         wrong = [f"{name}: {theirs[name]!r}" for name in (*NETWORK, "size") if ours[name] != theirs[name]]
         if wrong:
