@@ -18,7 +18,7 @@ import pytest
 
 from tasks.person.head import TalkingHead
 from tasks.person.mp4_stream import Mp4Stream
-from tasks.person.page import Server, Stage, is_sound
+from tasks.person.page import Programme, Server, is_sound
 from tests.made import write_tone
 from tests.made_heads import make_house
 from utils.errors import DataError
@@ -35,9 +35,9 @@ def server(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         (folder / "uploads").mkdir()
-        stage = Stage(TalkingHead.load("made", device="cpu"), "made", folder / "uploads", max_bytes=200_000)
-        stage.add(folder / "voice.wav", "voice.wav")
-        with Server(stage) as running:
+        programme = Programme(TalkingHead.load("made", device="cpu"), "made", folder / "uploads", max_bytes=200_000)
+        programme.add(folder / "voice.wav", "voice.wav")
+        with Server(programme) as running:
             thread = threading.Thread(target=running.serve_forever, args=(0.05,))
             thread.start()
             yield running
@@ -106,7 +106,7 @@ def test_there_is_nothing_else(server, path):
 
 
 def test_what_is_no_sound_is_refused_and_not_kept(server):
-    kept = sorted(server.stage.folder.iterdir())
+    kept = sorted(server.programme.folder.iterdir())
     playlist = b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n"
     broken = b"RIFF....WAVEfmt broken......"
     for body, status in ((playlist, 415), (broken, 415), (b"short", 413), (bytes(200_001), 413)):
@@ -119,7 +119,7 @@ def test_what_is_no_sound_is_refused_and_not_kept(server):
         assert len(json.loads(told)["error"].splitlines()) == 1
     assert ask(server, "POST", "/sounds", iter([b"RIFF"]), Transfer_Encoding="chunked")[0] == 411
     assert ask(server, "POST", "/other", b"x" * 20)[0] == 404
-    assert sorted(server.stage.folder.iterdir()) == kept
+    assert sorted(server.programme.folder.iterdir()) == kept
 
 
 def test_other_names_and_other_sites_are_refused(server):
@@ -186,7 +186,7 @@ def test_a_reader_that_leaves_ends_the_source(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_the_command_in_the_middle_of_a_speech(server, tmp_path, number):
-    house = server.stage.folder.parent
+    house = server.programme.folder.parent
     write_tone(house / "long.wav", 0.1 * np.sin(np.arange(16000 * 60) / 30))
     command = [sys.executable, str(ROOT / "tasks/talking_head.py"), "play", "made", "long.wav", "--port=0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
