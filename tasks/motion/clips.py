@@ -106,7 +106,7 @@ def _other_window(speaker: Tensor, window: Tensor) -> Tensor:
 
 
 def auc(score: Tensor, label: Tensor) -> Tensor:
-    """Return the chance that a pair in step scores higher than one out of step; 0.5 is guessing."""
+    """Return the chance that a pair in step (label 1) scores higher than one out of step: (N,), (N,) -> ()."""
     order = torch.empty_like(score)
     order[score.argsort()] = torch.arange(1, len(score) + 1, device=score.device, dtype=score.dtype)
     right = label.sum()

@@ -135,7 +135,7 @@ class Lm3dVaeSyncTask(SpeakingTask):
         return warm_up_and_decay(update, self.cfg.warmup_updates, self.cfg.decay_updates)
 
     def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
-        """Reconstruct a batch; see `Lm3dVaeWeights`."""
+        """Reconstruct a batch; return means over real frames (), see `Lm3dVaeWeights`."""
         batch = stretch(batch, self.cfg.disturbance.stretch if self.training else 0.0)
         heard = augment(batch, self.cfg.disturbance, self.model.audio_norm) if self.training else batch
         out, kl, likely = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz)

@@ -86,7 +86,7 @@ class SyncNetTask(MotionTask):
         return 0.5 * (1 + math.cos(math.pi * min(1.0, update / self.cfg.max_updates)))
 
     def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
-        """Compare random clips of the batch; see `SyncNetWeights`."""
+        """Compare random clips of the batch; return means over clips (), see `SyncNetWeights`."""
         if self.training:
             batch = stretch(batch, self.cfg.disturbance.stretch)
             batch = augment(batch, self.cfg.disturbance, self.model.audio_norm)

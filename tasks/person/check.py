@@ -138,7 +138,7 @@ class Chain:
         return self._windows[feature]
 
     def sync(self, syncnet: Any, landmarks: list[Tensor] | None = None) -> dict[str, float]:
-        """Let SyncNet judge held-out lips: the recorded ones, or others in their place."""
+        """Let SyncNet judge held-out lips: the recorded ones, or others (B, T, 68, 3) a window in their place."""
         totals: dict[str, list[float]] = {}
         for number, batch in enumerate(self.windows(syncnet.cfg.audio_feature)):
             if landmarks is not None:
@@ -189,7 +189,7 @@ class Chain:
         self, name: str, task: Any, landmarks: list[Tensor], syncnet: Any, real: dict[str, float] | None,
         before: dict[str, float] | None,
     ) -> Finding:  # fmt: skip
-        """Judge imagined lips by the recorded ones, by SyncNet, and by what they were a stage earlier."""
+        """Judge imagined landmarks (B, T, 68, 3) by the recorded ones, by SyncNet, and by what they were before."""
         windows = self.windows(task.cfg.audio_feature)
         figures = _mean_of([lip_metrics(imagined, batch) for imagined, batch in zip(landmarks, windows, strict=True)])
         verdicts = [LIMITS[key].judge(figures[key]) for key in ("lip_correlation", "lip_spread")]
@@ -216,7 +216,7 @@ class Chain:
         return Finding(name, worst(verdicts), said, figures, means, remedy, task.source["path"])
 
     def range_of(self, name: str, landmarks: list[Tensor]) -> Finding:
-        """Count how much of the imagined mouth lies outside what this person's mouth does in the video."""
+        """Count how much of the imagined mouth, (B, T, 68, 3) a window, lies outside what it does in the video."""
         own = self.video.landmarks[self.video.frame_ids("train")][:, MOUTH]
         low, high = np.quantile(own, [0.001, 0.999], axis=0)
         room = RANGE_MARGIN * (high - low)

@@ -83,7 +83,7 @@ def head_tasks(head: TalkingHead) -> Iterator[tuple[str, Any]]:
 
 
 def held_out(head: TalkingHead, frames: int) -> Ints:
-    """Return the first frames of the longest held-out run without a cut."""
+    """Return the first frames (n,), at most `frames`, of the longest held-out run without a cut."""
     start, stop = max(head.video.shots("val"), key=lambda shot: (shot[1] - shot[0], -shot[0]))
     return np.arange(start, min(stop, start + max(1, frames)))
 
@@ -106,7 +106,7 @@ def speak_held_out(head: TalkingHead, ids: Ints) -> Floats:
 
 
 def measure_sync(head: TalkingHead, video_id: str, ids: Ints, sequences: dict[str, Floats]) -> dict[str, Any]:
-    """Let the person's SyncNet find how late the sound is against each landmark sequence; empty without a SyncNet."""
+    """Let the person's SyncNet find how late the sound is against each (T, 68, 3); empty without a SyncNet."""
     import torch
 
     out = {}
@@ -122,7 +122,7 @@ def measure_sync(head: TalkingHead, video_id: str, ids: Ints, sequences: dict[st
 
 
 def write_pictures(folder: Path, pictures: Pictures, sequences: dict[str, Floats]) -> None:
-    """Write the contact sheet and the curve of the lips."""
+    """Write the contact sheet and the lips' curve of landmark sequences (T, 68, 3)."""
     import cv2
 
     sheet = grid_of(pictures.kept, size=min(256, pictures.footage.height))

@@ -103,7 +103,11 @@ class TalkingHead:
         return sound_to_landmarks(self.postnet, sound, temperature=temperature, seed=self.seed)
 
     def speak(self, audio: str | Path) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames of a sound file (any format and length) one by one."""
+        """Yield the frames (H, W, 3) RGB of a sound file, of any format and length, one by one.
+
+        Raises:
+            DataError: The sound cannot be read.
+        """
         with Sound(audio) as sound:
             yield from self._frames(sound)
 

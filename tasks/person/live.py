@@ -88,7 +88,7 @@ class LiveHead:
         yield from self._draw()
 
     def finish(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield what is left when no more sound comes: as many frames in all as the sound lasts, the last one begun."""
+        """Yield what is left, (H, W, 3) each, when no more sound comes: as many in all as it lasts, rounded up."""
         self.finished = True
         yield from self._draw()
 
@@ -109,7 +109,7 @@ class LiveHead:
 
 
 def play_sound(head: Any, sound: Sound) -> Iterator[NDArray[np.uint8]]:
-    """Yield the frames of an open sound as soon as they are known, drawn side by side on the processor's cores.
+    """Yield frames (H, W, 3) of an open sound as soon as they are known, drawn side by side on the processor's cores.
 
     What is kept does not grow with the length of the sound.
     """

@@ -89,7 +89,7 @@ class NerfTask(Task):
         return self.patches()
 
     def patches(self, focus: Floats | None = None, scattered: bool = False) -> PatchSource:
-        """Draw patches as the settings say, around the face or in the box `focus`; see `PatchSource`."""
+        """Draw patches as the settings say, around the face or in `focus` (4,) x0 y0 x1 y1 px; see `PatchSource`."""
         cfg = self.cfg
         return PatchSource(
             self.footage,
@@ -214,11 +214,11 @@ class NerfTask(Task):
                 yield picture.cpu().numpy()
 
     def painter(self, *, scale: float = 1.0, compile: bool = False, background: Bytes | None = None) -> Painter:
-        """Prepare to draw frames of one size over one background."""
+        """Prepare to draw frames of one size over one background (H, W, 3) RGB of any size."""
         return Painter(self, scale=scale, compile=compile, background=background)
 
     def render_frames(self, frame_ids: NDArray[np.integer[Any]]) -> Iterator[Bytes]:
-        """Render frames of the dataset from their own landmarks and poses, each with its own window."""
+        """Render frames (n,) of the dataset from their own landmarks and poses; yield (H, W, 3) RGB each."""
         painter = self.painter()
         for frame in frame_ids.tolist():
             window = self.footage.window(frame, self.cfg.smo_win_size)
@@ -234,7 +234,12 @@ class NerfTask(Task):
         return {name: torch.tensor(float(np.mean(values))) for name, values in totals.items()}
 
     def judge(self, frame: int, picture: Bytes) -> dict[str, float]:
-        """Compare a render with its frame: `<box>_psnr`, `face_ssim`, `face_score`, and `face_lpips` where possible."""
+        """Compare a render (H, W, 3) with its frame.
+
+        Returns:
+            `<box>_psnr` in decibels, `face_ssim`, `face_lpips` where its weights are here, and `face_score`, decibels
+            less what LPIPS finds.
+        """
         truth = self.footage.picture("frames", frame)
         boxes = self.footage.boxes(frame)
         figures = judge(picture, truth, boxes) | judge(picture, truth, {"face": boxes["face"]}, self.lpips)

@@ -40,7 +40,7 @@ class Lm3dNerfTask(NerfTask):
         return self.patches(scattered=self.cfg.backbone == "vanilla")
 
     def losses(self, batch: PatchBatch) -> dict[str, Tensor]:
-        """Return the terms of `NerfWeights`."""
+        """Return the terms of `NerfWeights`, each a mean ()."""
         train = self.training
         patch: Patch = self.model(
             batch.landmarks,
@@ -91,6 +91,7 @@ class Lm3dNerfTask(NerfTask):
     def plate(
         self, frame_id: int, height: int, width: int, background: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:
+        """Return the frame with the head taken out, (height, width, 3); `background` (H, W, 3) in place of its own."""
         video = self.footage.video
         if background is None:
             return fitted(video.torso_frames[frame_id], height, width)

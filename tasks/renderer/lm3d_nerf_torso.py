@@ -163,6 +163,7 @@ class Lm3dNerfTorsoTask(NerfTask):
     def plate(
         self, frame_id: int, height: int, width: int, background: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:
+        """Return the plate of the footage, (height, width, 3), or `background` (H, W, 3) covering that size."""
         if background is not None:
             return cover(background, height, width)
         return fitted(self.model.scene.plate.cpu().numpy(), height, width)

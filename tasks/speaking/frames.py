@@ -62,7 +62,11 @@ def render_landmarks(
 def write_frames(
     frames: Iterable[NDArray[np.uint8]], out: str | Path, sound: str | Path | None, total: int, title: str = "rendering"
 ) -> Path:
-    """Stream frames into an mp4 with its sound, showing progress and time left; it appears when it is whole."""
+    """Stream frames (H, W, 3) into an mp4 with its sound, showing progress; it appears when it is whole.
+
+    Raises:
+        DataError: There is no frame, or the file could not be written.
+    """
     stream = iter(frames)
     first = next(stream, None)
     if first is None:

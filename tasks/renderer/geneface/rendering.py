@@ -217,7 +217,7 @@ def read_speech_windows(path: str, shape: tuple[int, int]) -> Floats:
 
 
 def resized(picture: Bytes, scale: float) -> Bytes:
-    """Bring a picture to a size relative to its own."""
+    """Bring a picture (H, W, 3) to a size relative to its own, at least one pixel a side."""
     height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
     return np.ascontiguousarray(to_size(picture, height, width))
 

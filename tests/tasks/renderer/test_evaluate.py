@@ -11,7 +11,7 @@ from tasks.core.trainer import train
 from tasks.renderer.evaluate import Flicker, compare_points, main
 from tasks.renderer.lm3d_nerf import Lm3dNerfTask
 from tests.made import make_video_dataset
-from tests.tasks.renderer.test_lm3d_nerf import SMALL
+from tests.tasks.renderer.small import SMALL
 
 
 @pytest.fixture(scope="module")
