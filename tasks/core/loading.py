@@ -50,7 +50,13 @@ def device_of(name: str) -> torch.device:
 
 
 def load_task(
-    exp: str | Path, steps: Steps = "last", device: str = "cpu", settings: dict[str, Any] | None = None
+    exp: str | Path,
+    steps: Steps = "last",
+    device: str = "cpu",
+    settings: dict[str, Any] | None = None,
+    *,
+    kind: str = "",
+    setting: str = "",
 ) -> Task:
     """Load a trained task in eval mode.
 
@@ -59,21 +65,26 @@ def load_task(
         steps: `last`, `best` (by the run's own validation figure), or a number of updates.
         device: cpu, cuda, ..., or auto: a GPU when there is one.
         settings: Laid over the saved recipe; meant for settings of inference, which leave the network alone.
+        kind: Name of the task it must be of; any when empty.
+        setting: Which setting named the run, for the message.
 
     Raises:
         DataError: There is no such checkpoint, or it is damaged.
-        ConfigError: The settings make another network than the checkpoint's.
+        ConfigError: It is not of the task `kind`, or the settings make another network than the checkpoint's.
     """
     from tasks.registry import task_class
 
     place = device_of(device)
     path = Path(exp) if Path(exp).is_file() else find_checkpoint(work_dir_of(exp), steps)
     weights, saved, told = _parts(path)
+    if kind and saved["task_cls"] != kind:
+        named = f"{setting} = {exp}: that" if setting else str(exp)
+        raise ConfigError(f"{named} is a run of {saved['task_cls']}, not of {kind}.")
     recipe = {**saved, **(settings or {})}
-    kind = task_class(recipe["task_cls"])
-    known = kind.schema.model_fields
+    cls = task_class(recipe["task_cls"])
+    fields = cls.schema.model_fields
     with within_memory("this network"):
-        task = kind({name: value for name, value in recipe.items() if name in known})
+        task = cls({name: value for name, value in recipe.items() if name in fields})
     try:
         task.load_state_dict(weights)
     except (RuntimeError, NotImplementedError):  # the latter of what is sparse
@@ -98,15 +109,13 @@ def load_frozen(task: Task, name: str, work_dir: str, steps: Steps, *, kind: str
         ConfigError: It is not of the task `kind`, or listens to another speech feature.
     """
     if name not in task.frozen:
-        found = load_task(work_dir, steps)
-        have: Any = found.cfg
+        earlier = load_task(work_dir, steps, kind=kind, setting=f"{name}_work_dir")
+        have: Any = earlier.cfg
         wanted: Any = task.cfg
-        if have.task_cls != kind:
-            raise ConfigError(f"{name}_work_dir = {work_dir}: that is a run of {have.task_cls}, not of {kind}.")
         if have.audio_feature != wanted.audio_feature:
             raise ConfigError(
                 f"{work_dir} listens to '{have.audio_feature}', this recipe to '{wanted.audio_feature}': "
                 f"give --audio_feature {have.audio_feature}, or train it again."
             )
-        task.freeze(name, found)
+        task.freeze(name, earlier)
     return task.frozen[name]

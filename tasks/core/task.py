@@ -37,6 +37,7 @@ class Task(pl.LightningModule):
         self.work_dir: Path | None = None
         self.updates = 0
         self.frozen: dict[str, Task] = _Frozen()
+        self._outside: list[str] = []
         self.frozen_sources: dict[str, dict[str, Any]] = {}
         self.data_fingerprint = ""
         self.source: dict[str, Any] = {}
@@ -158,10 +159,18 @@ class Task(pl.LightningModule):
         self.frozen_sources[name] = dict(getattr(task, "source", {}))
         return task
 
+    def keep_outside(self, name: str, network: torch.nn.Module | None) -> None:
+        """Make a network that never learns the attribute `name`, outside this task's checkpoint; None for none."""
+        self.__dict__[name] = network  # torch registers what is set in the usual way
+        if name not in self._outside:
+            self._outside.append(name)
+
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        """Move the frozen networks along when this task moves to another device."""
-        for task in getattr(self, "frozen", {}).values():
-            task._apply(fn, recurse)
+        """Move the networks that are kept outside along when this task moves to another device."""
+        outside = [self.__dict__[name] for name in getattr(self, "_outside", ())]
+        for network in (*getattr(self, "frozen", {}).values(), *outside):
+            if network is not None:
+                network._apply(fn, recurse)
         return super()._apply(fn, recurse)
 
     def seed_step(self, kind: str, number: int) -> None:

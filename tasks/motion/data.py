@@ -11,6 +11,7 @@ from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch, MotionCorpus, Split
 from modules.motion.audio_condition import FeatureNorm
+from tasks.core.loading import load_task
 from tasks.core.task import Task
 from tasks.motion.config import AugmentConfig, MotionConfig
 from utils.errors import ConfigError, DataError
@@ -33,11 +34,7 @@ def start_from(task: Task, run: str) -> None:
     Raises:
         ConfigError: That run is of another task or of another network.
     """
-    from tasks.core.loading import load_task
-
-    other = load_task(run, "best")
-    if other.cfg.task_cls != task.cfg.task_cls:
-        raise ConfigError(f"start_from = {run}: that is a run of {other.cfg.task_cls}, not of {task.cfg.task_cls}.")
+    other = load_task(run, "best", kind=task.cfg.task_cls, setting="start_from")
     try:
         task.load_state_dict(other.state_dict())
     except RuntimeError:

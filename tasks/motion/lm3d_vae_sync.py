@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from data_gen.clips.corpus import MotionBatch, MotionCorpus
+from data_gen.clips.corpus import MotionBatch
 from modules.motion.audio_condition import AudioPairing
 from modules.motion.lm3d_vae import SpeechToLandmarks
 from modules.motion.syncnet import MOUTH
 from tasks.core.board import Board
 from tasks.core.checkpoints import Steps
-from tasks.core.loading import load_frozen
-from tasks.core.task import Task
+from tasks.motion.base import SpeakingTask
 from tasks.motion.config import MotionConfig
-from tasks.motion.data import WindowSource, augment, open_corpus, start_from, stretch, val_batches
+from tasks.motion.data import augment, start_from, stretch
 from tasks.motion.losses import continuity, lip_metrics, masked_rows, mse, sync_of, warm_up_and_decay
 from tasks.motion.pictures import draw_motion
 from tasks.motion.syncnet import second_hits
-from tasks.motion.windows import imagine, prior_noise, read_speech, write_landmarks
+from tasks.motion.windows import imagine, prior_noise
 from utils.config.schema import Config, Count, Fraction, Weight, Whole
 
 
@@ -95,7 +93,7 @@ class Lm3dVaeSyncConfig(MotionConfig):
     """--infer: the same seed gives the same motion."""
 
 
-class Lm3dVaeSyncTask(Task):
+class Lm3dVaeSyncTask(SpeakingTask):
     """Train speech-to-landmarks; judge it by what it imagines without having seen the face."""
 
     schema = Lm3dVaeSyncConfig
@@ -111,22 +109,16 @@ class Lm3dVaeSyncTask(Task):
             dropout=cfg.dropout, dilation=cfg.dilation, direct=cfg.direct_size, direct_dropout=cfg.direct_dropout,
         )  # fmt: skip
         self.sync_on = False
-        self._val: list[MotionBatch] = []
-        self._corpus: MotionCorpus | None = None
         self._val_sync: list[Tensor] = []
 
     def prepare(self) -> None:
         """Open the data, load SyncNet and, before the first update, begin at the corpus' mean face."""
-        self._corpus = open_corpus(self.cfg, "train")
-        self._val = val_batches(open_corpus(self.cfg, "val"), self.cfg.eval_max_batches)
-        self.data_fingerprint = self._corpus.fingerprint
-        if self.cfg.weights.sync:
-            work_dir = self.cfg.earlier_run(self.cfg.syncnet_work_dir, "syncnet", self.work_dir)
-            load_frozen(self, "syncnet", work_dir, self.cfg.syncnet_ckpt_steps, kind="syncnet")
+        corpus = self.open_data()
+        self.load_syncnet()
         if self.updates == 0 and self.cfg.start_from:
             start_from(self, self.cfg.start_from)
         elif self.updates == 0:
-            mean, std, landmarks = self._corpus.statistics()
+            mean, std, landmarks = corpus.statistics()
             self.model.audio_norm.set(mean, std)
             self.model.start_at(landmarks)
 
@@ -138,35 +130,26 @@ class Lm3dVaeSyncTask(Task):
         """Take it back."""
         self.sync_on = bool(extra.get("sync_on", False))
 
-    def train_source(self) -> WindowSource:
-        """Draw random windows."""
-        assert self._corpus is not None, "prepare() opens the corpus"
-        return WindowSource(self._corpus, self.cfg)
-
-    def val_source(self) -> Sequence[MotionBatch]:
-        """Return the ten-second validation windows."""
-        return self._val
-
     def schedule(self, update: int) -> float:
         """Warm up linearly, then fall to a tenth every `decay_updates`."""
         return warm_up_and_decay(update, self.cfg.warmup_updates, self.cfg.decay_updates)
 
     def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
-        """Reconstruct a batch; see `Lm3dVaeWeights`."""
+        """Reconstruct a batch; return means over real frames (), see `Lm3dVaeWeights`."""
         batch = stretch(batch, self.cfg.disturbance.stretch if self.training else 0.0)
         heard = augment(batch, self.cfg.disturbance, self.model.audio_norm) if self.training else batch
         out, kl, likely = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz)
-        found = {"kl": kl, "mse": mse(out, batch), "continuity": continuity(out, batch)}
+        losses = {"kl": kl, "mse": mse(out, batch), "continuity": continuity(out, batch)}
         if self.cfg.weights.prior or self.cfg.weights.lips:
             likely = self._likely(heard) if likely is None else likely
-            found |= {"prior": mse(likely, batch) + continuity(likely, batch), "lips": mse(likely, batch, MOUTH)}
+            losses |= {"prior": mse(likely, batch) + continuity(likely, batch), "lips": mse(likely, batch, MOUTH)}
         if self.cfg.weights.sync and "syncnet" in self.frozen and (self.sync_on or not self.training):
             loss = sync_of(self.frozen["syncnet"], batch, out, self.cfg.sync_clips)
             if not self.training:
                 self._val_sync.append(loss.detach())
             if self.sync_on:
-                found["sync"] = loss
-        return found
+                losses["sync"] = loss
+        return losses
 
     def on_validation_epoch_end(self) -> None:
         """Switch the sync loss on once the validation finds imagined mouths in step."""
@@ -182,10 +165,10 @@ class Lm3dVaeSyncTask(Task):
 
     def metrics(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Compare the lips imagined from speech alone with the recorded ones, the likeliest and some samples."""
-        found = lip_metrics(self._likely(batch), batch)
+        figures = lip_metrics(self._likely(batch), batch)
         if self.cfg.valid_samples:
-            found |= self._judge_samples(batch)
-        return found
+            figures |= self._judge_samples(batch)
+        return figures
 
     def _judge_samples(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Draw `valid_samples` from the prior and judge them; always the same noise.
@@ -204,10 +187,10 @@ class Lm3dVaeSyncTask(Task):
         samples = torch.stack(drawn)
         frames = batch.mask.float()
         distance = ((samples - batch.landmarks).norm(dim=-1).mean(dim=-1) * frames).sum() / (len(drawn) * frames.sum())
-        found = {"sample_error": distance, "sample_lip_correlation": torch.stack(correlation).mean()}
+        figures = {"sample_error": distance, "sample_lip_correlation": torch.stack(correlation).mean()}
         if len(drawn) > 1:
             spread = samples[:, :, :, MOUTH].var(dim=0).mean(dim=(-2, -1)) * frames
-            found["diversity"] = (spread.sum() / frames.sum()).sqrt()
+            figures["diversity"] = (spread.sum() / frames.sum()).sqrt()
         if "syncnet" in self.frozen:
             model: Any = self.frozen["syncnet"].model
             seconds = [
@@ -217,8 +200,8 @@ class Lm3dVaeSyncTask(Task):
                 if masked_rows(batch, i) >= 60
             ]
             if seconds:
-                found["sample_confidence"] = torch.cat(seconds)[:, 2].mean()
-        return found
+                figures["sample_confidence"] = torch.cat(seconds)[:, 2].mean()
+        return figures
 
     @torch.no_grad()
     def predict(
@@ -247,10 +230,3 @@ class Lm3dVaeSyncTask(Task):
             n = masked_rows(batch, 0)
             imagined = self.predict(batch.audio[0, : 2 * n], batch.pitch_hz[0, : 2 * n], temperature=0.0)
             draw_motion(board, batch.landmarks[0, :n].numpy(), {"imagined": imagined.cpu().numpy()}, number)
-
-    def infer(self) -> None:
-        """Speak `infer_audio_source_name` into `infer_out_npy_name`."""
-        cfg = self.cfg
-        audio, pitch = read_speech(cfg.infer_audio_source_name, cfg.audio_feature)
-        landmarks = self.predict(audio, pitch, seed=cfg.infer_seed)
-        print(write_landmarks(cfg.infer_out_npy_name, landmarks, self.work_dir))

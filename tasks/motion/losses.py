@@ -19,24 +19,24 @@ def warm_up_and_decay(update: int, warmup: int, decay: int) -> float:
 
 
 def mse(out: Tensor, batch: MotionBatch, points: slice = slice(0, 68)) -> Tensor:
-    """Return the mean squared error over real frames and all coordinates of `points`."""
+    """Return the mean squared error of landmarks (B, T, 68, 3) over real frames and all coordinates of `points`."""
     error = ((out - batch.landmarks) * batch.mask[..., None, None])[:, :, points].square()
     return error.sum() / (batch.mask.sum().clamp(min=1) * error.shape[2] * 3)
 
 
 def continuity(out: Tensor, batch: MotionBatch) -> Tensor:
-    """Return the mean squared error of frame-to-frame movement, and of the first frame, over real frames."""
+    """Return the mean squared error of the movement of (B, T, 68, 3), and of the first frame, over real frames."""
     error = (out - batch.landmarks) * batch.mask[..., None, None]
     step = (error[:, 1:] - error[:, :-1]) * batch.mask[:, 1:, None, None]
     return (step.square().sum() + error[:, 0].square().sum()) / (batch.mask.sum().clamp(min=1) * 204)
 
 
 def sync_of(syncnet: Task, batch: MotionBatch, landmarks: Tensor, count: int) -> Tensor:
-    """Return how far SyncNet is from calling `count` clips of imagined mouths in step with their sound."""
+    """Return how far SyncNet is from calling `count` clips of imagined (B, T, 68, 3) in step with their sound."""
     clips = sample_clips(batch, count, landmarks=landmarks, in_step=True)
     model: Any = syncnet.model
-    heard, seen = model(clips.audio, clips.mouth)
-    return sync_loss(heard, seen, clips.label)
+    heard, mouths = model(clips.audio, clips.mouth)
+    return sync_loss(heard, mouths, clips.label)
 
 
 def masked_rows(batch: MotionBatch, index: int) -> int:
@@ -50,7 +50,7 @@ def lip_opening(landmarks: Tensor) -> Tensor:
 
 
 def lip_metrics(imagined: Tensor, batch: MotionBatch) -> dict[str, Tensor]:
-    """Compare imagined with recorded lips over the real frames of a batch.
+    """Compare imagined (B, T, 68, 3) with recorded lips over the real frames of a batch.
 
     Returns:
         lip_correlation: of the lip opening, each speaker centred; lip_error: mean distance of the 20 mouth points,

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from utils.drawing.curves import plot_lip_opening
+from utils.drawing.landmarks import animate_landmarks, landmark_mesh
+
 if TYPE_CHECKING:
     from tasks.core.board import Board
 
@@ -17,9 +20,6 @@ def draw_motion(board: Board, true: np.ndarray, curves: dict[str, np.ndarray], n
         true: The recorded landmarks, (T, 68, 3).
         curves: Name -> imagined landmarks (T, 68, 3); the last one is drawn beside the truth.
     """
-    from utils.drawing.curves import plot_lip_opening
-    from utils.drawing.landmarks import animate_landmarks, landmark_mesh
-
     name, imagined = list(curves.items())[-1]
     opening = np.abs(true[:, 66, 1] - true[:, 62, 1])
     widest = int(opening.argmax())

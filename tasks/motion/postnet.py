@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,15 +16,15 @@ from modules.motion.audio_condition import pitch_bins
 from modules.motion.postnet import FrameCritic, PostNet
 from tasks.core.board import Board
 from tasks.core.loading import load_frozen
-from tasks.core.task import Task
+from tasks.motion.base import SpeakingTask
 from tasks.motion.config import MotionConfig
-from tasks.motion.data import augment, open_corpus, stretch, val_batches
+from tasks.motion.data import WindowSource, augment, open_corpus, stretch, val_batches
 from tasks.motion.lm3d_vae_sync import Lm3dVaeSyncTask
 from tasks.motion.losses import continuity, lip_metrics, masked_rows, mouth_variance, mse, sync_of, warm_up_and_decay
 from tasks.motion.pictures import draw_motion
 from tasks.motion.postnet_config import PostnetConfig
 from tasks.motion.postnet_selection import Parts, Selection, is_collapsed, score
-from tasks.motion.windows import in_windows, read_speech, write_landmarks
+from tasks.motion.windows import in_eval_mode, in_windows, rows_of
 from utils.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -44,22 +43,19 @@ class PostnetSource:
     """Draw both kinds of windows, as many of each."""
 
     def __init__(self, generic: MotionCorpus, person: MotionCorpus, cfg: MotionConfig) -> None:
-        self.generic, self.person = generic, person
-        self.size, self.frames = cfg.batch_size, cfg.window_frames
+        self.generic, self.person = WindowSource(generic, cfg), WindowSource(person, cfg)
 
     def batch(self, rng: np.random.Generator) -> PostnetBatch:
         """Draw one batch."""
         first, second = rng.spawn(2)
-        generic = self.generic.batch(first, self.size, self.frames)
-        person = self.person.batch(second, self.size, self.frames)
-        return PostnetBatch(generic, person)
+        return PostnetBatch(self.generic.batch(first), self.person.batch(second))
 
     def names(self) -> list[str]:
         """Name what the last batch was made of."""
         return [*self.generic.names(), *self.person.names()]
 
 
-class PostnetTask(Task):
+class PostnetTask(SpeakingTask):
     """Train the refiner against the critic; judge it by the person's own held-out speech, before and after."""
 
     schema = PostnetConfig
@@ -74,10 +70,9 @@ class PostnetTask(Task):
         self.disc_model = FrameCritic(width=self.cfg.critic_width, dropout=self.cfg.critic_dropout)
         if self.cfg.start_at_identity:
             self.model.start_at_identity()
-        self._val: list[MotionBatch] = []
         self._generic: MotionCorpus | None = None
         self._person: MotionCorpus | None = None
-        self._seen: list[Tensor] = []
+        self._validations: list[dict[str, Tensor]] = []
         self.selection: Selection | None = None
 
     def prepare(self) -> None:
@@ -90,9 +85,7 @@ class PostnetTask(Task):
         self._val = val_batches(open_corpus(cfg, "val", [cfg.person_path()]), cfg.eval_max_batches)
         self.data_fingerprint = self._person.fingerprint
         self.load_speech()
-        if cfg.weights.sync:
-            work_dir = cfg.earlier_run(cfg.syncnet_work_dir, "syncnet", self.work_dir)
-            load_frozen(self, "syncnet", work_dir, cfg.syncnet_ckpt_steps, kind="syncnet")
+        self.load_syncnet()
 
     def load_speech(self) -> Lm3dVaeSyncTask:
         """Load the speech network that this refiner was trained behind.
@@ -111,19 +104,15 @@ class PostnetTask(Task):
     @property
     def speech(self) -> Lm3dVaeSyncTask:
         """Return the frozen speech network."""
-        found = self.frozen["audio2motion"]
-        assert isinstance(found, Lm3dVaeSyncTask)
-        return found
+        network = self.frozen["audio2motion"]
+        assert isinstance(network, Lm3dVaeSyncTask)
+        return network
 
     def train_source(self) -> PostnetSource:
         """Draw windows of the generic corpus and of the person."""
         assert self._generic is not None, "prepare() opens the corpora"
         assert self._person is not None
         return PostnetSource(self._generic, self._person, self.cfg)
-
-    def val_source(self) -> Sequence[MotionBatch]:
-        """Return the person's ten-second validation windows."""
-        return self._val
 
     def configure_optimizers(self) -> Any:
         """Return RMSprop for the refiner (at its own step size) and for the critic."""
@@ -148,8 +137,8 @@ class PostnetTask(Task):
 
         self.toggle_optimizer(refiner)
         fake = refined[batch.generic.mask]
-        found = self._refiner_losses(batch, refined, own, fake if critic_on else None)
-        total = self.weigh(found, "tr")
+        losses = self._refiner_losses(batch, refined, own, fake if critic_on else None)
+        total = self.weigh(losses, "tr")
         self.step(refiner, total, "refiner")
         self.untoggle_optimizer(refiner)
 
@@ -172,16 +161,16 @@ class PostnetTask(Task):
         self, batch: PostnetBatch, refined: Tensor, own: Tensor, fake: Tensor | None
     ) -> dict[str, Tensor]:
         weights = self.cfg.weights
-        found = {"mse": mse(own, batch.person)}
+        losses = {"mse": mse(own, batch.person)}
         if fake is not None:
-            found["adv"] = (1 - self.disc_model(fake)).square().mean()
+            losses["adv"] = (1 - self.disc_model(fake)).square().mean()
         if weights.sync:
-            found["sync"] = sync_of(self.frozen["syncnet"], batch.generic, refined, self.cfg.sync_clips)
+            losses["sync"] = sync_of(self.frozen["syncnet"], batch.generic, refined, self.cfg.sync_clips)
         if weights.continuity:
-            found["continuity"] = continuity(own, batch.person)
+            losses["continuity"] = continuity(own, batch.person)
         if weights.reg:
-            found["reg"] = mse(own, batch.person._replace(landmarks=self._raw.detach()))
-        return found
+            losses["reg"] = mse(own, batch.person._replace(landmarks=self._raw.detach()))
+        return losses
 
     def _refined(self, batch: MotionBatch) -> Tensor:
         """Imagine a batch with fresh noise, and refine it: (B, T, 68, 3)."""
@@ -208,45 +197,36 @@ class PostnetTask(Task):
         """Log losses and lips on the person's held-out speech, and the same before refining."""
         raw = self.speech.model.likely(batch.audio, batch.mask, batch.pitch_hz)
         refined = self.model(raw, batch.mask, self._pitch(batch.pitch_hz))
-        found = {"mse": mse(refined, batch), "continuity": continuity(refined, batch)}
-        found["reg"] = mse(refined, batch._replace(landmarks=raw))
-        own, made = self.disc_model(batch.landmarks[batch.mask]), self.disc_model(refined[batch.mask])
+        losses = {"mse": mse(refined, batch), "continuity": continuity(refined, batch)}
+        losses["reg"] = mse(refined, batch._replace(landmarks=raw))
+        critic_own, critic_refined = (self.disc_model(x[batch.mask]) for x in (batch.landmarks, refined))
         if self.cfg.weights.adv:
-            found["adv"] = (1 - made).square().mean()
+            losses["adv"] = (1 - critic_refined).square().mean()
         before = torch.full((), math.nan, device=self.device)
         if "syncnet" in self.frozen:
             count = 512 * len(batch.mask)
             before = sync_of(self.frozen["syncnet"], batch, raw, count)
-            found["sync"] = sync_of(self.frozen["syncnet"], batch, refined, count)
-        self.weigh(found, "val")
+            losses["sync"] = sync_of(self.frozen["syncnet"], batch, refined, count)
+        self.weigh(losses, "val")
         earlier = {f"val/{name}_before": value for name, value in lip_metrics(raw, batch).items()}
         self.note({**earlier, **{f"val/{name}": value for name, value in lip_metrics(refined, batch).items()}})
-        moved, raw_moved, recorded = (mouth_variance(x, batch) for x in (refined, raw, batch.landmarks))
-        sync = found.get("sync", before)
-        self._seen.append(
-            torch.stack(
-                [found["mse"], mse(raw, batch), sync, before, made.mean(), own.mean(), moved, raw_moved, recorded]
-            ).float()
-        )
+        self._validations.append({
+            "mse": losses["mse"], "mse_before": mse(raw, batch), "sync": losses.get("sync", before),
+            "sync_before": before, "critic_refined": critic_refined.mean(), "critic_own": critic_own.mean(),
+            "variance": mouth_variance(refined, batch), "variance_before": mouth_variance(raw, batch),
+            "variance_recorded": mouth_variance(batch.landmarks, batch),
+        })  # fmt: skip
 
     def on_validation_epoch_end(self) -> None:
         """Score this step (see tasks/motion/postnet_selection.py), log the parts, and keep them while training."""
-        if not self._seen:
+        if not self._validations:
             return
-        parts = torch.as_tensor(self.all_gather(torch.stack(self._seen).mean(dim=0))).reshape(-1, 9).mean(dim=0)
-        self._seen.clear()
-        error, error_before, sync, before, made, own, moved, raw_moved, recorded = (float(value) for value in parts)
-        known = self.cfg.weights.adv > 0
-        row = Parts(
-            self.updates, error, error_before, sync=None if math.isnan(sync) else sync,
-            sync_before=None if math.isnan(before) else before, critic_refined=made if known else None,
-            critic_own=own if known else None, variance_ratio=moved / max(recorded, 1e-9),
-            variance_ratio_before=raw_moved / max(recorded, 1e-9),
-        )  # fmt: skip
+        row = self._parts(self._mean_validation())
+        self._validations.clear()
         value = score(row, self.cfg.max_updates, self.cfg.collapse_below)
-        shown = {"selection_score": value, "variance_ratio": row.variance_ratio, "mse_before": error_before}
-        if known:
-            shown |= {"disc_neg_conf": made, "disc_pos_conf": own}
+        shown = {"selection_score": value, "variance_ratio": row.variance_ratio, "mse_before": row.mse_before}
+        if row.critic_refined is not None and row.critic_own is not None:
+            shown |= {"disc_neg_conf": row.critic_refined, "disc_pos_conf": row.critic_own}
         if row.sync_before is not None:
             shown["sync_before"] = row.sync_before
         self.note({f"val/{name}": torch.tensor(number, device=self.device) for name, number in shown.items()})
@@ -260,6 +240,25 @@ class PostnetTask(Task):
         if self.selection is not None:
             self.selection.add(row)
             self.selection.draw()
+
+    def _mean_validation(self) -> dict[str, float]:
+        """Average each figure over the batches of this validation, and over processes."""
+        names = list(self._validations[0])
+        rows = torch.stack([torch.stack([figures[name].float() for name in names]) for figures in self._validations])
+        means = torch.as_tensor(self.all_gather(rows.mean(dim=0))).reshape(-1, len(names)).mean(dim=0)
+        return dict(zip(names, means.tolist(), strict=True))
+
+    def _parts(self, figures: dict[str, float]) -> Parts:
+        """Say what the figures of a validation mean for the choice of the step."""
+        recorded = max(figures["variance_recorded"], 1e-9)
+        sync, before = (None if math.isnan(figures[name]) else figures[name] for name in ("sync", "sync_before"))
+        critic = self.cfg.weights.adv > 0
+        return Parts(
+            step=self.updates, mse=figures["mse"], mse_before=figures["mse_before"], sync=sync, sync_before=before,
+            critic_refined=figures["critic_refined"] if critic else None,
+            critic_own=figures["critic_own"] if critic else None,
+            variance_ratio=figures["variance"] / recorded, variance_ratio_before=figures["variance_before"] / recorded,
+        )  # fmt: skip
 
     def on_fit_start(self) -> None:
         """Open the selection of this run; an interrupted one goes on."""
@@ -305,17 +304,14 @@ class PostnetTask(Task):
         raw = self.speech.predict(audio, pitch_hz, seed=seed, temperature=temperature, first=first)
         if not refine:
             return raw.cpu()
-        was_training = self.training
-        self.eval()
 
         def make(start: int, stop: int) -> Tensor:
             mask = torch.ones(1, stop - start, dtype=torch.bool, device=self.device)
-            sung = None if pitch_hz is None else pitch_hz[2 * start : 2 * stop].to(self.device)[None]
+            sung = rows_of(pitch_hz, start, stop, self.device)
             return self.model(raw[None, start:stop].to(self.device), mask, self._pitch(sung))[0]
 
-        refined = in_windows(len(raw), MARGIN, make)
-        self.train(was_training)
-        return refined.cpu()
+        with in_eval_mode(self):
+            return in_windows(len(raw), MARGIN, make).cpu()
 
     def draw(self, board: Board) -> None:
         """Show recorded, imagined and refined landmarks for some validation windows."""
@@ -329,8 +325,5 @@ class PostnetTask(Task):
 
     def infer(self) -> None:
         """Speak `infer_audio_source_name` into `infer_out_npy_name`."""
-        cfg = self.cfg
         self.load_speech()
-        audio, pitch = read_speech(cfg.infer_audio_source_name, cfg.audio_feature)
-        landmarks = self.predict(audio, pitch, seed=cfg.infer_seed)
-        print(write_landmarks(cfg.infer_out_npy_name, landmarks, self.work_dir))
+        super().infer()

@@ -21,6 +21,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from utils.files.aside import write_aside
+from utils.files.tables import write_json
+
 STEP_WEIGHT = 0.2
 """What all of the training costs."""
 NUMBERS = ("mse", "mse_before", "variance_ratio", "variance_ratio_before")
@@ -58,9 +61,9 @@ def score(parts: Parts, max_updates: int, collapse_below: float) -> float:
     total = parts.mse / max(parts.mse_before, 1e-9) + STEP_WEIGHT * parts.step / max_updates
     if parts.sync is not None and parts.sync_before is not None:
         total += parts.sync / max(parts.sync_before, 1e-9)
-    for seen in (parts.critic_refined, parts.critic_own):
-        if seen is not None:
-            total += abs(seen - 0.5)
+    for critic_score in (parts.critic_refined, parts.critic_own):
+        if critic_score is not None:
+            total += abs(critic_score - 0.5)
     return total
 
 
@@ -106,8 +109,6 @@ class Selection:
 
     def write(self) -> None:
         """Write `selection.json`: the chosen step, the collapsed ones, and the parts and the score of each."""
-        from utils.files.tables import write_json
-
         rows = [
             {k: _plain(v) for k, v in row._asdict().items()} | {"score": _plain(value)}
             for row, value in zip(self.rows, self.scores(), strict=True)
@@ -126,8 +127,6 @@ class Selection:
 
     def draw(self) -> None:
         """Draw `selection.png`: every part over the steps, the chosen step marked, collapsed ones shaded."""
-        from utils.files.aside import write_aside
-
         figure = self._figure()
         with write_aside(self.work_dir / PICTURE_FILE) as aside:
             figure.savefig(aside, format="png", dpi=80)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from data_gen.clips.corpus import MotionBatch, MotionCorpus
+from data_gen.clips.corpus import MotionBatch
 from modules.motion.syncnet import CLIP_FRAMES, MOUTH, Offset, SyncNet, find_offset, offset_similarity, sync_loss
 from tasks.core.board import Board
-from tasks.core.task import Task
+from tasks.motion.base import MotionTask
 from tasks.motion.clips import Clips, sample_clips
 from tasks.motion.config import MotionConfig
-from tasks.motion.data import WindowSource, augment, open_corpus, start_from, stretch, val_batches
+from tasks.motion.data import augment, open_corpus, start_from, stretch
 from tasks.motion.losses import masked_rows
+from tasks.motion.windows import in_eval_mode, read_speech
 from utils.config.schema import Config, Count, Fraction, Weight
+from utils.drawing.curves import plot_curves
 from utils.errors import DataError
 from utils.metrics import auc
 from utils.rates import FPS
+from utils.visualization.lm_visualizer import read_landmarks
 
 SECOND = FPS - 4
 """Clips whose frames lie within one second."""
@@ -61,7 +63,7 @@ class SyncNetConfig(MotionConfig):
     """--infer: landmarks (T, 204) or (1, T, 204) as written by lm3d_vae_sync or postnet."""
 
 
-class SyncNetTask(Task):
+class SyncNetTask(MotionTask):
     """Train a SyncNet on any speech feature; judge it by how often it finds the right offset."""
 
     schema = SyncNetConfig
@@ -71,35 +73,22 @@ class SyncNetTask(Task):
     def __init__(self, config: SyncNetConfig) -> None:
         super().__init__(config)
         self.model = SyncNet(self.cfg.audio_dim, width=self.cfg.width, dropout=self.cfg.dropout)
-        self._val: list[MotionBatch] = []
-        self._corpus: MotionCorpus | None = None
 
     def prepare(self) -> None:
         """Open the data and, before the first update, learn how its features are spread."""
-        self._corpus = open_corpus(self.cfg, "train")
-        self._val = val_batches(open_corpus(self.cfg, "val"), self.cfg.eval_max_batches)
-        self.data_fingerprint = self._corpus.fingerprint
+        corpus = self.open_data()
         if self.updates == 0 and self.cfg.start_from:
             start_from(self, self.cfg.start_from)
         elif self.updates == 0:
-            mean, std, _ = self._corpus.statistics()
+            mean, std, _ = corpus.statistics()
             self.model.audio_norm.set(mean, std)
-
-    def train_source(self) -> WindowSource:
-        """Draw random windows."""
-        assert self._corpus is not None, "prepare() opens the corpus"
-        return WindowSource(self._corpus, self.cfg)
-
-    def val_source(self) -> Sequence[MotionBatch]:
-        """Return the ten-second validation windows."""
-        return self._val
 
     def schedule(self, update: int) -> float:
         """Fall along a cosine to nothing at `max_updates`."""
         return 0.5 * (1 + math.cos(math.pi * min(1.0, update / self.cfg.max_updates)))
 
     def losses(self, batch: MotionBatch) -> dict[str, Tensor]:
-        """Compare random clips of the batch; see `SyncNetWeights`."""
+        """Compare random clips of the batch; return means over clips (), see `SyncNetWeights`."""
         if self.training:
             batch = stretch(batch, self.cfg.disturbance.stretch)
             batch = augment(batch, self.cfg.disturbance, self.model.audio_norm)
@@ -107,16 +96,16 @@ class SyncNetTask(Task):
                 noise = self.cfg.mouth_noise * torch.randn_like(batch.landmarks)
                 batch = batch._replace(landmarks=batch.landmarks + noise)
         clips = sample_clips(batch, self.cfg.sync_clips if self.training else VAL_CLIPS * len(batch.mask))
-        heard, seen = self._embed(clips)
-        found = {"sync": sync_loss(heard, seen, clips.label)}
+        heard, mouths = self._embed(clips)
+        losses = {"sync": sync_loss(heard, mouths, clips.label)}
         if self.cfg.weights.offset:
-            found["offset"] = self._offset_loss(batch)
-        return found
+            losses["offset"] = self._offset_loss(batch)
+        return losses
 
     def _embed(self, clips: Clips) -> tuple[Tensor, Tensor]:
         """Embed clips in parts of 4096, which bounds the memory of a validation."""
         parts = [self.model(*part) for part in zip(clips.audio.split(4096), clips.mouth.split(4096), strict=True)]
-        return torch.cat([heard for heard, _ in parts]), torch.cat([seen for _, seen in parts])
+        return torch.cat([heard for heard, _ in parts]), torch.cat([mouths for _, mouths in parts])
 
     def _offset_loss(self, batch: MotionBatch, count: int = 64, temperature: float = 0.1) -> Tensor:
         """Ask for the right sound among those of the same window up to 15 frames away, every other frame."""
@@ -129,8 +118,8 @@ class SyncNetTask(Task):
         rows = rows.clamp(max=batch.audio.shape[1] - 1)
         sounds = batch.audio[clips.window[:, None, None], rows]
         heard = self.model.embed_audio(sounds.flatten(0, 1)).unflatten(0, inside.shape)
-        seen = self.model.embed_mouth(clips.mouth)
-        logits = torch.einsum("nc,noc->no", seen, heard).float() / temperature
+        mouths = self.model.embed_mouth(clips.mouth)
+        logits = torch.einsum("nc,noc->no", mouths, heard).float() / temperature
         logits = logits.masked_fill(~inside, -1e4)
         right = torch.full_like(clips.start, len(offsets) // 2)
         return F.cross_entropy(logits, right)
@@ -138,14 +127,14 @@ class SyncNetTask(Task):
     def metrics(self, batch: MotionBatch) -> dict[str, Tensor]:
         """Tell right from wrong pairs (auc), and find the offset of one-second windows among +-15 frames."""
         clips = sample_clips(batch, VAL_CLIPS * len(batch.mask))
-        heard, seen = self._embed(clips)
-        found = {"auc": _auc((heard * seen).sum(dim=1), clips.label)}
+        heard, mouths = self._embed(clips)
+        figures = {"auc": _auc((heard * mouths).sum(dim=1), clips.label)}
         hits = [second_hits(self.model, batch, i) for i in range(len(batch.mask)) if masked_rows(batch, i) >= 60]
         if hits:
             names = ("offset_exact", "offset_within_1", "confidence")
             means = torch.cat(hits).mean(dim=0)
-            found |= dict(zip(names, means.unbind(), strict=True))
-        return found
+            figures |= dict(zip(names, means.unbind(), strict=True))
+        return figures
 
     def find_offset(self, audio: Tensor, landmarks: Tensor) -> Offset:
         """Find by how many frames the sound is late: audio (2T, C), landmarks (T, 68, 3).
@@ -155,29 +144,21 @@ class SyncNetTask(Task):
         """
         if min(len(landmarks), len(audio) // 2) < CLIP_FRAMES:
             raise DataError(f"{len(landmarks)} frames are too few to find an offset; {CLIP_FRAMES} is the least.")
-        was_training = self.training
-        self.eval()
-        found = find_offset(self.model, audio, landmarks)
-        self.train(was_training)
-        return found
+        with in_eval_mode(self):
+            return find_offset(self.model, audio, landmarks)
 
     def draw(self, board: Board) -> None:
         """Show the similarity over offsets for some validation windows, named by the offset found."""
-        from utils.drawing.curves import plot_curves
-
         curves = {}
         for number, batch in enumerate(self._val[: self.cfg.num_valid_plots]):
             n = masked_rows(batch, 0)
-            found = find_offset(self.model, batch.audio[0, : 2 * n], batch.landmarks[0, :n])
-            curves[f"window {number}: {found.offset_frames:+d}"] = found.curve.numpy()
+            offset = find_offset(self.model, batch.audio[0, : 2 * n], batch.landmarks[0, :n])
+            curves[f"window {number}: {offset.offset_frames:+d}"] = offset.curve.numpy()
         if curves:
             board.image("offset", plot_curves(curves, "similarity over offsets; in step is the middle", fps=1.0))
 
     def infer(self) -> None:
         """Print the offset and its confidence of a sound against landmarks, or of the validation data."""
-        from tasks.motion.windows import read_speech
-        from utils.visualization.lm_visualizer import read_landmarks
-
         if self.cfg.infer_npy_name:
             landmarks = read_landmarks(self.cfg.infer_npy_name)
             audio, _ = read_speech(self.cfg.infer_audio_source_name, self.cfg.audio_feature, len(landmarks))
@@ -186,8 +167,8 @@ class SyncNetTask(Task):
         corpus = open_corpus(self.cfg, "val")
         for number, run in enumerate(corpus.runs[:20]):
             window = corpus.read(run)
-            found = self.find_offset(torch.from_numpy(window.audio), torch.from_numpy(window.landmarks))
-            _say(f"stretch {number}, {run.frames / FPS:.1f} s", found)
+            offset = self.find_offset(torch.from_numpy(window.audio), torch.from_numpy(window.landmarks))
+            _say(f"stretch {number}, {run.frames / FPS:.1f} s", offset)
 
 
 def second_hits(model: SyncNet, batch: MotionBatch, index: int) -> Tensor:
@@ -204,15 +185,15 @@ def second_hits(model: SyncNet, batch: MotionBatch, index: int) -> Tensor:
     if len(inside) < SECOND:
         return similarity.new_zeros((0, 3))
     seconds = inside.unfold(0, SECOND, 1).mean(dim=-1)
-    found = seconds.argmax(dim=1) - RADIUS
+    offsets = seconds.argmax(dim=1) - RADIUS
     confidence = seconds.amax(dim=1) - seconds.median(dim=1).values
-    return torch.stack([(found == 0).float(), (found.abs() <= 1).float(), confidence], dim=1)
+    return torch.stack([(offsets == 0).float(), (offsets.abs() <= 1).float(), confidence], dim=1)
 
 
-def _say(name: str, found: Offset) -> None:
-    sign = "late" if found.offset_frames > 0 else "early"
-    shift = f"{abs(found.offset_frames)} frame(s) {sign}" if found.offset_frames else "in step"
-    print(f"{name}: sound {shift}, confidence {found.confidence:.3f}")
+def _say(name: str, offset: Offset) -> None:
+    sign = "late" if offset.offset_frames > 0 else "early"
+    shift = f"{abs(offset.offset_frames)} frame(s) {sign}" if offset.offset_frames else "in step"
+    print(f"{name}: sound {shift}, confidence {offset.confidence:.3f}")
 
 
 def _auc(score: Tensor, label: Tensor) -> Tensor:

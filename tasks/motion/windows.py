@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from modules.motion.lm3d_vae import STRIDE, SpeechToLandmarks
 from utils.errors import ConfigError, DataError
+from utils.files.aside import write_aside
+from utils.media.wav import read_wav
 from utils.rates import SAMPLES_A_FRAME
+from utils.sound.features import audio_features
 
 WINDOW = 500
 """Frames imagined at a time (20 s)."""
@@ -47,6 +51,22 @@ def in_windows(frames: int, margin: int, make: Callable[[int, int], Tensor], *, 
     return torch.cat(parts)
 
 
+@contextlib.contextmanager
+def in_eval_mode(network: nn.Module) -> Iterator[None]:
+    """Put a network into eval mode, and back into the mode it was in."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)
+
+
+def rows_of(rows: Tensor | None, start: int, stop: int, device: torch.device) -> Tensor | None:
+    """Cut the 50 Hz rows (1, 2n, ...) of video frames [start, stop) out of (2T, ...), on `device`; None stays None."""
+    return None if rows is None else rows[2 * start : 2 * stop].to(device)[None]
+
+
 @torch.no_grad()
 def imagine(
     model: SpeechToLandmarks,
@@ -65,8 +85,6 @@ def imagine(
     frames = len(audio) // 2
     if frames == 0:
         raise DataError("The sound is shorter than one video frame (0.04 s).")
-    was_training = model.training
-    model.eval()
     direct = temperature == 0 and model.direct is not None
     edge = 0 if direct else EDGE  # training's windows end anywhere, so a direct path knows sounds that are cut off
     noise = prior_noise(1, model.latent, frames + 2 * edge, temperature, seed, first)
@@ -74,18 +92,17 @@ def imagine(
         audio, pitch_hz = _drawn_out(audio), None if pitch_hz is None else _drawn_out(pitch_hz)
 
     def make(start: int, stop: int) -> Tensor:
-        heard = audio[2 * start : 2 * stop].to(device)[None]
-        sung = None if pitch_hz is None else pitch_hz[2 * start : 2 * stop].to(device)[None]
+        heard, sung = rows_of(audio, start, stop, device), rows_of(pitch_hz, start, stop, device)
+        assert heard is not None
         mask = torch.ones(1, stop - start, dtype=torch.bool, device=device)
         if temperature == 0:
             return model.likely(heard, mask, sung)[0]
-        some = noise[:, :, start // STRIDE : -(-stop // STRIDE)].to(device)
-        return model.sample(heard, mask, some, sung)[0]
+        window_noise = noise[:, :, start // STRIDE : -(-stop // STRIDE)].to(device)
+        return model.sample(heard, mask, window_noise, sung)[0]
 
     margin = -(-model.reach // STRIDE) * STRIDE  # the network sees no further, so the seams are exact
-    out = in_windows(frames + 2 * edge, margin, make)[edge : edge + frames]
-    model.train(was_training)
-    return out
+    with in_eval_mode(model):
+        return in_windows(frames + 2 * edge, margin, make)[edge : edge + frames]
 
 
 def _drawn_out(rows: Tensor) -> Tensor:
@@ -101,9 +118,6 @@ def read_speech(source: str, feature: str, frames: int | None = None) -> tuple[T
     Raises:
         ConfigError: No sound was named.
     """
-    from utils.media.wav import read_wav
-    from utils.sound.features import audio_features
-
     if not source:
         raise ConfigError("Say what to speak: --infer_audio_source_name=<sound>")
     wav = read_wav(Path(source))
@@ -115,8 +129,6 @@ def read_speech(source: str, feature: str, frames: int | None = None) -> tuple[T
 
 def write_landmarks(path: str, landmarks: Tensor, work_dir: Path | None) -> Path:
     """Write landmarks (T, 68, 3) as (1, T, 204) float32, aside and renamed, and return where."""
-    from utils.files.aside import write_aside
-
     run = "_".join(work_dir.parts[-2:]) if work_dir else "landmarks"
     target = Path(path or f"infer_out/{run}.npy")
     if target.suffix != ".npy":

@@ -21,8 +21,11 @@ from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch, MotionCorpus
 from data_gen.video.dataset import VideoDataset, open_video
-from tasks.core.checkpoints import Steps, parse_steps
-from tasks.person.findings import LIMITS, Stage, absent, one_line, show, worst
+from data_gen.video.sync_offset import measure_offset
+from tasks.core.checkpoints import Steps, checkpoint_files, parse_steps, training_command, work_dir_of
+from tasks.core.loading import load_task
+from tasks.motion.losses import lip_metrics
+from tasks.person.findings import LIMITS, Finding, absent, one_line, show, worst
 from tasks.person.runs import POSTNETS, RENDERERS, SYNCNETS
 from tasks.renderer.footage import spread
 from utils.errors import ConfigError, UserError
@@ -70,7 +73,7 @@ class Chain:
         self.video, self.folder, self.steps = video, folder, steps
         self._windows: dict[str, list[MotionBatch]] = {}
 
-    def stages(self, frames: int) -> Iterator[Stage]:
+    def stages(self, frames: int) -> Iterator[Finding]:
         """Judge one stage after the other; a later one may need an earlier one's networks."""
         yield self.picture_and_sound()
         syncnet, missing = self.load(SYNCNETS)
@@ -91,7 +94,7 @@ class Chain:
                 yield (stage := self.imagined(name, task, imagined, syncnet, real, before))
                 before = stage.figures
             except UserError as error:
-                yield Stage(name, "not measured", one_line(error), means="The network could not be asked.")
+                yield Finding(name, "not measured", one_line(error), means="The network could not be asked.")
                 continue
             yield self.range_of(name, imagined)
         if frames:
@@ -99,9 +102,6 @@ class Chain:
 
     def load(self, names: tuple[str, ...]) -> tuple[Any, str]:
         """Load a person's run by the first name that is there; else None and how to train it."""
-        from tasks.core.checkpoints import checkpoint_files, training_command, work_dir_of
-        from tasks.core.loading import load_task
-
         folders = [work_dir_of(self.folder / name) for name in names]
         folder = next((folder for folder in folders if checkpoint_files(folder)), None)
         if folder is None:
@@ -111,26 +111,25 @@ class Chain:
         except UserError as error:
             return None, one_line(error)
 
-    def picture_and_sound(self) -> Stage:
+    def picture_and_sound(self) -> Finding:
         """Measure how late the sound is, from pixels and spectrum, without any network."""
-        from data_gen.video.sync_offset import measure_offset
-
         meta = self.video.meta
-        found = measure_offset(self.video.landmarks_px, self.video.audio("mel"))
-        seen = float(self.video.motion("face_found").mean())
+        offset = measure_offset(self.video.landmarks_px, self.video.audio("mel"))
+        face_share = float(self.video.motion("face_found").mean())
         about = f"{meta.frames / FPS:.0f} s, of which {(meta.frames - meta.val_start) / FPS:.0f} s are held out"
-        figures = {"offset_frames": found.frames, "uncertainty_frames": found.uncertainty, "face_found": seen}
+        figures = {"offset_frames": offset.frames, "uncertainty_frames": offset.uncertainty, "face_found": face_share}
         means = "The network would learn lips that come before or after their sound."
-        if not found.measurable:
+        if not offset.measurable:
             said = (
-                f"{about}; no clear offset between lips and sound (peak {found.peak:.2f}, elsewhere {found.rest:.2f})"
+                f"{about}; no clear offset between lips and sound (peak {offset.peak:.2f}, elsewhere {offset.rest:.2f})"
             )
             remedy = "Look whether the speech is this person's, and loud and clear; give a longer video."
-            return Stage("picture and sound", "fair", said, figures, "Lips and sound may not belong together.", remedy)
+            means = "Lips and sound may not belong together."
+            return Finding("picture and sound", "fair", said, figures, means, remedy)
         moved = f", after {meta.av_offset_frames:+.1f} were corrected" if meta.av_offset_frames else ""
-        said = f"{about}; the sound is {found.frames:+.2f} frames late (+-{found.uncertainty:.1f}){moved}"
-        verdict = LIMITS["offset_frames"].judge(max(0.0, abs(found.frames) - found.uncertainty))
-        return Stage("picture and sound", verdict, said, figures, means, "Process the video again.")
+        said = f"{about}; the sound is {offset.frames:+.2f} frames late (+-{offset.uncertainty:.1f}){moved}"
+        verdict = LIMITS["offset_frames"].judge(max(0.0, abs(offset.frames) - offset.uncertainty))
+        return Finding("picture and sound", verdict, said, figures, means, "Process the video again.")
 
     def windows(self, feature: str) -> list[MotionBatch]:
         """Cut the held-out end into windows of at most ten seconds."""
@@ -139,7 +138,7 @@ class Chain:
         return self._windows[feature]
 
     def sync(self, syncnet: Any, landmarks: list[Tensor] | None = None) -> dict[str, float]:
-        """Let SyncNet judge held-out lips: the recorded ones, or others in their place."""
+        """Let SyncNet judge held-out lips: the recorded ones, or others (B, T, 68, 3) a window in their place."""
         totals: dict[str, list[float]] = {}
         for number, batch in enumerate(self.windows(syncnet.cfg.audio_feature)):
             if landmarks is not None:
@@ -150,20 +149,20 @@ class Chain:
                     totals.setdefault(name, []).append(float(value))
         return {name: float(np.mean(values)) for name, values in totals.items()}
 
-    def recorded(self, syncnet: Any) -> tuple[Stage, dict[str, float] | None]:
+    def recorded(self, syncnet: Any) -> tuple[Finding, dict[str, float] | None]:
         """Judge the person's SyncNet by the recorded lips."""
         name, source = "SyncNet on the recorded lips", syncnet.source["path"]
         try:
             real = self.sync(syncnet)
         except UserError as error:
-            return Stage(
+            return Finding(
                 name, "not measured", one_line(error), means="SyncNet could not be asked.", source=source
             ), None
         if "offset_within_1" not in real:
             said = "the held-out end has no stretch of two seconds and a half without a cut"
-            return Stage(name, "not measured", said, real, "Too little to judge by.", "Give a longer video."), None
+            return Finding(name, "not measured", said, real, "Too little to judge by.", "Give a longer video."), None
         return (
-            Stage(
+            Finding(
                 name, LIMITS["offset_within_1"].judge(real["offset_within_1"]), _say_sync(real), real,
                 "It does not hear whether these lips say this sound, so it cannot teach the next stages.",
                 "Give more speech (a longer video, --binary_data_dir of clips), whisper features, or more dropout; "
@@ -175,7 +174,7 @@ class Chain:
     @torch.no_grad()
     def imagine(self, task: Any) -> list[Tensor]:
         """Say the held-out sound: likeliest landmarks (B, T, 68, 3) of every window."""
-        made = []
+        imagined = []
         for batch in self.windows(task.cfg.audio_feature):
             out = torch.zeros_like(batch.landmarks)
             for index, real in enumerate(batch.mask.sum(dim=1).tolist()):
@@ -183,18 +182,16 @@ class Chain:
                 out[index, :real] = task.predict(
                     batch.audio[index, rows], batch.pitch_hz[index, rows], temperature=0.0
                 ).cpu()
-            made.append(out)
-        return made
+            imagined.append(out)
+        return imagined
 
     def imagined(
         self, name: str, task: Any, landmarks: list[Tensor], syncnet: Any, real: dict[str, float] | None,
         before: dict[str, float] | None,
-    ) -> Stage:  # fmt: skip
-        """Judge imagined lips by the recorded ones, by SyncNet, and by what they were a stage earlier."""
-        from tasks.motion.losses import lip_metrics
-
+    ) -> Finding:  # fmt: skip
+        """Judge imagined landmarks (B, T, 68, 3) by the recorded ones, by SyncNet, and by what they were before."""
         windows = self.windows(task.cfg.audio_feature)
-        figures = _mean_of([lip_metrics(made, batch) for made, batch in zip(landmarks, windows, strict=True)])
+        figures = _mean_of([lip_metrics(imagined, batch) for imagined, batch in zip(landmarks, windows, strict=True)])
         verdicts = [LIMITS[key].judge(figures[key]) for key in ("lip_correlation", "lip_spread")]
         said = "opening r = {lip_correlation:.2f}, error {lip_error:.3f}, as lively x {lip_spread:.2f}".format(
             **figures
@@ -216,28 +213,28 @@ class Chain:
             "spread below 0.7 is mumbling: infer_mouth_gain 1.2 helps until then."
         )
         means = "The mouth does not follow unheard speech as this person's does."
-        return Stage(name, worst(verdicts), said, figures, means, remedy, task.source["path"])
+        return Finding(name, worst(verdicts), said, figures, means, remedy, task.source["path"])
 
-    def range_of(self, name: str, landmarks: list[Tensor]) -> Stage:
-        """Count how much of the imagined mouth lies outside what this person's mouth does in the video."""
+    def range_of(self, name: str, landmarks: list[Tensor]) -> Finding:
+        """Count how much of the imagined mouth, (B, T, 68, 3) a window, lies outside what it does in the video."""
         own = self.video.landmarks[self.video.frame_ids("train")][:, MOUTH]
         low, high = np.quantile(own, [0.001, 0.999], axis=0)
         room = RANGE_MARGIN * (high - low)
         masks = [batch.mask for batch in next(iter(self._windows.values()))]
-        points = torch.cat([made[mask] for made, mask in zip(landmarks, masks, strict=True)]).numpy()[:, MOUTH]
+        points = torch.cat([imagined[mask] for imagined, mask in zip(landmarks, masks, strict=True)]).numpy()[:, MOUTH]
         outside = float(((points < low - room) | (points > high + room)).mean())
         width = np.quantile(points, 0.999, axis=0) - np.quantile(points, 0.001, axis=0)
         covered = float(np.mean(np.minimum(width / np.maximum(high - low, 1e-6), 1.0)))
         said = (
             f"{100 * outside:.1f} % of the mouth lies outside what this face does; it uses {100 * covered:.0f} % of it"
         )
-        return Stage(
+        return Finding(
             f"range of {name}", LIMITS["outside"].judge(outside), said, {"outside": outside, "covered": covered},
             "The renderer has never seen such a mouth, and will blur or tear it.",
             "Train postnet for this person, or lower infer_lm3d_clamp_std to 2.",
         )  # fmt: skip
 
-    def rendered(self, count: int) -> Stage:
+    def rendered(self, count: int) -> Finding:
         """Render held-out frames from the recorded landmarks and compare them with the footage."""
         renderer, missing = self.load(HEAD_FIRST)
         if renderer is None:
@@ -248,10 +245,10 @@ class Chain:
             pictures = renderer.render_frames(ids)
             judged = [renderer.judge(int(frame), picture) for frame, picture in zip(ids, pictures, strict=True)]
         except UserError as error:
-            return Stage("rendered face", "not measured", one_line(error), means="The renderer could not be asked.")
+            return Finding("rendered face", "not measured", one_line(error), means="The renderer could not be asked.")
         figures = {name: float(np.mean([one[name] for one in judged])) for name in judged[0]}
         said = f"PSNR face {figures['face_psnr']:.1f} dB, mouth {figures['mouth_psnr']:.1f} dB over {len(ids)} frames"
-        return Stage(
+        return Finding(
             "rendered face", LIMITS["face_psnr"].judge(figures["face_psnr"]), said, figures,
             "Even from the true landmarks the face does not look like the footage.",
             "Train the renderer longer, or look at the report of the processed video: landmarks and pose come first.",
@@ -260,11 +257,8 @@ class Chain:
 
     def _with_footage(self, renderer: Any) -> Any:
         """Load the renderer anew so that it sees this video, wherever it was trained."""
-        from tasks.core.loading import load_task
-
         wanted = {"video_id": self.video.path.name, "binary_data_dir": str(self.video.path.parent)}
-        found: Any = load_task(renderer.source["path"], settings=wanted)
-        return found
+        return load_task(renderer.source["path"], settings=wanted)
 
 
 def _say_sync(figures: dict[str, float]) -> str:

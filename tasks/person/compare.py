@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.arrays import Bytes, Floats, Ints
+from utils.camera import to_camera
+from utils.drawing.canvas import side_by_side
 from utils.faces.detector import find_points
+from utils.faces.detectors import make_detector
 from utils.faces.landmarks import MOUTH, from_offsets, lip_gap, to_offsets
+from utils.media.video import VideoWriter
 from utils.metrics import correlation
 from utils.progress import Progress
 from utils.rates import SAMPLES_A_FRAME
@@ -37,16 +41,12 @@ class Pictures:
         self.head, self.ids, self.sequences, self.folder = head, ids, sequences, folder
         self.footage = head.renderer.footage
         self.judged: dict[str, list[dict[str, float]]] = {name: [] for name in sequences}
-        self.found: dict[str, list[Floats]] = {name: [] for name in ("real", *sequences)}
+        self.points_px: dict[str, list[Floats]] = {name: [] for name in ("real", *sequences)}
         self.seconds: list[float] = []
         self.kept: dict[str, list[Bytes]] = {name: [] for name in ("real", *sequences)}
 
     def run(self) -> None:
         """Go through the frames once; no more than a few pictures are held."""
-        from utils.drawing.canvas import side_by_side
-        from utils.faces.detectors import make_detector
-        from utils.media.video import VideoWriter
-
         poses = self.footage.cameras[self.ids]
         renders = {
             name: self.head.renderer.render(landmarks, poses, self.ids) for name, landmarks in self.sequences.items()
@@ -62,7 +62,7 @@ class Pictures:
                     self.seconds.append(time.perf_counter() - began)
                     self.judged[name].append(self.head.renderer.judge(frame, row[name]))
                 for name, picture in row.items():
-                    self.found[name].append(find_points(detector, picture))
+                    self.points_px[name].append(find_points(detector, picture))
                     if index in keep:
                         self.kept[name].append(picture)
                 strip = side_by_side(list(row.values()), list(row))
@@ -74,16 +74,16 @@ class Pictures:
 
     def figures(self) -> dict[str, dict[str, float]]:
         """Average what was judged: PSNR by box, landmark distance (LMD), lip opening against the real frames."""
-        real = np.stack(self.found["real"])
+        real = np.stack(self.points_px["real"])
         out: dict[str, dict[str, float]] = {}
         for name, judged in self.judged.items():
             values = {key: float(np.mean([one[key] for one in judged])) for key in judged[0]}
-            found = np.stack(self.found[name])
-            distance = np.linalg.norm(found - real, axis=-1)
+            points_px = np.stack(self.points_px[name])
+            distance = np.linalg.norm(points_px - real, axis=-1)
             values["lmd"] = _mean(distance)
             values["lmd_mouth"] = _mean(distance[:, MOUTH])
-            values["lip_opening_correlation"] = correlation(lip_gap(found), lip_gap(real))
-            values["faces_found"] = float(np.isfinite(found[:, 0, 0]).mean())
+            values["lip_opening_correlation"] = correlation(lip_gap(points_px), lip_gap(real))
+            values["faces_found"] = float(np.isfinite(points_px[:, 0, 0]).mean())
             out[name] = values
         return out
 
@@ -95,12 +95,12 @@ class Pictures:
         """Lift the points found in the pictures to landmarks (T, 68, 3): the depth is that of the driving landmarks."""
         out = {}
         for name, landmarks in self.sequences.items():
-            found = np.stack(self.found[name])
-            if np.isfinite(found).all():
+            points_px = np.stack(self.points_px[name])
+            if np.isfinite(points_px).all():
                 depth = from_offsets(landmarks)
                 size = (self.footage.height, self.footage.width)
                 out[f"{name} (measured in the picture)"] = lift(
-                    found, depth, self.footage.cameras[self.ids], self.footage.focal, size
+                    points_px, depth, self.footage.cameras[self.ids], self.footage.focal, size
                 )
         return out
 
@@ -121,8 +121,6 @@ def lift(points_px: Floats, points: Floats, poses: Floats, focal: float, size: t
         focal: Pixels.
         size: Height and width of the pictures.
     """
-    from utils.camera import to_camera
-
     height, width = size
     z = to_camera(points.astype(np.float64), poses.astype(np.float64))[..., 2]
     x = (points_px[..., 0] - width / 2) * -z / focal

@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.core.loading import load_task
 from tasks.person.compare import Pictures
+from tasks.person.runs import SYNCNETS, find_run
 from tasks.speaking.frames import seed_everything
 from tasks.speaking.mend import post_process
 from tasks.speaking.resting_face import Person
 from tasks.speaking.windows import MARGIN
 from utils.arrays import Floats, Ints
+from utils.drawing.canvas import grid_of
+from utils.drawing.curves import plot_lip_opening
+from utils.errors import DataError
 from utils.faces.landmarks import MOUTH, mouth_opening
+from utils.files.aside import write_aside
+from utils.files.tables import write_json
 from utils.metrics import correlation
 
 if TYPE_CHECKING:
@@ -37,8 +44,6 @@ def evaluate_person(head: TalkingHead, video_id: str, folder: Path, *, frames: i
     Returns:
         The figures, as in metrics.json. Distances are pixels of the rendered picture.
     """
-    from utils.files.tables import write_json
-
     ids = held_out(head, frames)
     imagined = speak_held_out(head, ids)
     real = head.video.landmarks[ids]
@@ -78,7 +83,7 @@ def head_tasks(head: TalkingHead) -> Iterator[tuple[str, Any]]:
 
 
 def held_out(head: TalkingHead, frames: int) -> Ints:
-    """Return the first frames of the longest held-out run without a cut."""
+    """Return the first frames (n,), at most `frames`, of the longest held-out run without a cut."""
     start, stop = max(head.video.shots("val"), key=lambda shot: (shot[1] - shot[0], -shot[0]))
     return np.arange(start, min(stop, start + max(1, frames)))
 
@@ -101,32 +106,24 @@ def speak_held_out(head: TalkingHead, ids: Ints) -> Floats:
 
 
 def measure_sync(head: TalkingHead, video_id: str, ids: Ints, sequences: dict[str, Floats]) -> dict[str, Any]:
-    """Let the person's SyncNet find how late the sound is against each landmark sequence; empty without a SyncNet."""
+    """Let the person's SyncNet find how late the sound is against each (T, 68, 3); empty without a SyncNet."""
     import torch
-
-    from tasks.core.loading import load_task
-    from tasks.person.runs import SYNCNETS, find_run
-    from utils.errors import DataError
 
     out = {}
     try:
         syncnet: Any = load_task(find_run(video_id, SYNCNETS), "best")
         rows = head.video.audio(syncnet.cfg.audio_feature)[2 * ids[0] : 2 * (ids[-1] + 1)]
         for name, landmarks in sequences.items():
-            found = syncnet.find_offset(torch.from_numpy(rows), torch.from_numpy(landmarks))
-            out[name] = {"offset_frames": int(found.offset_frames), "confidence": float(found.confidence)}
+            offset = syncnet.find_offset(torch.from_numpy(rows), torch.from_numpy(landmarks))
+            out[name] = {"offset_frames": int(offset.offset_frames), "confidence": float(offset.confidence)}
     except DataError as error:
         log.warning("No sync figures: %s", error)
     return out
 
 
 def write_pictures(folder: Path, pictures: Pictures, sequences: dict[str, Floats]) -> None:
-    """Write the contact sheet and the curve of the lips."""
+    """Write the contact sheet and the lips' curve of landmark sequences (T, 68, 3)."""
     import cv2
-
-    from utils.drawing.canvas import grid_of
-    from utils.drawing.curves import plot_lip_opening
-    from utils.files.aside import write_aside
 
     sheet = grid_of(pictures.kept, size=min(256, pictures.footage.height))
     curve = plot_lip_opening(sequences, "lip opening, held-out speech:")

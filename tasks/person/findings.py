@@ -40,7 +40,7 @@ LIMITS: dict[str, Limit] = {
 
 
 @dataclass
-class Stage:
+class Finding:
     """What was found of one stage.
 
     Attributes:
@@ -62,7 +62,7 @@ class Stage:
     source: str = ""
 
 
-def show(stage: Stage) -> None:
+def show(stage: Finding) -> None:
     """Print a stage; what it means and what to do only where it is not good."""
     print(f"{stage.verdict:>12}  {stage.name}: {stage.said}")
     if stage.verdict not in ("good", "not trained"):
@@ -71,11 +71,11 @@ def show(stage: Stage) -> None:
         print(f"{'':14}-> {stage.remedy}")
 
 
-def absent(name: str, remedy: str) -> Stage:
+def absent(name: str, remedy: str) -> Finding:
     """Return a stage that has no network yet, or none that can be read."""
     if remedy.startswith("python"):
-        return Stage(name, "not trained", "not trained yet", remedy=remedy)
-    return Stage(name, "not measured", remedy, means="Its network cannot be read.", remedy="Train it again.")
+        return Finding(name, "not trained", "not trained yet", remedy=remedy)
+    return Finding(name, "not measured", remedy, means="Its network cannot be read.", remedy="Train it again.")
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:

@@ -17,6 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.person.runs import POSTNETS, RENDERERS, find_run
+from tasks.speaking.frames import render_landmarks, seed_everything, video_of, write_frames
+from tasks.speaking.settings import InferSettings
+from tasks.speaking.sound import Sound
+from tasks.speaking.windows import sound_to_landmarks
+from utils.config.schema import parse
 from utils.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -67,10 +72,7 @@ class TalkingHead:
             DataError: Something is not trained or not processed; the message has the command that does it.
             ConfigError: A setting does not exist.
         """
-        from tasks.core.loading import load_task
-        from tasks.speaking.frames import video_of
-        from tasks.speaking.settings import InferSettings
-        from utils.config.schema import parse
+        from tasks.core.loading import load_task  # torch and Lightning: only when something is loaded, not for --help
 
         chosen = dict(settings or {})
         own = {name: chosen.pop(name) for name in list(chosen) if name in InferSettings.model_fields}
@@ -96,30 +98,27 @@ class TalkingHead:
 
     def landmarks(self, sound: Any) -> NDArray[np.float32]:
         """Turn an open `tasks.speaking.sound.Sound` into landmarks (T, 68, 3) as the person would move, not mended."""
-        from tasks.speaking.frames import seed_everything
-        from tasks.speaking.windows import sound_to_landmarks
-
         seed_everything(self.seed)
         temperature = self.settings.infer_temperature
         return sound_to_landmarks(self.postnet, sound, temperature=temperature, seed=self.seed)
 
     def speak(self, audio: str | Path) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames of a sound file (any format and length) one by one."""
-        from tasks.speaking.sound import Sound
+        """Yield the frames (H, W, 3) RGB of a sound file, of any format and length, one by one.
 
+        Raises:
+            DataError: The sound cannot be read.
+        """
         with Sound(audio) as sound:
             yield from self._frames(sound)
 
     def _frames(self, sound: Any) -> Iterator[NDArray[np.uint8]]:
-        from tasks.speaking.frames import render_landmarks, seed_everything
-
         landmarks = self.landmarks(sound)
         seed_everything(self.seed)
         yield from render_landmarks(self.renderer, self.video, landmarks, sound.rms(), self.settings, self.seed)
 
     def speak_live(self, *, lookahead: int | None = None, step: int | None = None) -> LiveHead:
         """Begin a speech whose sound is still to come: push pieces in, pull frames out; see `tasks.person.live`."""
-        from tasks.person.live import LiveHead
+        from tasks.person.live import LiveHead  # brings torch, as above
 
         return LiveHead(self, lookahead=lookahead, step=step)
 
@@ -129,9 +128,6 @@ class TalkingHead:
         Raises:
             DataError: The sound cannot be read, or the video cannot be written.
         """
-        from tasks.speaking.frames import write_frames
-        from tasks.speaking.sound import Sound
-
         target = Path(out)
         if target.suffix.lower() != ".mp4":
             raise DataError(f"{out}: the video is an mp4; end its name in .mp4")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from utils.arrays import Floats
+from utils.media.wav import fit_length
 from utils.rates import SAMPLES_A_FRAME
+from utils.sound.content_features import content_blocks, parse_content_feature
+from utils.sound.features import audio_features
 
 WHISPER_ROWS = 250
 """Rows that the network sees at once (5 s of 30)."""
@@ -66,10 +69,6 @@ class Loudness:
 
 def live_features(wav: Floats, name: str, frames: int) -> Floats:
     """Return the feature rows (2T, C) of the first T frames of a short sound that may go on a little."""
-    from utils.media.wav import fit_length
-    from utils.sound.content_features import content_blocks, parse_content_feature
-    from utils.sound.features import audio_features
-
     more = int(len(wav) > frames * SAMPLES_A_FRAME)
     content = parse_content_feature(name)
     if content is not None and content.kind == "whisper":

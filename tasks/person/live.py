@@ -89,7 +89,7 @@ class LiveHead:
         yield from self._draw()
 
     def finish(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield what is left when no more sound comes: as many frames in all as the sound lasts, the last one begun."""
+        """Yield what is left, (H, W, 3) each, when no more sound comes: as many in all as it lasts, rounded up."""
         self.finished = True
         yield from self._draw()
 
@@ -102,15 +102,15 @@ class LiveHead:
         live = self.landmarks
         while (count := live.ready(self.finished)) > 0:
             first = live.done
-            values, known = live.advance(count, self.finished)
+            values, begin = live.advance(count, self.finished)
             moment = live.motion.frames(first, first + count)
             poses, ids = moment.world_from_camera, moment.frame_ids
-            wanted = range(known, known + count)
+            wanted = range(begin, begin + count)
             yield from self.painter.jobs(values, wanted, poses, ids, own_poses=moment.own_poses)
 
 
 def play_sound(head: Any, sound: Sound) -> Iterator[NDArray[np.uint8]]:
-    """Yield the frames of an open sound as soon as they are known, drawn side by side on the processor's cores.
+    """Yield frames (H, W, 3) of an open sound as soon as they are known, drawn side by side on the processor's cores.
 
     What is kept does not grow with the length of the sound.
     """

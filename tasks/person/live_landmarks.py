@@ -74,8 +74,8 @@ class LiveLandmarks:
             stop = min(stop, self.hearing.frames)
         start = max(0, self.done - self.past) // 4 * 4
         values = self._predict(start, stop, finished and stop == self.hearing.frames)
-        known = self.done - start
-        values[:known] = self._raw[start - self._begin : self.done - self._begin]
+        past = self.done - start
+        values[:past] = self._raw[start - self._begin : self.done - self._begin]
         self._raw, self._begin = values, start
         moment = self.motion.frames(start, stop)
         rest = self._rest(start, stop, count) if self.settings.infer_close_mouth_when_sil else None
@@ -83,7 +83,7 @@ class LiveLandmarks:
         mended = mend(values, self.person, moment.eye_ids, rest, self.settings, self.seed, first=start, until=until)
         self.done += count
         self.hearing.forget(self.done)
-        return mended, known
+        return mended, past
 
     def _predict(self, start: int, stop: int, ends: bool) -> Floats:
         """Imagine frames [start, stop); `ends`: nothing follows them."""
@@ -104,13 +104,13 @@ class LiveLandmarks:
         self.loudness.add(frame_rms(rms, stop - start)[max(0, self.measured - start) :])
         self.measured = stop
         weight = silence_weight(rms, stop - start, self.settings, self.loudness.speech())
-        known = self.done - start
-        shown = self.rest[len(self.rest) - known :] if known else self.rest[:0]
-        weight[:known] = shown
+        past = self.done - start
+        shown = self.rest[len(self.rest) - past :] if past else self.rest[:0]
+        weight[:past] = shown
         if len(shown):
-            for index in range(known, len(weight)):
+            for index in range(past, len(weight)):
                 weight[index] = min(weight[index], weight[index - 1] + RISE)
-        self.rest = weight[: known + count].copy()
+        self.rest = weight[: past + count].copy()
         return weight
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import tempfile
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from utils.errors import DataError
-from utils.media.ffmpeg import STALL_S, executable, input_arguments
+from utils.media.ffmpeg import STALL_S, Stream, input_arguments
 
 log = logging.getLogger(__name__)
 FRAGMENT_S = 0.2
@@ -43,8 +39,6 @@ class Mp4Stream:
         self.even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         self.error: BaseException | None = None
         self._over = threading.Event()
-        self._writing_since: float | None = None
-        self._reading_since: float | None = None
 
     def _arguments(self) -> list[str]:
         height, width = self.even
@@ -60,39 +54,19 @@ class Mp4Stream:
         return [*arguments, "-flush_packets", "1", "-f", "mp4", "pipe:1"]
 
     def __enter__(self) -> Mp4Stream:
-        self._messages = tempfile.TemporaryFile()
-        command = [executable(), "-nostdin", "-hide_banner", "-loglevel", "error", *self._arguments()]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._messages, bufsize=0
-        )
+        self._stream = Stream(self._arguments(), writing=True, reading=True, stall_s=STALL_S)
         self._feeder = threading.Thread(target=self._feed, name="frames")
         self._feeder.start()
-        threading.Thread(target=self._watch, name="watch", daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
-        if self._process.poll() is None:
-            self._process.kill()
+        self._stream.kill()
         self._feeder.join(STALL_S)
-        self._process.wait(STALL_S)
-        for pipe in (self._process.stdout, self._messages):
-            if pipe is not None:
-                pipe.close()
-
-    def _watch(self) -> None:
-        """Kill an encoder that for long neither takes a frame nor gives a byte, though both are wanted."""
-        while not self._over.wait(min(1.0, STALL_S / 4)):
-            since = [self._writing_since, self._reading_since]
-            if all(since) and time.monotonic() - max(filter(None, since)) > STALL_S:
-                self.error = DataError(f"The stream could not be encoded: ffmpeg gave no sign for {STALL_S:.0f} s.")
-                self._process.kill()
-                return
+        self._stream.__exit__(None, None, None)
 
     def _feed(self) -> None:
         """Hand frames to the encoder until they end, it ends, or nobody wants them any more."""
-        pipe = self._process.stdin
-        assert pipe is not None
         try:
             for frame in self.frames:
                 if self._over.is_set():
@@ -100,11 +74,7 @@ class Mp4Stream:
                 high, wide = self.even[0] - frame.shape[0], self.even[1] - frame.shape[1]
                 if high or wide:
                     frame = np.pad(frame, ((0, high), (0, wide), (0, 0)), mode="edge")
-                view = np.ascontiguousarray(frame).data.cast("B")
-                self._writing_since = time.monotonic()
-                while len(view):
-                    view = view[pipe.write(view) or 0 :]
-                self._writing_since = None
+                self._stream.write(np.ascontiguousarray(frame).data)
         except (BrokenPipeError, ValueError) as error:
             if not self._over.is_set():
                 self.error = self.error or error
@@ -114,11 +84,7 @@ class Mp4Stream:
             close = getattr(self.frames, "close", None)
             if close is not None:
                 close()
-            try:
-                pipe.close()
-            except OSError:
-                pass
-            self._writing_since = time.monotonic()  # all is given: from now on the encoder has no reason to be silent
+            self._stream.close_input()
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes of the mp4 as they are made.
@@ -126,19 +92,11 @@ class Mp4Stream:
         Raises:
             DataError: The encoder failed.
         """
-        assert self._process.stdout is not None
-        while block := self._read(self._process.stdout):
+        while block := self._stream.read_some(BLOCK):
             yield block
         self._feeder.join(STALL_S)
         if self.error is not None and not isinstance(self.error, BrokenPipeError):
             raise self.error
-        if self._process.wait(STALL_S) != 0:
-            self._messages.seek(0)
-            lines = self._messages.read().decode("utf-8", "replace").strip().splitlines()
-            raise DataError(f"The stream could not be encoded: {lines[-1] if lines else 'ffmpeg gave no reason'}")
-
-    def _read(self, pipe: IO[bytes]) -> bytes:
-        self._reading_since = time.monotonic()
-        block = pipe.read(BLOCK)
-        self._reading_since = None
-        return block
+        if self._stream.finish() != 0:
+            end = "." if self._stream.stalled else ""
+            raise DataError(f"The stream could not be encoded: {self._stream.last_message()}{end}")

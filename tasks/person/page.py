@@ -31,6 +31,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tasks.person.live import play_sound
 from tasks.person.mp4_stream import Mp4Stream
+from tasks.speaking.sound import Sound
 from utils.errors import DataError, UserError
 from utils.rates import FPS
 
@@ -71,13 +72,13 @@ def is_sound(start: bytes) -> bool:
 
     ffmpeg would also follow play lists, which name other files of this machine.
     """
-    known = (b"ID3", b"fLaC", b"OggS", b"\x1aE\xdf\xa3", b"FORM")
+    beginnings = (b"ID3", b"fLaC", b"OggS", b"\x1aE\xdf\xa3", b"FORM")
     riff = start[:4] in (b"RIFF", b"RF64") and start[8:12] == b"WAVE"
     frame = len(start) > 1 and start[0] == 0xFF and start[1] & 0xE0 == 0xE0
-    return riff or frame or start.startswith(known) or start[4:8] == b"ftyp"
+    return riff or frame or start.startswith(beginnings) or start[4:8] == b"ftyp"
 
 
-class Stage:
+class Programme:
     """What the page shows: one person, the sounds, and who is speaking now.
 
     Args:
@@ -101,8 +102,6 @@ class Stage:
         Raises:
             DataError: It cannot be read.
         """
-        from tasks.speaking.sound import Sound
-
         with Sound(path) as sound:
             speech = Speech(secrets.token_hex(8), name, path, sound.frames)
         with self._listing:
@@ -119,8 +118,6 @@ class Stage:
         Raises:
             Refused: Another one is being drawn and does not end.
         """
-        from tasks.speaking.sound import Sound
-
         if not self._speaking.acquire(timeout=WAIT_S):
             raise Refused(503, "another speech is being played")
         try:
@@ -183,7 +180,7 @@ class Page(BaseHTTPRequestHandler):
             self._tell(refused.status, str(refused))
         except UserError as error:
             log.warning("%s", error)
-            self._tell(422, str(error).replace(str(self.server.stage.folder), ""))
+            self._tell(422, str(error).replace(str(self.server.programme.folder), ""))
         except (BrokenPipeError, ConnectionError, TimeoutError):
             self.close_connection = True
 
@@ -226,20 +223,20 @@ class Page(BaseHTTPRequestHandler):
         self._send(200, "text/html; charset=utf-8", PAGE.read_bytes())
 
     def _list(self) -> None:
-        stage = self.server.stage
-        sounds = [{"id": s.id, "name": s.name, "seconds": s.frames / FPS} for s in list(stage.speeches.values())]
-        self._send(200, "application/json", json.dumps({"person": stage.person, "sounds": sounds}).encode())
+        programme = self.server.programme
+        sounds = [{"id": s.id, "name": s.name, "seconds": s.frames / FPS} for s in list(programme.speeches.values())]
+        self._send(200, "application/json", json.dumps({"person": programme.person, "sounds": sounds}).encode())
 
     def _take(self) -> None:
-        stage = self.server.stage
+        programme = self.server.programme
         length = self.headers.get("Content-Length", "")
         if not length.isascii() or not length.isdigit():
             raise Refused(411, "say how long the sound is (Content-Length)")
-        if not 16 <= int(length) <= stage.max_bytes:
-            raise Refused(413, f"a sound has 16 bytes to {stage.max_bytes / 1e6:g} MB; this one has {length} bytes")
+        if not 16 <= int(length) <= programme.max_bytes:
+            raise Refused(413, f"a sound has 16 bytes to {programme.max_bytes / 1e6:g} MB; this one has {length} bytes")
         names = parse_qs(urlsplit(self.path).query).get("name", ["sound"])
         name = re.sub(r"[^\w .()-]", "_", Path(names[0]).name)[:80] or "sound"
-        target = stage.folder / secrets.token_hex(8)
+        target = programme.folder / secrets.token_hex(8)
         try:
             with target.open("xb") as file:
                 left, start = int(length), b""
@@ -252,23 +249,23 @@ class Page(BaseHTTPRequestHandler):
                     file.write(block)
                     left -= len(block)
             try:
-                speech = stage.add(target, name, uploaded=True)
+                speech = programme.add(target, name, uploaded=True)
             except DataError as error:
                 raise Refused(415, str(error).replace(str(target), name)) from None
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-        told = {"id": speech.id, "name": speech.name, "seconds": speech.frames / FPS}
-        self._send(201, "application/json", json.dumps(told).encode())
+        answer = {"id": speech.id, "name": speech.name, "seconds": speech.frames / FPS}
+        self._send(201, "application/json", json.dumps(answer).encode())
 
     def _play(self) -> None:
-        found = re.fullmatch(r"/play/([0-9a-f]{16})\.mp4", urlsplit(self.path).path)
-        speech = self.server.stage.speeches.get(found[1]) if found else None
+        match = re.fullmatch(r"/play/([0-9a-f]{16})\.mp4", urlsplit(self.path).path)
+        speech = self.server.programme.speeches.get(match[1]) if match else None
         if speech is None:
             self._unknown()
             return
         self.connection.settimeout(PAUSED_S)
-        self.server.stage.play(speech, self._chunk)
+        self.server.programme.play(speech, self._chunk)
         if self._begun:
             self.wfile.write(b"0\r\n\r\n")
             self.connection.settimeout(IDLE_S)
@@ -290,8 +287,8 @@ class Server(ThreadingHTTPServer):
     daemon_threads = False
     block_on_close = True
 
-    def __init__(self, stage: Stage, port: int = 0) -> None:
-        self.stage = stage
+    def __init__(self, programme: Programme, port: int = 0) -> None:
+        self.programme = programme
         self.connections: set[socket.socket] = set()
         super().__init__((HOST, port), Page)
 
@@ -302,7 +299,7 @@ class Server(ThreadingHTTPServer):
 
     def server_close(self) -> None:
         """Stop what is being drawn, close every connection, and wait for their threads."""
-        self.stage.stopping.set()
+        self.programme.stopping.set()
         for connection in list(self.connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -318,11 +315,11 @@ def serve(head: TalkingHead, person: str, sounds: list[Path], *, port: int, max_
         DataError: A sound cannot be read, or the port is taken.
     """
     with tempfile.TemporaryDirectory(prefix="vizeme-") as folder:
-        stage = Stage(head, person, Path(folder), max_bytes=int(max_upload_mb * 1e6))
+        programme = Programme(head, person, Path(folder), max_bytes=int(max_upload_mb * 1e6))
         for path in sounds:
-            stage.add(path.absolute(), path.name)
+            programme.add(path.absolute(), path.name)
         try:
-            server = Server(stage, port)
+            server = Server(programme, port)
         except OSError as error:
             raise DataError(f"Port {port} cannot be used ({error.strerror}). Choose another: --port 0") from None
         with server:

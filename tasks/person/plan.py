@@ -23,7 +23,7 @@ from utils.sound.content_features import BEST_WHISPER
 
 
 @dataclass
-class Stage:
+class Step:
     """One task to train for one person.
 
     Attributes:
@@ -64,7 +64,7 @@ def choose_audio_feature(video: VideoDataset) -> str:
     return next((name for name in (BEST_WHISPER, "whisper") if name in video.meta.audio_features), "mel")
 
 
-def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = "") -> list[Stage]:
+def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = "") -> list[Step]:
     """Find the five recipes and lay the settings over them.
 
     Args:
@@ -76,9 +76,9 @@ def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = 
     Raises:
         DataError: The video is not processed. ConfigError: A recipe or a setting is wrong.
     """
-    stages = [Stage(name, recipe_of(preset, name), {"video_id": video_id}) for name in STAGES]
-    given = [assignment(text) for text in settings]
-    feature = next((value for name, value in given if name.split(".")[-1] == "audio_feature"), None)
+    stages = [Step(name, recipe_of(preset, name), {"video_id": video_id}) for name in STAGES]
+    assignments = [assignment(text) for text in settings]
+    feature = next((value for name, value in assignments if name.split(".")[-1] == "audio_feature"), None)
     video = open_video(video_id, binary_dir or "data/binary/videos")
     for stage in stages:
         if stage.name in HEARING and feature is None:
@@ -88,7 +88,7 @@ def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = 
         if binary_dir:
             where = "person_binary_data_dir" if stage.name in HEARING else "binary_data_dir"
             stage.overrides[where] = str(binary_dir)
-    for name, value in given:
+    for name, value in assignments:
         head, _, rest = name.partition(".")
         chosen = [s for s in stages if s.name == head] if head in STAGES else stages
         setting = rest if head in STAGES else name
@@ -115,7 +115,7 @@ def fields_of(stage: str) -> set[str]:
     return set(task_class(stage).schema.model_fields)
 
 
-def is_finished(stage: Stage, work_dir: Path) -> bool:
+def is_finished(stage: Step, work_dir: Path) -> bool:
     """Tell whether a run has all its updates and was trained with this very recipe."""
     try:
         saved = read_yaml((work_dir / "config.yaml").read_text(encoding="utf-8"), str(work_dir))

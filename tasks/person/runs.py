@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tasks.core.checkpoints import checkpoint_files, work_dir_of
 from utils.errors import DataError
 
 STAGES = ("syncnet", "lm3d_vae_sync", "postnet", "lm3d_nerf", "lm3d_nerf_torso")
@@ -26,8 +27,6 @@ def find_run(person: str, names: tuple[str, ...]) -> Path:
     Raises:
         DataError: None has; the message has the command that trains it.
     """
-    from tasks.core.checkpoints import checkpoint_files, work_dir_of
-
     for name in names:
         folder = work_dir_of(f"{person}/{name}")
         if checkpoint_files(folder):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from tasks.core.checkpoints import finished_updates, work_dir_of
-from tasks.person.plan import Stage, is_finished, is_outdated, plan
+from tasks.person.plan import Step, is_finished, is_outdated, plan
 from tasks.person.runs import NEEDS
 from utils.paths import show_path
 
@@ -98,20 +98,20 @@ class Clock:
     def __init__(self) -> None:
         self.guessed = self.took = 0.0
 
-    def seconds(self, stage: Stage, begun: int = 0) -> float:
+    def seconds(self, stage: Step, begun: int = 0) -> float:
         """Guess how long a stage takes from update `begun` on."""
         ratio = self.took / self.guessed if self.guessed else 1.0
         return ratio * (START_S + UPDATE_S[stage.name] * max(0, stage.updates - begun))
 
-    def of(self, stage: Stage, begun: int = 0) -> str:
+    def of(self, stage: Step, begun: int = 0) -> str:
         """Say how long a stage takes."""
         return duration(self.seconds(stage, begun))
 
-    def left(self, stages: Sequence[Stage]) -> str:
+    def left(self, stages: Sequence[Step]) -> str:
         """Say how long these stages take together."""
         return f"about {duration(sum(self.seconds(stage) for stage in stages))}"
 
-    def measured(self, stage: Stage, seconds: float, begun: int) -> None:
+    def measured(self, stage: Step, seconds: float, begun: int) -> None:
         """Learn from a stage that took `seconds`."""
         self.guessed += START_S + UPDATE_S[stage.name] * max(0, stage.updates - begun)
         self.took += seconds

@@ -24,14 +24,15 @@ from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.renderer.config import NETWORK, NerfConfig
 from tasks.renderer.footage import Footage, scene_boxes
-from tasks.renderer.judging import LPIPS_DECIBELS, perceptual_loss
+from tasks.renderer.judging import LPIPS_DECIBELS, judge, perceptual_loss
 from tasks.renderer.painter import Painter
 from tasks.renderer.patches import PatchBatch, PatchSource, ValBatches
+from tasks.speaking.frames import infer_video
 from utils.arrays import Bytes, Floats
 from utils.assets import find_asset
 from utils.errors import ConfigError
 from utils.faces.landmarks import MEAN_FACE
-from utils.metrics import Box, crop, psnr, ssim
+from utils.metrics import Box, crop
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class NerfTask(Task):
         return self.patches()
 
     def patches(self, focus: Floats | None = None, scattered: bool = False) -> PatchSource:
-        """Draw patches as the settings say, around the face or in the box `focus`; see `PatchSource`."""
+        """Draw patches as the settings say, around the face or in `focus` (4,) x0 y0 x1 y1 px; see `PatchSource`."""
         cfg = self.cfg
         return PatchSource(
             self.footage,
@@ -110,17 +111,17 @@ class NerfTask(Task):
     # -- training --------------------------------------------------------------------------------------------------
     def picture_losses(self, image: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """Compare pictures (B, 3, H, W) in [0, 1], weighted by (B, 1, H, W): the terms that every picture has."""
-        found = {
+        losses = {
             "rgb": terms.colour_loss(image, target, weight),
             "structure": terms.structure_loss(image, target, weight),
             "detail": terms.detail_loss(image, target, weight),
         }
         if self.cfg.weights.temporal > 0 and len(image) % 2 == 0:
             change = (image[1::2] - image[::2]) - (target[1::2] - target[::2])
-            found["temporal"] = terms.weighted_mean(change.abs(), weight[1::2])
+            losses["temporal"] = terms.weighted_mean(change.abs(), weight[1::2])
         if (net := self._lpips()) is not None:
-            found["perceptual"] = perceptual_loss(net, image, target)
-        return found
+            losses["perceptual"] = perceptual_loss(net, image, target)
+        return losses
 
     def _lpips(self) -> torch.nn.Module | None:
         """Return LPIPS when it is wanted now and its weights are here."""
@@ -135,8 +136,7 @@ class NerfTask(Task):
             path = find_asset("lpips_alexnet")
             if path is None and self.cfg.weights.perceptual > 0:
                 log.info("No LPIPS weights here: trained without the perceptual loss (python -m utils.assets).")
-            net: torch.nn.Module | None = make_lpips(load_file(path)) if path is not None else None
-            object.__setattr__(self, "_perceptual", net)  # outside the state dict
+            self.keep_outside("_perceptual", make_lpips(load_file(path)) if path is not None else None)
         net = self._perceptual
         return None if net is None else net.to(self.device)
 
@@ -158,8 +158,8 @@ class NerfTask(Task):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _tables(self) -> list[torch.nn.Parameter]:
-        found = self.model.torso.table_parameters() if self.model.torso is not None else []
-        return found + (self.model.head.table_parameters() if isinstance(self.model.head, BlendPlaneHead) else [])
+        tables = self.model.torso.table_parameters() if self.model.torso is not None else []
+        return tables + (self.model.head.table_parameters() if isinstance(self.model.head, BlendPlaneHead) else [])
 
     def schedule(self, update: int) -> float:
         """Warm up over 20 updates, then follow a cosine."""
@@ -205,19 +205,20 @@ class NerfTask(Task):
             for start in range(0, len(landmarks), batch):
                 stop = min(start + batch, len(landmarks))
                 low, high = max(0, start - reach), min(len(landmarks), stop + reach)
-                some = (world_from_camera[start:stop], frame_ids[start:stop])
-                yield from painter.jobs(landmarks[low:high], range(start - low, stop - low), *some, own_poses=own_poses)
+                seen_from = (world_from_camera[start:stop], frame_ids[start:stop])
+                wanted = range(start - low, stop - low)
+                yield from painter.jobs(landmarks[low:high], wanted, *seen_from, own_poses=own_poses)
 
         with contextlib.closing(render_side_by_side(painter.frames, jobs())) as pictures:
             for picture in pictures:
                 yield picture.cpu().numpy()
 
     def painter(self, *, scale: float = 1.0, compile: bool = False, background: Bytes | None = None) -> Painter:
-        """Prepare to draw frames of one size over one background."""
+        """Prepare to draw frames of one size over one background (H, W, 3) RGB of any size."""
         return Painter(self, scale=scale, compile=compile, background=background)
 
     def render_frames(self, frame_ids: NDArray[np.integer[Any]]) -> Iterator[Bytes]:
-        """Render frames of the dataset from their own landmarks and poses, each with its own window."""
+        """Render frames (n,) of the dataset from their own landmarks and poses; yield (H, W, 3) RGB each."""
         painter = self.painter()
         for frame in frame_ids.tolist():
             window = self.footage.window(frame, self.cfg.smo_win_size)
@@ -233,16 +234,17 @@ class NerfTask(Task):
         return {name: torch.tensor(float(np.mean(values))) for name, values in totals.items()}
 
     def judge(self, frame: int, picture: Bytes) -> dict[str, float]:
-        """Compare a render with its frame: `<box>_psnr`, `face_ssim`, `face_score`, and `face_lpips` where possible."""
+        """Compare a render (H, W, 3) with its frame.
+
+        Returns:
+            `<box>_psnr` in decibels, `face_ssim`, `face_lpips` where its weights are here, and `face_score`, decibels
+            less what LPIPS finds.
+        """
         truth = self.footage.picture("frames", frame)
         boxes = self.footage.boxes(frame)
-        found = {f"{name}_psnr": psnr(picture, truth, box) for name, box in boxes.items()}
-        found["face_ssim"] = ssim(picture, truth, boxes["face"])
-        found["face_score"] = found["face_psnr"]
-        if (distance := self.lpips(picture, truth, boxes["face"])) is not None:
-            found["face_lpips"] = distance
-            found["face_score"] -= LPIPS_DECIBELS * distance
-        return found
+        figures = judge(picture, truth, boxes) | judge(picture, truth, {"face": boxes["face"]}, self.lpips)
+        figures["face_score"] = figures["face_psnr"] - LPIPS_DECIBELS * figures.get("face_lpips", 0.0)
+        return figures
 
     @torch.no_grad()
     def lpips(self, picture: Bytes, truth: Bytes, box: Box | None) -> float | None:
@@ -261,6 +263,4 @@ class NerfTask(Task):
 
     def infer(self) -> None:
         """Speak: see `tasks.talking_head`."""
-        from tasks.speaking.frames import infer_video
-
         infer_video(self)

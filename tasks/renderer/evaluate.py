@@ -17,9 +17,17 @@ if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().p
 
 import numpy as np  # noqa: E402
 
+from tasks.renderer.judging import judge  # noqa: E402
 from utils.arrays import Bytes, Floats  # noqa: E402
 from utils.command import run_command  # noqa: E402
+from utils.drawing.canvas import grid_of  # noqa: E402
 from utils.errors import ConfigError  # noqa: E402
+from utils.faces.detector import find_points  # noqa: E402
+from utils.faces.detectors import make_detector  # noqa: E402
+from utils.faces.landmarks import EYES, MOUTH, lip_gap  # noqa: E402
+from utils.files.aside import make_folder, write_aside  # noqa: E402
+from utils.metrics import correlation  # noqa: E402
+from utils.progress import Progress  # noqa: E402
 
 BOXES = ("head", "face", "mouth", "eyes")
 
@@ -71,10 +79,6 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
         `<box>_psnr`, `<box>_ssim`, `<box>_lpips` (where its weights are here); `lmd_<part>` in pixels; correlation of
         the lips' opening; `flicker`, the forehead's change from frame to frame over the real one's; seconds a frame.
     """
-    from utils.faces.detector import find_points
-    from utils.faces.detectors import make_detector
-    from utils.progress import Progress
-
     footage = task.footage
     ids = footage.video.frame_ids("val")[:frames]
     judged: list[dict[str, float]] = []
@@ -89,7 +93,8 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
             began = time.perf_counter()
             pair = {"made": next(render), "real": footage.picture("frames", frame)}
             seconds.append(time.perf_counter() - began)
-            judged.append(judge(task, frame, pair["made"]))
+            boxes = {name: box for name, box in footage.boxes(frame).items() if name in BOXES}
+            judged.append(judge(pair["made"], pair["real"], boxes, task.lpips))
             for name, picture in pair.items():
                 points[name].append(find_points(detector, picture))
                 if index in keep:
@@ -108,33 +113,16 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
     return figures
 
 
-def judge(task: Any, frame: int, picture: Bytes) -> dict[str, float]:
-    """Compare a picture with a frame of the footage in the boxes of head, face, mouth and eyes."""
-    from utils.metrics import psnr, ssim
-
-    truth, boxes = task.footage.picture("frames", frame), task.footage.boxes(frame)
-    found: dict[str, float] = {}
-    for name in BOXES:
-        box = boxes[name]
-        found |= {f"{name}_psnr": psnr(picture, truth, box), f"{name}_ssim": ssim(picture, truth, box)}
-        if (distance := task.lpips(picture, truth, box)) is not None:
-            found[f"{name}_lpips"] = distance
-    return found
-
-
-def compare_points(made: Floats, real: Floats) -> dict[str, float]:
+def compare_points(rendered: Floats, real: Floats) -> dict[str, float]:
     """Compare landmarks (T, 68, 2) found in renders and in real frames; frames without a face (NaN) are left out."""
-    from utils.faces.landmarks import EYES, MOUTH, lip_gap
-    from utils.metrics import correlation
-
-    distance = np.linalg.norm(made - real, axis=-1)
-    seen = np.isfinite(distance).all(axis=1)
-    figures = {"faces_found": float(np.isfinite(made[:, 0, 0]).mean())}
-    if not seen.any():
+    distance = np.linalg.norm(rendered - real, axis=-1)
+    has_face = np.isfinite(distance).all(axis=1)
+    figures = {"faces_found": float(np.isfinite(rendered[:, 0, 0]).mean())}
+    if not has_face.any():
         return figures
     parts = {"face": slice(None), "mouth": MOUTH, "eyes": EYES}
-    figures |= {f"lmd_{name}": float(distance[seen][:, part].mean()) for name, part in parts.items()}
-    return figures | {"lip_opening_correlation": correlation(lip_gap(made), lip_gap(real))}
+    figures |= {f"lmd_{name}": float(distance[has_face][:, part].mean()) for name, part in parts.items()}
+    return figures | {"lip_opening_correlation": correlation(lip_gap(rendered), lip_gap(real))}
 
 
 class Flicker:
@@ -144,9 +132,9 @@ class Flicker:
         self.change = np.zeros(2)
         self._last: tuple[Floats, Floats] | None = None
 
-    def see(self, made: Bytes, real: Bytes, points_px: Floats, *, cut: bool = False) -> None:
+    def see(self, rendered: Bytes, real: Bytes, points_px: Floats, *, cut: bool = False) -> None:
         """Take in the next pair of frames (H, W, 3); the forehead lies over the brows of `points_px` (68, 2)."""
-        pair = (made.astype(np.float32), real.astype(np.float32))
+        pair = (rendered.astype(np.float32), real.astype(np.float32))
         brows, wide = points_px[17:27], float(np.ptp(points_px[17:27, 0]))
         bottom = float(brows[:, 1].min()) - 0.05 * wide
         middle = float(brows[:, 0].mean())
@@ -164,9 +152,6 @@ class Flicker:
 
 def _write_pictures(folder: Path, kept: dict[str, list[Bytes]], height: int) -> None:
     import cv2
-
-    from utils.drawing.canvas import grid_of
-    from utils.files.aside import make_folder, write_aside
 
     make_folder(folder)
     with write_aside(folder / "pictures.png") as aside:

@@ -33,7 +33,7 @@ class Footage:
         self._shots = video.shots("all")
 
     def shrink(self, picture: Bytes) -> Bytes:
-        """Bring a picture or mask of the dataset to the training size."""
+        """Bring a picture (H, W, 3) or mask (H, W) of the dataset to the training size."""
         if self.scale == 1.0:
             return np.asarray(picture)
         import cv2
@@ -41,11 +41,11 @@ class Footage:
         return np.asarray(cv2.resize(picture, (self.width, self.height), interpolation=cv2.INTER_AREA), np.uint8)
 
     def picture(self, name: str, frame: int) -> Bytes:
-        """Return `frames`, `torso_frames`, `head_mask` or `torso_mask` of one frame at the training size."""
+        """Return `frames`, `torso_frames` (H, W, 3), `head_mask` or `torso_mask` (H, W) of a frame, training size."""
         return self.shrink(getattr(self.video, name)[frame])
 
     def some(self, split: Split, count: int) -> NDArray[np.int64]:
-        """List about `count` frames of a split, evenly apart; fewer than that when it has fewer."""
+        """List about `count` frames (n,) of a split, evenly apart; fewer than that when it has fewer."""
         ids = self.video.frame_ids(split)
         return ids[:: max(1, len(ids) // count)]
 
@@ -68,7 +68,7 @@ class Footage:
 
 
 def spread(ids: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Choose `count` of some frames, the first and the last among them; all when there are fewer."""
+    """Choose `count` of some frames (N,), the first and the last among them; all when there are fewer."""
     return ids[np.unique(np.linspace(0, len(ids) - 1, min(count, len(ids))).round().astype(int))]
 
 

@@ -40,7 +40,7 @@ class Lm3dNerfTask(NerfTask):
         return self.patches(scattered=self.cfg.backbone == "vanilla")
 
     def losses(self, batch: PatchBatch) -> dict[str, Tensor]:
-        """Return the terms of `NerfWeights`."""
+        """Return the terms of `NerfWeights`, each a mean ()."""
         train = self.training
         patch: Patch = self.model(
             batch.landmarks,
@@ -52,11 +52,11 @@ class Lm3dNerfTask(NerfTask):
         target, behind, mask = batch.target.float() / 255, batch.backdrop.float() / 255, batch.head.float() / 255
         image = patch.colour + (1 - patch.alpha) * behind
         if self.cfg.backbone == "vanilla":  # its rays are scattered and make no picture
-            found = {"rgb": terms.colour_loss(image, target, batch.weight)}
+            losses = {"rgb": terms.colour_loss(image, target, batch.weight)}
         else:
-            found = self.picture_losses(image, target, batch.weight)
-        found["matte"] = terms.opacity_loss(patch.alpha, mask, batch.weight)
-        return found | self._ray_losses(patch, target, behind, mask, batch.weight)
+            losses = self.picture_losses(image, target, batch.weight)
+        losses["matte"] = terms.opacity_loss(patch.alpha, mask, batch.weight)
+        return losses | self._ray_losses(patch, target, behind, mask, batch.weight)
 
     def _ray_losses(
         self, patch: Patch, target: Tensor, behind: Tensor, mask: Tensor, weight: Tensor
@@ -64,33 +64,34 @@ class Lm3dNerfTask(NerfTask):
         up = self.cfg.upsample
         target, behind, mask, weight = (F.avg_pool2d(x, up) if up > 1 else x for x in (target, behind, mask, weight))
         low = patch.low.features[:, :3] + (1 - patch.low.alpha) * behind
-        found = {
+        losses = {
             "low_rgb": terms.weighted_mean((low - target).square(), weight),
             "alpha": terms.opacity_loss(patch.low.alpha, mask, weight),
         }
         if self.cfg.backbone == "vanilla":
             coarse = patch.low_coarse[:, :3] + (1 - patch.low_coarse[:, 3:]) * behind
-            return found | {"coarse_rgb": (coarse - target).square().mean()}
-        return found | {"entropy": terms.entropy(patch.low.alpha)} | self._field_losses(patch, mask)
+            return losses | {"coarse_rgb": (coarse - target).square().mean()}
+        return losses | {"entropy": terms.entropy(patch.low.alpha)} | self._field_losses(patch, mask)
 
     def _field_losses(self, patch: Patch, mask: Tensor) -> dict[str, Tensor]:
         head = self.model.head
         assert isinstance(head, BlendPlaneHead)
         hit = len(patch.march.hits) > 0
         nothing = mask.new_zeros(())
-        found = {
+        losses = {
             "distortion": terms.distortion_loss(patch.march) if hit else nothing,
             "roughness": plane_roughness(head.planes, self.cfg.plane_size, self.updates % 3),
             "bases": patch.weights.square().mean() if self.cfg.n_bases else nothing,
         }
         if head.samples and head.fine_samples:
-            found["interlevel"] = terms.interlevel_loss(patch.march) if hit else nothing
-            found["empty"] = terms.coarse_mask_loss(patch.low_coarse[:, 3:], mask)
-        return found
+            losses["interlevel"] = terms.interlevel_loss(patch.march) if hit else nothing
+            losses["empty"] = terms.coarse_mask_loss(patch.low_coarse[:, 3:], mask)
+        return losses
 
     def plate(
         self, frame_id: int, height: int, width: int, background: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:
+        """Return the frame with the head taken out, (height, width, 3); `background` (H, W, 3) in place of its own."""
         video = self.footage.video
         if background is None:
             return fitted(video.torso_frames[frame_id], height, width)

@@ -76,9 +76,8 @@ class Lm3dNerfTorsoTask(NerfTask):
         if self.source or self.updates:  # it comes from a checkpoint, which holds the head
             return
         folder = self.cfg.head_model_dir or f"checkpoints/{self.cfg.video_id}/lm3d_nerf"
-        head = load_task(folder, self.cfg.head_ckpt_steps)
-        if not isinstance(head, NerfTask) or isinstance(head, Lm3dNerfTorsoTask):
-            raise ConfigError(f"head_model_dir = {folder}: that is a run of {head.cfg.task_cls}, not of lm3d_nerf")
+        head = load_task(folder, self.cfg.head_ckpt_steps, kind="lm3d_nerf", setting="head_model_dir")
+        assert isinstance(head, NerfTask)
         ours, theirs = self.cfg.model_dump(), head.cfg.model_dump()
         wrong = [f"{name}: {theirs[name]!r}" for name in (*NETWORK, "size") if ours[name] != theirs[name]]
         if wrong:
@@ -114,8 +113,8 @@ class Lm3dNerfTorsoTask(NerfTask):
             picture += bare
             mask += np.maximum(self.footage.picture("torso_mask", int(frame)) / 255, painted)
         assert self.model.torso is not None
-        known = torch.from_numpy(picture / len(ids) / 255).permute(2, 0, 1)
-        self.model.torso.begin_with(known, torch.from_numpy(mask / len(ids))[None])
+        mean_picture = torch.from_numpy(picture / len(ids) / 255).permute(2, 0, 1)
+        self.model.torso.begin_with(mean_picture, torch.from_numpy(mask / len(ids))[None])
 
     def train(self, mode: bool = True) -> Lm3dNerfTorsoTask:
         super().train(mode)
@@ -144,10 +143,10 @@ class Lm3dNerfTorsoTask(NerfTask):
         """
         colour, alpha = self.model.bare(self.model.pixels(batch.uv), batch.world_from_camera, batch.frame_ids)
         image = colour + (1 - alpha) * self._behind(batch)
-        seen = 1 - batch.head.float() / 255
-        found = self.picture_losses(image, batch.backdrop.float() / 255, 0.3 + 0.7 * seen)
-        found["matte"] = terms.opacity_loss(alpha, batch.person.float() / 255, seen)
-        return found
+        uncovered = 1 - batch.head.float() / 255
+        losses = self.picture_losses(image, batch.backdrop.float() / 255, 0.3 + 0.7 * uncovered)
+        losses["matte"] = terms.opacity_loss(alpha, batch.person.float() / 255, uncovered)
+        return losses
 
     def _behind(self, batch: PatchBatch) -> Tensor:
         """Cut the patch (B, 3, H, W) out of the plate, in [0, 1]."""
@@ -164,6 +163,7 @@ class Lm3dNerfTorsoTask(NerfTask):
     def plate(
         self, frame_id: int, height: int, width: int, background: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:
+        """Return the plate of the footage, (height, width, 3), or `background` (H, W, 3) covering that size."""
         if background is not None:
             return cover(background, height, width)
         return fitted(self.model.scene.plate.cpu().numpy(), height, width)

@@ -33,7 +33,7 @@ class Trained(Protocol):
         """Stop training."""
 
     def plate(self, frame_id: int, height: int, width: int, background: Bytes | None = None) -> Bytes:
-        """Return what lies behind a frame."""
+        """Return what lies behind a frame, (height, width, 3) RGB."""
         ...
 
 

@@ -62,6 +62,6 @@ def from_pose(motion: Floats, poses: Floats, ridge: float = 0.1) -> Floats:
     Returns:
         (13, M); the last row is the constant.
     """
-    known = np.concatenate([poses, np.ones_like(poses[:, :1])], axis=1).astype(np.float64)
-    normal = known.T @ known + ridge * len(known) * np.eye(13)
-    return np.asarray(np.linalg.solve(normal, known.T @ motion), np.float32)
+    with_constant = np.concatenate([poses, np.ones_like(poses[:, :1])], axis=1).astype(np.float64)
+    normal = with_constant.T @ with_constant + ridge * len(with_constant) * np.eye(13)
+    return np.asarray(np.linalg.solve(normal, with_constant.T @ motion), np.float32)

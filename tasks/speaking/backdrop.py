@@ -10,6 +10,7 @@ import numpy as np
 
 from utils.arrays import Bytes
 from utils.errors import ConfigError, DataError
+from utils.media.pictures import read_photo
 
 COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "green": (0, 177, 64), "grey": (128, 128, 128)}
 APART = 24
@@ -33,8 +34,6 @@ def read_background(name: str) -> Bytes | None:
         raise ConfigError(
             f"infer_bg_img_fname = {name}: no such picture. Give a file, {', '.join(COLOURS)}, or '#rrggbb'"
         )
-    from utils.media.pictures import read_photo
-
     try:
         return np.asarray(read_photo(name), np.uint8)
     except DataError as error:

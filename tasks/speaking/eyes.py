@@ -66,12 +66,12 @@ def blink_motion(person: Person, settings: PostSettings) -> Floats:
     Raises:
         ConfigError: The frames given for it are not there.
     """
-    given = (settings.infer_eye_blink_ref_frames_start_idx, settings.infer_eye_blink_ref_frames_end_idx)
-    if (given[0] is None) != (given[1] is None):
+    ends = (settings.infer_eye_blink_ref_frames_start_idx, settings.infer_eye_blink_ref_frames_end_idx)
+    if (ends[0] is None) != (ends[1] is None):
         raise ConfigError(
             "infer_eye_blink_ref_frames_start_idx and infer_eye_blink_ref_frames_end_idx: give both or neither"
         )
-    span = person.blink if None in given else (int(given[0] or 0), int(given[1] or 0))
+    span = person.blink if None in ends else (int(ends[0] or 0), int(ends[1] or 0))
     if span is None:
         return np.zeros((0, 12, 3), np.float32)
     if not 0 <= span[0] < span[1] <= len(person.database):

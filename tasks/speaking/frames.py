@@ -24,7 +24,9 @@ from tasks.speaking.sound import Sound
 from utils.arrays import Floats
 from utils.config.schema import Config
 from utils.errors import ConfigError, DataError
+from utils.media.video import VideoWriter
 from utils.progress import Progress
+from utils.visualization.lm_visualizer import read_landmarks
 
 if TYPE_CHECKING:
     from tasks.core.task import Task
@@ -60,9 +62,11 @@ def render_landmarks(
 def write_frames(
     frames: Iterable[NDArray[np.uint8]], out: str | Path, sound: str | Path | None, total: int, title: str = "rendering"
 ) -> Path:
-    """Stream frames into an mp4 with its sound, showing progress and time left; it appears when it is whole."""
-    from utils.media.video import VideoWriter
+    """Stream frames (H, W, 3) into an mp4 with its sound, showing progress; it appears when it is whole.
 
+    Raises:
+        DataError: There is no frame, or the file could not be written.
+    """
     stream = iter(frames)
     first = next(stream, None)
     if first is None:
@@ -98,14 +102,12 @@ def need(settings: Config, *names: str) -> None:
     """
     missing = [name for name in names if not getattr(settings, name)]
     if missing:
-        told = ",".join(f"{name}=..." for name in missing)
-        raise ConfigError(f"--infer needs {' and '.join(missing)}; give --hparams={told}")
+        assignments = ",".join(f"{name}=..." for name in missing)
+        raise ConfigError(f"--infer needs {' and '.join(missing)}; give --hparams={assignments}")
 
 
 def infer_video(task: Task) -> Path:
     """Do what `--infer` of the renderers asks: write `infer_out_video_name` from `infer_cond_name` and the sound."""
-    from utils.visualization.lm_visualizer import read_landmarks
-
     settings = settings_of(task)
     need(settings, "infer_cond_name", "infer_out_video_name")
     landmarks = read_landmarks(settings.infer_cond_name)

@@ -10,6 +10,7 @@ import numpy as np
 from data_gen.video.dataset import VideoDataset
 from tasks.speaking.settings import PoseSettings
 from utils.arrays import Floats, Ints
+from utils.camera import loop_indices, smooth_path
 from utils.errors import ConfigError, DataError
 from utils.files.arrays import load_array
 
@@ -38,8 +39,6 @@ class HeadMotion:
     """
 
     def __init__(self, video: VideoDataset, settings: PoseSettings) -> None:
-        from utils.camera import smooth_path
-
         self.start, stop = max(video.shots("all"), key=lambda shot: (shot[1] - shot[0], -shot[0]))
         self.length = stop - self.start
         path = video.world_from_camera[self.start : stop]
@@ -63,8 +62,6 @@ class HeadMotion:
 
     def frames(self, start: int, stop: int) -> Moment:
         """Return output frames [start, stop)."""
-        from utils.camera import loop_indices
-
         steps = loop_indices(stop - start, self.length, start)
         eyes = self.start + steps
         behind = eyes

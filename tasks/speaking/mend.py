@@ -14,7 +14,7 @@ from tasks.speaking.resting_face import FACE, Person
 from tasks.speaking.settings import PostSettings
 from tasks.speaking.silence import silence_weight
 from utils.arrays import Floats, Ints
-from utils.faces.landmarks import BROWS, EYES, JAW, MOUTH
+from utils.faces.landmarks import BROWS, EYES, JAW, MOUTH, from_offsets, to_offsets
 from utils.shots import smooth_over_time
 
 WINDOW = 256
@@ -37,7 +37,7 @@ def clamp_reach(times_std: float) -> Floats:
 
 
 def exaggerate(landmarks: Floats, person: Person, gain: float) -> Floats:
-    """Scale how far mouth and jaw are from the person's mean."""
+    """Scale how far mouth and jaw of landmarks (T, 68, 3) are from the person's mean."""
     if gain == 1:
         return landmarks
     out = landmarks.copy()
@@ -47,9 +47,7 @@ def exaggerate(landmarks: Floats, person: Person, gain: float) -> Floats:
 
 
 def uncross_lips(landmarks: Floats) -> Floats:
-    """Let lips touch where the inner ones would pass through each other."""
-    from utils.faces.landmarks import from_offsets, to_offsets
-
+    """Let lips of landmarks (T, 68, 3) touch where the inner ones would pass through each other."""
     points = from_offsets(landmarks)
     above, below = [61, 62, 63], [67, 66, 65]
     overlap = np.maximum(points[:, below, 1] - points[:, above, 1], 0) / 2

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def frame_rms(rms: np.ndarray, frames: int) -> Floats:
-    """Bring loudness at 50 rows a second to one value a video frame: the louder of its two rows."""
+    """Bring loudness (2T,) at 50 rows a second to one value a video frame, (T,): the louder of its two rows."""
     rows = np.zeros(2 * frames, np.float32)
     rows[: min(len(rows), len(rms))] = rms[: len(rows)]
     return rows.reshape(frames, 2).max(axis=1)
@@ -49,7 +49,7 @@ def silent_frames(settings: PostSettings) -> int:
 
 
 def ramp(weight: Floats, frames: int) -> Floats:
-    """Turn steps 0 -> 1 into half cosines that begin inside the pause, so that speech itself is not touched."""
+    """Turn steps 0 -> 1 in (T,) into half cosines that begin inside the pause, so that speech is not touched."""
     inside = np.concatenate([np.zeros(1, bool), weight > 0, np.zeros(1, bool)])
     if weight[:1].sum():
         inside[0] = True

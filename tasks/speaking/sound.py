@@ -11,7 +11,12 @@ import numpy as np
 
 from utils.arrays import Floats
 from utils.errors import DataError
+from utils.media.ffmpeg import Stream
+from utils.media.sound_source import refuse_too_long, sound_arguments
+from utils.media.wav import no_sound
+from utils.paths import existing_file
 from utils.rates import RATE, SAMPLES_A_FRAME
+from utils.sound.features import audio_features
 
 
 class Sound:
@@ -36,11 +41,6 @@ class Sound:
         return self
 
     def _convert(self, target: Path) -> None:
-        from utils.media.ffmpeg import Stream
-        from utils.media.sound_source import refuse_too_long, sound_arguments
-        from utils.media.wav import no_sound
-        from utils.paths import existing_file
-
         file = existing_file(self.path)
         block = bytearray(1 << 20)
         # As `read_wav` hears it, so that what is heard is what was trained on.
@@ -80,8 +80,6 @@ class Sound:
 
     def rms(self) -> Floats:
         """Return the loudness of the whole sound, (2T,), 50 rows a second."""
-        from utils.sound.features import audio_features
-
         spans = [(start, min(start + 2000, self.frames)) for start in range(0, self.frames, 2000)]
         parts = [audio_features(self.read(a, b), "rms", b - a) for a, b in spans]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)

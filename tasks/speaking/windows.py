@@ -9,6 +9,7 @@ import numpy as np
 
 from tasks.speaking.sound import Sound
 from utils.arrays import Floats
+from utils.sound.features import audio_features
 
 WINDOW, MARGIN, FADE = 748, 124, 10
 """Frames that audio-to-landmarks hears at once (30 s), those of them before and after what is kept, the cross-fade.
@@ -75,8 +76,6 @@ def predict_window(
     `first`, a multiple of 4, says which frame of the whole sound its first one is.
     """
     import torch
-
-    from utils.sound.features import audio_features
 
     audio = torch.from_numpy(audio_features(wav, task.cfg.audio_feature, frames))
     listens = task.cfg.pitch or task.load_speech().cfg.pitch

@@ -257,9 +257,8 @@ class VoiceTask(Task):
             feature = self.listen(read_wav(self.cfg.infer_audio))
         except DataError as error:
             raise DataError(f"{self.cfg.infer_audio}: {error}") from None
-        decoder = load_task(self.cfg.face_decoder_work_dir, "best")
-        if not isinstance(decoder, FaceDecoderTask):
-            raise ConfigError(f"{self.cfg.face_decoder_work_dir} is not a run of face_decoder.")
+        decoder = load_task(self.cfg.face_decoder_work_dir, "best", kind="face_decoder")
+        assert isinstance(decoder, FaceDecoderTask)
         write_face(decoder, feature, Path(self.cfg.infer_out))
         print(self.cfg.infer_out)
 

@@ -100,25 +100,14 @@ class TemplateDecoderTask(Task):
         assert recogniser is not None
         if recogniser.name != "dlib":
             found = find_recogniser(recogniser, cfg.infer_recogniser)
-            self._judge = recogniser_network(found.path).to(self.device)
+            self.keep_outside("_judge", recogniser_network(found.path).to(self.device))
         else:
             found = self._encoder = find_recogniser(recogniser)
         self.frozen_sources["recogniser"] = {"path": str(found.path), **recogniser.model_dump()}
         if cfg.weights.perceptual > 0 and cfg.perceptor != "none":
-            self._perceptor = make_perceptor(cfg.perceptor, cfg.perceptor_weights, self._judge).to(self.device)
-            self.frozen_sources["perceptor"] = self._perceptor.source
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        for network in (self.__dict__.get("_judge"), self.__dict__.get("_perceptor")):
-            if network is not None:
-                network._apply(fn, recurse)
-        return super()._apply(fn, recurse)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("_judge", "_perceptor"):  # frozen: outside the state dict
-            self.__dict__[name] = value
-        else:
-            super().__setattr__(name, value)
+            perceptor = make_perceptor(cfg.perceptor, cfg.perceptor_weights, self._judge).to(self.device)
+            self.keep_outside("_perceptor", perceptor)
+            self.frozen_sources["perceptor"] = perceptor.source
 
     @property
     def shards(self) -> TemplateShards:

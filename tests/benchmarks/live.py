@@ -22,7 +22,7 @@ import torch
 
 from tasks.person.head import TalkingHead
 from tasks.person.live import LiveHead
-from tasks.person.page import Server, Stage
+from tasks.person.page import Programme, Server
 from tasks.speaking.mend import post_process
 from tasks.speaking.sound import Sound
 from utils.faces.landmarks import mouth_opening
@@ -105,7 +105,7 @@ def run(given: argparse.Namespace, piece: Path, folder: Path) -> None:
             f"{1000 * found['motion']:>7.1f} {1 / found['frame']:>9.1f} {apart:>7.3f} {lips:>7.4f}",
             flush=True,
         )
-    stage = Stage(head, given.person, folder, max_bytes=1)
+    stage = Programme(head, given.person, folder, max_bytes=1)
     speech = stage.add(piece, "sound")
     with Server(stage) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

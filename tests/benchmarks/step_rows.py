@@ -167,9 +167,12 @@ def template_decoder(precision: str, *, network: str) -> tuple[Task, Any]:
     task: Any = build(recipe, precision, accumulate_grad_batches=1)
     if network == "fr":
         judge = IResNet(50).fold().requires_grad_(False)
-        task._judge, task._perceptor, count = judge, Perceptor(judge, {}), 32
+        task.keep_outside("_judge", judge)
+        task.keep_outside("_perceptor", Perceptor(judge, {}))
+        count = 32
     else:
-        task._perceptor, count = Perceptor(Vgg11Maps(), {}, imagenet=True, side=None), 16
+        task.keep_outside("_perceptor", Perceptor(Vgg11Maps(), {}, imagenet=True, side=None))
+        count = 16
     crops = torch.randint(0, 256, (count, task.size, task.size, 3), dtype=torch.uint8)
     return task, FaceBatch(torch.randn(count, 512), crops)
 

@@ -261,8 +261,8 @@ def deaf(table, monkeypatch):
     program = table.folder / "ffmpeg"
     program.write_text(DEAF)
     program.chmod(0o755)
+    monkeypatch.setattr("utils.media.ffmpeg.executable", lambda: str(program))
     for module in ("utils.media.ffmpeg", "tasks.person.mp4_stream"):
-        monkeypatch.setattr(f"{module}.executable", lambda: str(program))
         monkeypatch.setattr(f"{module}.STALL_S", 0.4)
     return program
 

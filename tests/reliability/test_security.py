@@ -283,9 +283,9 @@ def test_every_input_of_ffmpeg_has_its_fences():
 
 # -- the page ----------------------------------------------------------------------------------------------------------
 def test_the_page_cannot_be_reached_from_another_machine(tmp_path):
-    from tasks.person.page import Server, Stage
+    from tasks.person.page import Programme, Server
 
-    with Server(Stage(None, "made", tmp_path, max_bytes=1000)) as server:  # type: ignore[arg-type]
+    with Server(Programme(None, "made", tmp_path, max_bytes=1000)) as server:  # type: ignore[arg-type]
         assert server.socket.getsockname()[0] == "127.0.0.1"
         found = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
         for address in {entry[4][0] for entry in found} - {"127.0.0.1"}:

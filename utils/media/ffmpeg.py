@@ -60,27 +60,34 @@ def run(arguments: list[str], timeout_s: float, doing: str) -> None:
 
 
 class Stream:
-    """Run ffmpeg and move bytes through its standard output or input, killing it when it stalls.
+    """Run ffmpeg and move bytes through its standard output or input or both, killing it when it stalls.
 
+    It stalls when it does nothing of what is waited for: with both ways open, neither takes bytes nor gives any.
     Leaving the `with` block always ends the process. Messages go to a temporary file, so they never block it.
 
     Args:
         arguments: What follows `ffmpeg -nostdin -hide_banner -loglevel error`.
-        writing: True to feed its input, False to read its output.
+        writing: Whether its input is fed.
+        reading: Whether its output is read; as a rule when it is not fed. Both need a thread each.
         stall_s: Longest wait for one read or write.
     """
 
-    def __init__(self, arguments: list[str], *, writing: bool = False, stall_s: float = STALL_S) -> None:
+    def __init__(
+        self, arguments: list[str], *, writing: bool = False, reading: bool | None = None, stall_s: float = STALL_S
+    ) -> None:
+        reading = not writing if reading is None else reading
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
         self._stall_s = stall_s
-        self._waiting_since: float | None = None
+        ways = {"read": reading, "write": writing}
+        self._waiting_since: dict[str, float | None] = {way: None for way, is_open in ways.items() if is_open}
         self._ended = threading.Event()
         self.stalled = False
         self._process = subprocess.Popen(
             [executable(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments],
             stdin=subprocess.PIPE if writing else subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL if writing else subprocess.PIPE,
+            stdout=subprocess.PIPE if reading else subprocess.DEVNULL,
             stderr=self._messages,
+            bufsize=0 if reading and writing else -1,  # both ways: a byte that is made is wanted at once
         )
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -88,25 +95,49 @@ class Stream:
         """Fill `buffer` and return how many bytes came; fewer than asked only at the end."""
         assert self._process.stdout is not None
         filled = 0
-        self._waiting_since = time.monotonic()
+        self._waiting_since["read"] = time.monotonic()
         while filled < len(buffer):
             count = self._process.stdout.readinto(buffer[filled:])  # type: ignore[attr-defined]
             if not count:
                 break
             filled += count
-        self._waiting_since = None
+        self._waiting_since["read"] = None
         return filled
+
+    def read_some(self, most: int) -> bytes:
+        """Return the bytes that are there, at most `most`, waiting for the first; none at the end. Both ways only."""
+        assert self._process.stdout is not None
+        self._waiting_since["read"] = time.monotonic()
+        block = self._process.stdout.read(most)
+        self._waiting_since["read"] = None
+        return block
 
     def write(self, data: memoryview | bytes) -> None:
         """Hand bytes to ffmpeg; `BrokenPipeError` when it has died."""
         assert self._process.stdin is not None
-        self._waiting_since = time.monotonic()
-        self._process.stdin.write(data)
-        self._waiting_since = None
+        self._waiting_since["write"] = time.monotonic()
+        view = memoryview(data).cast("B")
+        while len(view):
+            view = view[self._process.stdin.write(view) or 0 :]
+        self._waiting_since["write"] = None
+
+    def close_input(self) -> None:
+        """Say that no more bytes come: from now on ffmpeg has no reason to be silent."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass
+        self._waiting_since["write"] = time.monotonic()
+
+    def kill(self) -> None:
+        """End ffmpeg if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
 
     def finish(self) -> int:
         """Close the pipe, wait for ffmpeg and return its exit code."""
-        self._waiting_since = time.monotonic()
+        self._waiting_since = dict.fromkeys(self._waiting_since, time.monotonic())
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 try:
@@ -131,8 +162,9 @@ class Stream:
 
     def _watch(self) -> None:
         while not self._ended.wait(min(1.0, self._stall_s / 4)):
-            since = self._waiting_since
-            if since is not None and time.monotonic() - since > self._stall_s:
+            waits = list(self._waiting_since.values())
+            since = [wait for wait in waits if wait is not None]
+            if len(since) == len(waits) and time.monotonic() - max(since) > self._stall_s:
                 self.stalled = True
                 self._process.kill()
                 return
@@ -143,7 +175,6 @@ class Stream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
+        self.kill()
         self.finish()
         self._messages.close()

@@ -62,7 +62,7 @@ class GenefaceNerfTask(ImportedRenderer):
         return self.cfg.torso or not self.landmark_driven
 
     def frame(self, windows: Tensor, speech: Tensor | None, view: View) -> Tensor:
-        """Render one frame; see the base."""
+        """Render one frame, (H, W, 3) in [0, 1]; see the base."""
         cfg = self.cfg
         if not cfg.near < cfg.far:
             raise ConfigError(f"near = {cfg.near}, far = {cfg.far}: rays must begin before they end")
@@ -75,17 +75,17 @@ class GenefaceNerfTask(ImportedRenderer):
         def head(part: slice) -> Tensor:
             return self.head.render(code, cut(rays, part), behind[part], samples).colour
 
-        seen = in_chunks(len(behind), cfg.chunk, head)
+        colours = in_chunks(len(behind), cfg.chunk, head)
         if cfg.torso:
             assert isinstance(self.model, TorsoNerf)
             assert speech is not None
-            model, told = self.model, self.model.code(speech, view.camera)
+            model, speech_code = self.model, self.model.code(speech, view.camera)
             still = pinhole_rays(height, width, view.focal, view.first, cfg.near, cfg.far)
-            before = seen
-            seen = in_chunks(
-                len(behind), cfg.chunk, lambda part: model.over(before[part], told, cut(still, part), samples)
+            before = colours
+            colours = in_chunks(
+                len(behind), cfg.chunk, lambda part: model.over(before[part], speech_code, cut(still, part), samples)
             )
-        return seen.view(height, width, 3)
+        return colours.view(height, width, 3)
 
 
 def cut(rays: PinholeRays, part: slice) -> PinholeRays:

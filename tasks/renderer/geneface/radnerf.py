@@ -63,7 +63,7 @@ class GenefaceRadnerfTask(ImportedRenderer):
         return (16, 44 if self.cfg.cond_type == "esperanto" else 29)
 
     def frame(self, windows: Tensor, speech: Tensor | None, view: View) -> Tensor:
-        """Render one frame; see the base."""
+        """Render one frame, (H, W, 3) in [0, 1]; see the base."""
         cfg, model = self.cfg, self.model
         height, width = view.background.shape[:2]
         pose = ngp_pose(view.camera, cfg.camera_scale, cfg.camera_offset)

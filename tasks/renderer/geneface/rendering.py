@@ -14,10 +14,15 @@ from torch import Tensor
 from tasks.core.config import TaskConfig
 from tasks.core.task import Task
 from tasks.renderer.geneface.scene import FILE, GenefaceScene, open_scene
+from tasks.speaking.frames import need, write_frames
+from tasks.speaking.mend import clamp_reach
 from utils.arrays import Bytes, Floats
+from utils.camera import loop_indices, smooth_path
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
 from utils.files.arrays import load_array
+from utils.media.pictures import fitted as to_size
+from utils.visualization.lm_visualizer import read_landmarks
 
 if TYPE_CHECKING:
     from tasks.core.config import BatchSource
@@ -117,8 +122,6 @@ class ImportedRenderer(Task):
         Yields:
             (H, W, 3) uint8 RGB.
         """
-        from utils.camera import loop_indices, smooth_path
-
         cfg, device = self.cfg, self.device
         rows = normalised(landmarks, scene, cfg)[:, None] if landmarks is not None else speech
         assert rows is not None
@@ -139,8 +142,6 @@ class ImportedRenderer(Task):
 
     def infer(self) -> None:
         """Write `infer_out_video_name` from landmarks or speech features, and the sound."""
-        from tasks.speaking.frames import need, write_frames
-
         cfg = self.cfg
         wanted = ["infer_cond_name"] if self.landmark_driven else []
         wanted += ["infer_speech_name"] if self.needs_speech() else []
@@ -161,8 +162,6 @@ class ImportedRenderer(Task):
         return (16, 29)
 
     def _read_conditions(self) -> tuple[Floats | None, Floats | None]:
-        from utils.visualization.lm_visualizer import read_landmarks
-
         landmarks = read_landmarks(self.cfg.infer_cond_name).astype(np.float32) if self.landmark_driven else None
         speech = read_speech_windows(self.cfg.infer_speech_name, self.speech_shape()) if self.needs_speech() else None
         return landmarks, speech
@@ -183,8 +182,6 @@ class View(NamedTuple):
 
 def normalised(landmarks: Floats, scene: GenefaceScene, cfg: ImportedRendererConfig) -> Floats:
     """Return (T, 204) landmarks in standard deviations of the person, clamped and smoothed as the settings say."""
-    from tasks.speaking.mend import clamp_reach
-
     values = (landmarks - scene.landmarks_mean) / scene.landmarks_std
     if cfg.infer_lm3d_clamp_std:
         reach = clamp_reach(cfg.infer_lm3d_clamp_std)
@@ -220,9 +217,7 @@ def read_speech_windows(path: str, shape: tuple[int, int]) -> Floats:
 
 
 def resized(picture: Bytes, scale: float) -> Bytes:
-    """Bring a picture to a size relative to its own."""
-    from utils.media.pictures import fitted as to_size
-
+    """Bring a picture (H, W, 3) to a size relative to its own, at least one pixel a side."""
     height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
     return np.ascontiguousarray(to_size(picture, height, width))
 

@@ -57,9 +57,9 @@ def open_scene(path: Path) -> GenefaceScene:
         raise DataError(f"No scene at {path}: the renderer needs cameras and background. Make it: {again}")
     arrays = load_arrays(path)
     for name, shape in SHAPES.items():
-        found = arrays.get(name)
-        if found is None or len(found.shape) != len(shape) or any(
-            want not in (-1, have) for want, have in zip(shape, found.shape, strict=True)
+        array = arrays.get(name)
+        if array is None or len(array.shape) != len(shape) or any(
+            want not in (-1, have) for want, have in zip(shape, array.shape, strict=True)
         ):  # fmt: skip
             raise DataError(f"{path} is not a scene ({name}). Make it anew: {again}")
     return GenefaceScene(**{**{name: arrays[name] for name in SHAPES}, "focal": float(arrays["focal"][0])})  # type: ignore[arg-type]

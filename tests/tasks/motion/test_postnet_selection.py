@@ -6,12 +6,9 @@ import json
 import math
 
 import pytest
-import torch
 
 from tasks.core.checkpoints import best_step, find_checkpoint
-from tasks.motion.losses import mouth_variance
 from tasks.motion.postnet_selection import Parts, Selection, is_collapsed, score
-from tests.tasks.motion.test_motion import told_batch
 from utils.errors import DataError
 
 
@@ -131,11 +128,3 @@ def test_inference_refuses_a_run_whose_every_step_is_collapsed(tmp_path):
     with pytest.raises(DataError, match="val/selection_score is no number at any step"):
         find_checkpoint(tmp_path, "best")
     assert find_checkpoint(tmp_path, 1).name == "model_ckpt_steps_1.ckpt"
-
-
-def test_the_variance_of_a_mouth_is_counted_without_its_place():
-    torch.manual_seed(0)
-    batch = told_batch([30, 40], [0, 1])._replace(landmarks=torch.randn(2, 40, 68, 3))
-    assert mouth_variance(batch.landmarks + 7, batch).item() == pytest.approx(1.0, abs=0.08)
-    still = torch.arange(2.0)[:, None, None, None].expand(2, 40, 68, 3)
-    assert mouth_variance(still, batch).item() == pytest.approx(0.0, abs=1e-9)

@@ -11,9 +11,7 @@ import torch
 
 from data_gen.video.sync_offset import SyncOffset
 from tasks import talking_head
-from tasks.person import check as chain_check
 from tasks.person.check import Chain
-from tasks.person.findings import LIMITS, Limit, worst
 from tests.made import make_video_dataset
 from utils.errors import DataError
 
@@ -115,7 +113,7 @@ def test_each_fault_is_found_where_it_is(video, tmp_path, monkeypatch, capsys):
 )
 def test_sound_that_is_late_is_said(video, monkeypatch, late, measurable, verdict):
     found = SyncOffset(late, measurable, 0.4, 0.5, 0.1, [], [])
-    monkeypatch.setattr("data_gen.video.sync_offset.measure_offset", lambda points, mel: found)
+    monkeypatch.setattr("tasks.person.check.measure_offset", lambda points, mel: found)
     stage = Chain(video, video.path).picture_and_sound()
     assert stage.verdict == verdict
     assert (f"{late:+.2f} frames late" in stage.said) == measurable
@@ -161,11 +159,6 @@ def test_the_rendered_face_is_compared_with_held_out_frames(video, tmp_path, mon
     assert "rendered face" not in check(video, tmp_path, "--frames", "0")
 
 
-def test_limits():
-    assert [Limit(0.8, 0.5).judge(x) for x in (0.8, 0.6, 0.4, float("nan"))] == ["good", "fair", "poor", "poor"]
-    assert [Limit(1.0, 2.0, rising=False).judge(x) for x in (1.0, 1.5, 2.5)] == ["good", "fair", "poor"]
-    assert worst(["good", "poor", "fair"]) == "poor"
-    assert all((limit.good > limit.fair) == limit.rising for limit in LIMITS.values())
+def test_a_person_without_a_video_is_named_with_the_command_that_makes_it():
     with pytest.raises(DataError, match=r"data_gen/run\.py video --id nobody"):
         talking_head.main(["check", "nobody"])
-    assert chain_check.one_line(DataError("a\n  b")) == "a b"

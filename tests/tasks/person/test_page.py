@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import itertools
 import json
 import os
 import signal
@@ -17,13 +16,10 @@ import numpy as np
 import pytest
 
 from tasks.person.head import TalkingHead
-from tasks.person.mp4_stream import Mp4Stream
-from tasks.person.page import Server, Stage, is_sound
+from tasks.person.page import Programme, Server, is_sound
 from tests.made import write_tone
 from tests.made_heads import make_house
-from utils.errors import DataError
 from utils.media.video import probe, read_frames
-from utils.media.wav import read_wav
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -35,9 +31,9 @@ def server(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         (folder / "uploads").mkdir()
-        stage = Stage(TalkingHead.load("made", device="cpu"), "made", folder / "uploads", max_bytes=200_000)
-        stage.add(folder / "voice.wav", "voice.wav")
-        with Server(stage) as running:
+        programme = Programme(TalkingHead.load("made", device="cpu"), "made", folder / "uploads", max_bytes=200_000)
+        programme.add(folder / "voice.wav", "voice.wav")
+        with Server(programme) as running:
             thread = threading.Thread(target=running.serve_forever, args=(0.05,))
             thread.start()
             yield running
@@ -106,7 +102,7 @@ def test_there_is_nothing_else(server, path):
 
 
 def test_what_is_no_sound_is_refused_and_not_kept(server):
-    kept = sorted(server.stage.folder.iterdir())
+    kept = sorted(server.programme.folder.iterdir())
     playlist = b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n"
     broken = b"RIFF....WAVEfmt broken......"
     for body, status in ((playlist, 415), (broken, 415), (b"short", 413), (bytes(200_001), 413)):
@@ -119,7 +115,7 @@ def test_what_is_no_sound_is_refused_and_not_kept(server):
         assert len(json.loads(told)["error"].splitlines()) == 1
     assert ask(server, "POST", "/sounds", iter([b"RIFF"]), Transfer_Encoding="chunked")[0] == 411
     assert ask(server, "POST", "/other", b"x" * 20)[0] == 404
-    assert sorted(server.stage.folder.iterdir()) == kept
+    assert sorted(server.programme.folder.iterdir()) == kept
 
 
 def test_other_names_and_other_sites_are_refused(server):
@@ -139,54 +135,9 @@ def test_sounds_are_known_by_their_first_bytes(tmp_path):
         assert not is_sound(start)
 
 
-def test_sound_and_picture_stay_together(tmp_path):
-    """Frame 20 turns white when a click is heard."""
-    wav = np.zeros(16000 * 2)
-    wav[12800:13100] = 0.9
-    write_tone(tmp_path / "click.wav", wav)
-    frames = (np.full((31, 47, 3), 255 if n >= 20 else 0, np.uint8) for n in range(50))
-    with Mp4Stream(frames, (31, 47), tmp_path / "click.wav", 50) as stream:
-        (tmp_path / "click.mp4").write_bytes(b"".join(stream))
-    seen = [frame.mean() for frame in read_frames(tmp_path / "click.mp4")]
-    assert len(seen) == 50
-    assert int(np.argmax(np.array(seen) > 128)) == 20
-    heard = np.abs(read_wav(tmp_path / "click.mp4"))
-    assert np.argmax(heard > 0.3) / 16000 == pytest.approx(0.8, abs=0.04)
-
-
-def test_what_breaks_while_drawing_is_raised_and_a_broken_sound_named(tmp_path):
-    def frames():
-        yield np.zeros((32, 32, 3), np.uint8)
-        raise DataError("no more")
-
-    sound = write_tone(tmp_path / "a.wav", np.zeros(16000))
-    with pytest.raises(DataError, match="no more"), Mp4Stream(frames(), (32, 32), sound, 50) as stream:
-        list(stream)
-    (tmp_path / "b.wav").write_text("no sound")
-    still = (np.zeros((32, 32, 3), np.uint8) for _ in range(50))
-    with pytest.raises(DataError, match="not be encoded"), Mp4Stream(still, (32, 32), tmp_path / "b.wav", 50) as stream:
-        list(stream)
-
-
-def test_a_reader_that_leaves_ends_the_source(tmp_path):
-    closed = threading.Event()
-
-    def frames():
-        try:
-            for _ in itertools.count():
-                yield np.zeros((32, 32, 3), np.uint8)
-        finally:
-            closed.set()
-
-    sound = write_tone(tmp_path / "a.wav", np.zeros(16000))
-    with Mp4Stream(frames(), (32, 32), sound, 100_000) as stream:
-        assert next(iter(stream))
-    assert closed.is_set()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_the_command_in_the_middle_of_a_speech(server, tmp_path, number):
-    house = server.stage.folder.parent
+    house = server.programme.folder.parent
     write_tone(house / "long.wav", 0.1 * np.sin(np.arange(16000 * 60) / 30))
     command = [sys.executable, str(ROOT / "tasks/talking_head.py"), "play", "made", "long.wav", "--port=0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}

@@ -12,7 +12,6 @@ import pytest
 from tasks.core import checkpoints
 from tasks.person import plan
 from tasks.person import train as training
-from tasks.person.plan import choose_audio_feature
 from tasks.person.runs import HEARING, STAGES
 from tests.made import make_video_dataset
 from utils.errors import ConfigError, DataError
@@ -108,27 +107,6 @@ def test_a_stage_that_had_nothing_left_to_train_does_not_undo_those_after_it(hou
     assert stages_asked(asked) == ["lm3d_nerf"]  # which says that its updates are done
 
 
-def test_a_run_is_outdated_when_what_it_was_trained_with_was_trained_anew(tmp_path):
-    import torch
-
-    from utils.files.digests import sha256
-
-    earlier = tmp_path / "syncnet/model_ckpt_steps_10.ckpt"
-    later = tmp_path / "lm3d_vae_sync/model_ckpt_steps_10.ckpt"
-    earlier.parent.mkdir()
-    later.parent.mkdir()
-    earlier.write_bytes(b"old")
-    frozen = {"syncnet": {"path": str(earlier), "updates": 10, "sha256": sha256(earlier)}}
-    torch.save({"state_dict": {}, "vizeme": {"frozen": frozen}}, later)
-    assert not training.is_outdated(later.parent)
-    earlier.write_bytes(b"new")
-    assert training.is_outdated(later.parent)
-    earlier.rename(earlier.with_name("model_ckpt_steps_20.ckpt"))
-    assert training.is_outdated(later.parent)
-    (earlier.parent / "model_ckpt_steps_20.ckpt").unlink()
-    assert not training.is_outdated(later.parent), "the earlier stage was moved away, not trained anew"
-
-
 def test_a_failing_stage_stops_the_rest_with_its_exit_code(house, binary_dir, monkeypatch, caplog):
     asked = []
 
@@ -186,15 +164,3 @@ def test_a_polite_kill_reaches_the_child(tmp_path):
     os.kill(run.pid, signal.SIGTERM)
     assert run.wait(timeout=20) == 7
     assert (tmp_path / "saved").exists()
-
-
-def test_the_best_speech_feature_that_a_dataset_has_is_chosen():
-    from types import SimpleNamespace
-
-    def choice(*names: str) -> str:
-        meta = SimpleNamespace(audio_features=dict.fromkeys(names, 1))
-        return choose_audio_feature(SimpleNamespace(meta=meta))
-
-    assert choice("mel", "mfcc") == "mel"
-    assert choice("hubert", "mel", "whisper") == "whisper"
-    assert choice("mel", "whisper", "whisper:3-5") == "whisper:3-5"

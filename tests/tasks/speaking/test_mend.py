@@ -1,44 +1,15 @@
+"""Predicted landmarks are mended within what this face does."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tasks.speaking import silence
-from tasks.speaking.eyes import move_eyes
-from tasks.speaking.mend import clamp, post_process, project_on_person
-from tasks.speaking.resting_face import UPPER, Person, find_blink, find_closed_mouth
+from tasks.speaking.mend import clamp, project_on_person
+from tasks.speaking.resting_face import Person
 from tasks.speaking.settings import PostSettings
-from utils.errors import ConfigError
-from utils.faces.landmarks import BROWS, EYES, JAW, MOUTH, eye_opening, from_offsets, mouth_opening
-
-
-def make_person(frames: int = 200, *, blink_at: int = 60) -> Person:
-    rng = np.random.default_rng(0)
-    database = 0.1 * rng.normal(size=(frames, 68, 3)).astype(np.float32)
-    speech = np.clip(np.sin(np.arange(frames) / 5), 0, None)
-    database[:, 65:68, 1] -= 2.5 * speech[:, None]
-    lids = np.exp(-0.5 * ((np.arange(frames) - blink_at) / 1.5) ** 2)
-    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
-        database[:, upper, 1] -= 0.45 * lids
-        database[:, lower, 1] += 0.45 * lids
-    std = database.std(0) + 1e-3
-    closed = find_closed_mouth(database, mouth_opening(database), speech.astype(np.float32))
-    return Person(database, database.mean(0), std, closed, eye_opening(database), [(0, frames)])
-
-
-PERSON = make_person()
-OFF = PostSettings(
-    infer_lm3d_clamp_std=0,
-    infer_inject_eye_blink_mode="none",
-    infer_close_mouth_when_sil=False,
-    infer_mouth_smooth_sigma=0,
-)
-
-
-def run(landmarks: np.ndarray, settings: PostSettings, rms: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
-    loud = np.full(2 * len(landmarks), 0.1, np.float32) if rms is None else rms
-    ids = np.arange(len(landmarks)) % len(PERSON.database)
-    return post_process(landmarks, PERSON, ids, loud, settings, seed)
+from tests.tasks.speaking.made_speech import OFF, PERSON, run
+from utils.faces.landmarks import BROWS, EYES, JAW, MOUTH, from_offsets, mouth_opening
 
 
 def test_with_everything_off_nothing_moves_and_the_input_is_not_written_to():
@@ -77,32 +48,6 @@ def test_a_person_with_few_or_equal_frames_does_not_break_the_projection():
     assert np.isfinite(project_on_person(np.ones((5, 68, 3), np.float32), few, 1.0)).all()
 
 
-def test_eyes_follow_the_footage_whose_pose_is_shown():
-    landmarks = np.zeros((40, 68, 3), np.float32)
-    ids = np.concatenate([np.arange(40, 80)])
-    out = move_eyes(landmarks, PERSON, ids, PostSettings(infer_inject_eye_blink_mode="gt"), 0)
-    np.testing.assert_array_equal(out[:, UPPER], PERSON.database[ids, UPPER])
-    assert not out[:, MOUTH].any()
-    assert not out[:, JAW].any()
-
-
-def test_period_blinks_with_the_persons_own_blink_at_times_set_by_the_seed():
-    found = find_blink(PERSON)
-    assert found is not None
-    assert found[0] < 60 < found[1]
-    settings = PostSettings(infer_inject_eye_blink_mode="period")
-    ids = np.zeros(500, np.int64)
-    zeros = np.zeros((500, 68, 3), np.float32)
-    first = eye_opening(move_eyes(zeros, PERSON, ids, settings, 0))
-    assert 3 <= ((first[1:] < 0.5 * np.median(first)) & (first[:-1] >= 0.5 * np.median(first))).sum() <= 8
-    longer = eye_opening(
-        move_eyes(np.zeros((700, 68, 3), np.float32), PERSON, np.zeros(700, np.int64), settings, 0)
-    )
-    np.testing.assert_array_equal(first[:400], longer[:400])
-    other = eye_opening(move_eyes(zeros, PERSON, ids, settings, 1))
-    assert (first != other).any()
-
-
 def test_the_mouth_closes_in_pauses_and_only_there():
     frames = 100
     rms = np.full(2 * frames, 0.1, np.float32)
@@ -130,13 +75,6 @@ def test_a_mumbling_mouth_is_exaggerated_about_its_mean_and_lips_never_cross():
     np.testing.assert_allclose(lips[:, 62, 1], lips[:, 66, 1], atol=1e-5)
 
 
-def test_total_silence_rests_and_steady_noise_does_not():
-    settings = PostSettings()
-    assert silence.silence_weight(np.zeros(100), 50, settings).min() == 1
-    assert silence.silence_weight(np.full(100, 0.01), 50, settings).max() == 0
-    assert len(silence.silence_weight(np.zeros(0), 0, settings)) == 0
-
-
 def test_smoothing_runs_over_time_not_over_coordinates():
     landmarks = np.zeros((30, 68, 3), np.float32)
     landmarks[:, 3, 1] = 5.0
@@ -157,14 +95,3 @@ def test_the_shortest_speech_works(frames):
     assert out.shape == (frames, 68, 3)
     assert out.dtype == np.float32
     assert np.isfinite(out).all()
-
-
-@pytest.mark.parametrize("span", [(190, 230), (-4, 8), (20, 10)])
-def test_a_blink_outside_the_footage_is_refused(span):
-    settings = PostSettings(
-        infer_inject_eye_blink_mode="period",
-        infer_eye_blink_ref_frames_start_idx=span[0],
-        infer_eye_blink_ref_frames_end_idx=span[1],
-    )
-    with pytest.raises(ConfigError, match="the footage has frames 0 to 199"):
-        move_eyes(np.zeros((40, 68, 3), np.float32), PERSON, np.arange(40), settings, 0)

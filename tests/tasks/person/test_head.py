@@ -1,0 +1,22 @@
+"""A talking head refuses what it cannot write before it hears anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.person.head import TalkingHead
+from utils.errors import DataError
+
+
+def test_a_video_is_an_mp4():
+    head = TalkingHead(None, None, None, None)
+    with pytest.raises(DataError) as error:
+        head.speak_to("speech.wav", "speech.avi")
+    assert str(error.value) == "speech.avi: the video is an mp4; end its name in .mp4"
+
+
+def test_a_sound_that_is_not_there_is_named(tmp_path):
+    head = TalkingHead(None, None, None, None)
+    with pytest.raises(DataError, match=r"nothing\.wav does not exist"):
+        next(head.speak(tmp_path / "nothing.wav"))
+    assert not list(tmp_path.iterdir())
