@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.face_voice.faces import FACE_SIZE, mean_shape
-from data_gen.face_voice.process import PICTURES
 from modules.faces.face_warp import to_normalised, warp_face
 from modules.speech_to_face.face_decoder import FaceDecoder
 from modules.speech_to_face.losses import identity_loss
@@ -29,7 +28,7 @@ from tasks.speech_to_face.report import write_report
 from tasks.speech_to_face.shapes import shape_correlations
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
-from utils.media.pictures import write_picture
+from utils.media.pictures import PICTURES, write_picture
 
 EYE_DISTANCE = 0.56
 """Of the mean face, in normalised units."""
