@@ -221,6 +221,10 @@ class Wav2PixTask(Task):
         faces = to_pictures(torch.cat([part.images for part in parts]).float().cpu())
         return faces, torch.cat([part.scores for part in parts]).float().cpu().numpy()
 
+    def evaluate(self, folder: Path) -> None:
+        """Tell whether drawn faces are the right speaker's, faces at all, like photos, and not all one."""
+        evaluate(self, folder)
+
     def infer(self) -> None:
         """Draw the face of every sound; the name says who it is taken for.
 
