@@ -2,60 +2,44 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
-    sys.path[0] = str(ROOT)  # this folder must not shadow other modules
+if __name__ == "__main__":  # not this script's folder, which hides the packages beside it, but the repository
+    sys.path[: not sys.flags.safe_path] = [str(Path(__file__).resolve().parents[1])]
 
-from utils.command import run_command  # noqa: E402
-from utils.errors import ConfigError, nearest  # noqa: E402
-from utils.files.lock import filling  # noqa: E402
+from utils.command import Command, Door, Moved, run_command
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "video": ("data_gen.video.run", "turn a video of a talking person into a dataset"),
-    "demo": ("data_gen.demo.run", "make a video of a made presenter, from a public-domain portrait"),
-    "clips": ("data_gen.clips.run", "make a corpus of many speakers' clips"),
-    "templates": ("data_gen.templates.run", "cut out faces and compute their recognition templates"),
-    "wav2pix": ("data_gen.wav2pix.run", "pair faces with the voices they belong to"),
-    "face_voice": ("data_gen.face_voice.run", "make a set of persons with voices and faces"),
-}
-"""Name -> module with `add_arguments(parser)` and `main(args)`, and what it does."""
+DOOR = Door(
+    "data_gen/run.py",
+    "Make data: datasets from videos, photos and sounds.",
+    (
+        Command("video", "data_gen.video.run:VideoCommand", "data_gen.video.run:main",
+                "turn a video of a talking person into a dataset"),
+        Command("demo", "data_gen.demo.run:DemoCommand", "data_gen.demo.run:main",
+                "make a video of a made presenter, from a public-domain portrait"),
+        Command("clips", "data_gen.clips.run:ClipsCommand", "data_gen.clips.run:main",
+                "make a corpus of many speakers' clips"),
+        Command("templates", "data_gen.templates.run:TemplatesCommand", "data_gen.templates.run:main",
+                "cut out faces and compute their recognition templates", holds="out"),
+        Command("adapt", "data_gen.templates.adapter:AdaptCommand", "data_gen.templates.adapter:adapt",
+                "fit a linear map between two recognisers' templates of the same photos"),
+        Command("apply", "data_gen.templates.adapter:ApplyCommand", "data_gen.templates.adapter:apply",
+                "bring templates over with what `adapt` made"),
+        Command("wav2pix", "data_gen.wav2pix.settings:PairsCommand", "data_gen.wav2pix.run:main",
+                "pair faces with the voices they belong to"),
+        Command("face_voice", "data_gen.face_voice.run:FaceVoiceCommand", "data_gen.face_voice.run:main",
+                "make a set of persons with voices and faces", holds="out"),
+        Moved("check", "`check` looks at trained networks, not at data: python tasks/talking_head.py check ID"),
+    ),
+)  # fmt: skip
 
-HELD = ("templates", "face_voice")
-"""Commands that fill the folder `--out` shard by shard and leave its lock to this door."""
 
-
-def main(arguments: list[str] | None = None) -> int:
-    """Find the command's module, parse its flags, and run it."""
-    given = sys.argv[1:] if arguments is None else arguments
-    if not given or given[0] in ("-h", "--help"):
-        print("usage: data_gen/run.py COMMAND ...\n")
-        print(f"{__doc__}\n\ncommands:")
-        for name, (_, what) in COMMANDS.items():
-            print(f"  {name:<10} {what}")
-        print("\n`python data_gen/run.py COMMAND --help` tells a command's flags.")
-        return 0
-    name = given[0]
-    if name == "check":
-        raise ConfigError("`check` looks at trained networks, not at data: python tasks/talking_head.py check ID")
-    if name not in COMMANDS:
-        near = nearest(name, COMMANDS)
-        hint = f"Did you mean '{near}'? " if near else ""
-        raise ConfigError(f"No command is called '{name}'. {hint}Known: {', '.join(COMMANDS)}.")
-    module = importlib.import_module(COMMANDS[name][0])
-    parser = argparse.ArgumentParser(
-        prog=f"data_gen/run.py {name}", description=(module.__doc__ or "").split("\n\n")[0]
-    )
-    module.add_arguments(parser)
-    parsed = parser.parse_args(given[1:])
-    if name not in HELD:
-        return module.main(parsed) or 0
-    with filling(parsed.out):
-        return module.main(parsed) or 0
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = sys.argv[1:] if words is None else words
+    return DOOR.main(words or ["--help"])
 
 
 if __name__ == "__main__":

@@ -5,91 +5,93 @@ python tasks/run.py --config=egs/datasets/demo/syncnet.yaml --exp_name=demo/sync
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-ROOT = Path(__file__).resolve().parents[1]
-if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
-    sys.path[0] = str(ROOT)  # else tasks/ would shadow the standard library and hide the packages beside it
+if __name__ == "__main__":  # not this script's folder, which hides the packages beside it, but the repository
+    sys.path[: not sys.flags.safe_path] = [str(Path(__file__).resolve().parents[1])]
 
-from tasks.core.commands import (  # noqa: E402
-    choose_work_dir,
-    kind_of,
-    name_misspelt_flags,
-    new_task,
-    read_overrides,
-    train,
-    use,
-)
-from tasks.core.run_folder import main_process  # noqa: E402
-from utils.command import run_command  # noqa: E402
-from utils.config.assignments import set_dotted, typed_assignment  # noqa: E402
-from utils.config.recipe import load_recipe  # noqa: E402
-from utils.config.schema import describe, parse  # noqa: E402
-from utils.errors import ConfigError  # noqa: E402
-from utils.paths import show_path  # noqa: E402
+from tasks.core.checkpoints import is_foreign, parse_steps, work_dir_of
+from tasks.registry import TASKS, task_class
+from utils.arguments import Assignments, Bare, Flag, Steps, flag_of, read_words, usage
+from utils.command import run_command
+from utils.config.assignments import assignment, set_dotted, split_assignment, split_hparams, typed_assignment
+from utils.config.recipe import Recipe, load_recipe
+from utils.config.schema import Config, describe, parse
+from utils.errors import ConfigError, nearest
+from utils.paths import show_path
 
 log = logging.getLogger("vizeme")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the command line; a task's own settings are flags too (`--config X --help` lists them)."""
-    out = argparse.ArgumentParser(
-        prog="python tasks/run.py",
-        description="Train, validate or use a task. Any setting of the task may be given as a flag: --lr 1.0e-3",
-        add_help=False,
-        allow_abbrev=False,
-    )
-    out.add_argument("--config", metavar="YAML", help="the recipe, for example egs/datasets/videos/May/lm3d_nerf.yaml")
-    out.add_argument(
-        "--exp_name", metavar="NAME", help="the run's folder under checkpoints/, for example May/lm3d_nerf"
-    )
-    out.add_argument(
-        "--hparams", "-hp", metavar="A=1,B.C=2", action="append", default=[], help="settings that win over the recipe"
-    )
-    out.add_argument("--set", metavar="A.B=1", action="append", default=[], help="one setting; may be repeated")
-    out.add_argument("--infer", action="store_true", help="use the trained task, as its infer_* settings say")
-    out.add_argument("--validate", action="store_true", help="validate the trained task and print its figures")
-    out.add_argument(
-        "--replay", action="store_true", help="train again up to the update whose loss was not finite, writing nothing"
-    )
-    out.add_argument("--reset", action="store_true", help="train anew; the old run is set aside, not deleted")
-    out.add_argument(
-        "--debug", nargs="?", const="fast", choices=["fast", "overfit"],
-        help="fast: a few updates, nothing saved; overfit: learn one batch by heart",
-    )  # fmt: skip
-    out.add_argument("--list", action="store_true", help="list the tasks")
-    out.add_argument("--help", "-h", action="store_true", help="this text, or with --config the task's settings")
-    return out
+class RunCommand(Config):
+    """Train, validate, measure or use a task. Any setting of the task may be given as a flag: --lr 1.0e-3"""
+
+    config: Path | None = None
+    """the recipe, for example egs/datasets/videos/May/lm3d_nerf.yaml, or a run's own checkpoints/<exp>/config.yaml"""
+    exp_name: str = ""
+    """the run's folder under checkpoints/, for example May/lm3d_nerf"""
+    hparams: Annotated[tuple[str, ...], Flag("hparams", "-hp")] = ()
+    """settings that win over the recipe: A=1,B.C=2"""
+    settings: Annotated[tuple[str, ...], Flag("set"), Assignments(any_flag=True)] = ()
+    """one setting, A.B=1; may be repeated"""
+    infer: bool = False
+    """use the trained task, as its infer_* settings say"""
+    validated: Annotated[bool, Flag("validate")] = False
+    """validate the trained task and print its figures"""
+    evaluate: bool = False
+    """measure the trained task on data it has not seen, as its eval_* settings say"""
+    out: Path | None = None
+    """folder of --evaluate (checkpoints/<exp>/evaluation)"""
+    steps: Steps | None = None
+    """which checkpoint to use: best, last or a number of updates (best, or as infer_ckpt_steps says)"""
+    replay: bool = False
+    """train again up to the update whose loss was not finite, writing nothing"""
+    reset: bool = False
+    """train anew; the old run is set aside, not deleted"""
+    debug: Annotated[Literal["fast", "overfit"] | None, Bare("fast")] = None
+    """fast: a few updates, nothing saved; overfit: learn one batch by heart"""
+    listed: Annotated[bool, Flag("list")] = False
+    """list the tasks"""
+    helped: Annotated[bool, Flag("help", "-h")] = False
+    """this text, or with --config the task's settings"""
+
+    @property
+    def assignments(self) -> list[str]:
+        """List --hparams, then --set and the flags that are settings, as "name=value"; the later win."""
+        texts = [part for whole in self.hparams for part in split_hparams(whole)] + list(self.settings)
+        for text in texts:
+            split_assignment(text)
+        return texts
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    args, rest = parser().parse_known_args(argv)
+    words = sys.argv[1:] if words is None else words
+    args = read_words(RunCommand, words, "tasks/run.py")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    if args.list:
-        from tasks.registry import TASKS
-
+    if args.listed:
         for name, (_, what) in TASKS.items():
             print(f"{name:18} {what}")
         return 0
     if args.config is None:
-        if args.help or not (sys.argv[1:] if argv is None else argv):
-            parser().print_help()
+        if args.helped or not words:
+            print(usage("python tasks/run.py", RunCommand, ""))
             return 0
         raise ConfigError("Say which recipe: --config=egs/datasets/... (see --help; --list names the tasks)")
     recipe = load_recipe(args.config)
-    given = read_overrides(args, rest)
+    given = args.assignments
     kind = kind_of(recipe, given)
     overrides = dict(typed_assignment(kind.schema, text) for text in given)
     for name, value in overrides.items():
         set_dotted(recipe.values, name, value)
         recipe.origins.pop(name, None)
-    name_misspelt_flags(kind, args, recipe, overrides)
-    if args.help:
+    name_misspelt_flags(kind, recipe, overrides)
+    if args.helped:
         print(f"{kind.schema.__doc__ or ''}\n\nSettings of {recipe.values['task_cls']} ({show_path(recipe.path)}):\n")
         for name, default, text in describe(kind.schema):
             print(f"  --{name:32} {default:14} {' '.join(text.split())}")
@@ -97,20 +99,94 @@ def main(argv: list[str] | None = None) -> int:
     config = parse(kind.schema, recipe.values, recipe.path, origins=recipe.origins, problems=recipe.problems)
     if config.trainer.accelerator == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks for one: whatever asks is told there is none
+    # What trains imports torch and Lightning, which must wait: the door answers --help, --list and slips at once.
+    from tasks.core.commands import evaluate, infer, main_process, replay, show_validation, train
+
     if main_process():
         log.info("recipe: %s", " <- ".join(show_path(path) for path in reversed(recipe.chain)))
     else:
         logging.getLogger().setLevel(logging.WARNING)
     work_dir = choose_work_dir(args, recipe)
-    if args.infer or args.validate or getattr(config, "inference", False):
-        return use(args, kind, config, overrides, recipe, work_dir)
     where = show_path(recipe.path)
-    if args.replay:
-        from tasks.core.trainer import replay
+    if args.infer or args.validated or args.evaluate or getattr(config, "inference", False):
+        steps = parse_steps(args.steps) if args.steps else config.infer_ckpt_steps or "best"
+        settings = {name: config.model_dump(mode="json")[name] for name in used_settings(args, kind, recipe, overrides)}
+        if args.evaluate:
+            evaluate(work_dir, steps, settings, args.out or work_dir / "evaluation")
+        elif args.validated:
+            show_validation(work_dir, steps, settings)
+        else:
+            infer(work_dir, steps, settings)
+    elif args.replay:
+        replay(kind, config, work_dir, where)
+    else:
+        train(kind, config, work_dir, where, debug=args.debug, reset=args.reset)
+    return 0
 
-        print(replay(new_task(kind, config, where), work_dir))
-        return 0
-    return train(args, kind, config, work_dir, where)
+
+def used_settings(args: RunCommand, kind: Any, recipe: Recipe, overrides: dict[str, Any]) -> set[str]:
+    """Name the recipe's settings that a trained task is used with: the network and the rest are the checkpoint's."""
+    uses = ("infer_", "eval_") if args.evaluate else ("infer_",)
+    of_recipe = {name for name in kind.schema.model_fields if name.startswith(uses) and name in recipe.values}
+    return of_recipe | {name.split(".")[0] for name in overrides}
+
+
+def name_misspelt_flags(kind: Any, recipe: Recipe, overrides: dict[str, Any]) -> None:
+    """Note among the recipe's problems what is no setting but looks like one of the door's own flags."""
+    flags = [flag_of(name, info) for name, info in RunCommand.model_fields.items()]
+    for name in overrides:
+        if name.split(".")[0] not in kind.schema.model_fields:
+            guess = nearest(name, [*kind.schema.model_fields, *flags])
+            if guess in flags:
+                recipe.values.pop(name, None)
+                recipe.problems.append(f"--{name}: no such flag; write --{guess}")
+
+
+def kind_of(recipe: Recipe, given: list[str]) -> Any:
+    """Import the task class that a recipe, or a setting given with it, names.
+
+    Raises:
+        ConfigError: It names none or an unknown one; with the mistakes of the files.
+    """
+    name = recipe.values.get("task_cls")
+    for text in given:
+        if split_assignment(text)[0] == "task_cls":
+            name = recipe.values["task_cls"] = assignment(text)[1]
+    if recipe.path.name == "config.yaml" and is_foreign(recipe.path.parent):
+        folder = show_path(recipe.path.parent)
+        raise ConfigError(
+            f"{show_path(recipe.path)} is a recipe of another project ({name}). "
+            f"Import its checkpoint first: python tasks/import_checkpoint.py {folder}"
+        )
+    lines = list(recipe.problems)
+    if isinstance(name, str):
+        try:
+            return task_class(name)
+        except ConfigError as error:
+            lines.append(str(error))
+    else:
+        lines.append(f"task_cls = {name!r}: name one of the tasks (see --list)")
+    body = "\n".join(f"  {line}" for line in lines)
+    raise ConfigError(f"{show_path(recipe.path)}: {len(lines)} setting(s) to mend\n{body}")
+
+
+def choose_work_dir(args: RunCommand, recipe: Recipe) -> Path:
+    """Return the run's folder: from --exp_name, or the folder of a saved config.yaml.
+
+    Raises:
+        ConfigError: There is neither.
+    """
+    if args.exp_name:
+        work_dir = work_dir_of(args.exp_name)
+        runs = work_dir_of("checkpoints").resolve()
+        if work_dir.resolve() in (runs, *runs.parents):
+            raise ConfigError(f"--exp_name={args.exp_name} is the folder of all runs; name one run: May/lm3d_nerf")
+        return work_dir
+    if recipe.path.name == "config.yaml" and "checkpoints" in recipe.path.resolve().parts:
+        return recipe.path.parent
+    if args.debug == "fast":
+        return work_dir_of("debug")
+    raise ConfigError("Say where the run lives: --exp_name=May/lm3d_nerf means checkpoints/May/lm3d_nerf")
 
 
 if __name__ == "__main__":

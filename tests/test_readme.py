@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import re
 import shlex
@@ -11,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from data_gen.run import COMMANDS as COMMANDS_OF_DATA
 from tasks import run
+from utils.arguments import find, read_words
+from utils.command import Command
 from utils.config.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,17 +36,23 @@ def commands() -> list[tuple[str, str]]:
 COMMANDS = commands()
 
 
-def parser_of(words: list[str]):
-    """Return the argparse parser behind a Python command, and the arguments for it; None when there is no parser."""
-    if words[0] == "-m":
-        module = importlib.import_module(words[1])
-        assert callable(module.main)
-        return None, words[2:]
-    script = words[0]
-    assert (ROOT / script).is_file(), f"{script} does not exist"
-    module = importlib.import_module(script.removesuffix(".py").replace("/", "."))
-    build = getattr(module, "parser", None) or getattr(module, "arguments", None)
-    return (build() if build else None), words[1:]
+def assert_words_are_taken(words: list[str]) -> None:
+    """A Python command exists, and its schema takes the words that follow it."""
+    module, words = (words[1], words[2:]) if words[0] == "-m" else (words[0], words[1:])
+    if module.endswith(".py"):
+        assert (ROOT / module).is_file(), f"{module} does not exist"
+        module = module.removesuffix(".py").replace("/", ".")
+    if module == "tasks.run":
+        assert_settings_exist(read_words(run.RunCommand, words, module))
+    elif (door := getattr(importlib.import_module(module), "DOOR", None)) is not None:
+        commands = {row.name: row for row in door.rows if isinstance(row, Command)}
+        if "" not in commands and not words:
+            return
+        command = commands[""] if "" in commands else commands[words.pop(0)]
+        schema = find(command.settings) if isinstance(command.settings, str) else command.settings
+        assert read_words(schema, words, module)
+    else:
+        assert callable(importlib.import_module(module).main)
 
 
 def as_given(words: list[str]) -> list[str]:
@@ -54,13 +60,14 @@ def as_given(words: list[str]) -> list[str]:
     return [word.strip("[]") for word in words if not set(word) <= set("[]….")]
 
 
-def assert_settings_exist(flags: argparse.Namespace, rest: list[str]) -> None:
+def assert_settings_exist(command: run.RunCommand) -> None:
     """Settings given as flags are settings of the recipe's task."""
-    given = run.read_overrides(flags, rest)
-    if not given or flags.config is None or not (ROOT / flags.config).is_file():
-        assert not rest
+    given = command.assignments
+    if not given or command.config is None or not (ROOT / command.config).is_file():
+        evaluates = command.evaluate and command.config is not None and command.config.parts[0] == "checkpoints"
+        assert not command.settings or evaluates
         return
-    fields = run.kind_of(load_recipe(flags.config), given).schema.model_fields
+    fields = run.kind_of(load_recipe(command.config), given).schema.model_fields
     assert {text.split("=")[0].split(".")[0] for text in given} <= set(fields)
 
 
@@ -80,16 +87,7 @@ def test_a_command_exists_and_takes_its_arguments(page, command):
     if words[0] == "tensorboard":
         return
     assert words[0] in ("python", ".venv/bin/python")
-    parser, arguments = parser_of(words[1:])
-    if words[1] == "data_gen/run.py":
-        flags = argparse.ArgumentParser()
-        importlib.import_module(COMMANDS_OF_DATA[arguments[0]][0]).add_arguments(flags)
-        assert flags.parse_args(arguments[1:])
-    elif words[1] == "tasks/run.py":
-        flags, rest = parser.parse_known_args(arguments)
-        assert_settings_exist(flags, rest)
-    elif parser is not None:
-        assert parser.parse_args(arguments)
+    assert_words_are_taken(words[1:])
 
 
 def assert_script_takes(words: list[str], usage: str) -> None:

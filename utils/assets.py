@@ -12,14 +12,37 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+from utils.arguments import Positional
 from utils.asset_table import ASSETS, Asset, Part
-from utils.command import run_command
+from utils.command import Command, Door, run_command
+from utils.config.schema import Config
 from utils.errors import AssetError, nearest
 from utils.files.aside import write_aside
 from utils.files.digests import sha256
 from utils.files.ownership import Made
+
+
+class ListCommand(Config):
+    """Print the table and what of it is here."""
+
+
+class DownloadCommand(Config):
+    name: Annotated[str, Positional()]
+    """a name of the table"""
+
+
+DOOR = Door(
+    "-m utils.assets",
+    "Find, check and fetch outside weights.",
+    (
+        Command("list", ListCommand, "utils.assets:show", "print the table and what is here; so does no command"),
+        Command("download", DownloadCommand, "utils.assets:fetch", "fetch one outside weight into the user's cache"),
+    ),
+)
 
 
 def roots() -> list[Path]:
@@ -187,24 +210,19 @@ def _join_lpips(alexnet: Path, heads: Path, target: Path) -> None:
     save_file(tensors, target)
 
 
-def main() -> None:
-    """Print the table, or fetch one row of it."""
-    import argparse
+def fetch(command: DownloadCommand) -> None:
+    """Fetch one row of the table, after its licence was told, and print where it is."""
+    asset = _row(command.name)
+    if not asset.commercial:
+        print(f"Licence of {command.name}: {asset.licence}. By using it you accept that.", file=sys.stderr)
+    print(download(command.name))
 
+
+def show(command: ListCommand) -> None:
+    """Print the table and what of it is here."""
     from rich.console import Console
     from rich.table import Table
 
-    parser = argparse.ArgumentParser(prog="python -m utils.assets", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command")
-    fetch = commands.add_parser("download", help="fetch one outside weight into the user's cache")
-    fetch.add_argument("name")
-    args = parser.parse_args()
-    if args.command == "download":
-        asset = _row(args.name)
-        if not asset.commercial:
-            print(f"Licence of {args.name}: {asset.licence}. By using it you accept that.", file=sys.stderr)
-        print(download(args.name))
-        return
     table = Table("name", "what for", "licence", "here")
     for name, asset in ASSETS.items():
         try:
@@ -214,6 +232,11 @@ def main() -> None:
         table.add_row(name, asset.purpose, asset.licence, here)
     Console().print(table)
     print(f"Searched: {', '.join(str(root) for root in roots())}")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Print the table, or fetch one row of it."""
+    return DOOR.main((sys.argv[1:] if words is None else words) or ["list"])
 
 
 if __name__ == "__main__":

@@ -1,25 +1,129 @@
-"""Run a command: exit codes, what the machine refused in plain words, numbers with their limits.
+"""Be a command: a row of a table says what may be typed and what it runs; exit codes; refusals in plain words.
 
-    parser.add_argument("--size", type=whole(16, 2048))
-    run_command(main)
+    DOOR = Door("data_gen/run.py", "Make data.", (Command("video", VideoSettings, "data_gen.video.run:main", "..."),))
+    run_command(DOOR.main)
+
+What the rows name as strings is imported when it is run, so that help and slips are told at once.
 """
 
 from __future__ import annotations
 
-import argparse
 import errno
-import math
 import os
 import re
 import signal
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import Any
 
-from utils.errors import WORKER_DIED, UserError
+from utils.arguments import find, read_words, row, usage
+from utils.config.schema import Config
+from utils.errors import WORKER_DIED, ConfigError, UserError, nearest
+from utils.files.lock import filling
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a door.
+
+    Attributes:
+        name: What is typed after the door's name; empty for a door that is one command.
+        settings: What may be typed: a schema, or "module:Schema". Its docstring, if any, is the longer help.
+        run: "module:function", called with the settings that were read; it returns an exit code or None.
+        help: One line.
+        holds: The setting that names the folder to hold alone while it runs; empty holds none.
+    """
+
+    name: str
+    settings: type[Config] | str
+    run: str
+    help: str
+    holds: str = ""
+
+    def __call__(self, words: Sequence[str], title: str) -> int:
+        """Read the words after the command's name and run it, or print its help; `title` is the command as typed.
+
+        Raises:
+            ConfigError: With every slip in the words at once.
+        """
+        schema: type[Config] = find(self.settings) if isinstance(self.settings, str) else self.settings
+        before = list(words)[: list(words).index("--")] if "--" in words else words
+        if "-h" in before or "--help" in before:
+            print(usage(f"python {title}", schema, self.help[:1].upper() + self.help[1:] + "."))
+            return 0
+        settings: Any = read_words(schema, words, title)
+        run = find(self.run)
+        if not self.holds:
+            return run(settings) or 0
+        with filling(Path(getattr(settings, self.holds))):
+            return run(settings) or 0
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A command that is elsewhere now.
+
+    Attributes:
+        name: What was typed.
+        help: Where it is, in one line.
+    """
+
+    name: str
+    help: str
+
+    def __call__(self, words: Sequence[str], title: str) -> int:
+        """Say where it is, and end with exit code 2."""
+        raise ConfigError(self.help)
+
+
+@dataclass(frozen=True)
+class Door:
+    """A script and its commands.
+
+    Attributes:
+        script: Its path.
+        help: What its commands are for, in one line.
+        rows: The commands.
+    """
+
+    script: str
+    help: str
+    rows: tuple[Command | Moved, ...]
+
+    def main(self, words: Sequence[str] | None = None) -> int:
+        """Run the command that the words (by default the command line) ask for, and return its exit code.
+
+        Raises:
+            ConfigError: There is no such command, or something is wrong with what follows it.
+        """
+        words = sys.argv[1:] if words is None else words
+        commands = {one.name: one for one in self.rows}
+        if "" in commands:
+            return commands[""](words, self.script)
+        known = [one.name for one in self.rows if isinstance(one, Command)]
+        if not words:
+            raise ConfigError(f"Say which command: {', '.join(known)} (--help tells what they do)")
+        if words[0] in ("-h", "--help"):
+            print(self.usage())
+            return 0
+        if words[0] not in commands:
+            near = nearest(words[0], known)
+            hint = f"Did you mean '{near}'? " if near else ""
+            raise ConfigError(f"No command is called '{words[0]}'. {hint}Known: {', '.join(known)}.")
+        return commands[words[0]](words[1:], f"{self.script} {words[0]}")
+
+    def usage(self) -> str:
+        """Write the list of commands."""
+        lines = [f"usage: python {self.script} COMMAND ...", "", self.help, "", "commands:"]
+        for one in self.rows:
+            lines += row(one.name, one.help, 12) if isinstance(one, Command) else []
+        return "\n".join([*lines, "", f"`python {self.script} COMMAND --help` tells a command's flags."])
+
 
 _CHOOSE = "Change its permissions, or choose another place."
 _MIXED = "A file and a folder are taken for each other in that path."
@@ -129,41 +233,3 @@ def _end(number: int, frame: FrameType | None) -> None:
     """Leave by way of every `finally`, once: what comes while things are put in order must not break it off."""
     signal.signal(number, signal.SIG_IGN)
     raise SystemExit(128 + number)
-
-
-Number = TypeVar("Number", int, float)
-
-
-def whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return a reader of whole numbers from `least` to `most`."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a whole number") from None
-        return _within(value, least, most)
-
-    return read
-
-
-def number(least: float, most: float | None = None) -> Callable[[str], float]:
-    """Return a reader of finite numbers from `least` to `most`."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a number")
-        return _within(value, least, most)
-
-    return read
-
-
-def _within(value: Number, least: float, most: float | None) -> Number:
-    if value < least or (most is not None and value > most):
-        limits = f"at least {least}" if most is None else f"from {least} to {most}"
-        raise argparse.ArgumentTypeError(f"{value} is out of range: choose {limits}")
-    return value

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
+from utils.arguments import Flag, must
+from utils.config.schema import Config
 from utils.errors import ConfigError, DataError
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's flags."""
-    parser.add_argument("--out", type=Path, default=Path("data/raw/videos/demo.mp4"), help="video to write")
-    parser.add_argument("--seconds", type=float, default=60.0, help="length of the video")
-    parser.add_argument("--size", type=int, default=256, help="width and height of the video in pixels")
-    parser.add_argument("--seed", type=int, default=0, help="order of the sentences, head motion, blinks")
-    parser.add_argument("--identity", type=int, default=0, help="who speaks; 0 is the portrait itself")
-    parser.add_argument(
-        "--val-wav",
-        type=Path,
-        default=None,
-        help="unseen sentence to write (default: ../val_wavs/<name>.wav beside the video's folder)",
-    )
+class DemoCommand(Config):
+    out: Path = Path("data/raw/videos/demo.mp4")
+    """video to write"""
+    seconds: Annotated[float, must(lambda s: 3 <= s < math.inf, "choose at least 3, so that a sentence fits.")] = 60.0
+    """length of the video"""
+    size: Annotated[
+        int, Field(ge=16, le=8192), must(lambda size: size % 2 == 0, "choose an even number, as video needs.")
+    ] = 256
+    """width and height of the video in pixels"""
+    seed: Annotated[int, must(lambda seed: seed >= 0, "choose 0 or more.")] = 0
+    """order of the sentences, head motion, blinks"""
+    identity: Annotated[int, must(lambda number: number >= 0, "choose 0 or more.")] = 0
+    """who speaks; 0 is the portrait itself"""
+    val_wav: Annotated[Path | None, Flag("val-wav")] = None
+    """unseen sentence to write (../val_wavs/<name>.wav beside the video's folder)"""
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: DemoCommand) -> int:
     """Make the presenter's video and the unseen sentence."""
     from data_gen.demo.clip import Clip, say
     from data_gen.demo.identity import make_identity
@@ -37,13 +42,6 @@ def main(args: argparse.Namespace) -> int:
     from utils.media.wav import write_wav
 
     out: Path = args.out
-    if not 3 <= args.seconds < math.inf:
-        raise DataError(f"--seconds {args.seconds:g}: choose at least 3, so that a sentence fits.")
-    if args.size % 2:
-        raise DataError(f"--size {args.size}: choose an even number, as video needs.")
-    for flag, value in (("--seed", args.seed), ("--identity", args.identity)):
-        if value < 0:
-            raise DataError(f"{flag} {value}: choose 0 or more.")
     if out.is_dir():
         raise DataError(f"--out {out} is a folder. Name the mp4 to write.")
     val_wav: Path = args.val_wav or out.parent.parent / "val_wavs" / f"{out.stem}.wav"

@@ -1,27 +1,22 @@
-"""Make a set of persons with voices and faces from folders of sounds, pictures or talking videos.
-
-    python data_gen/run.py face_voice --out data/binary/face_voice --persons data/raw/persons
-
-Every folder of `--persons` is a person; sounds, pictures and videos lie anywhere below it, for example in `audios/` and
-`images/`. Videos are used for what is not there as files. When the folders are called train, val and test, the persons
-lie in them and the split is theirs; otherwise whole persons are split, every label (`--labels`) in its share.
-`--made 250` makes persons who do not exist instead. A file that cannot be used is listed with the reason.
-"""
+"""Make a set of persons with voices and faces: what is typed, and how persons become shards."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from data_gen.face_voice.dataset import PERSONS_PER_SHARD
 from data_gen.face_voice.process import SOUNDS, Limits, PersonFiles, Result, process_person
 from data_gen.face_voice.splits import Split, split_persons
 from data_gen.face_voice.writer import FaceVoiceWriter, MadePerson
-from utils.command import number, whole
+from utils.config.schema import Config, Count, Fraction, Whole
 from utils.errors import ConfigError, DataError
 from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
@@ -39,29 +34,58 @@ VERSION = 1
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's flags."""
-    parser.add_argument("--out", type=Path, required=True, help="folder to fill, for example data/binary/face_voice")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--persons", type=Path, help="folder of persons: <person>/{audios,images}/..., or videos")
-    source.add_argument("--made", type=whole(1), help="make so many persons who do not exist")
-    parser.add_argument("--faces_only", action="store_true", help="pictures only, to train a face encoder with")
-    parser.add_argument("--labels", type=Path, help="CSV with the columns person,label, to spread labels over splits")
-    parser.add_argument("--split_by", choices=["person", "file"], default="person",
-                        help="file: every person is known in training, a tenth of the files is held out")  # fmt: skip
-    parser.add_argument("--val", type=number(0, 1), default=0.1, help="share of the persons for validation")
-    parser.add_argument("--test", type=number(0, 1), default=0.1, help="share of the persons for the last test")
-    parser.add_argument("--seed", type=whole(0), default=0, help="seed of the split, and of made persons")
-    parser.add_argument("--max_clips", type=whole(1), default=200, help="sounds taken of a person")
-    parser.add_argument("--max_faces", type=whole(1), default=50, help="pictures taken of a person")
-    parser.add_argument("--max_seconds", type=number(0.1), default=30.0, help="seconds taken of a sound")
-    parser.add_argument("--detector", default="auto", help="landmark detector: auto, mediapipe, face_alignment, dlib")
-    parser.add_argument("--workers", type=whole(1), default=1, help="processes")
-    parser.add_argument("--per_shard", type=whole(1), default=PERSONS_PER_SHARD, help="persons per file")
-    parser.add_argument("--licence", default="", help="licence and consent of the data, kept with it")
+class FaceVoiceCommand(Config):
+    """Make a set of persons with voices and faces from folders of sounds, pictures or talking videos.
+
+        python data_gen/run.py face_voice --out data/binary/face_voice --persons data/raw/persons
+
+    Every folder of `--persons` is a person; sounds, pictures and videos lie anywhere below it, for example in `audios/`
+    and `images/`. Videos are used for what is not there as files. When the folders are called train, val and test, the
+    persons lie in them and the split is theirs; otherwise whole persons are split, every label (`--labels`) in its
+    share. `--made 250` makes persons who do not exist instead. A file that cannot be used is listed with the reason.
+    """
+
+    out: Path
+    """folder to fill, for example data/binary/face_voice"""
+    persons: Path | None = None
+    """folder of persons: <person>/{audios,images}/..., or videos"""
+    made: Count | None = None
+    """make so many persons who do not exist"""
+    faces_only: bool = False
+    """pictures only, to train a face encoder with"""
+    labels: Path | None = None
+    """CSV with the columns person,label, to spread labels over splits"""
+    split_by: Literal["person", "file"] = "person"
+    """file: every person is known in training, a tenth of the files is held out"""
+    val: Fraction = 0.1
+    """share of the persons for validation"""
+    test: Fraction = 0.1
+    """share of the persons for the last test"""
+    seed: Whole = 0
+    """seed of the split, and of made persons"""
+    max_clips: Count = 200
+    """sounds taken of a person"""
+    max_faces: Count = 50
+    """pictures taken of a person"""
+    max_seconds: Annotated[float, Field(ge=0.1, allow_inf_nan=False)] = 30.0
+    """seconds taken of a sound"""
+    detector: str = "auto"
+    """landmark detector: auto, mediapipe, face_alignment, dlib"""
+    workers: Count = 1
+    """processes"""
+    per_shard: Count = PERSONS_PER_SHARD
+    """persons per file"""
+    licence: str = ""
+    """licence and consent of the data, kept with it"""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.persons is None) == (self.made is None):
+            raise PydanticCustomError("source", "give either --persons FOLDER or --made N")
+        return self
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: FaceVoiceCommand) -> int:
     """Process every person and write the index; return 0.
 
     Raises:
@@ -70,9 +94,11 @@ def main(args: argparse.Namespace) -> int:
     if args.val + args.test >= 1:
         raise ConfigError(f"--val {args.val:g} and --test {args.test:g} leave nobody to train on: together less than 1")
     limits = Limits(args.max_clips, args.max_faces, args.max_seconds, voices=not args.faces_only)
-    if not args.made:
+    if args.persons is not None:
         refuse_folder_of_inputs(args.out, [args.persons], "--out")
-    persons = made_persons(args) if args.made else find_persons(args)
+        persons = find_persons(args, args.persons)
+    else:
+        persons = made_persons(args, args.made or 0)
     shards = [persons[i : i + args.per_shard] for i in range(0, len(persons), args.per_shard)]
     licence = args.licence or ("Made: NASA portrait (public domain), espeak-ng voices." if args.made else "")
     with ExitStack() as stack:
@@ -97,13 +123,12 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def find_persons(args: argparse.Namespace) -> list[PersonFiles]:
-    """List the persons of a folder with their files and splits.
+def find_persons(args: FaceVoiceCommand, root: Path) -> list[PersonFiles]:
+    """List the persons of the folder `root` with their files and splits.
 
     Raises:
         DataError: There is nobody, or the labels cannot be read.
     """
-    root: Path = args.persons
     folders = sorted(path for path in root.glob("*") if path.is_dir())
     labels = read_labels(args.labels) if args.labels else {}
     if folders and {folder.name for folder in folders} <= set(SPLITS):
@@ -122,9 +147,9 @@ def find_persons(args: argparse.Namespace) -> list[PersonFiles]:
     return found
 
 
-def made_persons(args: argparse.Namespace) -> list[PersonFiles]:
-    """Name persons who do not exist."""
-    names = [f"made{number:05d}" for number in range(args.made)]
+def made_persons(args: FaceVoiceCommand, count: int) -> list[PersonFiles]:
+    """Name `count` persons who do not exist."""
+    names = [f"made{number:05d}" for number in range(count)]
     splits = split_persons(names, val=args.val, test=args.test, seed=args.seed)
     first = 1 + 100_000 * args.seed
     return [PersonFiles(name, splits[name], made=first + number) for number, name in enumerate(names)]
@@ -165,7 +190,7 @@ def _split_files(person: PersonFiles, val: float) -> list[PersonFiles]:
 
 def _usable(
     persons: Sequence[PersonFiles],
-    args: argparse.Namespace,
+    args: FaceVoiceCommand,
     limits: Limits,
     skipped: dict[str, str],
     bar: Progress,

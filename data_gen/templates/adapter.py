@@ -1,61 +1,57 @@
-"""Bring one recogniser's templates to another's space.
-
-    python data_gen/templates/adapter.py adapt data/binary/one data/binary/two adapter.safetensors
-    python data_gen/templates/adapter.py apply adapter.safetensors templates.npy over.npy
-"""
+"""Bring one recogniser's templates to another's space: two commands, and the linear map between them."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Annotated
 
-ROOT = Path(__file__).resolve().parents[2]
-if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
-    sys.path[0] = str(ROOT)  # else this folder hides the packages beside it
+import numpy as np
+from pydantic import ValidationError
 
-import numpy as np  # noqa: E402
-from pydantic import ValidationError  # noqa: E402
-
-from data_gen.templates.files import read_templates  # noqa: E402
-from data_gen.templates.shards import Split, TemplateShards  # noqa: E402
-from utils.arrays import Floats  # noqa: E402
-from utils.command import run_command  # noqa: E402
-from utils.errors import DataError  # noqa: E402
-from utils.faces.recogniser import RecogniserId, units  # noqa: E402
-from utils.files.array_file import ArrayFile  # noqa: E402
-from utils.files.arrays import save_arrays  # noqa: E402
-from utils.files.aside import write_aside  # noqa: E402
-from utils.files.ownership import refuse_input_as_output  # noqa: E402
-from utils.files.tables import write_json  # noqa: E402
+from data_gen.templates.files import read_templates
+from data_gen.templates.shards import Split, TemplateShards
+from utils.arguments import Positional
+from utils.arrays import Floats
+from utils.config.schema import Config
+from utils.errors import DataError
+from utils.faces.recogniser import RecogniserId, units
+from utils.files.array_file import ArrayFile
+from utils.files.arrays import save_arrays
+from utils.files.aside import write_aside
+from utils.files.ownership import refuse_input_as_output
+from utils.files.tables import write_json
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the command line."""
-    out = argparse.ArgumentParser(
-        prog="python data_gen/templates/adapter.py", description=(__doc__ or "").splitlines()[0]
-    )
-    commands = out.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("adapt", help="fit a linear map between two recognisers' templates of the same photos")
-    one.add_argument("source", type=Path, help="folder of templates to bring over")
-    one.add_argument("target", type=Path, help="folder of templates of the same photos by the other recogniser")
-    one.add_argument("out", type=Path, help="the adapter, .safetensors")
-    one = commands.add_parser("apply", help="bring templates over with an adapter")
-    one.add_argument("adapter", type=Path)
-    one.add_argument("templates", type=Path, help=".npy, .csv or .b64 of the source recogniser")
-    one.add_argument("out", type=Path, help="a .npy; its recogniser is written beside it")
-    return out
+class AdaptCommand(Config):
+    """Fit a linear map between two recognisers' templates of the same photos.
+
+        python data_gen/run.py adapt data/binary/one data/binary/two adapter.safetensors
+    """
+
+    source: Annotated[Path, Positional()]
+    """folder of templates to bring over"""
+    target: Annotated[Path, Positional()]
+    """folder of templates of the same photos by the other recogniser"""
+    out: Annotated[Path, Positional()]
+    """the adapter, .safetensors"""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command."""
-    args = parser().parse_args(arguments)
-    {"adapt": run_adapt, "apply": run_apply}[args.command](args)
-    return 0
+class ApplyCommand(Config):
+    """Bring templates over with what `adapt` made.
+
+        python data_gen/run.py apply adapter.safetensors templates.npy over.npy
+    """
+
+    adapter: Annotated[Path, Positional()]
+    """what `adapt` wrote"""
+    templates: Annotated[Path, Positional()]
+    """.npy, .csv or .b64 of the source recogniser"""
+    out: Annotated[Path, Positional()]
+    """a .npy; its recogniser is written beside it"""
 
 
-def run_adapt(args: argparse.Namespace) -> None:
+def adapt(args: AdaptCommand) -> None:
     """Fit by least squares on the training people both folders share, and tell the cosine on the unseen ones."""
     source, target = TemplateShards(args.source), TemplateShards(args.target)
     refuse_input_as_output(args.out, [args.source / "index.json", args.target / "index.json"], "--out")
@@ -99,9 +95,9 @@ def cosine(a: Floats, b: Floats) -> float:
     return float((units(a) * units(b)).sum(axis=1).mean())
 
 
-def run_apply(args: argparse.Namespace) -> None:
+def apply(args: ApplyCommand) -> None:
     """Bring a file of templates over; the recogniser it is now of is written beside it, and checked when it is used."""
-    with closing(ArrayFile(args.adapter, "Make it again: data_gen/templates/adapter.py adapt.")) as adapter:
+    with closing(ArrayFile(args.adapter, "Make it again: python data_gen/run.py adapt.")) as adapter:
         try:
             said = {name: RecogniserId.model_validate_json(adapter.metadata[name]) for name in ("source", "target")}
         except (KeyError, ValidationError):
@@ -113,7 +109,3 @@ def run_apply(args: argparse.Namespace) -> None:
         np.save(aside, templates @ arrays["weight"] + arrays["bias"])
     write_json(args.out.with_name(args.out.name + ".json"), {"recogniser": said["target"].model_dump()})
     print(f"{args.out}: {len(templates)} template(s) of {said['target'].name}")
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,28 +1,21 @@
-"""Make pairs of aligned face and template from a folder of photos, one folder a person.
-
-    python data_gen/run.py templates --faces data/raw/faces --out data/binary/faces --recogniser arcface_mbf
-
-Faces are found, turned upright and cut to 112 pixels by five points; photos that are aligned already are taken as
-they are with `--aligned`. People for validation are never seen in training. What was made is kept: the command may
-be stopped and run again.
-"""
+"""Make pairs of aligned face and template: what is typed, and how photos become shards."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from data_gen.templates.shards import PER_SHARD, Split, decode, encode
 from data_gen.templates.writer import TemplateShardWriter
-from utils.command import whole
+from utils.config.schema import Config, Count, Whole
 from utils.errors import DataError, UserError
 from utils.faces.crops import CROP, crops_of
 from utils.faces.detector import LandmarkDetector
@@ -40,27 +33,39 @@ VERSION = 1
 BATCH = 64
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's flags."""
-    parser.add_argument("--faces", type=Path, required=True, help="folder of photos: <person>/<photo>.jpg")
-    parser.add_argument("--out", type=Path, required=True, help="folder to fill, for example data/binary/faces")
-    parser.add_argument(
-        "--recogniser", default="arcface_mbf",
-        help="arcface_mbf, arcface_r50 (both for non-commercial research), dlib, or a path to an ONNX file",
-    )  # fmt: skip
-    parser.add_argument("--aligned", action="store_true", help="the photos are aligned crops already")
-    parser.add_argument(
-        "--val_identities", type=whole(-1), default=-1,
-        help="people kept for validation; a tenth (at least one) unless given",
-    )  # fmt: skip
-    parser.add_argument("--max_per_identity", type=whole(0), default=0, help="take at most so many photos of a person")
-    parser.add_argument("--detector", default="auto", help="landmark detector: auto, mediapipe, face_alignment, dlib")
-    parser.add_argument("--workers", type=whole(1), default=1, help="processes that find faces")
-    parser.add_argument("--per_shard", type=whole(1), default=PER_SHARD, help="pairs per file")
-    parser.add_argument("--licence", default="", help="licence and consent of the photos, kept with the data")
+class TemplatesCommand(Config):
+    """Make pairs of aligned face and template from a folder of photos, one folder a person.
+
+        python data_gen/run.py templates --faces data/raw/faces --out data/binary/faces --recogniser arcface_mbf
+
+    Faces are found, turned upright and cut to 112 pixels by five points; photos that are aligned already are taken as
+    they are with `--aligned`. People for validation are never seen in training. What was made is kept: the command may
+    be stopped and run again.
+    """
+
+    faces: Path
+    """folder of photos: <person>/<photo>.jpg"""
+    out: Path
+    """folder to fill, for example data/binary/faces"""
+    recogniser: str = "arcface_mbf"
+    """arcface_mbf, arcface_r50 (both for non-commercial research), dlib, or a path to an ONNX file"""
+    aligned: bool = False
+    """the photos are aligned crops already"""
+    val_identities: Annotated[int, Field(ge=-1)] = -1
+    """people kept for validation; -1 is a tenth, at least one"""
+    max_per_identity: Whole = 0
+    """take at most so many photos of a person; 0 takes all"""
+    detector: str = "auto"
+    """landmark detector: auto, mediapipe, face_alignment, dlib"""
+    workers: Count = 1
+    """processes that find faces"""
+    per_shard: Count = PER_SHARD
+    """pairs per file"""
+    licence: str = ""
+    """licence and consent of the photos, kept with the data"""
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: TemplatesCommand) -> int:
     """Process every photo and write the index; return 0.
 
     Raises:
@@ -141,7 +146,7 @@ def first_of_each(photos: list[Path], folder: Path, most: int) -> list[Path]:
 
 def cut_out(
     photos: list[Path],
-    args: argparse.Namespace,
+    args: TemplatesCommand,
     pool: WorkerPool | None,
     skipped: dict[str, str],
     bar: Progress,

@@ -1,22 +1,12 @@
-"""Pair faces with the voices they belong to, for wav2pix.
-
-    python data_gen/run.py wav2pix --pairs data/raw/speakers --out data/binary/speakers
-
-`--pairs` is a folder of `<speaker>/<name>.wav` beside `<speaker>/<name>.jpg` (or .png), of `train/` and `val/` with
-such folders inside, or one with a `pairs.csv` of the columns split, speaker, image, wav. A speaker's folder may hold
-talking videos instead: a frame a second is taken with the sound around it. Without a split, the last tenth of each
-speaker's pairs is for validation.
-"""
+"""Pair faces with the voices they belong to, for wav2pix."""
 
 from __future__ import annotations
 
-import argparse
 import logging
-from pathlib import Path
 
 from data_gen.wav2pix.pairs import PAIRS, Pair, Split, write_pairs
+from data_gen.wav2pix.settings import PairsCommand
 from data_gen.wav2pix.sources import find_sources, read_source, share_out
-from utils.command import number, whole
 from utils.errors import DataError
 from utils.files.ownership import refuse_folder_of_inputs
 from utils.progress import Progress
@@ -25,24 +15,7 @@ from utils.rates import RATE
 log = logging.getLogger(__name__)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's flags."""
-    parser.add_argument("--pairs", type=Path, required=True, help="folder of speakers' pictures and sounds, or videos")
-    parser.add_argument("--out", type=Path, required=True, help="folder to fill, for example data/binary/speakers")
-    parser.add_argument(
-        "--image_size", type=whole(8, 1024), default=128, help="side of the stored faces; training may shrink them"
-    )
-    parser.add_argument(
-        "--seconds", type=number(0.1, 60), default=1.0, help="length of the sounds, 0.7 to 4; the middle is taken"
-    )
-    parser.add_argument(
-        "--swapped", action="store_true", help="the pictures have red and blue swapped, as the published set"
-    )
-    parser.add_argument("--detector", default="auto", help="landmark detector for videos")
-    parser.add_argument("--licence", default="", help="licence and consent of the data, kept with it")
-
-
-def main(args: argparse.Namespace) -> int:
+def main(args: PairsCommand) -> int:
     """Read every pair and write the folder; return 0.
 
     Raises:

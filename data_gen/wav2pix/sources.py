@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.wav2pix.pairs import Pair, Split, middle
+from data_gen.wav2pix.settings import PairsCommand
 from utils.errors import DataError
 from utils.faces.detectors import make_detector
 from utils.files.digests import inside
@@ -82,7 +82,7 @@ def _listed(folder: Path, number: int, row: dict[str, str]) -> Source:
     return Source("train" if split == "train" else "val", speaker, inside(folder, image), inside(folder, wav))
 
 
-def read_source(source: Source, samples: int, args: argparse.Namespace) -> Iterator[Pair]:
+def read_source(source: Source, samples: int, args: PairsCommand) -> Iterator[Pair]:
     """Yield the pair of a picture and a sound, or those of a video."""
     if source.picture != source.sound:
         photo = read_photo(source.picture)

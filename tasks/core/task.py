@@ -16,6 +16,7 @@ from tasks.core.board import Board
 from tasks.core.config import BatchSource, TaskConfig
 from tasks.core.guard import Guard
 from utils.config.schema import parse
+from utils.errors import ConfigError
 
 
 class Task(pl.LightningModule):
@@ -69,9 +70,17 @@ class Task(pl.LightningModule):
 
     def infer(self) -> None:
         """Do what --infer asks for, from the `infer_*` settings."""
-        from utils.errors import ConfigError
-
         raise ConfigError(f"The task {self.cfg.task_cls} has nothing to infer.")
+
+    def evaluate(self, folder: Path) -> None:
+        """Measure the trained task as --evaluate asks for, print the figures and write them to `folder`.
+
+        Raises:
+            ConfigError: This task is measured by --validate alone.
+        """
+        raise ConfigError(
+            f"The task {self.cfg.task_cls} has no evaluation beyond its validation figures: give --validate."
+        )
 
     def extra_state(self) -> dict[str, Any]:
         """Return plain data to keep in the checkpoint besides the weights, for example a switch that was thrown."""

@@ -9,7 +9,6 @@ that is not trained yet is said to be, with the command. The figures also go to 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +26,7 @@ from tasks.core.loading import load_task
 from tasks.motion.losses import lip_metrics
 from tasks.person.findings import LIMITS, Finding, absent, one_line, show, worst
 from tasks.person.runs import POSTNETS, RENDERERS, SYNCNETS
+from tasks.person.settings import CheckCommand
 from tasks.renderer.footage import spread
 from utils.errors import ConfigError, UserError
 from utils.faces.landmarks import MOUTH
@@ -39,12 +39,10 @@ RANGE_MARGIN = 0.1
 """The range of a coordinate is widened by this share of itself before something counts as outside."""
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: CheckCommand) -> int:
     """Check, print and write; return 0 whatever was found."""
     from utils.files.tables import write_json
 
-    if args.frames < 0:
-        raise ConfigError(f"--frames {args.frames}: must be at least 0")
     out = args.out or Path("infer_out") / args.id / "check.json"
     if out.is_dir():
         raise ConfigError(f"--out {out} is a folder. Name the JSON to write.")

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from modules.renderer.renderer import Renderer
 from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.renderer.config import NETWORK, NerfConfig
+from tasks.renderer.evaluate import evaluate
 from tasks.renderer.footage import Footage, scene_boxes
 from tasks.renderer.judging import LPIPS_DECIBELS, judge, perceptual_loss
 from tasks.renderer.painter import Painter
@@ -264,3 +266,7 @@ class NerfTask(Task):
     def infer(self) -> None:
         """Speak: see `tasks.talking_head`."""
         infer_video(self)
+
+    def evaluate(self, folder: Path) -> None:
+        """Compare held-out frames, rendered from their own landmarks and poses, with the real ones."""
+        evaluate(self, folder)

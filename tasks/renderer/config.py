@@ -115,6 +115,10 @@ class NerfConfig(TaskConfig, InferSettings):
     """Average the weights over updates with this decay."""
     eval_max_batches: Count = 8
     """Frames rendered at a validation."""
+    eval_frames: Count = 250
+    """--evaluate: at most so many held-out frames, from the first."""
+    eval_guess_torso: bool = False
+    """--evaluate: move the torso by the head's pose alone."""
     val_check_interval: Count = 1000
     """Validate and save a checkpoint every so many updates."""
     num_ckpt_keep: Count = 1

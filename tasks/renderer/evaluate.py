@@ -1,69 +1,36 @@
 """Measure a trained head (and torso) on held-out frames: how near the picture is, where the face is, what flickers.
 
-python tasks/renderer/evaluate.py May/lm3d_nerf
+    python tasks/run.py --config=checkpoints/May/lm3d_nerf/config.yaml --evaluate
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
-    sys.path[0] = str(ROOT)  # else this folder hides the packages beside it
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-from tasks.renderer.judging import judge  # noqa: E402
-from utils.arrays import Bytes, Floats  # noqa: E402
-from utils.command import run_command  # noqa: E402
-from utils.drawing.canvas import grid_of  # noqa: E402
-from utils.errors import ConfigError  # noqa: E402
-from utils.faces.detector import find_points  # noqa: E402
-from utils.faces.detectors import make_detector  # noqa: E402
-from utils.faces.landmarks import EYES, MOUTH, lip_gap  # noqa: E402
-from utils.files.aside import make_folder, write_aside  # noqa: E402
-from utils.metrics import correlation  # noqa: E402
-from utils.progress import Progress  # noqa: E402
+from tasks.renderer.judging import judge
+from utils.arrays import Bytes, Floats
+from utils.drawing.canvas import grid_of
+from utils.faces.detector import find_points
+from utils.faces.detectors import make_detector
+from utils.faces.landmarks import EYES, MOUTH, lip_gap
+from utils.files.aside import make_folder, write_aside
+from utils.files.tables import write_json
+from utils.metrics import correlation
+from utils.progress import Progress
 
 BOXES = ("head", "face", "mouth", "eyes")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    out = argparse.ArgumentParser(
-        prog="python tasks/renderer/evaluate.py", description=(__doc__ or "").splitlines()[0]
-    )
-    out.add_argument("run", help="a run of lm3d_nerf or lm3d_nerf_torso, for example May/lm3d_nerf")
-    out.add_argument("--frames", type=int, default=250, help="at most so many held-out frames, from the first (250)")
-    out.add_argument("--steps", default="best", help="which checkpoint: best, last or a number of updates (best)")
-    out.add_argument("--set", action="append", default=[], metavar="A=1", help="a setting of the task; may be repeated")
-    out.add_argument("--guess_torso", action="store_true", help="move the torso by the head's pose alone")
-    out.add_argument("--out", type=Path, default=None, help="folder to write; <run>/evaluation unless given")
-    return out
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Measure one run."""
-    from tasks.core.checkpoints import parse_steps, work_dir_of
-    from tasks.core.loading import load_task
-    from tasks.renderer.base import NerfTask
-    from utils.config.assignments import assignment
-    from utils.files.tables import write_json
-
-    given = parser().parse_args(arguments)
-    task = load_task(given.run, parse_steps(given.steps), "auto", settings=dict(assignment(text) for text in given.set))
-    if not isinstance(task, NerfTask):
-        raise ConfigError(f"{given.run} is a run of {task.cfg.task_cls}; this measures lm3d_nerf and lm3d_nerf_torso")
-    folder = given.out or work_dir_of(given.run) / "evaluation"
-    figures = evaluate_renderer(task, folder, frames=given.frames, own_poses=not given.guess_torso)
+def evaluate(task: Any, folder: Path) -> None:
+    """Measure a trained `NerfTask` as its `eval_*` settings say, print, and write `metrics.json` and `pictures.png`."""
+    figures = evaluate_renderer(task, folder, frames=task.cfg.eval_frames, own_poses=not task.cfg.eval_guess_torso)
     write_json(folder / "metrics.json", figures)
     show(figures)
     print(f"{folder}: metrics.json, pictures.png")
-    return 0
 
 
 def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: bool = True) -> dict[str, Any]:
@@ -176,6 +143,3 @@ def show(figures: dict[str, Any]) -> None:
 def _or_dash(value: float | None, digits: int) -> str:
     return "-" if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
 
-
-if __name__ == "__main__":
-    run_command(main)

@@ -24,7 +24,7 @@ from tasks.speech_to_face.data import DrawnFaces, FaceBatch, FaceSource
 from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.speech_to_face.features import FaceFeatures, encode, features_of
 from tasks.speech_to_face.intervals import bootstrap
-from tasks.speech_to_face.report import write_report
+from tasks.speech_to_face.report import validate_into, write_report
 from tasks.speech_to_face.shapes import shape_correlations
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
@@ -209,9 +209,11 @@ class FaceDecoderTask(Task):
     def on_validation_epoch_end(self) -> None:
         """Write the evaluation when that is all that was asked."""
         if self.trainer.state.fn != "fit" and self.work_dir is not None and self.trainer.is_global_zero:
-            from tasks.speech_to_face.face_decoder import write_decoder_evaluation
-
             write_decoder_evaluation(self)
+
+    def evaluate(self, folder: Path) -> None:
+        """Validate, which writes `evaluation.json`, `.md` and `.png`, here into `folder`, and print the figures."""
+        validate_into(self, folder)
 
     # -- pictures and use ------------------------------------------------------------------------------------------
     def draw(self, board: Board) -> None:

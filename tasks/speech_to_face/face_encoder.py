@@ -22,7 +22,7 @@ from tasks.core.loading import load_task
 from tasks.core.task import Task
 from tasks.speech_to_face.data import FaceBatch, FaceSource
 from tasks.speech_to_face.intervals import bootstrap_auc, verification
-from tasks.speech_to_face.report import write_report
+from tasks.speech_to_face.report import validate_into, write_report
 from tasks.weights.read import read_file
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError, UserError
@@ -188,9 +188,11 @@ class FaceEncoderTask(Task):
         feature, person = (torch.cat(parts) for parts in zip(*self._seen, strict=True))
         self.note({f"val/{name}": value for name, value in verification(feature, person).items()})
         if self.trainer.state.fn != "fit" and self.work_dir is not None and self.trainer.is_global_zero:
-            from tasks.speech_to_face.face_encoder import write_encoder_evaluation
-
             write_encoder_evaluation(self, feature, person)
+
+    def evaluate(self, folder: Path) -> None:
+        """Validate, which writes `evaluation.json`, `.md` and `.png`, here into `folder`, and print the figures."""
+        validate_into(self, folder)
 
     def draw(self, board: Board) -> None:
         """Show unseen pictures with the ones that the encoder finds most alike."""

@@ -6,10 +6,18 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from tasks.core.task import Task
+from tasks.core.trainer import validate
 from utils.files.aside import write_aside
 from utils.files.tables import write_json
 
 log = logging.getLogger(__name__)
+
+
+def validate_into(task: Task, folder: Path) -> None:
+    """Validate a trained task, whose figures with their intervals go to `folder`, and print its figures."""
+    for name, value in sorted(validate(task, folder).items()):
+        print(f"{name:32} {value:.6g}")
 
 
 def write_report(folder: Path, about: dict[str, Any], figures: dict[str, dict[str, float]]) -> None:

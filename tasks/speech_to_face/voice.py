@@ -27,7 +27,7 @@ from tasks.speech_to_face.face_decoder import FaceDecoderTask
 from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.speech_to_face.features import FaceFeatures, features_of
 from tasks.speech_to_face.intervals import bootstrap
-from tasks.speech_to_face.report import write_report
+from tasks.speech_to_face.report import validate_into, write_report
 from tasks.speech_to_face.retrieval import RANKS, Recall, retrieve
 from tasks.speech_to_face.shapes import cosine_with_others, shape_correlations
 from utils.arrays import Floats
@@ -183,8 +183,6 @@ class VoiceTask(Task):
         if fitting and self.stopper.see(total):
             self.on_no_progress()
         if not fitting and self.work_dir is not None and self.trainer.is_global_zero:
-            from tasks.speech_to_face.voice import write_evaluation
-
             write_evaluation(self, heard, torch.cat([s.feature for s in self._seen]), entry)
 
     def on_no_progress(self) -> None:
@@ -204,6 +202,10 @@ class VoiceTask(Task):
         """Take it back."""
         if "stopper" in extra:
             self.stopper.load(extra["stopper"])
+
+    def evaluate(self, folder: Path) -> None:
+        """Validate, which writes `evaluation.json`, `.md` and `.png`, here into `folder`, and print the figures."""
+        validate_into(self, folder)
 
     # -- pictures and use ------------------------------------------------------------------------------------------
     def draw(self, board: Board) -> None:

@@ -61,6 +61,10 @@ class TemplateDecoderConfig(TaskConfig):
     """Validation photos that are drawn beside their reconstructions."""
     eval_max_samples: Count = 512
     """Validation pairs that are measured, spread over the people."""
+    eval_second: str = ""
+    """--evaluate: a recogniser that the decoder was not trained on, for example dlib, to measure with as well."""
+    eval_per_identity: Whole = 0
+    """--evaluate: take at most so many photos of a person; 0 takes all."""
     weights: TemplateWeights = TemplateWeights()
     """How much each loss counts."""
     valid_monitor_key: str = "val/cosine"

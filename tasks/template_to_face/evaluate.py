@@ -1,30 +1,23 @@
 """Measure how well a template decoder's faces are recognised, beside what needs no decoder.
 
-python tasks/template_to_face/evaluate.py faces/template_decoder --data data/binary/faces --second dlib
+    python tasks/run.py --config=checkpoints/faces/template_decoder/config.yaml --evaluate --eval_second=dlib
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
-    sys.path[0] = str(ROOT)  # else this folder hides the packages beside it
+import numpy as np
+from numpy.typing import NDArray
 
-import numpy as np  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-
-from data_gen.templates.shards import Split, TemplateShards  # noqa: E402
-from utils.arrays import Bytes, Floats  # noqa: E402
-from utils.command import run_command  # noqa: E402
-from utils.errors import ConfigError, DataError  # noqa: E402
-from utils.faces.crops import CROP  # noqa: E402
-from utils.faces.recogniser import Recogniser, find_recogniser, open_recogniser, units  # noqa: E402
-from utils.media.pictures import resized  # noqa: E402
-from utils.progress import Progress  # noqa: E402
+from data_gen.templates.shards import Split, TemplateShards
+from utils.arrays import Bytes, Floats
+from utils.errors import ConfigError, DataError
+from utils.faces.crops import CROP
+from utils.faces.recogniser import Recogniser, find_recogniser, open_recogniser, units
+from utils.media.pictures import resized
+from utils.progress import Progress
 
 RATES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 """False match rates at which the share of recognised faces is told."""
@@ -32,39 +25,6 @@ GRID = 20_000
 """Bins of the cosine on [-1, 1]."""
 MOST_CROPS = 2000
 """Training crops read for the mean face and for a second recogniser's impostors."""
-
-
-def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    out = argparse.ArgumentParser(
-        prog="python tasks/template_to_face/evaluate.py", description=(__doc__ or "").splitlines()[0]
-    )
-    out.add_argument("run", help="the run, for example faces/template_decoder")
-    out.add_argument("--data", default="", help="folder of templates; what the run was trained with unless given")
-    out.add_argument("--second", default="", help="a recogniser that the decoder was not trained on, for example dlib")
-    out.add_argument("--per_identity", type=int, default=0, help="take at most so many photos of a person")
-    out.add_argument("--steps", default="best", help="best, last, or a number of updates")
-    out.add_argument("--recogniser", default="", help="where the templates' recogniser lies now")
-    out.add_argument("--out", type=Path, default=None, help="folder for the table; <run>/evaluation unless given")
-    return out
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Measure a run on one set."""
-    from tasks.core.checkpoints import parse_steps
-    from tasks.core.loading import load_task
-
-    args = parser().parse_args(arguments)
-    task: Any = load_task(args.run, parse_steps(args.steps))
-    if task.cfg.task_cls != "template_decoder":
-        raise ConfigError(f"{args.run} is a {task.cfg.task_cls}, not a template_decoder.")
-    if args.recogniser:
-        task.cfg = task.cfg.model_copy(update={"infer_recogniser": args.recogniser})
-    out = args.out or (task.work_dir or Path()) / "evaluation"
-    out.mkdir(parents=True, exist_ok=True)
-    data = args.data or task.cfg.binary_data_dir
-    evaluate(task, data, out, second=args.second, per_identity=args.per_identity)
-    return 0
 
 
 def evaluate(
@@ -243,6 +203,3 @@ def write_sheet(path: Path, real: Bytes, made: Bytes, mean_face: Bytes) -> None:
     cells = [np.concatenate([real[i], resized(made[i], CROP)], axis=1) for i in some]
     write_picture(path, contact_sheet([*cells, np.concatenate([mean_face, mean_face], axis=1)], columns=4))
 
-
-if __name__ == "__main__":
-    run_command(main)

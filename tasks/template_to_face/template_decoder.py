@@ -26,6 +26,7 @@ from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.template_to_face.config import TemplateDecoderConfig
 from tasks.template_to_face.data import FaceBatch, TemplateSource, at_crop, face_batch, pictures, to_bytes
+from tasks.template_to_face.evaluate import evaluate
 from tasks.template_to_face.perceptors import Perceptor, make_perceptor, recogniser_network
 from utils.errors import ConfigError, DataError
 from utils.faces.recogniser import Recogniser, RecogniserId, find_recogniser
@@ -305,3 +306,8 @@ class TemplateDecoderTask(Task):
         from tasks.template_to_face.infer import infer
 
         infer(self)
+
+    def evaluate(self, folder: Path) -> None:
+        """Rebuild every validation face of `binary_data_dir` and tell how well recognisers know it again."""
+        cfg = self.cfg
+        evaluate(self, cfg.binary_data_dir, folder, second=cfg.eval_second, per_identity=cfg.eval_per_identity)

@@ -62,6 +62,10 @@ class Wav2PixConfig(TaskConfig):
     """How much each loss counts."""
     valid_monitor_key: str = "val/l1"
     """The validation figure that chooses the best checkpoint."""
+    eval_recogniser: str = "arcface_mbf"
+    """--evaluate: who tells faces apart: arcface_mbf, dlib, an ONNX file."""
+    eval_detector: str = "auto"
+    """--evaluate: who finds faces: auto, mediapipe, dlib."""
     inference: bool = False
     """The same as --infer."""
     infer_audio_source_name: str = ""

@@ -1,29 +1,24 @@
 """Measure faces drawn from voices: are they the right speaker's, faces at all, like photos, and not all one.
 
-python tasks/wav2pix/evaluate.py speakers/wav2pix --recogniser dlib
+    python tasks/run.py --config=checkpoints/speakers/wav2pix/config.yaml --evaluate --eval_recogniser=dlib
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
-    sys.path[0] = str(ROOT)  # else this folder hides the packages beside it
+import numpy as np
+from numpy.typing import NDArray
 
-import numpy as np  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-
-from utils.arrays import Bytes  # noqa: E402
-from utils.command import run_command  # noqa: E402
-from utils.errors import ConfigError  # noqa: E402
-from utils.faces.crops import CROP, crops_of  # noqa: E402
-from utils.faces.recogniser import Recogniser, open_recogniser, units  # noqa: E402
-from utils.media.pictures import resized  # noqa: E402
-from utils.progress import Progress  # noqa: E402
+from utils.arrays import Bytes
+from utils.drawing.canvas import contact_sheet
+from utils.faces.crops import CROP, crops_of
+from utils.faces.detectors import make_detector
+from utils.faces.recogniser import Recogniser, open_recogniser, units
+from utils.files.tables import write_json
+from utils.media.pictures import resized, write_picture
+from utils.progress import Progress
 
 ENOUGH = 2000
 """Pictures from which FID can be estimated; below, KID is told instead."""
@@ -31,37 +26,8 @@ SHOWN = 256
 """Side to which faces are enlarged for the detector."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the command line."""
-    out = argparse.ArgumentParser(
-        prog="python tasks/wav2pix/evaluate.py", description=(__doc__ or "").splitlines()[0]
-    )
-    out.add_argument("run", help="the run, for example speakers/wav2pix")
-    out.add_argument("--data", default="", help="folder of pairs; what the run was trained with unless given")
-    out.add_argument(
-        "--recogniser", default="arcface_mbf", help="who tells faces apart: arcface_mbf, dlib, an ONNX file"
-    )
-    out.add_argument("--detector", default="auto", help="who finds faces: auto, mediapipe, dlib")
-    out.add_argument("--steps", default="best", help="best, last, or a number of updates")
-    out.add_argument("--out", type=Path, default=None, help="folder for the figures; <run>/evaluation unless given")
-    return out
-
-
-def main(arguments: list[str] | None = None) -> int:
+def evaluate(task: Any, folder: Path) -> None:
     """Draw the face of every validation sound, measure, print and write `metrics.json` and `faces.png`."""
-    from tasks.core.loading import load_task
-    from tasks.wav2pix.wav2pix import Wav2PixTask
-    from utils.drawing.canvas import contact_sheet
-    from utils.faces.detectors import make_detector
-    from utils.files.tables import write_json
-    from utils.media.pictures import write_picture
-
-    args = parser().parse_args(arguments)
-    task = load_task(args.run, int(args.steps) if args.steps.isdigit() else args.steps)
-    if not isinstance(task, Wav2PixTask):
-        raise ConfigError(f"{args.run} is a {task.cfg.task_cls}, not a wav2pix.")
-    if args.data:
-        task.cfg = task.cfg.model_copy(update={"binary_data_dir": args.data})
     task.prepare()
     made, scores = task.make(task.pairs.wavs("val"))
     size = task.cfg.image_size
@@ -71,19 +37,17 @@ def main(arguments: list[str] | None = None) -> int:
         "made": made,
     }
     labels = {"train": task.pairs.labels("train"), "real": task.pairs.labels("val"), "made": task.pairs.labels("val")}
-    with make_detector(args.detector) as detector:
-        figures = measure(faces, labels, open_recogniser(args.recogniser), detector)
+    with make_detector(task.cfg.eval_detector) as detector:
+        figures = measure(faces, labels, open_recogniser(task.cfg.eval_recogniser), detector)
     figures["speaker_told_by_classifier"] = float((scores.argmax(axis=1) == labels["made"]).mean())
     figures |= {"checkpoint": task.source, "pairs": len(made), "speakers": task.speakers, "image_size": size}
-    out = args.out or (task.work_dir or Path()) / "evaluation"
     some = np.linspace(0, len(made) - 1, min(16, len(made))).round().astype(int)
-    write_picture(out / "faces.png", contact_sheet([*faces["real"][some], *made[some]], columns=len(some)))
-    write_json(out / "metrics.json", figures)
+    write_picture(folder / "faces.png", contact_sheet([*faces["real"][some], *made[some]], columns=len(some)))
+    write_json(folder / "metrics.json", figures)
     for name, value in figures.items():
         if isinstance(value, float):
             print(f"{name:28} {value:.4f}")
-    print(f"features of FID and KID: {figures['features']}; figures and pictures in {out}")
-    return 0
+    print(f"features of FID and KID: {figures['features']}; figures and pictures in {folder}")
 
 
 def measure(faces: dict[str, Bytes], labels: dict[str, Any], recogniser: Recogniser, detector: Any) -> dict[str, Any]:
@@ -159,6 +123,3 @@ def fid(real: NDArray[np.floating[Any]], made: NDArray[np.floating[Any]]) -> flo
     roots = np.sqrt(np.linalg.eigvals(cov_a @ cov_b).real.clip(0)).sum()
     return float(np.square(a.mean(0) - b.mean(0)).sum() + np.trace(cov_a) + np.trace(cov_b) - 2 * roots)
 
-
-if __name__ == "__main__":
-    run_command(main)

@@ -18,6 +18,7 @@ from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.wav2pix.config import Wav2PixConfig
 from tasks.wav2pix.data import PairSource, VoiceBatch
+from tasks.wav2pix.evaluate import evaluate
 from utils.errors import ConfigError, DataError
 from utils.rates import RATE
 
@@ -221,6 +222,10 @@ class Wav2PixTask(Task):
         self.train(was_training)
         faces = to_pictures(torch.cat([part.images for part in parts]).float().cpu())
         return faces, torch.cat([part.scores for part in parts]).float().cpu().numpy()
+
+    def evaluate(self, folder: Path) -> None:
+        """Tell whether drawn faces are the right speaker's, faces at all, like photos, and not all one."""
+        evaluate(self, folder)
 
     def infer(self) -> None:
         """Draw the face of every sound; the name says who it is taken for.

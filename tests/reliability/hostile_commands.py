@@ -24,6 +24,11 @@ train
 --config=egs/datasets/demo/syncnet.yaml --exp_name=/
 --config=egs/datasets/demo/syncnet.yaml --exp_name=none/x --infer
 --config=egs/datasets/demo/syncnet.yaml --exp_name=none/x --validate
+--config=egs/datasets/demo/syncnet.yaml --exp_name=none/x --evaluate
+--config=egs/datasets/demo/syncnet.yaml --exp_name=made/syncnet --evaluate
+--config=egs/datasets/demo/syncnet.yaml --exp_name=made/syncnet --evaluate --steps=soon
+--config=egs/datasets/demo/syncnet.yaml --exp_name=made/syncnet --validate --steps=99
+--config=egs/datasets/demo/syncnet.yaml --exp_name=made/syncnet --debug=slow
 --config=egs/datasets/demo/syncnet.yaml --exp_name=none/x --video_id=../../etc
 --config=egs/datasets/demo/syncnet.yaml --exp_name=none/x --binary_data_dir=/none
 """),
@@ -115,6 +120,11 @@ face_voice --out o --persons speakers --labels none.csv
 face_voice --out o --persons speakers --detector best
 check
 check --id made
+adapt
+adapt none none o
+adapt empty empty o
+apply none.safetensors voice.wav o.npy
+apply voice.wav t.csv o.npy
 """),
     "talking_head": _lines("""
 (nothing)
@@ -156,6 +166,11 @@ infer made voice.wav o.mp4 --set infer_pose_mode=still --set infer_still_frame_i
 infer made voice.wav o.mp4 --set infer_smooth_camera_path_kernel_size=0
 infer made voice.wav o.mp4 --set n_samples_per_ray=999999999999999999
 infer made voice.wav o.mp4 --set video_id=none
+infer made voice.wav o.mp4 --infer_scale_factor=0
+infer made voice.wav o.mp4 --infer_scale=2
+infer made voice.wav o.mp4 --renderer lm3d_nrf
+infer made voice.wav o.mp4 p.mp4
+infer made voice.wav o.mp4 --set
 check
 check none
 check ../../etc
@@ -173,6 +188,7 @@ play made --max_upload_mb inf
 evaluate none
 evaluate made --frames x
 evaluate made --frames 0
+evaluate made --infer_mouth_gain=-1
 evaluate made --frames -3
 train none
 train made --preset best
@@ -212,20 +228,6 @@ voice.wav
 empty
 made/syncnet --out empty
 made/syncnet --out voice.wav/x.safetensors
-"""),
-    "template_evaluate": _lines("""
-(nothing)
-none/x
-made/syncnet
-made/syncnet --steps soon
-"""),
-    "adapter": _lines("""
-(nothing)
-measure
-adapt none none o
-adapt empty empty o
-apply none.safetensors voice.wav o.npy
-apply voice.wav t.csv o.npy
 """),
     "contact_sheet": _lines("""
 (nothing)

@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 
 from data_gen import run as data_run
-from data_gen.templates import adapter
 from tasks import export_checkpoint, import_checkpoint, run, talking_head
-from tasks.template_to_face import evaluate as template_evaluation
 from tests.made import write_tone
 from tests.made_faces import draw_face, make_faces, make_recogniser, make_speakers
 from tests.made_heads import make_house
@@ -31,23 +29,14 @@ from utils.visualization import contact_sheet, lm_visualizer
 MISUSE, FOOD, SCRIPTS = "command lines", "commands given bad food", "shell scripts"
 
 
-def visualize(words: list[str]) -> int:
-    """Call the visualizer, which reads its command line itself."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["lm_visualizer.py", *words])
-        return lm_visualizer.main()
-
-
 MAINS = {
     "run": run.main,
     "data_gen": data_run.main,
     "talking_head": talking_head.main,
     "import": import_checkpoint.main,
     "export": export_checkpoint.main,
-    "adapter": adapter.main,
-    "template_evaluate": template_evaluation.main,
     "contact_sheet": contact_sheet.main,
-    "lm_visualizer": visualize,
+    "lm_visualizer": lm_visualizer.main,
 }
 
 
@@ -95,13 +84,11 @@ def test_wrong_command_lines(at_home, command, request):
 
 
 @pytest.mark.parametrize("line", ["", "none", "download", "download none", "download a b", "upload x"])
-def test_wrong_lines_for_the_table_of_assets(at_home, line, monkeypatch):
+def test_wrong_lines_for_the_table_of_assets(at_home, line):
     words = line.split()
     if not words:
         pytest.skip("prints the table")
-    monkeypatch.setattr("sys.argv", ["assets", *words])
-    main = assets.main
-    at_home.refuses(MISUSE, (lambda given: main(given)) if main.__code__.co_argcount else lambda _: main(), words)
+    at_home.refuses(MISUSE, assets.main, words)
 
 
 @pytest.mark.parametrize("name", BAD_SOUNDS)
@@ -140,7 +127,7 @@ def test_a_renderer_is_given_landmarks_that_are_none(at_home, tmp_path, name):
     words = [f"--config={recipe}", "--exp_name=made/lm3d_nerf", "--infer", f"--infer_cond_name={file}"]
     at_home.refuses(FOOD, run.main, [*words, "--infer_out_video_name=o.mp4"], says="l.npy")
     words = ["--npy_name", file, "--audio_name=", "--out_path=o.mp4"]
-    at_home.refuses(FOOD, visualize, words, says="l.npy")
+    at_home.refuses(FOOD, lm_visualizer.main, words, says="l.npy")
 
 
 VIDEOS = ["nothing", "a text", "zeros", "a play list", "a picture", "a head alone"]

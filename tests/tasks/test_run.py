@@ -351,3 +351,11 @@ def test_torchrun_with_two_processes_trains(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert list(checkpoint_files(tmp_path / "exp")) == [4, 8]
+
+
+def test_a_task_without_an_evaluation_says_so(toy, tmp_path):
+    exp = f"--exp_name={tmp_path / 'exp'}"
+    assert run.main([f"--config={recipe(tmp_path)}", exp]) == 0
+    with pytest.raises(ConfigError) as error:
+        run.main([f"--config={tmp_path / 'exp' / 'config.yaml'}", exp, "--evaluate", "--steps=last"])
+    assert str(error.value) == "The task toy has no evaluation beyond its validation figures: give --validate."

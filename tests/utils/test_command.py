@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from utils.command import run_command
-from utils.errors import DataError
+from utils.command import Command, Door, Moved, run_command
+from utils.config.schema import Config
+from utils.errors import ConfigError, DataError
 
 
 def exit_code(error: BaseException) -> int:
@@ -74,3 +75,68 @@ def test_an_error_of_ours_keeps_its_traceback():
 
     with pytest.raises(FileNotFoundError):
         run_command(main)
+
+
+class Place(Config):
+    out: Path
+    """folder to fill"""
+
+
+def told(settings: Place) -> int:
+    """Stand in for a command's work."""
+    print(settings.out, [path.name for path in settings.out.glob(".*")] if settings.out.is_dir() else "is not there")
+    return 3
+
+
+DOOR = Door(
+    "make.py",
+    "Make things.",
+    (
+        Command("look", Place, f"{__name__}:told", "look at a place"),
+        Command("fill", f"{__name__}:Place", f"{__name__}:told", "fill a place", holds="out"),
+        Moved("check", "`check` is elsewhere: python other.py"),
+    ),
+)
+
+
+def test_a_row_runs_what_it_names_with_what_was_typed(tmp_path, capsys):
+    assert DOOR.main(["look", f"--out={tmp_path / 'new'}"]) == 3
+    assert capsys.readouterr().out == f"{tmp_path / 'new'} is not there\n"
+
+
+def test_a_row_that_holds_a_folder_locks_it_meanwhile(tmp_path, capsys):
+    assert DOOR.main(["fill", "--out", str(tmp_path / "new")]) == 3
+    assert ".held_by.json" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "Say which command: look, fill (--help tells what they do)"),
+        ("lok", "No command is called 'lok'. Did you mean 'look'? Known: look, fill."),
+        (
+            "look --uot=x",
+            "look: 2 things to mend\n  --uot: no such flag; write --out\n  --out: missing; folder to fill",
+        ),
+        ("fill", "--out: missing; folder to fill"),
+        ("check May", "`check` is elsewhere: python other.py"),
+    ],
+)
+def test_a_wrong_line_is_answered_with_its_remedy(line, said):
+    with pytest.raises(ConfigError) as error:
+        DOOR.main(line.split())
+    assert str(error.value).removeprefix("make.py ") == said
+
+
+def test_the_help_lists_the_commands_and_not_what_has_moved(capsys):
+    assert DOOR.main(["--help"]) == 0
+    assert capsys.readouterr().out == (
+        "usage: python make.py COMMAND ...\n\nMake things.\n\ncommands:\n"
+        "  look         look at a place\n  fill         fill a place\n\n"
+        "`python make.py COMMAND --help` tells a command's flags.\n"
+    )
+    assert DOOR.main(["fill", "-h"]) == 0
+    assert capsys.readouterr().out == (
+        "usage: python make.py fill [flags]\n\nFill a place.\n\n"
+        "  --out PATH                 folder to fill (required)\n"
+    )

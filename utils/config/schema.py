@@ -5,10 +5,11 @@ What is wrong is said all at once, with the file and the nearest known name.
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -70,17 +71,7 @@ def parse(
     try:
         found = schema.model_validate(dict(raw))
     except ValidationError as error:
-        for number, item in enumerate(error.errors()):
-            name = ".".join(str(part) for part in item["loc"]) or "(whole)"
-            if item["type"] == "extra_forbidden":
-                group = _group(schema, item["loc"][:-1])
-                guess = nearest(str(item["loc"][-1]), group) if number < _HINTS else None
-                text = f"{name}: no such setting" + (f"; write '{guess}'" if guess else "") + _look_alike(name)
-            elif item["type"] == "missing":
-                text = f"{name}: missing; give it a value"
-            else:
-                message = item["msg"]
-                text = f"{name} = {item['input']!r}: {message[0].lower()}{message[1:]}"
+        for name, text in mistakes(schema, error):
             origin = (origins or {}).get(name)
             if origin is not None and origin.resolve() != path.resolve():
                 text += f" (in {show_path(origin)})"
@@ -89,6 +80,38 @@ def parse(
         body = "\n".join(f"  {line}" for line in lines)
         raise ConfigError(f"{show_path(path)}: {len(lines)} setting(s) to mend\n{body}")
     return found
+
+
+def as_setting(loc: tuple[int | str, ...], value: Any) -> str:
+    """Write a setting as a recipe has it: weights.lips = -1."""
+    return f"{'.'.join(map(str, loc))} = {value!r}"
+
+
+def mistakes(
+    schema: type[Config],
+    error: ValidationError,
+    write: Callable[[tuple[int | str, ...], Any], str] = as_setting,
+) -> Iterator[tuple[str, str]]:
+    """Yield (dotted name, what is wrong) for every mistake that pydantic counts, with the nearest known name.
+
+    Args:
+        write: How a setting and its value look where they were typed.
+    """
+    for number, item in enumerate(error.errors()):
+        loc = item["loc"]
+        name = ".".join(str(part) for part in loc) or "(whole)"
+        if item["type"] == "extra_forbidden":
+            guess = nearest(str(loc[-1]), _group(schema, loc[:-1])) if number < _HINTS else None
+            text = f"{name}: no such setting" + (f"; write '{guess}'" if guess else "") + _look_alike(name)
+        elif item["type"] == "missing":
+            text = f"{name}: missing; give it a value"
+        else:
+            message = item["msg"]
+            text = f"{write(loc or ('(whole)',), item['input'])}: {message[0].lower()}{message[1:]}"
+        if item["type"] == "literal_error" and number < _HINTS:
+            guess = nearest(str(item["input"]), re.findall(r"'([^']*)'", item["ctx"]["expected"]))
+            text += f"; write '{guess}'" if guess else ""
+        yield name, text
 
 
 _HINTS = 20

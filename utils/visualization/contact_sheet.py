@@ -5,34 +5,58 @@ python utils/visualization/contact_sheet.py infer_out/demo/demo.mp4 infer_out/de
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-ROOT = Path(__file__).resolve().parents[2]
-if sys.path and Path(sys.path[0] or ".").resolve() == Path(__file__).resolve().parent:
-    sys.path[0] = str(ROOT)
+if __name__ == "__main__":  # not this script's folder, which hides the packages beside it, but the repository
+    sys.path[: not sys.flags.safe_path] = [str(Path(__file__).resolve().parents[2])]
 
-from utils.command import run_command, whole  # noqa: E402
-from utils.errors import DataError  # noqa: E402
-from utils.files.ownership import refuse_input_as_output  # noqa: E402
+from pydantic import Field
 
-
-def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    out = argparse.ArgumentParser(description="Lay frames of a video out in one picture.")
-    out.add_argument("video", help="any video")
-    out.add_argument("out", help="the PNG to write")
-    out.add_argument("--start", type=whole(0), default=0, help="first frame (0)")
-    out.add_argument("--every", type=whole(1), default=3, help="take every so many frames (3)")
-    out.add_argument("--count", type=whole(1, 10_000), default=24, help="frames in the picture (24)")
-    out.add_argument("--columns", type=whole(1, 1000), default=8, help="frames a row (8)")
-    out.add_argument("--size", type=whole(16, 2048), default=160, help="height of a frame in the picture, pixels (160)")
-    return out
+from utils.arguments import Positional
+from utils.command import Command, Door, run_command
+from utils.config.schema import Config, Count, Whole
+from utils.errors import DataError
+from utils.files.ownership import refuse_input_as_output
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Write one contact sheet and print its path."""
+class SheetCommand(Config):
+    video: Annotated[Path, Positional()]
+    """any video"""
+    out: Annotated[Path, Positional()]
+    """the PNG to write"""
+    start: Whole = 0
+    """first frame"""
+    every: Count = 3
+    """take every so many frames"""
+    count: Annotated[int, Field(ge=1, le=10_000)] = 24
+    """frames in the picture"""
+    columns: Annotated[int, Field(ge=1, le=1000)] = 8
+    """frames a row"""
+    size: Annotated[int, Field(ge=16, le=2048)] = 160
+    """height of a frame in the picture, pixels"""
+
+
+DOOR = Door(
+    "utils/visualization/contact_sheet.py",
+    "Lay frames of a video out in one picture.",
+    (Command("", SheetCommand, "utils.visualization.contact_sheet:write", "lay frames of a video out in one picture"),),
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return DOOR.main(words)
+
+
+def write(given: SheetCommand) -> None:
+    """Write one contact sheet and print its path.
+
+    Raises:
+        DataError: The picture is no PNG, or the video has no frame there.
+    """
     import cv2
     import numpy as np
 
@@ -41,10 +65,9 @@ def main(argv: list[str] | None = None) -> int:
     from utils.media.video import read_frames
     from utils.rates import FPS
 
-    given = parser().parse_args(argv)
-    if Path(given.out).suffix.lower() != ".png":
+    if given.out.suffix.lower() != ".png":
         raise DataError(f"{given.out}: the picture is a PNG; end its name in .png")
-    refuse_input_as_output(Path(given.out), [given.video])
+    refuse_input_as_output(given.out, [given.video])
     wanted = given.every * given.count
     pictures, labels = [], []
     for number, frame in enumerate(read_frames(given.video, fps=FPS, start=given.start, count=wanted)):
@@ -54,10 +77,9 @@ def main(argv: list[str] | None = None) -> int:
     if not pictures:
         raise DataError(f"{given.video} has no frame from {given.start} on.")
     sheet = contact_sheet(pictures, labels, columns=given.columns, size=given.size)
-    with write_aside(Path(given.out)) as aside:
+    with write_aside(given.out) as aside:
         cv2.imwrite(str(aside), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     print(given.out)
-    return 0
 
 
 if __name__ == "__main__":

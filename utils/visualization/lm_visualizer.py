@@ -8,42 +8,51 @@ Several files are drawn side by side, or over each other with --overlaid.
 
 from __future__ import annotations
 
-import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-ROOT = Path(__file__).resolve().parents[2]
-if __name__ == "__main__":
-    # A script's own folder comes first on the path; put the repository there instead.
-    sys.path[0] = str(ROOT)
+if __name__ == "__main__":  # not this script's folder, which hides the packages beside it, but the repository
+    sys.path[: not sys.flags.safe_path] = [str(Path(__file__).resolve().parents[2])]
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from utils.command import run_command  # noqa: E402
-from utils.errors import DataError, UserError  # noqa: E402
-
-NPY = "infer_out/May/pred_lm3d/zozo.npy"
-AUDIO = "data/raw/val_wavs/zozo.wav"
-OUT = "infer_out/May/visualized_lm3d/3d_landmark.mp4"
+from utils.arguments import Flag, Several
+from utils.command import Command, Door, run_command
+from utils.config.schema import Config
+from utils.errors import DataError, UserError
 
 
-def arguments() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="lm_visualizer.py", description="Draw landmarks (.npy) as a video with sound."
-    )
-    parser.add_argument(
-        "--npy_name", nargs="+", default=[NPY], help=f"[1, T, 204] or [T, 68, 3] .npy, one or several ({NPY})"
-    )
-    parser.add_argument("--audio_name", default=AUDIO, help=f"the sound, any format; '' for none ({AUDIO})")
-    parser.add_argument("--out_path", default=OUT, help=f"the mp4 to write, or a folder ({OUT})")
-    parser.add_argument("--labels", nargs="+", help="a name for each .npy (its file name)")
-    parser.add_argument("--size", type=int, default=512, help="side of one face in pixels (512)")
-    parser.add_argument("--numbers", action="store_true", help="write each point's number, from 0")
-    parser.add_argument("--no-lines", action="store_true", help="points only")
-    parser.add_argument("--overlaid", action="store_true", help="draw several over each other, not side by side")
-    parser.add_argument("--mouth", action="store_true", help="the mouth alone, three times as large")
-    return parser
+class LandmarksCommand(Config):
+    npy_name: Annotated[tuple[Path, ...], Several()] = (Path("infer_out/May/pred_lm3d/zozo.npy"),)
+    """[1, T, 204] or [T, 68, 3] .npy, one or several"""
+    audio_name: Path | None = Path("data/raw/val_wavs/zozo.wav")
+    """the sound, any format; '' for none"""
+    out_path: Path = Path("infer_out/May/visualized_lm3d/3d_landmark.mp4")
+    """the mp4 to write, or a folder"""
+    labels: Annotated[tuple[str, ...], Several()] = ()
+    """a name for each .npy (its file name)"""
+    size: int = 512
+    """side of one face in pixels, 32 to 4096"""
+    numbers: bool = False
+    """write each point's number, from 0"""
+    no_lines: Annotated[bool, Flag("no-lines")] = False
+    """points only"""
+    overlaid: bool = False
+    """draw several over each other, not side by side"""
+    mouth: bool = False
+    """the mouth alone, three times as large"""
+
+
+DOOR = Door(
+    "utils/visualization/lm_visualizer.py",
+    "Draw landmarks (.npy) as a video with sound.",
+    (
+        Command("", LandmarksCommand, "utils.visualization.lm_visualizer:draw",
+                "draw landmarks (.npy) as a video with sound"),
+    ),
+)  # fmt: skip
 
 
 def read_landmarks(path: str | Path) -> np.ndarray:
@@ -101,14 +110,18 @@ def visualize(
     return out
 
 
-def main() -> int:
-    """Read the command line, draw, and print where the video is."""
-    given = arguments().parse_args()
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return DOOR.main(words)
+
+
+def draw(given: LandmarksCommand) -> None:
+    """Draw, and print where the video is."""
     out = visualize(
-        given.npy_name,
-        given.audio_name,
-        given.out_path,
-        labels=given.labels,
+        [str(path) for path in given.npy_name],
+        str(given.audio_name or ""),
+        str(given.out_path),
+        labels=list(given.labels),
         size=given.size,
         numbers=given.numbers,
         lines=not given.no_lines,
@@ -116,7 +129,6 @@ def main() -> int:
         mouth=given.mouth,
     )
     print(out)
-    return 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import numpy as np
 from data_gen.clips import run
 from data_gen.clips.plan import ClipJob
 from data_gen.clips.process import Arrays, ClipRecipe
+from utils.arguments import read_words
 from utils.media.video import VideoWriter
 
 NAMES = [f"{speaker}/{number}.mp4" for speaker in ("anna", "bert") for number in range(3)] + ["carl/none.mp4"]
@@ -50,11 +51,8 @@ def toy_clip(job: ClipJob, recipe: ClipRecipe) -> Arrays | str:
 
 def build(words: list[str]) -> int:
     """Run the command with `toy_clip` in place of tracking."""
-    import argparse
-
-    parser = argparse.ArgumentParser()
-    run.add_arguments(parser)
-    return run.main(parser.parse_args([*words, "--detector", "dlib", "--audio_features", "mel"]), work=toy_clip)
+    words = [*words, "--detector", "dlib", "--audio_features", "mel"]
+    return run.main(read_words(run.ClipsCommand, words, "clips"), work=toy_clip)
 
 
 def words(videos: Path, out: Path, *more: str) -> list[str]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
@@ -8,15 +7,14 @@ import pytest
 
 from data_gen.demo import run
 from data_gen.demo.texts import TRAINING, normal
-from utils.errors import DataError
+from utils.arguments import read_words
+from utils.errors import DataError, UserError
 from utils.media.video import probe
 from utils.media.wav import read_wav
 
 
-def _arguments(*flags: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    run.add_arguments(parser)
-    return parser.parse_args(flags)
+def _arguments(*flags: str) -> run.DemoCommand:
+    return read_words(run.DemoCommand, flags, "demo")
 
 
 def test_the_command_writes_video_unseen_sentence_and_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -58,6 +56,6 @@ def test_training_sentences_change_with_the_seed_and_fill_the_time():
     ],
 )
 def test_slips_are_named(flags: tuple[str, ...], message: str):
-    with pytest.raises(DataError) as error:
+    with pytest.raises(UserError) as error:
         run.main(_arguments(*flags))
     assert str(error.value) == message

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
+from pathlib import Path
 
 import numpy as np
 
-from data_gen.wav2pix.run import add_arguments
+from data_gen.wav2pix.settings import PairsCommand
 from data_gen.wav2pix.sources import face_square, find_sources, read_source
 from tests.made_faces import draw_face
 
@@ -17,9 +17,7 @@ def test_a_list_of_pairs_and_swapped_colours(speakers):
         rows = csv.writer(stream)
         rows.writerow(["split", "speaker", "image", "wav"])
         rows.writerow(["val", "anna", "speaker1/0.png", "speaker1/0.wav"])
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    args = parser.parse_args(["--pairs", ".", "--out", ".", "--image_size", "96", "--swapped"])
+    args = PairsCommand(pairs=Path(), out=Path(), image_size=96, swapped=True)
     (source,) = find_sources(speakers)
     (speakers / "pairs.csv").unlink()
     assert (source.split, source.speaker) == ("val", "anna")

@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from tasks import run
 from tasks.core.trainer import train
-from tasks.renderer.evaluate import Flicker, compare_points, main
+from tasks.renderer.evaluate import Flicker, compare_points
 from tasks.renderer.lm3d_nerf import Lm3dNerfTask
 from tests.made import make_video_dataset
 from tests.tasks.renderer.small import SMALL
@@ -68,7 +69,8 @@ def test_the_command_writes_its_figures(head, capsys, monkeypatch):
             return []
 
     monkeypatch.setattr("tasks.renderer.evaluate.make_detector", lambda name: Blind())
-    assert main([str(folder), "--frames", "3"]) == 0
+    words = [f"--config={folder / 'config.yaml'}", f"--exp_name={folder}", "--evaluate", "--eval_frames=3"]
+    assert run.main(words) == 0
     figures = json.loads((folder / "evaluation" / "metrics.json").read_text())
     assert figures["faces_found"] == 0
     assert 5 < figures["face_psnr"] < 60

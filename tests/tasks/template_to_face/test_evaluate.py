@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from data_gen import run as data_run
-from data_gen.templates import adapter
 from data_gen.templates.files import read_templates
 from data_gen.templates.shards import TemplateShards
 from tasks import export_checkpoint
@@ -97,9 +96,9 @@ def test_an_export_runs_elsewhere(task, tmp_path, monkeypatch):
 
 def test_templates_are_brought_over(made, tmp_path, capsys):
     made_adapter, source = tmp_path / "adapter.safetensors", tmp_path / "some.npy"
-    adapter.main(["adapt", str(made / "one"), str(made / "two"), str(made_adapter)])
+    data_run.main(["adapt", str(made / "one"), str(made / "two"), str(made_adapter)])
     assert "on 3 of unseen people the cosine is" in capsys.readouterr().out
     np.save(source, TemplateShards(made / "one").templates("val")[0])
-    adapter.main(["apply", str(made_adapter), str(source), str(tmp_path / "over.npy")])
+    data_run.main(["apply", str(made_adapter), str(source), str(tmp_path / "over.npy")])
     two = TemplateShards(made / "two").index.recogniser
     assert read_templates(tmp_path / "over.npy", two)[1].shape == (3, 12)

@@ -1,0 +1,113 @@
+"""What may be typed after the commands around one person's networks; nothing heavy is imported here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from utils.arguments import Assignments, Flag, Positional, Steps, find, must
+from utils.config.assignments import split_assignment, typed_assignment
+from utils.config.schema import Config, Count, Whole
+from utils.paths import existing_file
+
+BOTH = ("tasks.speaking.settings:InferSettings", "tasks.renderer.config:NerfConfig")
+"""Whose settings a talking head takes: how it speaks, and how it is drawn."""
+
+
+class TrainCommand(Config):
+    id: Annotated[str, Positional()]
+    """the id given to data_gen/run.py video --id"""
+    preset: str = "person"
+    """set of recipes: person (a GPU or a night), person_small (two cores), demo"""
+    audio_feature: str = ""
+    """speech feature: mel, mfcc, whisper, hubert, ... (the first of whisper:3-5, whisper, mel that is there)"""
+    settings: Annotated[tuple[str, ...], Flag("set"), Assignments()] = ()
+    """a setting of every stage that has it, or STAGE.NAME=VALUE of one; may be repeated"""
+    binary_data_dir: str = ""
+    """where processed videos lie (data/binary/videos)"""
+    reset: bool = False
+    """train anew; old runs are set aside"""
+
+
+class HeadCommand(Config):
+    """Say how a trained head is used."""
+
+    renderer: Literal["auto", "lm3d_nerf_torso", "lm3d_nerf"] = "auto"
+    """lm3d_nerf draws the head over the footage's own torso, which is sharper"""
+    steps: Steps = "best"
+    """which checkpoints: best, last or a number"""
+    device: str = "auto"
+    """auto, cpu, cuda"""
+    seed: Whole = 9999
+    """decides what is random"""
+    settings: Annotated[tuple[str, ...], Flag("set"), Assignments(BOTH)] = ()
+    """a setting; may be repeated, and given as a flag of its own: --infer_scale_factor=0.5"""
+
+
+def _is_there(path: Path) -> Path:
+    existing_file(path)
+    return path
+
+
+Sound = Annotated[Path, AfterValidator(_is_there)]
+"""A file that is looked for before seconds are spent on loading networks."""
+
+
+class InferCommand(HeadCommand):
+    id: Annotated[str, Positional()]
+    """who speaks"""
+    audio: Annotated[Sound, Positional()]
+    """what is said: any sound or video file, any length"""
+    out: Annotated[Path, Positional()]
+    """the mp4 to write"""
+
+
+class PlayCommand(HeadCommand):
+    id: Annotated[str, Positional()]
+    """who speaks"""
+    audio: Annotated[tuple[Sound, ...], Positional()] = ()
+    """what may be said; others can be sent to the page"""
+    port: Annotated[int, must(lambda port: 0 <= port <= 65535, "a port is a number from 0 to 65535")] = 8025
+    """of 127.0.0.1; 0 takes a free one"""
+    max_upload_mb: Annotated[
+        float, must(lambda size: 0 < size <= 100_000, "must be more than 0, and at most 100,000")
+    ] = 100
+    """largest sound that the page takes"""
+
+
+class EvaluateCommand(HeadCommand):
+    id: Annotated[str, Positional()]
+    """whom"""
+    frames: Count = 250
+    """at most so many held-out frames"""
+    out: Path | None = None
+    """folder to write (infer_out/<id>/evaluation)"""
+
+
+class CheckCommand(Config):
+    id: Annotated[str, Positional()]
+    """whom"""
+    binary_dir: Path = Path("data/binary/videos")
+    """where videos lie"""
+    checkpoints: Path | None = None
+    """folder of the runs (checkpoints/<id>)"""
+    steps: Steps = "best"
+    """which checkpoints: best, last or a number"""
+    frames: Annotated[int, Field(ge=0)] = 8
+    """held-out frames to render; 0 leaves that out"""
+    out: Path | None = None
+    """JSON to write (infer_out/<id>/check.json)"""
+
+
+def settings_of(command: HeadCommand) -> dict[str, Any]:
+    """Return the settings that were typed, read as their types ask: a name stays as it is, a number is one."""
+    schemas = [find(place) for place in BOTH]
+    values = {}
+    for text in command.settings:
+        name = split_assignment(text)[0].split(".")[0]
+        schema = next((one for one in schemas if name in one.model_fields), schemas[0])
+        dotted, value = typed_assignment(schema, text)
+        values[dotted] = value
+    return values
