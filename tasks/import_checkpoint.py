@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parents[1]
 if sys.path and Path(sys.path[0] or ".").resolve() == ROOT / "tasks":
     sys.path[0] = str(ROOT)  # else tasks/ hides the packages beside it
 
-from tasks.exchange.bring_in import Options, import_file, import_folder  # noqa: E402
 from utils.command import run_command  # noqa: E402
 from utils.errors import ConfigError, DataError  # noqa: E402
 
@@ -58,6 +57,8 @@ def main(argv: list[str] | None = None) -> int:
     path = Path(given.path)
     if not path.exists():
         raise DataError(f"There is nothing at {path}.")
+    from tasks.exchange.bring_in import Options, import_file, import_folder  # torch waits until it is needed
+
     options = Options(given.exp_name, given.source)
     if path.is_dir():
         import_folder(path, options)

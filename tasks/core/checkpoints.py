@@ -12,14 +12,10 @@ import logging
 import re
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from utils.errors import ConfigError, DataError
 from utils.paths import ROOT, show_path
-
-if TYPE_CHECKING:
-    pass
-
 
 log = logging.getLogger(__name__)
 Steps = int | Literal["last", "best"]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from tasks.core.checkpoints import Steps, find_checkpoint, read_checkpoint, work_dir_of
 from tasks.core.task import Task
+from tasks.registry import task_class
 from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
 from utils.memory import within_memory
-
-if TYPE_CHECKING:
-    import torch
 
 
 def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -35,8 +35,6 @@ def device_of(name: str) -> torch.device:
     Raises:
         ConfigError: None is called so, or it is not here.
     """
-    import torch
-
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -64,8 +62,6 @@ def load_task(
         DataError: There is no such checkpoint, or it is damaged.
         ConfigError: The settings make another network than the checkpoint's.
     """
-    from tasks.registry import task_class
-
     place = device_of(device)
     path = Path(exp) if Path(exp).is_file() else find_checkpoint(work_dir_of(exp), steps)
     weights, saved, told = _parts(path)

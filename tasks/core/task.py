@@ -16,6 +16,7 @@ from tasks.core.board import Board
 from tasks.core.config import BatchSource, TaskConfig
 from tasks.core.guard import Guard
 from utils.config.schema import parse
+from utils.errors import ConfigError
 
 
 class Task(pl.LightningModule):
@@ -68,8 +69,6 @@ class Task(pl.LightningModule):
 
     def infer(self) -> None:
         """Do what --infer asks for, from the `infer_*` settings."""
-        from utils.errors import ConfigError
-
         raise ConfigError(f"The task {self.cfg.task_cls} has nothing to infer.")
 
     def extra_state(self) -> dict[str, Any]:

@@ -7,7 +7,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.core.checkpoints import work_dir_of
+from tasks.exchange.registry import recognised, sources
+from tasks.exchange.source import GoesWith
+from tasks.exchange.sources.geneface_dataset import MAGIC, import_dataset
+from tasks.exchange.write import ORIGINALS, set_aside, write_run
+from tasks.weights.read import read_file
 from utils.errors import ConfigError, DataError, nearest
+from utils.files.digests import sha256
 from utils.paths import show_path
 
 log = logging.getLogger("vizeme")
@@ -39,12 +46,6 @@ def import_file(path: Path, options: Options = Options(), default: str = "") -> 
     Raises:
         DataError: It cannot be read, is nothing known, does not fit, or another run would be overwritten.
     """
-    from tasks.core.checkpoints import work_dir_of
-    from tasks.exchange.sources.geneface_dataset import MAGIC, import_dataset
-    from tasks.exchange.write import set_aside, write_run
-    from tasks.weights.read import read_file
-    from utils.files.digests import sha256
-
     if path.open("rb").read(len(MAGIC)) == MAGIC:
         scene = import_dataset(path)
         log.info("%s is GeneFace's dataset of a person; its renderers need %s", path, show_path(scene))
@@ -79,8 +80,6 @@ def choose(tensors: dict, kind: str, path: Path, wanted: str):  # type: ignore[n
         ConfigError: No source is called so.
         DataError: It belongs to none, or to several.
     """
-    from tasks.exchange.registry import recognised, sources
-
     if wanted:
         known = {source.name: source for source in sources()}
         if wanted not in known:
@@ -106,9 +105,6 @@ def own_name(path: Path) -> str:
 
     Empty for a file elsewhere.
     """
-    from tasks.core.checkpoints import work_dir_of
-    from tasks.exchange.write import ORIGINALS
-
     base, place = work_dir_of("checkpoints").resolve(), path.resolve().parent
     folder = place.parent if place.name == ORIGINALS else place
     if base not in folder.parents:
@@ -129,8 +125,6 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
     Raises:
         DataError: Nothing could be imported, or some of it not; with every reason.
     """
-    from tasks.exchange.source import GoesWith
-
     chosen = candidates(folder)
     if not chosen:
         raise DataError(f"{folder} holds no checkpoint ({', '.join(SUFFIXES)}).")
@@ -158,8 +152,6 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
 
 def candidates(folder: Path) -> list[Path]:
     """List the files of a folder to import; tells of those that are passed over."""
-    from tasks.exchange.write import ORIGINALS
-
     found: list[Path] = []
     folders = [folder, *sorted(path for path in folder.rglob("*") if path.is_dir() and path.name != ORIGINALS)]
     for place in folders:

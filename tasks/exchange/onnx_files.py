@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from modules.onnx.export import example
 from modules.onnx.format import write_onnx
+from tasks.core.task import Task
 from utils.errors import ConfigError, DataError
 from utils.files.aside import write_aside
-
-if TYPE_CHECKING:
-    from tasks.core.task import Task
-
 
 NETWORKS = {
     "template_decoder": "model", "face_encoder": "model.backbone", "face_decoder": "model", "ve_conv": "model",

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
-from data_gen.face_voice.faces import FACE_SIZE, mean_shape
+from data_gen.face_voice.faces import FACE_SIZE, find_face, mean_shape
 from data_gen.face_voice.process import PICTURES
 from modules.faces.face_warp import to_normalised, warp_face
 from modules.speech_to_face.face_decoder import FaceDecoder
@@ -25,11 +25,13 @@ from tasks.speech_to_face.data import DrawnFaces, FaceBatch, FaceSource
 from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.speech_to_face.features import FaceFeatures, encode, features_of
 from tasks.speech_to_face.intervals import bootstrap
+from tasks.speech_to_face.pictures import decoder_picture, write_face
 from tasks.speech_to_face.report import write_report
 from tasks.speech_to_face.shapes import shape_correlations
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
-from utils.media.pictures import write_picture
+from utils.faces.detectors import make_detector
+from utils.media.pictures import read_photo, write_picture
 
 EYE_DISTANCE = 0.56
 """Of the mean face, in normalised units."""
@@ -210,15 +212,11 @@ class FaceDecoderTask(Task):
     def on_validation_epoch_end(self) -> None:
         """Write the evaluation when that is all that was asked."""
         if self.trainer.state.fn != "fit" and self.work_dir is not None and self.trainer.is_global_zero:
-            from tasks.speech_to_face.face_decoder import write_decoder_evaluation
-
             write_decoder_evaluation(self)
 
     # -- pictures and use ------------------------------------------------------------------------------------------
     def draw(self, board: Board) -> None:
         """Show photographs, textures, and the drawn faces with their landmarks."""
-        from tasks.speech_to_face.pictures import decoder_picture
-
         batches = {"unseen": self._source("val").whole(6)[0]}
         batches["training"] = self._source("train").batch(np.random.default_rng(0))
         for name, batch in batches.items():
@@ -237,11 +235,6 @@ class FaceDecoderTask(Task):
 
     def infer(self) -> None:
         """Draw the person of `infer_image` frontal; every picture of a folder."""
-        from data_gen.face_voice.faces import find_face
-        from tasks.speech_to_face.pictures import write_face
-        from utils.faces.detectors import make_detector
-        from utils.media.pictures import read_photo
-
         if not self.cfg.infer_image:
             raise ConfigError("Say which picture: --infer_image=photo.jpg")
         source, out = Path(self.cfg.infer_image), Path(self.cfg.infer_out)

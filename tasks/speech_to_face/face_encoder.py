@@ -25,6 +25,7 @@ from tasks.speech_to_face.intervals import bootstrap_auc, verification
 from tasks.speech_to_face.report import write_report
 from tasks.weights.read import read_file
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
+from utils.drawing.canvas import grid_of
 from utils.errors import ConfigError, DataError, UserError
 from utils.files.digests import sha256
 
@@ -188,15 +189,11 @@ class FaceEncoderTask(Task):
         feature, person = (torch.cat(parts) for parts in zip(*self._seen, strict=True))
         self.note({f"val/{name}": value for name, value in verification(feature, person).items()})
         if self.trainer.state.fn != "fit" and self.work_dir is not None and self.trainer.is_global_zero:
-            from tasks.speech_to_face.face_encoder import write_encoder_evaluation
-
             write_encoder_evaluation(self, feature, person)
 
     def draw(self, board: Board) -> None:
         """Show unseen pictures with the ones that the encoder finds most alike."""
         import numpy as np
-
-        from utils.drawing.canvas import grid_of
 
         images = torch.cat([batch.images for batch in self.val_source()[:4]])
         feature = F.normalize(torch.cat([self.features(part.to(self.device)) for part in images.split(32)]), dim=1)

@@ -27,11 +27,13 @@ from tasks.speech_to_face.face_decoder import FaceDecoderTask
 from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.speech_to_face.features import FaceFeatures, features_of
 from tasks.speech_to_face.intervals import bootstrap
+from tasks.speech_to_face.pictures import heard_and_seen, similarity_picture, write_face
 from tasks.speech_to_face.report import write_report
 from tasks.speech_to_face.retrieval import RANKS, Recall, retrieve
 from tasks.speech_to_face.shapes import cosine_with_others, shape_correlations
 from utils.arrays import Floats
 from utils.errors import ConfigError, DataError, UserError
+from utils.media.wav import read_wav
 
 RATE = 16_000
 
@@ -185,8 +187,6 @@ class VoiceTask(Task):
         if fitting and self.stopper.see(total):
             self.on_no_progress()
         if not fitting and self.work_dir is not None and self.trainer.is_global_zero:
-            from tasks.speech_to_face.voice import write_evaluation
-
             write_evaluation(self, heard, torch.cat([s.feature for s in self._seen]), entry)
 
     def on_no_progress(self) -> None:
@@ -210,8 +210,6 @@ class VoiceTask(Task):
     # -- pictures and use ------------------------------------------------------------------------------------------
     def draw(self, board: Board) -> None:
         """Show the similarity of voices and faces, and the faces that the decoder draws of both."""
-        from tasks.speech_to_face.pictures import heard_and_seen, similarity_picture
-
         seen = self._seen
         assert self._data is not None
         heard, feature = torch.cat([s.heard for s in seen]), torch.cat([s.feature for s in seen])
@@ -250,9 +248,6 @@ class VoiceTask(Task):
 
     def infer(self) -> None:
         """Draw the face that belongs to `infer_audio`."""
-        from tasks.speech_to_face.pictures import write_face
-        from utils.media.wav import read_wav
-
         if not self.cfg.infer_audio:
             raise ConfigError("Say whose voice: --infer_audio=voice.wav")
         try:

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.templates.shards import TemplateShards
+from utils.media.pictures import resized
 
 
 class FaceBatch(NamedTuple):
@@ -45,8 +46,6 @@ def face_batch(
     rng: np.random.Generator | None = None,
 ) -> FaceBatch:
     """Read pairs; with `rng` their photos are changed a little."""
-    from utils.media.pictures import resized
-
     pairs = [shards.read(split, number) for number in numbers]
     crops = [resized(pair.crop if rng is None else changed(pair.crop, rng), size) for pair in pairs]
     templates = np.stack([pair.template for pair in pairs])

@@ -20,10 +20,13 @@ from numpy.typing import NDArray  # noqa: E402
 from data_gen.templates.shards import Split, TemplateShards  # noqa: E402
 from utils.arrays import Bytes, Floats  # noqa: E402
 from utils.command import run_command  # noqa: E402
+from utils.drawing.canvas import contact_sheet  # noqa: E402
 from utils.errors import ConfigError, DataError  # noqa: E402
 from utils.faces.crops import CROP  # noqa: E402
 from utils.faces.recogniser import Recogniser, find_recogniser, open_recogniser, units  # noqa: E402
-from utils.media.pictures import resized  # noqa: E402
+from utils.files.aside import write_aside  # noqa: E402
+from utils.files.tables import write_json  # noqa: E402
+from utils.media.pictures import resized, write_picture  # noqa: E402
 from utils.progress import Progress  # noqa: E402
 
 RATES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -83,9 +86,6 @@ def evaluate(
     Returns:
         The figures, as in the JSON.
     """
-    from utils.files.aside import write_aside
-    from utils.files.tables import write_json
-
     shards = TemplateShards(data)
     if task.recogniser is None:
         raise ConfigError("This checkpoint does not say which recogniser its templates are of. Train it again.")
@@ -236,9 +236,6 @@ def table(figures: dict[str, Any]) -> str:
 
 def write_sheet(path: Path, real: Bytes, made: Bytes, mean_face: Bytes) -> None:
     """Write photos beside their reconstructions, and the mean face last."""
-    from utils.drawing.canvas import contact_sheet
-    from utils.media.pictures import write_picture
-
     some = np.linspace(0, len(real) - 1, min(len(real), 23)).round().astype(int)
     cells = [np.concatenate([real[i], resized(made[i], CROP)], axis=1) for i in some]
     write_picture(path, contact_sheet([*cells, np.concatenate([mean_face, mean_face], axis=1)], columns=4))

@@ -12,15 +12,14 @@ from data_gen.templates.files import read_templates
 from utils.arrays import Floats
 from utils.errors import ConfigError, DataError
 from utils.faces.crops import CROP, crops_of
+from utils.faces.detectors import make_detector
 from utils.faces.recogniser import Recogniser, cosines_with, find_recogniser
-from utils.media.pictures import PICTURES, find_pictures, read_photo, resized
+from utils.files.tables import write_json
+from utils.media.pictures import PICTURES, find_pictures, read_photo, resized, write_picture
 
 
 def infer(task: Any) -> None:
     """Rebuild the faces of `infer_source`, write them with their cosines, and print where."""
-    from utils.files.tables import write_json
-    from utils.media.pictures import write_picture
-
     cfg = task.cfg
     if not cfg.infer_source:
         raise ConfigError("Say what to rebuild: --infer_source=<photo, folder, .npy, .csv or .b64>.")
@@ -50,8 +49,6 @@ def templates_of_photos(source: Path, recogniser: Recogniser, aligned: bool) -> 
     Raises:
         DataError: A photo has no face.
     """
-    from utils.faces.detectors import make_detector
-
     paths = find_pictures(source) if source.is_dir() else [source]
     detector = None if aligned else make_detector("auto")
     crops: list[NDArray[np.uint8]] = []

@@ -26,9 +26,11 @@ from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.template_to_face.config import TemplateDecoderConfig
 from tasks.template_to_face.data import FaceBatch, TemplateSource, at_crop, face_batch, pictures, to_bytes
+from tasks.template_to_face.infer import infer
 from tasks.template_to_face.perceptors import Perceptor, make_perceptor, recogniser_network
+from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
-from utils.faces.recogniser import Recogniser, RecogniserId, find_recogniser
+from utils.faces.recogniser import Recogniser, RecogniserId, cosines_with, find_recogniser
 from utils.media.pictures import write_picture
 
 POWERS = (10**2, 10**3, 10**4, 10**5)
@@ -247,8 +249,6 @@ class TemplateDecoderTask(Task):
             seen = self._judge(at_crop(pictures(to_bytes(made)).to(made.device))).float()
             cosine = F.cosine_similarity(seen, batch.templates, dim=1)
         else:
-            from utils.faces.recogniser import cosines_with
-
             assert self._encoder is not None, "prepare() opens the recogniser"
             cosine = torch.from_numpy(
                 cosines_with(self._encoder, to_bytes(made).numpy(), batch.templates.cpu().numpy())
@@ -271,8 +271,6 @@ class TemplateDecoderTask(Task):
     @torch.no_grad()
     def control_sheet(self) -> np.ndarray:
         """Return control photos of unseen people, left the photo and right its reconstruction, (H, W, 3) uint8."""
-        from utils.drawing.canvas import contact_sheet
-
         numbers = np.linspace(0, self.shards.count("val") - 1, self.cfg.control_samples).round().astype(int)
         batch = face_batch(self.shards, "val", numbers.tolist(), self.size)
         was_training = self.training
@@ -313,6 +311,4 @@ class TemplateDecoderTask(Task):
 
     def infer(self) -> None:
         """Rebuild the faces of `infer_source`; the cosine with the template is in each file's name."""
-        from tasks.template_to_face.infer import infer
-
         infer(self)

@@ -18,7 +18,10 @@ from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.wav2pix.config import Wav2PixConfig
 from tasks.wav2pix.data import PairSource, VoiceBatch
+from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
+from utils.media.pictures import write_picture
+from utils.media.wav import read_wav
 
 STATISTICS = 16
 """Training batches by which the batch norms' statistics are measured before a validation."""
@@ -190,8 +193,6 @@ class Wav2PixTask(Task):
 
     def draw(self, board: Board) -> None:
         """Show real, wrong and made faces under each other."""
-        from utils.drawing.canvas import contact_sheet
-
         numbers = np.linspace(0, self.pairs.count("val") - 1, 8).round().astype(int)
         batch = PairSource(self.pairs, self.cfg, "val").of(numbers, np.random.default_rng(0))
         made = self.generator(batch.wavs.to(self.device)).images.float().cpu()
@@ -228,9 +229,6 @@ class Wav2PixTask(Task):
             ConfigError: No sound is named.
             DataError: A sound is too short or silent.
         """
-        from utils.media.pictures import write_picture
-        from utils.media.wav import read_wav
-
         cfg = self.cfg
         if not cfg.infer_audio_source_name:
             raise ConfigError("Say which sound: --infer_audio_source_name=<file or folder>.")

@@ -34,7 +34,7 @@ def read_keras(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ValueError: It is damaged, another layout, or leads outside the file.
         AssetError: The package that reads it is not installed.
     """
-    import torch
+    import torch  # not above: this file is also a program of its own, which lists the arrays and needs no torch
 
     if importlib.util.find_spec("h5py") is None:
         raise AssetError(

@@ -12,16 +12,17 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from modules.onnx.format import read_onnx
+from tasks.weights.keras_file import read_keras
+from tasks.weights.torch_file import by_python2, module_tensors, read_as_data
 from tasks.weights.unpickle import Refused, StandIn
 from utils.errors import DataError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 MAX_DEPTH, MAX_ENTRIES = 40, 50_000
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
@@ -132,10 +133,6 @@ def _read_legacy(path: Path) -> ForeignFile:
 
 def _read_torch(path: Path, *, zipped: bool) -> ForeignFile:
     """Let torch read what it takes for safe, and read the rest (whole networks, old numpy) as data."""
-    import torch
-
-    from tasks.weights.torch_file import by_python2, read_as_data
-
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
@@ -149,8 +146,6 @@ def _read_torch(path: Path, *, zipped: bool) -> ForeignFile:
 
 
 def _found(path: Path, content: Any) -> ForeignFile:
-    from tasks.weights.torch_file import module_tensors
-
     tensors: dict[str, Tensor] = {}
     extras: dict[str, Any] = {}
     seen = 0
@@ -195,8 +190,6 @@ def _plain(value: Any) -> bool:
 
 def _tensor_of(value: Any) -> Any:
     """Return a tensor, or an array of numbers as one; None for anything else."""
-    import torch
-
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
         return torch.from_numpy(value.astype(value.dtype.newbyteorder("=")))
     return value.detach() if isinstance(value, torch.Tensor) else None
@@ -215,18 +208,12 @@ def _read_safetensors(path: Path) -> ForeignFile:
 
 
 def _read_onnx(path: Path) -> ForeignFile:
-    import torch
-
-    from modules.onnx.format import read_onnx
-
     graph = read_onnx(path.read_bytes())
     tensors = {name: torch.from_numpy(np.array(array)) for name, array in graph.constants.items()}
     return ForeignFile(path, "onnx", tensors, {"graph": graph})
 
 
 def _read_keras(path: Path) -> ForeignFile:
-    from tasks.weights.keras_file import read_keras
-
     return ForeignFile(path, "keras", *read_keras(path))
 
 

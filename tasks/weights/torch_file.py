@@ -5,15 +5,12 @@ from __future__ import annotations
 import pickletools
 import zipfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import torch
+from torch import Tensor
 
 from tasks.weights.unpickle import Named, Refused, StandIn, unpickle
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 """What the older layout begins with."""

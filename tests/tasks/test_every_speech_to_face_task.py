@@ -118,7 +118,7 @@ class Fixed(LandmarkDetector):
 def test_photographs_become_frontal_faces(house, tmp_path, monkeypatch, capsys):
     from PIL import Image
 
-    monkeypatch.setattr("utils.faces.detectors.make_detector", lambda name: Fixed())
+    monkeypatch.setattr("tasks.speech_to_face.face_decoder.make_detector", lambda name: Fixed())
     photos = tmp_path / "photos"
     photos.mkdir()
     for number in range(2):
