@@ -39,7 +39,7 @@ def align(picture: Bytes, landmarks_px: Floats, size: int = FACE_SIZE) -> FaceCr
     """Turn, scale and move a face onto the mean face; what lies outside the photograph repeats its edge."""
     import cv2
 
-    matrix = similarity(landmarks_px[17:], mean_shape(size)[17:])
+    matrix = turn_to_fit(landmarks_px[17:], mean_shape(size)[17:])
     scale = float(np.hypot(*matrix[0, :2]))
     shift = matrix.copy()
     shift[:, 2] += 0.5 * (matrix[:, :2] @ np.ones(2)) - 0.5  # OpenCV counts from pixel centres, we from the corner
@@ -51,7 +51,7 @@ def align(picture: Bytes, landmarks_px: Floats, size: int = FACE_SIZE) -> FaceCr
     return FaceCrop(np.asarray(crop, np.uint8), moved.astype(np.float32))
 
 
-def similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+def turn_to_fit(points: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the (2, 3) turn, scale and shift that takes points (P, 2) nearest to `target`, least squares."""
     p, t = points.astype(np.float64), target.astype(np.float64)
     a, b = p - p.mean(0), t - t.mean(0)

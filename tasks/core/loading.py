@@ -10,6 +10,7 @@ import torch
 from tasks.core.checkpoints import Steps, find_checkpoint, read_checkpoint, work_dir_of
 from tasks.core.task import Task
 from tasks.registry import task_class
+from utils.config.schema import with_present_names
 from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
 from utils.memory import within_memory
@@ -22,11 +23,11 @@ def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         DataError: It is damaged, or something in it is missing or of the wrong kind.
     """
     checkpoint = read_checkpoint(path)
-    weights, told = checkpoint["state_dict"], checkpoint["vizeme"]
-    recipe = told.get("recipe") if isinstance(told, dict) else None
-    if not (isinstance(weights, dict) and isinstance(recipe, dict) and "task_cls" in recipe and "updates" in told):
+    weights, notes = checkpoint["state_dict"], checkpoint["vizeme"]
+    recipe = notes.get("recipe") if isinstance(notes, dict) else None
+    if not (isinstance(weights, dict) and isinstance(recipe, dict) and "task_cls" in recipe and "updates" in notes):
         raise DataError(f"{path} is no whole checkpoint: weights, recipe or number of updates are missing.")
-    return weights, recipe, told
+    return weights, recipe, notes
 
 
 def device_of(name: str) -> torch.device:
@@ -64,12 +65,12 @@ def load_task(
     """
     place = device_of(device)
     path = Path(exp) if Path(exp).is_file() else find_checkpoint(work_dir_of(exp), steps)
-    weights, saved, told = _parts(path)
-    recipe = {**saved, **(settings or {})}
-    kind = task_class(recipe["task_cls"])
-    known = kind.schema.model_fields
+    weights, saved, notes = _parts(path)
+    kind = task_class({**saved, **(settings or {})}["task_cls"])
+    recipe = {**with_present_names(kind.schema, saved), **(settings or {})}
+    fields = kind.schema.model_fields
     with within_memory("this network"):
-        task = kind({name: value for name, value in recipe.items() if name in known})
+        task = kind({name: value for name, value in recipe.items() if name in fields})
     try:
         task.load_state_dict(weights)
     except (RuntimeError, NotImplementedError):  # the latter of what is sparse
@@ -79,10 +80,10 @@ def load_task(
         raise ConfigError(
             f"{path} is another network than these settings make ({changed}); leave out what changes the network."
         ) from None
-    task.updates = int(told["updates"])
-    task.data_fingerprint = str(told.get("data_fingerprint", ""))
+    task.updates = int(notes["updates"])
+    task.data_fingerprint = str(notes.get("data_fingerprint", ""))
     task.work_dir = path.parent
-    task.on_load_extra(told.get("extra", {}))
+    task.on_load_extra(notes.get("extra", {}))
     task.source = {"path": str(path), "updates": task.updates, "sha256": sha256(path)}
     return task.to(place).eval()
 
@@ -94,8 +95,8 @@ def load_frozen(task: Task, name: str, work_dir: str, steps: Steps, *, kind: str
         ConfigError: It is not of the task `kind`, or listens to another speech feature.
     """
     if name not in task.frozen:
-        found = load_task(work_dir, steps)
-        have: Any = found.cfg
+        earlier = load_task(work_dir, steps)
+        have: Any = earlier.cfg
         wanted: Any = task.cfg
         if have.task_cls != kind:
             raise ConfigError(f"{name}_work_dir = {work_dir}: that is a run of {have.task_cls}, not of {kind}.")
@@ -104,5 +105,5 @@ def load_frozen(task: Task, name: str, work_dir: str, steps: Steps, *, kind: str
                 f"{work_dir} listens to '{have.audio_feature}', this recipe to '{wanted.audio_feature}': "
                 f"give --audio_feature {have.audio_feature}, or train it again."
             )
-        task.freeze(name, found)
+        task.freeze(name, earlier)
     return task.frozen[name]

@@ -11,7 +11,7 @@ from tasks.core.checkpoints import work_dir_of
 from tasks.exchange.registry import recognised, sources
 from tasks.exchange.source import GoesWith
 from tasks.exchange.sources.geneface_dataset import MAGIC, import_dataset
-from tasks.exchange.write import ORIGINALS, set_aside, write_run
+from tasks.exchange.write import ORIGINALS, keep_originals, write_run
 from tasks.weights.read import read_file
 from utils.errors import ConfigError, DataError, nearest
 from utils.files.digests import sha256
@@ -59,7 +59,7 @@ def import_file(path: Path, options: Options = Options(), default: str = "") -> 
     work_dir = work_dir_of(options.exp_name or own_name(path) or default or f"imported/{source.stage}")
     origin = {"source": source.name, "file": path.name, "sha256": sha256(path)}
     if work_dir.resolve() == path.resolve().parent:
-        moved = set_aside(work_dir, [p for p in work_dir.iterdir() if p.is_file()])
+        moved = keep_originals(work_dir, [p for p in work_dir.iterdir() if p.is_file()])
         log.info("  what lay in %s is kept in %s", show_path(work_dir), show_path(moved[0].parent))
     written = write_run(work_dir, converted, origin)
     used = sum(len(part.state_dict) for part in (converted, *converted.companions.values()))
@@ -81,23 +81,23 @@ def choose(tensors: dict, kind: str, path: Path, wanted: str):  # type: ignore[n
         DataError: It belongs to none, or to several.
     """
     if wanted:
-        known = {source.name: source for source in sources()}
-        if wanted not in known:
-            guess = nearest(wanted, known)
+        by_name = {source.name: source for source in sources()}
+        if wanted not in by_name:
+            guess = nearest(wanted, by_name)
             hint = f" Did you mean {guess}?" if guess else ""
-            raise ConfigError(f"No source is called '{wanted}'.{hint} Known: {', '.join(known)}.")
-        return known[wanted]
-    found = recognised(tensors, kind)
-    if not found:
+            raise ConfigError(f"No source is called '{wanted}'.{hint} Known: {', '.join(by_name)}.")
+        return by_name[wanted]
+    matches = recognised(tensors, kind)
+    if not matches:
         shown = ", ".join(f"{name} {tuple(value.shape)}" for name, value in list(tensors.items())[:4])
         raise DataError(
             f"{path} is no checkpoint that is known here (python tasks/import_checkpoint.py --list). "
             f"It holds {len(tensors)} tensors: {shown}{', ...' if len(tensors) > 4 else ''}"
         )
-    if len(found) > 1:
-        names = " or ".join(source.name for source in found)
+    if len(matches) > 1:
+        names = " or ".join(source.name for source in matches)
         raise DataError(f"{path} may be {names}; say which with --source.")
-    return found[0]
+    return matches[0]
 
 
 def own_name(path: Path) -> str:
@@ -152,7 +152,7 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
 
 def candidates(folder: Path) -> list[Path]:
     """List the files of a folder to import; tells of those that are passed over."""
-    found: list[Path] = []
+    paths: list[Path] = []
     folders = [folder, *sorted(path for path in folder.rglob("*") if path.is_dir() and path.name != ORIGINALS)]
     for place in folders:
         files = sorted(path for path in place.iterdir() if path.is_file() and path.suffix in SUFFIXES)
@@ -162,5 +162,5 @@ def candidates(folder: Path) -> list[Path]:
             if STEPS.fullmatch(path.name) and path != newest:
                 log.info("passed over %s: %s is newer", path, newest.name if newest else "")
             else:
-                found.append(path)
-    return found
+                paths.append(path)
+    return paths

@@ -97,12 +97,12 @@ class Tally:
 
         What `rename` answers with None stays on the books: `leave` it, or `finish` will name it.
         """
-        found = {}
+        state = {}
         for old in self.under(prefix):
             rest = rename(old[len(prefix) :])
             if rest is not None and old not in self._done:
-                found[to + rest] = self.take(old, to + rest)
-        return found
+                state[to + rest] = self.take(old, to + rest)
+        return state
 
     def take(self, old: str, new: str) -> Tensor:
         """Use one tensor, called `new` here; KeyError when the file has none of that name."""

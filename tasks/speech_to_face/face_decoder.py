@@ -52,6 +52,8 @@ class FaceDecoderWeights(Config):
 class FaceDecoderConfig(TaskConfig):
     """Draw the face of a face feature."""
 
+    renamed = {"infer_out": "infer_out_image_name"}
+
     binary_data_dir: str = "data/binary/face_voice"
     """Persons with faces (python data_gen/run.py face_voice); voices are not needed."""
     face_encoder: str = "checkpoints/face_voice/face_encoder"
@@ -85,7 +87,7 @@ class FaceDecoderConfig(TaskConfig):
     """Whether a small or a large figure is good."""
     infer_image: str = ""
     """--infer: a photograph of any size, or a folder of them."""
-    infer_out: str = "infer_out/face.png"
+    infer_out_image_name: str = "infer_out/face.png"
     """--infer: where the face goes; a folder when infer_image is one."""
     infer_detector: str = "auto"
     """--infer: landmark detector: auto, mediapipe, face_alignment, dlib."""
@@ -128,8 +130,8 @@ class FaceDecoderTask(Task):
         self._features = features_of(self._data, encoder)
         self.data_fingerprint = self._data.index.fingerprint
         if self.updates == 0:
-            some = self._data.entries("train")[:200]
-            points = np.concatenate([self._data.landmarks_px(entry) for entry in some]).mean(0)
+            entries = self._data.entries("train")[:200]
+            points = np.concatenate([self._data.landmarks_px(entry) for entry in entries]).mean(0)
             self.model.start_from(to_normalised(torch.from_numpy(points), FACE_SIZE))
 
     def _source(self, split: Literal["train", "val"]) -> FaceSource:
@@ -172,16 +174,16 @@ class FaceDecoderTask(Task):
         weights = self.cfg.weights
         decoded = self.model(batch.feature)
         landmarks, texture = decoded.landmarks.float(), decoded.texture.float()
-        found = {"landmarks": (landmarks - batch.landmarks).square().mean()}
+        losses = {"landmarks": (landmarks - batch.landmarks).square().mean()}
         if weights.texture:
             with torch.no_grad():
                 wanted = self.unwarp(batch.images, batch.landmarks)
-            found["texture"] = (texture - wanted).abs().mean()
+            losses["texture"] = (texture - wanted).abs().mean()
         if weights.identity and self.training:
-            some = max(1, round(self.cfg.identity_share * len(landmarks)))
-            face = self.warp(texture[:some], landmarks[:some])
-            found["identity"] = identity_loss(self.encoder.features(face).float(), batch.feature[:some])
-        return found
+            count = max(1, round(self.cfg.identity_share * len(landmarks)))
+            face = self.warp(texture[:count], landmarks[:count])
+            losses["identity"] = identity_loss(self.encoder.features(face).float(), batch.feature[:count])
+        return losses
 
     @property
     def encoder(self) -> FaceEncoderTask:
@@ -237,7 +239,7 @@ class FaceDecoderTask(Task):
         """Draw the person of `infer_image` frontal; every picture of a folder."""
         if not self.cfg.infer_image:
             raise ConfigError("Say which picture: --infer_image=photo.jpg")
-        source, out = Path(self.cfg.infer_image), Path(self.cfg.infer_out)
+        source, out = Path(self.cfg.infer_image), Path(self.cfg.infer_out_image_name)
         jobs = faces_to_write(source, out) if source.is_dir() else {source: out}
         if not jobs:
             raise DataError(f"No picture in {source}.")
@@ -264,7 +266,7 @@ def write_decoder_evaluation(task: FaceDecoderTask) -> None:
     drawn, true, cosine = (torch.cat(parts).double().cpu().numpy() for parts in zip(*task.seen, strict=True))
     batches = task.val_source()
     groups = torch.cat([batch.person for batch in batches]).numpy()[: len(cosine)]
-    error = np.linalg.norm(drawn - true, axis=-1).mean(1) / 0.56
+    error = np.linalg.norm(drawn - true, axis=-1).mean(1) / EYE_DISTANCE
     figures = {
         "face-to-face cosine": bootstrap(cosine, groups),
         "landmark error (eye distances)": bootstrap(error, groups),

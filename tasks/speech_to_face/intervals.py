@@ -84,7 +84,7 @@ def bootstrap_shape(drawn: Reals, true: Reals, seed: int = 0) -> dict[str, float
         return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))
 
     again = np.random.default_rng(seed).integers(0, len(drawn), (DRAWS, len(drawn)))
-    return _interval(correlation(drawn, true), [correlation(drawn[some], true[some]) for some in again])
+    return _interval(correlation(drawn, true), [correlation(drawn[rows], true[rows]) for rows in again])
 
 
 def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, float]:
@@ -105,9 +105,9 @@ def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, f
         own, other = weight * same, weight * ~same
         return float((own * other.cumsum()).sum() / max(own.sum() * other.sum(), 1e-12))
 
-    found = []
+    areas = []
     persons = number.max() + 1
     for drawn in np.random.default_rng(seed).integers(0, persons, (DRAWS // 5, persons)):
         times = np.bincount(drawn, minlength=persons).astype(np.float64)
-        found.append(auc(times[first] * times[second]))
-    return _interval(auc(np.ones(len(first))), found)
+        areas.append(auc(times[first] * times[second]))
+    return _interval(auc(np.ones(len(first))), areas)

@@ -83,8 +83,8 @@ class VeAstTask(VoiceTask):
             raise ConfigError("ema_decay averages the weights that learn from the start; set it to 0 with fine_tune.")
         super().prepare()
         if self.updates == 0 and self.cfg.pretrained != "none":
-            known = self.cfg.pretrained in ASSETS
-            folder = asset_path(self.cfg.pretrained) if known else Path(self.cfg.pretrained)
+            is_asset = self.cfg.pretrained in ASSETS
+            folder = asset_path(self.cfg.pretrained) if is_asset else Path(self.cfg.pretrained)
             try:
                 self.model.load_pretrained(folder)  # type: ignore[operator]
             except (OSError, ValueError) as error:

@@ -31,10 +31,10 @@ def infer(task: Any) -> None:
         names, templates = templates_of_photos(source, recogniser, cfg.infer_aligned)
     else:
         names, templates = read_templates(source, task.recogniser)
-    made = task.reconstruct(templates)
-    cosines = cosines_with(recogniser, made, templates)
+    faces = task.reconstruct(templates)
+    cosines = cosines_with(recogniser, faces, templates)
     out = Path(cfg.infer_out_dir or Path("infer_out") / (task.work_dir.name if task.work_dir else "template_decoder"))
-    for name, picture, cosine in zip(names, made, cosines, strict=True):
+    for name, picture, cosine in zip(names, faces, cosines, strict=True):
         write_picture(out / f"{name}_{cosine:.4f}.png", picture)
     write_json(out / "reconstruction.json", {
         "checkpoint": task.source, "recogniser": task.recogniser.model_dump(),

@@ -127,7 +127,7 @@ def _fill(storage: torch.UntypedStorage, itemsize: int, file: IO[bytes]) -> None
 
 def module_tensors(module: StandIn) -> dict[str, Tensor] | None:
     """Return the state dict of a network that was pickled whole; None when the object is no network."""
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     visited = 0
 
     def walk(prefix: str, value: StandIn, above: tuple[int, ...]) -> None:
@@ -140,7 +140,7 @@ def module_tensors(module: StandIn) -> dict[str, Tensor] | None:
         for kind in ("_parameters", "_buffers"):
             for name, tensor in _dict(attributes, kind).items():
                 if isinstance(tensor, torch.Tensor) and not (kind == "_buffers" and name in unsaved):
-                    found[f"{prefix}{name}"] = tensor.detach()
+                    tensors[f"{prefix}{name}"] = tensor.detach()
         for name, child in _dict(attributes, "_modules").items():
             if isinstance(child, StandIn):
                 walk(f"{prefix}{name}.", child, (*above, id(value)))
@@ -150,7 +150,7 @@ def module_tensors(module: StandIn) -> dict[str, Tensor] | None:
     if "_parameters" not in module.attributes or "_modules" not in module.attributes:
         return None
     walk("", module, ())
-    return found
+    return tensors
 
 
 def _dict(attributes: dict[str, Any], name: str) -> dict[str, Any]:

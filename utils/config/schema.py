@@ -10,7 +10,7 @@ import typing
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -29,6 +29,8 @@ class Config(BaseModel):
     """A closed, frozen group of settings; the string under a field is its `--help`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Former name of a setting -> its name. A run's own copy is read by it; where a person writes it, it is refused."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -46,6 +48,11 @@ def _allows_bool(annotation: Any) -> bool:
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def with_present_names(schema: type[Config], saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings that a run saved, called as they are called today."""
+    return {schema.renamed.get(name, name): value for name, value in saved.items()}
 
 
 def parse(
@@ -66,15 +73,16 @@ def parse(
         ConfigError: With every mistake at once, the value, and the nearest known name.
     """
     lines = list(problems or [])
-    found: ConfigT | None = None
+    config: ConfigT | None = None
+    kept = {name for name in raw if (origins or {}).get(name, path).name == RUN_COPY}
     try:
-        found = schema.model_validate(dict(raw))
+        config = schema.model_validate({schema.renamed.get(k, k) if k in kept else k: v for k, v in raw.items()})
     except ValidationError as error:
         for number, item in enumerate(error.errors()):
             name = ".".join(str(part) for part in item["loc"]) or "(whole)"
             if item["type"] == "extra_forbidden":
                 group = _group(schema, item["loc"][:-1])
-                guess = nearest(str(item["loc"][-1]), group) if number < _HINTS else None
+                guess = schema.renamed.get(name) or (nearest(str(item["loc"][-1]), group) if number < _HINTS else None)
                 text = f"{name}: no such setting" + (f"; write '{guess}'" if guess else "") + _look_alike(name)
             elif item["type"] == "missing":
                 text = f"{name}: missing; give it a value"
@@ -85,12 +93,14 @@ def parse(
             if origin is not None and origin.resolve() != path.resolve():
                 text += f" (in {show_path(origin)})"
             lines.append(text)
-    if lines or found is None:
+    if lines or config is None:
         body = "\n".join(f"  {line}" for line in lines)
         raise ConfigError(f"{show_path(path)}: {len(lines)} setting(s) to mend\n{body}")
-    return found
+    return config
 
 
+RUN_COPY = "config.yaml"
+"""The copy of its recipe that a run keeps: nobody wrote it, so a setting's former name in it is no mistake."""
 _HINTS = 20
 """So many unknown names get a guess of what was meant: it takes a moment each."""
 
