@@ -140,7 +140,7 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
     if trainer.is_global_zero and debug != "fast":
         clear_after_killed(work_dir)
         write_environment(work_dir)
-        write_config(work_dir, task)
+        write_config(work_dir, task.cfg)
     if trainer.logger is not None and trainer.is_global_zero:
         task.board = Board(trainer.logger.experiment)  # type: ignore[attr-defined]
     try:
