@@ -15,4 +15,4 @@ RUN="$(argument 2 "$(run_folder face_voice face_decoder ../demo/face_decoder)")"
 [[ "$RUN" == /* ]] || RUN="checkpoints/${RUN#checkpoints/}"
 infer_with "$RUN" "face decoder" \
   "Train one: docs/speech_to_face.md tells how." \
-  "infer_image=$(quoted "$IMAGE")" "infer_out=$(quoted "$OUT")"
+  "infer_image=$(quoted "$IMAGE")" "infer_out_image_name=$(quoted "$OUT")"

@@ -15,4 +15,4 @@ RUN="$(argument 2 "$(run_folder face_voice ve_conv ve_ast ../demo/ve_conv)")"
 [[ "$RUN" == /* ]] || RUN="checkpoints/${RUN#checkpoints/}"
 infer_with "$RUN" "voice encoder" \
   "Train one: docs/speech_to_face.md tells how." \
-  "infer_audio=$(quoted "$AUDIO")" "infer_out=$(quoted "$OUT")"
+  "infer_audio_source_name=$(quoted "$AUDIO")" "infer_out_image_name=$(quoted "$OUT")"

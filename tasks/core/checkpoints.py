@@ -12,14 +12,10 @@ import logging
 import re
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from utils.errors import ConfigError, DataError
 from utils.paths import ROOT, show_path
-
-if TYPE_CHECKING:
-    pass
-
 
 log = logging.getLogger(__name__)
 Steps = int | Literal["last", "best"]
@@ -55,11 +51,11 @@ def parse_steps(text: str) -> Steps:
 
 def checkpoint_files(work_dir: Path) -> dict[int, Path]:
     """Map the number of updates to the checkpoint file, ascending."""
-    found = {}
+    paths = {}
     for path in Path(work_dir).glob("model_ckpt_steps_*.ckpt"):
         if match := re.fullmatch(r"model_ckpt_steps_(\d+)\.ckpt", path.name):
-            found[int(match[1])] = path
-    return dict(sorted(found.items()))
+            paths[int(match[1])] = path
+    return dict(sorted(paths.items()))
 
 
 def read_index(work_dir: Path) -> dict[int, dict[str, float]]:
@@ -229,7 +225,7 @@ def recipe_of(preset: str, stage: str) -> Path:
     for folder in (ROOT / "egs/datasets/videos" / preset, ROOT / "egs/datasets" / preset):
         if (folder / f"{stage}.yaml").is_file():
             return folder / f"{stage}.yaml"
-    known = sorted({path.parent.name for path in (ROOT / "egs/datasets").rglob(f"{stage}.yaml")})
+    presets = sorted({path.parent.name for path in (ROOT / "egs/datasets").rglob(f"{stage}.yaml")})
     raise ConfigError(
-        f"The preset '{preset}' has no recipe for {stage}. Presets that have: {', '.join(known) or 'none'}."
+        f"The preset '{preset}' has no recipe for {stage}. Presets that have: {', '.join(presets) or 'none'}."
     )

@@ -173,22 +173,22 @@ class Guard:
         """Return what is needed to look at an update again."""
         scale = task.cfg.accumulate_grad_batches
         numbers = list(range(update * scale, update * scale + scale)) if update != task.updates else [self.batch]
-        told: dict[str, Any] = {
+        record: dict[str, Any] = {
             "task_cls": task.cfg.task_cls, "update": update, "batches": numbers, "seed": task.cfg.seed,
             "rank": task.global_rank, "what": what, "data_fingerprint": task.data_fingerprint,
             "checkpoint": max((n for n in checkpoint_files(task.work_dir or Path()) if n <= update), default=0),
         }  # fmt: skip
         if update == task.updates:
-            told["losses"] = {name: str(float(part)) for name, part in self._parts.items()}
+            record["losses"] = {name: str(float(part)) for name, part in self._parts.items()}
         if self.source is not None:
-            made: list[str] = []
+            sources: list[str] = []
             strange: set[str] = set()
             for number in numbers:
                 batch = self.source.batch(np.random.default_rng([task.cfg.seed, number, task.global_rank]))
-                made += self.source.names() if hasattr(self.source, "names") else []
+                sources += self.source.names() if hasattr(self.source, "names") else []
                 strange |= set(not_finite_in(batch))
-            told |= {"made_of": made, "not_finite_in_the_batch": sorted(strange)}
-        return told
+            record |= {"made_of": sources, "not_finite_in_the_batch": sorted(strange)}
+        return record
 
 
 def not_finite_in(batch: Any, prefix: str = "") -> list[str]:

@@ -8,16 +8,13 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from tasks.core.task import Task
 from utils.files.aside import write_aside
-
-if TYPE_CHECKING:
-    from tasks.core.task import Task
-
 
 log = logging.getLogger(__name__)
 Row = dict[str, str]

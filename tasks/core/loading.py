@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from tasks.core.checkpoints import Steps, find_checkpoint, read_checkpoint, work_dir_of
 from tasks.core.task import Task
+from tasks.registry import task_class
+from utils.config.schema import with_present_names
 from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
 from utils.memory import within_memory
-
-if TYPE_CHECKING:
-    import torch
 
 
 def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -22,11 +23,11 @@ def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         DataError: It is damaged, or something in it is missing or of the wrong kind.
     """
     checkpoint = read_checkpoint(path)
-    weights, told = checkpoint["state_dict"], checkpoint["vizeme"]
-    recipe = told.get("recipe") if isinstance(told, dict) else None
-    if not (isinstance(weights, dict) and isinstance(recipe, dict) and "task_cls" in recipe and "updates" in told):
+    weights, notes = checkpoint["state_dict"], checkpoint["vizeme"]
+    recipe = notes.get("recipe") if isinstance(notes, dict) else None
+    if not (isinstance(weights, dict) and isinstance(recipe, dict) and "task_cls" in recipe and "updates" in notes):
         raise DataError(f"{path} is no whole checkpoint: weights, recipe or number of updates are missing.")
-    return weights, recipe, told
+    return weights, recipe, notes
 
 
 def device_of(name: str) -> torch.device:
@@ -35,8 +36,6 @@ def device_of(name: str) -> torch.device:
     Raises:
         ConfigError: None is called so, or it is not here.
     """
-    import torch
-
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -72,16 +71,14 @@ def load_task(
         DataError: There is no such checkpoint, or it is damaged.
         ConfigError: It is not of the task `kind`, or the settings make another network than the checkpoint's.
     """
-    from tasks.registry import task_class
-
     place = device_of(device)
     path = Path(exp) if Path(exp).is_file() else find_checkpoint(work_dir_of(exp), steps)
-    weights, saved, told = _parts(path)
+    weights, saved, notes = _parts(path)
     if kind and saved["task_cls"] != kind:
         named = f"{setting} = {exp}: that" if setting else str(exp)
         raise ConfigError(f"{named} is a run of {saved['task_cls']}, not of {kind}.")
-    recipe = {**saved, **(settings or {})}
-    cls = task_class(recipe["task_cls"])
+    cls = task_class({**saved, **(settings or {})}["task_cls"])
+    recipe = {**with_present_names(cls.schema, saved), **(settings or {})}
     fields = cls.schema.model_fields
     with within_memory("this network"):
         task = cls({name: value for name, value in recipe.items() if name in fields})
@@ -94,10 +91,10 @@ def load_task(
         raise ConfigError(
             f"{path} is another network than these settings make ({changed}); leave out what changes the network."
         ) from None
-    task.updates = int(told["updates"])
-    task.data_fingerprint = str(told.get("data_fingerprint", ""))
+    task.updates = int(notes["updates"])
+    task.data_fingerprint = str(notes.get("data_fingerprint", ""))
     task.work_dir = path.parent
-    task.on_load_extra(told.get("extra", {}))
+    task.on_load_extra(notes.get("extra", {}))
     task.source = {"path": str(path), "updates": task.updates, "sha256": sha256(path)}
     return task.to(place).eval()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.checkpoints import is_run
+from tasks.core.config import TaskConfig
 from utils.config.strict_yaml import read_yaml
 from utils.errors import ConfigError, UserError
 from utils.files.aside import write_aside
@@ -19,7 +20,7 @@ from utils.files.lock import HOLDER, alone_in
 from utils.paths import ROOT, show_path
 
 if TYPE_CHECKING:
-    from tasks.core.task import Task
+    pass
 
 log = logging.getLogger("vizeme")
 
@@ -87,11 +88,11 @@ def tell_differences(saved: Path, config: Any) -> None:
         log.info("Changed since this run was last trained (the recipe wins):\n%s", "\n".join(lines))
 
 
-def write_config(work_dir: Path, task: Task) -> None:
+def write_config(work_dir: Path, config: TaskConfig) -> None:
     """Write the resolved recipe, which is also a recipe: `--config=checkpoints/<exp>/config.yaml` works."""
     import yaml
 
-    text = yaml.safe_dump(task.cfg.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     with write_aside(work_dir / "config.yaml") as aside:
         head = "# Every setting of this run as it was resolved. Edit the recipe in egs/, not this copy.\n"
         aside.write_text(head + text)

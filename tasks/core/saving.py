@@ -80,9 +80,9 @@ class KeepCheckpoints(pl.Callback):
         if not all(torch.isfinite(p).all() for p in task.parameters()):
             raise task.guard.refusal(task, task.updates, "Weights are not finite")
         if trainer.is_global_zero:
-            known = {**read_index(self.work_dir), task.updates: figures}
+            index = {**read_index(self.work_dir), task.updates: figures}
             there = {*checkpoint_files(self.work_dir), task.updates}
-            write_json(self.work_dir / INDEX, {step: known[step] for step in sorted(known) if step in there})
+            write_json(self.work_dir / INDEX, {step: index[step] for step in sorted(index) if step in there})
             if task.board.writer is not None:
                 task.board.writer.flush()  # a killed run must not lose the curves up to its last checkpoint
         path = self.work_dir / f"model_ckpt_steps_{task.updates}.ckpt"

@@ -15,7 +15,7 @@ from torch import Tensor
 from tasks.core.board import Board
 from tasks.core.config import BatchSource, TaskConfig
 from tasks.core.guard import Guard
-from utils.config.schema import parse
+from utils.config.schema import parse, with_present_names
 from utils.errors import ConfigError
 
 
@@ -33,8 +33,8 @@ class Task(pl.LightningModule):
     def __init__(self, config: TaskConfig | dict[str, Any]) -> None:
         super().__init__()
         if isinstance(config, dict):
-            config = parse(self.schema, config, Path("checkpoint"))
-        self.cfg = config
+            config = parse(self.schema, with_present_names(self.schema, config), Path("checkpoint"))
+        self.cfg = self.resolved(config)
         self.work_dir: Path | None = None
         self.updates = 0
         self.frozen: dict[str, Task] = _Frozen()
@@ -46,6 +46,11 @@ class Task(pl.LightningModule):
         self.guard = Guard()
 
     # -- what a subclass gives -------------------------------------------------------------------------------------
+    @classmethod
+    def resolved(cls, config: Any) -> Any:
+        """Fill in what the settings leave to the data or say twice; from then on they are frozen."""
+        return config
+
     def losses(self, batch: Any) -> dict[str, Tensor]:
         """Return each loss, unweighted, by the names of `cfg.weights`."""
         raise NotImplementedError
@@ -192,10 +197,10 @@ class Task(pl.LightningModule):
 def clip_gradient(optimizer: Any, norm: float) -> Tensor:
     """Scale the gradients of an optimiser's parameters down to `norm`, and return what it was."""
     parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    found = torch.nn.utils.get_total_norm([p.grad for p in parameters])
+    total = torch.nn.utils.get_total_norm([p.grad for p in parameters])
     if norm < math.inf:
-        torch.nn.utils.clip_grads_with_norm_(parameters, norm, found)
-    return found
+        torch.nn.utils.clip_grads_with_norm_(parameters, norm, total)
+    return total
 
 
 class _Frozen(dict[str, "Task"]):

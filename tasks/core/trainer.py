@@ -117,12 +117,12 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
     """
     settle()
     task.work_dir = work_dir
-    found = newest_sound(work_dir) if resume and debug != "fast" else None
+    newest = newest_sound(work_dir) if resume and debug != "fast" else None
     task.prepare()
     if debug != "fast":
         work_dir.mkdir(parents=True, exist_ok=True)
-    if found:
-        path, checkpoint = found
+    if newest:
+        path, checkpoint = newest
         refuse_other_network(task, checkpoint, path)
         task.updates = int(checkpoint["vizeme"]["updates"])
         if task.updates >= task.cfg.max_updates:
@@ -135,12 +135,12 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
             log.warning("The data is not what this run was begun with; --reset begins anew with it.")
         take_weights(task, checkpoint)
     trainer = make_trainer(task, work_dir, debug=debug)
-    trainer.resumed = found[1] if found else None  # type: ignore[attr-defined]
-    found, checkpoint = None, {}  # the optimisers take over what they need; the rest is not kept for days
+    trainer.resumed = newest[1] if newest else None  # type: ignore[attr-defined]
+    newest, checkpoint = None, {}  # the optimisers take over what they need; the rest is not kept for days
     if trainer.is_global_zero and debug != "fast":
         clear_after_killed(work_dir)
         write_environment(work_dir)
-        write_config(work_dir, task)
+        write_config(work_dir, task.cfg)
     if trainer.logger is not None and trainer.is_global_zero:
         task.board = Board(trainer.logger.experiment)  # type: ignore[attr-defined]
     try:

@@ -7,7 +7,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.core.checkpoints import work_dir_of
+from tasks.exchange.registry import recognised, sources
+from tasks.exchange.source import GoesWith
+from tasks.exchange.sources.geneface_dataset import MAGIC, import_dataset
+from tasks.exchange.write import ORIGINALS, keep_originals, write_run
+from tasks.weights.read import read_file
 from utils.errors import ConfigError, DataError, nearest
+from utils.files.digests import sha256
 from utils.paths import show_path
 
 log = logging.getLogger("vizeme")
@@ -39,12 +46,6 @@ def import_file(path: Path, options: Options = Options(), default: str = "") -> 
     Raises:
         DataError: It cannot be read, is nothing known, does not fit, or another run would be overwritten.
     """
-    from tasks.core.checkpoints import work_dir_of
-    from tasks.exchange.sources.geneface_dataset import MAGIC, import_dataset
-    from tasks.exchange.write import set_aside, write_run
-    from tasks.weights.read import read_file
-    from utils.files.digests import sha256
-
     if path.open("rb").read(len(MAGIC)) == MAGIC:
         scene = import_dataset(path)
         log.info("%s is GeneFace's dataset of a person; its renderers need %s", path, show_path(scene))
@@ -58,7 +59,7 @@ def import_file(path: Path, options: Options = Options(), default: str = "") -> 
     work_dir = work_dir_of(options.exp_name or own_name(path) or default or f"imported/{source.stage}")
     origin = {"source": source.name, "file": path.name, "sha256": sha256(path)}
     if work_dir.resolve() == path.resolve().parent:
-        moved = set_aside(work_dir, [p for p in work_dir.iterdir() if p.is_file()])
+        moved = keep_originals(work_dir, [p for p in work_dir.iterdir() if p.is_file()])
         log.info("  what lay in %s is kept in %s", show_path(work_dir), show_path(moved[0].parent))
     written = write_run(work_dir, converted, origin)
     used = sum(len(part.state_dict) for part in (converted, *converted.companions.values()))
@@ -79,26 +80,24 @@ def choose(tensors: dict, kind: str, path: Path, wanted: str):  # type: ignore[n
         ConfigError: No source is called so.
         DataError: It belongs to none, or to several.
     """
-    from tasks.exchange.registry import recognised, sources
-
     if wanted:
-        known = {source.name: source for source in sources()}
-        if wanted not in known:
-            guess = nearest(wanted, known)
+        by_name = {source.name: source for source in sources()}
+        if wanted not in by_name:
+            guess = nearest(wanted, by_name)
             hint = f" Did you mean {guess}?" if guess else ""
-            raise ConfigError(f"No source is called '{wanted}'.{hint} Known: {', '.join(known)}.")
-        return known[wanted]
-    found = recognised(tensors, kind)
-    if not found:
+            raise ConfigError(f"No source is called '{wanted}'.{hint} Known: {', '.join(by_name)}.")
+        return by_name[wanted]
+    matches = recognised(tensors, kind)
+    if not matches:
         shown = ", ".join(f"{name} {tuple(value.shape)}" for name, value in list(tensors.items())[:4])
         raise DataError(
             f"{path} is no checkpoint that is known here (python tasks/import_checkpoint.py --list). "
             f"It holds {len(tensors)} tensors: {shown}{', ...' if len(tensors) > 4 else ''}"
         )
-    if len(found) > 1:
-        names = " or ".join(source.name for source in found)
+    if len(matches) > 1:
+        names = " or ".join(source.name for source in matches)
         raise DataError(f"{path} may be {names}; say which with --source.")
-    return found[0]
+    return matches[0]
 
 
 def own_name(path: Path) -> str:
@@ -106,9 +105,6 @@ def own_name(path: Path) -> str:
 
     Empty for a file elsewhere.
     """
-    from tasks.core.checkpoints import work_dir_of
-    from tasks.exchange.write import ORIGINALS
-
     base, place = work_dir_of("checkpoints").resolve(), path.resolve().parent
     folder = place.parent if place.name == ORIGINALS else place
     if base not in folder.parents:
@@ -129,8 +125,6 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
     Raises:
         DataError: Nothing could be imported, or some of it not; with every reason.
     """
-    from tasks.exchange.source import GoesWith
-
     chosen = candidates(folder)
     if not chosen:
         raise DataError(f"{folder} holds no checkpoint ({', '.join(SUFFIXES)}).")
@@ -158,9 +152,7 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
 
 def candidates(folder: Path) -> list[Path]:
     """List the files of a folder to import; tells of those that are passed over."""
-    from tasks.exchange.write import ORIGINALS
-
-    found: list[Path] = []
+    paths: list[Path] = []
     folders = [folder, *sorted(path for path in folder.rglob("*") if path.is_dir() and path.name != ORIGINALS)]
     for place in folders:
         files = sorted(path for path in place.iterdir() if path.is_file() and path.suffix in SUFFIXES)
@@ -170,5 +162,5 @@ def candidates(folder: Path) -> list[Path]:
             if STEPS.fullmatch(path.name) and path != newest:
                 log.info("passed over %s: %s is newer", path, newest.name if newest else "")
             else:
-                found.append(path)
-    return found
+                paths.append(path)
+    return paths

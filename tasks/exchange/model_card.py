@@ -42,25 +42,25 @@ def write_safetensors(path: Path, out: Path | None, *, raw: bool, said: tuple[st
     from safetensors.torch import save_file
 
     checkpoint = read_checkpoint(path)
-    known = checkpoint["vizeme"]
+    notes = checkpoint["vizeme"]
     state = checkpoint["state_dict"]
     if raw:
-        if "raw_state" not in known:
+        if "raw_state" not in notes:
             raise ConfigError(f"{show_path(path)} was trained without ema_decay; its weights are used as they are.")
-        state = known["raw_state"]
-    out = out or path.parent / "export" / f"{known['recipe']['task_cls']}.safetensors"
+        state = notes["raw_state"]
+    out = out or path.parent / "export" / f"{notes['recipe']['task_cls']}.safetensors"
     if out.suffix != ".safetensors":
         raise ConfigError(f"--out {out}: let the name end in .safetensors.")
     card_path = out.with_suffix(".md")
     refuse_input_as_output(out, [path], "--out")
     refuse_other_text(card_path)
-    told = tell(path, known, raw=raw, said=said)
+    facts = tell(path, notes, raw=raw, said=said)
     with write_aside(out) as aside:
         tensors = {name: value.detach().contiguous().clone() for name, value in state.items()}
-        save_file(tensors, aside, {"format": "pt", "vizeme": json.dumps(told, sort_keys=True)})
+        save_file(tensors, aside, {"format": "pt", "vizeme": json.dumps(facts, sort_keys=True)})
     count = sum(value.numel() for value in state.values())
     with write_aside(card_path) as aside:
-        aside.write_text(card(told, out, count), encoding="utf-8")
+        aside.write_text(card(facts, out, count), encoding="utf-8")
     return out, card_path
 
 
@@ -79,17 +79,17 @@ def refuse_other_text(card_path: Path) -> None:
             raise ConfigError(f"{card_path} lies where the model card goes, and is none. Give --out another name.")
 
 
-def tell(path: Path, known: dict[str, Any], *, raw: bool, said: tuple[str, str]) -> dict[str, Any]:
+def tell(path: Path, notes: dict[str, Any], *, raw: bool, said: tuple[str, str]) -> dict[str, Any]:
     """Return all that is known of a checkpoint, as plain data without a path of this machine."""
-    recipe, imported = known["recipe"], known.get("imported", {})
-    licence, consent = permissions(recipe, str(known.get("data_fingerprint", "")))
+    recipe, imported = notes["recipe"], notes.get("imported", {})
+    licence, consent = permissions(recipe, str(notes.get("data_fingerprint", "")))
     project = str(imported.get("source", "")).partition("/")[0]
     return portable({
-        "task": recipe["task_cls"], "updates": known["updates"], "recipe": recipe,
-        "weights": "raw" if raw else "averaged" if "raw_state" in known else "as trained",
-        "data_fingerprint": known.get("data_fingerprint", ""), "extra": known.get("extra", {}),
-        "frozen": known.get("frozen", {}), "imported": imported,
-        "metrics": read_index(path.parent).get(int(known["updates"]), {}),
+        "task": recipe["task_cls"], "updates": notes["updates"], "recipe": recipe,
+        "weights": "raw" if raw else "averaged" if "raw_state" in notes else "as trained",
+        "data_fingerprint": notes.get("data_fingerprint", ""), "extra": notes.get("extra", {}),
+        "frozen": notes.get("frozen", {}), "imported": imported,
+        "metrics": read_index(path.parent).get(int(notes["updates"]), {}),
         "licence": said[0] or licence or LICENCES.get(project, UNKNOWN), "consent": said[1] or consent or UNKNOWN,
     })  # fmt: skip
 
@@ -120,34 +120,34 @@ def portable(value: Any) -> Any:
     return value
 
 
-def card(told: dict[str, Any], out: Path, count: int) -> str:
+def card(facts: dict[str, Any], out: Path, count: int) -> str:
     """Return the model card as Markdown."""
-    what = TASKS.get(told["task"], ("", ""))[1]
+    what = TASKS.get(facts["task"], ("", ""))[1]
     rows = {
         "File": f"`{out.name}`", "SHA-256": f"`{sha256(out)}`", "Numbers": f"{count:,}",
-        "Task": f"`{told['task']}`: {what}", "Updates": f"{told['updates']:,}", "Weights": told["weights"],
-        "Data fingerprint": f"`{told['data_fingerprint']}`" if told["data_fingerprint"] else UNKNOWN,
-        "Licence": told["licence"], "Consent": told["consent"],
+        "Task": f"`{facts['task']}`: {what}", "Updates": f"{facts['updates']:,}", "Weights": facts["weights"],
+        "Data fingerprint": f"`{facts['data_fingerprint']}`" if facts["data_fingerprint"] else UNKNOWN,
+        "Licence": facts["licence"], "Consent": facts["consent"],
     }  # fmt: skip
     lines = [
-        f"# {told['task']}",
+        f"# {facts['task']}",
         "",
         "| | |",
         "|---|---|",
         *(f"| {key} | {_cell(value)} |" for key, value in rows.items()),
     ]
     lines += ["", "## Validation figures", ""]
-    lines += [f"- `{name}`: {value:.6g}" for name, value in sorted(told["metrics"].items())] or ["None are kept."]
-    if told["imported"]:
-        lines += ["", "## Where it comes from", "", f"- source: {told['imported'].get('source', UNKNOWN)}"]
-        lines += [f"- file: `{told['imported'].get('file', '')}`, SHA-256 `{told['imported'].get('sha256', '')}`"]
-        lines += [f"- {name}: {text}" for name, text in told["imported"].get("preprocessing", {}).items()]
-    if told["frozen"]:
+    lines += [f"- `{name}`: {value:.6g}" for name, value in sorted(facts["metrics"].items())] or ["None are kept."]
+    if facts["imported"]:
+        lines += ["", "## Where it comes from", "", f"- source: {facts['imported'].get('source', UNKNOWN)}"]
+        lines += [f"- file: `{facts['imported'].get('file', '')}`, SHA-256 `{facts['imported'].get('sha256', '')}`"]
+        lines += [f"- {name}: {text}" for name, text in facts["imported"].get("preprocessing", {}).items()]
+    if facts["frozen"]:
         lines += ["", "## Trained against", ""]
-        lines += [f"- {name}: SHA-256 `{source.get('sha256', UNKNOWN)}`" for name, source in told["frozen"].items()]
-    recipe = yaml.safe_dump(told["recipe"], sort_keys=False, allow_unicode=True)
+        lines += [f"- {name}: SHA-256 `{source.get('sha256', UNKNOWN)}`" for name, source in facts["frozen"].items()]
+    recipe = yaml.safe_dump(facts["recipe"], sort_keys=False, allow_unicode=True)
     lines += ["", "## Recipe", "", "```yaml", recipe.rstrip(), "```", "", "## Use", ""]
-    lines += ["```bash", f"python tasks/import_checkpoint.py {out.name} --exp_name shared/{told['task']}", "```", ""]
+    lines += ["```bash", f"python tasks/import_checkpoint.py {out.name} --exp_name shared/{facts['task']}", "```", ""]
     lines += ["A face or a voice belongs to a person. Use this network only for people who agreed to it.", ""]
     return "\n".join(lines)
 

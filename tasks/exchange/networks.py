@@ -28,7 +28,7 @@ def beginning(tensors: Mapping[str, Tensor], *names: str) -> str | None:
     return None
 
 
-def has(*names: str) -> Callable[[Mapping[str, Tensor], str], bool]:
+def holds(*names: str) -> Callable[[Mapping[str, Tensor], str], bool]:
     """Recognise a file by names that its network has, whatever stands before them."""
     return lambda tensors, kind: beginning(tensors, *names) is not None
 

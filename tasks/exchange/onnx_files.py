@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from modules.onnx.export import example
 from modules.onnx.format import write_onnx
+from tasks.core.task import Task
 from utils.errors import ConfigError, DataError
 from utils.files.aside import write_aside
-
-if TYPE_CHECKING:
-    from tasks.core.task import Task
-
 
 NETWORKS = {
     "template_decoder": "model", "face_encoder": "model.backbone", "face_decoder": "model", "ve_conv": "model",
@@ -43,14 +39,14 @@ def write_onnx_file(task: Task, path: Path) -> str:
         )
     network = task.get_submodule(NETWORKS[name]).cpu().eval()
     graph = network.onnx_graph()  # type: ignore[operator]
-    data, given = write_onnx(graph, name=name), example(graph)
+    data, inputs = write_onnx(graph, name=name), example(graph)
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    found = session.run(None, {key: value.numpy() for key, value in given.items()})
+    outputs = session.run(None, {key: value.numpy() for key, value in inputs.items()})
     with torch.no_grad():
-        said = network(*given.values())
-    wanted = [said] if len(graph.outputs) == 1 else [getattr(said, key) for key in graph.outputs]
+        answer = network(*inputs.values())
+    wanted = [answer] if len(graph.outputs) == 1 else [getattr(answer, key) for key in graph.outputs]
     worst = 0.0
-    for key, ours, theirs in zip(graph.outputs, wanted, found, strict=True):
+    for key, ours, theirs in zip(graph.outputs, wanted, outputs, strict=True):
         off = float(np.abs(ours.numpy() - theirs).max()) / max(1e-6, float(ours.abs().max()))
         if not off <= TOLERANCE:
             raise DataError(f"ONNX gives another {key} than torch (off by {off:.2g} of it); nothing was written.")

@@ -21,5 +21,5 @@ def sources() -> list[Source]:
 
 def recognised(tensors: Mapping[str, Tensor], kind: str) -> list[Source]:
     """Return the sources that take these tensors for theirs; `kind` is the kind of file they lay in."""
-    known = [source for source in sources() if (source.name == "vizeme/export") == (kind == "vizeme")]
-    return [source for source in known if source.recognise(tensors, kind)]
+    candidates = [source for source in sources() if (source.name == "vizeme/export") == (kind == "vizeme")]
+    return [source for source in candidates if source.recognise(tensors, kind)]

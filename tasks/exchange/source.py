@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from tasks.registry import task_class
+from utils.config.schema import parse
 from utils.errors import DataError
 
 MAX_LISTED = 40
@@ -94,12 +97,12 @@ class Tally:
 
         What `rename` answers with None stays on the books: `leave` it, or `finish` will name it.
         """
-        found = {}
+        state = {}
         for old in self.under(prefix):
             rest = rename(old[len(prefix) :])
             if rest is not None and old not in self._done:
-                found[to + rest] = self.take(old, to + rest)
-        return found
+                state[to + rest] = self.take(old, to + rest)
+        return state
 
     def take(self, old: str, new: str) -> Tensor:
         """Use one tensor, called `new` here; KeyError when the file has none of that name."""
@@ -150,11 +153,6 @@ def verify(converted: Converted, path: Path, unknown: list[str]) -> None:
 
 def expected_shapes(converted: Converted) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the state dict that the recipe's task has, without giving it memory."""
-    import torch
-
-    from tasks.registry import task_class
-    from utils.config.schema import parse
-
     kind = task_class(converted.recipe["task_cls"])
     config = parse(kind.schema, converted.recipe, Path("imported recipe"))
     with torch.device("meta"):

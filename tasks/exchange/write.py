@@ -79,7 +79,7 @@ def refuse_to_overwrite(work_dir: Path, origin: dict[str, Any]) -> None:
             )
 
 
-def set_aside(work_dir: Path, files: list[Path]) -> list[Path]:
+def keep_originals(work_dir: Path, files: list[Path]) -> list[Path]:
     """Move foreign files of a run's folder into `original/` in it, and return where they lie then.
 
     Raises:

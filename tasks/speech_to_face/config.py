@@ -24,6 +24,8 @@ class VoiceWeights(Config):
 class VoiceConfig(TaskConfig):
     """What does the owner of this voice look like?"""
 
+    renamed = {"infer_audio": "infer_audio_source_name", "infer_out": "infer_out_image_name"}
+
     binary_data_dir: str = "data/binary/face_voice"
     """Persons with voices and faces (python data_gen/run.py face_voice)."""
     face_encoder: str = "checkpoints/face_voice/face_encoder"
@@ -50,9 +52,9 @@ class VoiceConfig(TaskConfig):
     """Validate on at most so many pairs."""
     weights: VoiceWeights = VoiceWeights()
     """How much each loss counts."""
-    infer_audio: str = ""
+    infer_audio_source_name: str = ""
     """--infer: the voice, any file with sound."""
-    infer_out: str = "infer_out/face.png"
+    infer_out_image_name: str = "infer_out/face.png"
     """--infer: where the face goes."""
     infer_max_windows: Count = 20
     """--infer: average the features of up to so many windows of a long sound."""

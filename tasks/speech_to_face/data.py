@@ -187,13 +187,13 @@ class VoiceSource:
 
     def names(self) -> list[str]:
         """Name what the last batch was made of."""
-        told = []
+        names = []
         for number in self._last:
             pair = self.pairs[int(number)]
             person = self.dataset.persons[pair.entry]
             face = "the mean of the faces" if pair.face is None else person.faces[pair.face]
-            told.append(f"{person.id}: {person.clips[pair.clip]} with {face}")
-        return told
+            names.append(f"{person.id}: {person.clips[pair.clip]} with {face}")
+        return names
 
     def whole(self, limit: int) -> list[VoiceBatch]:
         """Return all pairs, at most `limit` evenly, from the start of each sound, always the same."""

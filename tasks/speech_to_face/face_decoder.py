@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
-from data_gen.face_voice.faces import FACE_SIZE, mean_shape
+from data_gen.face_voice.faces import FACE_SIZE, find_face, mean_shape
 from modules.faces.face_warp import to_normalised, warp_face
 from modules.speech_to_face.face_decoder import FaceDecoder
 from modules.speech_to_face.losses import identity_loss
@@ -24,11 +24,13 @@ from tasks.speech_to_face.data import DrawnFaces, FaceBatch, FaceSource
 from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.speech_to_face.features import FaceFeatures, encode, features_of
 from tasks.speech_to_face.intervals import bootstrap
+from tasks.speech_to_face.pictures import decoder_picture, write_face
 from tasks.speech_to_face.report import validate_into, write_report
 from tasks.speech_to_face.shapes import shape_correlations
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
-from utils.media.pictures import PICTURES, write_picture
+from utils.faces.detectors import make_detector
+from utils.media.pictures import PICTURES, read_photo, write_picture
 
 EYE_DISTANCE_NORMALISED = 0.56
 """Of the mean face, in normalised units."""
@@ -48,6 +50,8 @@ class FaceDecoderWeights(Config):
 
 class FaceDecoderConfig(TaskConfig):
     """Draw the face of a face feature."""
+
+    renamed = {"infer_out": "infer_out_image_name"}
 
     binary_data_dir: str = "data/binary/face_voice"
     """Persons with faces (python data_gen/run.py face_voice); voices are not needed."""
@@ -82,7 +86,7 @@ class FaceDecoderConfig(TaskConfig):
     """Whether a small or a large figure is good."""
     infer_image: str = ""
     """--infer: a photograph of any size, or a folder of them."""
-    infer_out: str = "infer_out/face.png"
+    infer_out_image_name: str = "infer_out/face.png"
     """--infer: where the face goes; a folder when infer_image is one."""
     infer_detector: str = "auto"
     """--infer: landmark detector: auto, mediapipe, face_alignment, dlib."""
@@ -125,8 +129,8 @@ class FaceDecoderTask(Task):
         self._features = features_of(self._data, encoder)
         self.data_fingerprint = self._data.index.fingerprint
         if self.updates == 0:
-            some = self._data.entries("train")[:200]
-            points = np.concatenate([self._data.landmarks_px(entry) for entry in some]).mean(0)
+            entries = self._data.entries("train")[:200]
+            points = np.concatenate([self._data.landmarks_px(entry) for entry in entries]).mean(0)
             self.model.start_from(to_normalised(torch.from_numpy(points), FACE_SIZE))
 
     def _source(self, split: Literal["train", "val"]) -> FaceSource:
@@ -169,16 +173,16 @@ class FaceDecoderTask(Task):
         weights = self.cfg.weights
         decoded = self.model(batch.feature)
         landmarks, texture = decoded.landmarks.float(), decoded.texture.float()
-        found = {"landmarks": (landmarks - batch.landmarks).square().mean()}
+        losses = {"landmarks": (landmarks - batch.landmarks).square().mean()}
         if weights.texture:
             with torch.no_grad():
                 wanted = self.unwarp(batch.images, batch.landmarks)
-            found["texture"] = (texture - wanted).abs().mean()
+            losses["texture"] = (texture - wanted).abs().mean()
         if weights.identity and self.training:
-            some = max(1, round(self.cfg.identity_share * len(landmarks)))
-            face = self.warp(texture[:some], landmarks[:some])
-            found["identity"] = identity_loss(self.encoder.features(face).float(), batch.feature[:some])
-        return found
+            count = max(1, round(self.cfg.identity_share * len(landmarks)))
+            face = self.warp(texture[:count], landmarks[:count])
+            losses["identity"] = identity_loss(self.encoder.features(face).float(), batch.feature[:count])
+        return losses
 
     @property
     def encoder(self) -> FaceEncoderTask:
@@ -218,8 +222,6 @@ class FaceDecoderTask(Task):
     # -- pictures and use ------------------------------------------------------------------------------------------
     def draw(self, board: Board) -> None:
         """Show photographs, textures, and the drawn faces with their landmarks."""
-        from tasks.speech_to_face.pictures import decoder_picture
-
         batches = {"unseen": self._source("val").whole(6)[0]}
         batches["training"] = self._source("train").batch(np.random.default_rng(0))
         for name, batch in batches.items():
@@ -238,14 +240,9 @@ class FaceDecoderTask(Task):
 
     def infer(self) -> None:
         """Draw the person of `infer_image` frontal; every picture of a folder."""
-        from data_gen.face_voice.faces import find_face
-        from tasks.speech_to_face.pictures import write_face
-        from utils.faces.detectors import make_detector
-        from utils.media.pictures import read_photo
-
         if not self.cfg.infer_image:
             raise ConfigError("Say which picture: --infer_image=photo.jpg")
-        source, out = Path(self.cfg.infer_image), Path(self.cfg.infer_out)
+        source, out = Path(self.cfg.infer_image), Path(self.cfg.infer_out_image_name)
         jobs = faces_to_write(source, out) if source.is_dir() else {source: out}
         if not jobs:
             raise DataError(f"No picture in {source}.")

@@ -25,6 +25,7 @@ from tasks.speech_to_face.intervals import bootstrap_auc, verification
 from tasks.speech_to_face.report import validate_into, write_report
 from tasks.weights.read import read_file
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
+from utils.drawing.canvas import grid_of
 from utils.errors import ConfigError, DataError, UserError
 from utils.files.digests import sha256
 
@@ -96,9 +97,6 @@ class FaceEncoderTask(Task):
     def __init__(self, config: FaceEncoderConfig) -> None:
         super().__init__(config)
         self._data: FaceVoiceDataset | None = None
-        if not self.cfg.classes and self.cfg.network != "vgg_face":
-            count = len(self.labels(self.data()))
-            self.cfg = self.cfg.model_copy(update={"classes": count})
         cfg = self.cfg
         self.model = FaceEncoder(
             cfg.network, cfg.classes or PUBLISHED_CLASSES, feature_dim=cfg.feature_dim, size=cfg.size,
@@ -109,6 +107,13 @@ class FaceEncoderTask(Task):
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._seen: list[tuple[Tensor, Tensor]] = []
 
+    @classmethod
+    def resolved(cls, config: FaceEncoderConfig) -> FaceEncoderConfig:
+        """Count the persons of the data where the settings do not say how many there are."""
+        if config.classes or config.network == "vgg_face":
+            return config
+        return config.model_copy(update={"classes": len(cls.labels(FaceVoiceDataset(config.binary_data_dir)))})
+
     def data(self) -> FaceVoiceDataset:
         """Open the data once."""
         if self._data is None:
@@ -118,8 +123,8 @@ class FaceEncoderTask(Task):
     @staticmethod
     def labels(data: FaceVoiceDataset) -> dict[int, int]:
         """Number the training persons: dataset's number of the person -> class."""
-        found = sorted({data.numbers[entry] for entry in data.entries("train")})
-        return {number: label for label, number in enumerate(found)}
+        numbers = sorted({data.numbers[entry] for entry in data.entries("train")})
+        return {number: label for label, number in enumerate(numbers)}
 
     def prepare(self) -> None:
         """Check that the data has the persons of the network."""
@@ -169,11 +174,11 @@ class FaceEncoderTask(Task):
         if not self.training:
             return {}
         feature = F.dropout(self.features(batch.images), self.cfg.label_dropout, self.training)
-        found = {"identity": self.model.classify(feature, batch.person)}
+        losses = {"identity": self.model.classify(feature, batch.person)}
         if self.shape is not None:
-            told = self.shape(feature).unflatten(1, (STILL, 2))
-            found["landmarks"] = (told.float() - shape_of(batch.landmarks)).square().mean()
-        return found
+            offsets = self.shape(feature).unflatten(1, (STILL, 2))
+            losses["landmarks"] = (offsets.float() - shape_of(batch.landmarks)).square().mean()
+        return losses
 
     def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
         """Keep the features; they are compared when all are there."""
@@ -197,8 +202,6 @@ class FaceEncoderTask(Task):
     def draw(self, board: Board) -> None:
         """Show unseen pictures with the ones that the encoder finds most alike."""
         import numpy as np
-
-        from utils.drawing.canvas import grid_of
 
         images = torch.cat([batch.images for batch in self.val_source()[:4]])
         feature = F.normalize(torch.cat([self.features(part.to(self.device)) for part in images.split(32)]), dim=1)
@@ -291,8 +294,8 @@ def write_encoder_evaluation(task: FaceEncoderTask, feature: Tensor, person: Ten
     figures = {"verification AUC": bootstrap_auc(feature, person)}
     names = {"balanced_accuracy": "balanced accuracy", "cosine_same": "cosine, same person",
              "cosine_other": "cosine, two persons"}  # fmt: skip
-    told = verification(feature, person)
-    figures |= {name: {"mean": float(told[key])} for key, name in names.items() if key in told}
+    figure_of = verification(feature, person)
+    figures |= {name: {"mean": float(figure_of[key])} for key, name in names.items() if key in figure_of}
     about = {"faces": len(feature), "persons": len(person.unique()), "checkpoint": task.source,
              "data": task.cfg.binary_data_dir}  # fmt: skip
     write_report(task.work_dir, about, figures)

@@ -45,8 +45,8 @@ def features_of(dataset: FaceVoiceDataset, encoder: Any) -> FaceFeatures:
     entries = dataset.entries("all")
     digest = fingerprint(dataset.index.fingerprint, encoder.source.get("sha256", ""))[:16]
     cache = dataset.path / f"features-{digest}.safetensors"
-    known = bool(encoder.source.get("sha256"))
-    if known and cache.is_file():
+    has_digest = bool(encoder.source.get("sha256"))
+    if has_digest and cache.is_file():
         return FaceFeatures({int(key): rows for key, rows in load_arrays(cache).items()})
     rows = {}
     home = encoder.device
@@ -58,8 +58,8 @@ def features_of(dataset: FaceVoiceDataset, encoder: Any) -> FaceFeatures:
             rows[entry] = torch.cat(parts).numpy()
             bar.step()
     encoder.to(home)
-    if known:
-        _keep(cache, {str(entry): some for entry, some in rows.items()})
+    if has_digest:
+        _keep(cache, {str(entry): features for entry, features in rows.items()})
     return FaceFeatures(rows)
 
 

@@ -82,7 +82,7 @@ def bootstrap_shape(drawn: Reals, true: Reals, seed: int = 0) -> dict[str, float
         return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))
 
     again = np.random.default_rng(seed).integers(0, len(drawn), (DRAWS, len(drawn)))
-    return _interval(correlation(drawn, true), [correlation(drawn[some], true[some]) for some in again])
+    return _interval(correlation(drawn, true), [correlation(drawn[rows], true[rows]) for rows in again])
 
 
 def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, float]:

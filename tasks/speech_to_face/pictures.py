@@ -16,7 +16,7 @@ from tasks.speech_to_face.data import FaceBatch
 from utils.arrays import Bytes
 from utils.drawing.canvas import grid_of, label
 from utils.drawing.landmarks import overlay_landmarks
-from utils.files.aside import write_aside
+from utils.media.pictures import write_picture
 
 
 def to_bytes(images: Tensor) -> list[Bytes]:
@@ -45,10 +45,10 @@ def heard_and_seen(
     """Lay out photograph, the face drawn of its feature, and the face drawn of the voice, of up to `count` persons."""
     _, first = np.unique(entry.cpu().numpy(), return_index=True)
     chosen = torch.from_numpy(first[:count])
-    seen, voice = (to_bytes(decoder.render(x[chosen].to(decoder.device)).face) for x in (feature.cpu(), heard.cpu()))
+    own, voice = (to_bytes(decoder.render(x[chosen].to(decoder.device)).face) for x in (feature.cpu(), heard.cpu()))
     rows = {
         "photograph": [data.face(int(e), 0) for e in entry.cpu()[chosen]],
-        "drawn from the face": seen,
+        "drawn from the face": own,
         "drawn from the voice": voice,
     }
     return grid_of(rows, size=144)
@@ -69,8 +69,5 @@ def similarity_picture(heard: Tensor, feature: Tensor, side: int = 360) -> Bytes
 @torch.no_grad()
 def write_face(decoder: Any, feature: Tensor, path: Path) -> None:
     """Draw a face feature (F,) and write it as PNG, aside and renamed."""
-    from PIL import Image
-
     face = to_bytes(decoder.render(feature[None].to(decoder.device)).face)[0]
-    with write_aside(path.with_suffix(path.suffix or ".png")) as aside:
-        Image.fromarray(face).save(aside)
+    write_picture(path.with_suffix(path.suffix or ".png"), face)

@@ -19,8 +19,8 @@ class Recall(NamedTuple):
 
     def figures(self) -> dict[str, float]:
         """Return the share found among the first 1, 2, 5, 10, and the persons to choose from."""
-        found = {f"recall_{k}": float((self.rank < k).float().mean()) for k in RANKS}
-        return {**found, "chance_1": 1 / self.gallery}
+        shares = {f"recall_{k}": float((self.rank < k).float().mean()) for k in RANKS}
+        return {**shares, "chance_1": 1 / self.gallery}
 
 
 def retrieve(heard: Tensor, entry: Tensor, faces: Tensor, gallery: Tensor) -> Recall:

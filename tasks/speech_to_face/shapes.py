@@ -41,11 +41,11 @@ def shape_correlations(drawn: Reals, true: Reals, groups: Reals) -> dict[str, di
     drawn, true = per_person(drawn, groups), per_person(true, groups)
     if len(drawn) < 3:
         return {}
-    found = {"landmark correlation": bootstrap_shape(drawn, true)}
+    figures = {"landmark correlation": bootstrap_shape(drawn, true)}
     mine, theirs = ratios(drawn), ratios(true)
     for name in RATIOS:
-        found[f"ratio: {name}"] = bootstrap_correlation(mine[name], theirs[name])
-    return found
+        figures[f"ratio: {name}"] = bootstrap_correlation(mine[name], theirs[name])
+    return figures
 
 
 def cosine_with_others(cosine: Reals, groups: Reals) -> Reals:

@@ -14,6 +14,8 @@ from data_gen.face_voice.sound import ast_features
 from modules.speech_to_face.ve_ast import VoiceTransformer
 from tasks.speech_to_face.config import VoiceConfig
 from tasks.speech_to_face.voice import VoiceTask
+from utils.asset_table import ASSETS
+from utils.assets import asset_path
 from utils.config.schema import Count, Positive
 from utils.errors import ConfigError
 from utils.rates import RATE
@@ -82,11 +84,8 @@ class VeAstTask(VoiceTask):
             raise ConfigError("ema_decay averages the weights that learn from the start; set it to 0 with fine_tune.")
         super().prepare()
         if self.updates == 0 and self.cfg.pretrained != "none":
-            from utils.asset_table import ASSETS
-            from utils.assets import asset_path
-
-            known = self.cfg.pretrained in ASSETS
-            folder = asset_path(self.cfg.pretrained) if known else Path(self.cfg.pretrained)
+            is_asset = self.cfg.pretrained in ASSETS
+            folder = asset_path(self.cfg.pretrained) if is_asset else Path(self.cfg.pretrained)
             try:
                 self.model.load_pretrained(folder)  # type: ignore[operator]
             except (OSError, ValueError) as error:

@@ -27,11 +27,13 @@ from tasks.speech_to_face.face_decoder import FaceDecoderTask
 from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.speech_to_face.features import FaceFeatures, features_of
 from tasks.speech_to_face.intervals import bootstrap
+from tasks.speech_to_face.pictures import heard_and_seen, similarity_picture, write_face
 from tasks.speech_to_face.report import validate_into, write_report
 from tasks.speech_to_face.retrieval import RANKS, Recall, retrieve
 from tasks.speech_to_face.shapes import cosine_with_others, shape_correlations
 from utils.arrays import Floats
 from utils.errors import ConfigError, DataError, UserError
+from utils.media.wav import read_wav
 
 
 class _Seen(NamedTuple):
@@ -131,22 +133,22 @@ class VoiceTask(Task):
         return self._compare(self.hear(batch.sound), batch)
 
     def _compare(self, heard: Tensor, batch: VoiceBatch) -> dict[str, Tensor]:
-        weights, seen, heard = self.cfg.weights, batch.feature, heard.float()
-        found: dict[str, Tensor] = {}
+        weights, feature, heard = self.cfg.weights, batch.feature, heard.float()
+        losses: dict[str, Tensor] = {}
         if weights.direction:
-            found["direction"] = direction_loss(heard, seen, self.cfg.loss_reduction)
+            losses["direction"] = direction_loss(heard, feature, self.cfg.loss_reduction)
         if weights.distil:
             encoder = self.frozen["face_encoder"]
             assert isinstance(encoder, FaceEncoderTask)
             last = encoder.model.last_layer
-            found["distil"] = distil_loss(last(heard), last(seen), self.cfg.loss_reduction, self.cfg.temperature)
+            losses["distil"] = distil_loss(last(heard), last(feature), self.cfg.loss_reduction, self.cfg.temperature)
         if weights.decoder:
             decoder = self.frozen["face_decoder"]
             assert isinstance(decoder, FaceDecoderTask)
-            found["decoder"] = decoder_loss(decoder.model.trunk(heard), decoder.model.trunk(seen))
+            losses["decoder"] = decoder_loss(decoder.model.trunk(heard), decoder.model.trunk(feature))
         if weights.contrastive:
-            found["contrastive"] = contrastive_loss(heard, seen, batch.person, self.cfg.contrastive_temperature)
-        return found
+            losses["contrastive"] = contrastive_loss(heard, feature, batch.person, self.cfg.contrastive_temperature)
+        return losses
 
     # -- validation ------------------------------------------------------------------------------------------------
     def on_validation_epoch_start(self) -> None:
@@ -171,14 +173,14 @@ class VoiceTask(Task):
         """Look for each voice's owner among all validation persons; stop when nothing gets better."""
         assert self._data is not None
         assert self._features is not None
-        heard = torch.cat([seen.heard for seen in self._seen])
-        entry = torch.cat([seen.entry for seen in self._seen])
+        heard = torch.cat([part.heard for part in self._seen])
+        entry = torch.cat([part.entry for part in self._seen])
         gallery = self._data.entries("val")
         faces = torch.stack([self._features.face(e, None) for e in gallery]).to(heard)
         self.recall = retrieve(heard, entry, faces, torch.tensor(gallery, device=entry.device))
         self.note({f"val/{name}": heard.new_tensor(value) for name, value in self.recall.figures().items()})
         fitting = self.trainer.state.fn == "fit"
-        total = float(torch.stack([seen.total for seen in self._seen]).mean())
+        total = float(torch.stack([part.total for part in self._seen]).mean())
         total = float(self.trainer.strategy.reduce(torch.tensor(total, device=self.device), reduce_op="mean"))
         if fitting and self.stopper.see(total):
             self.on_no_progress()
@@ -210,12 +212,10 @@ class VoiceTask(Task):
     # -- pictures and use ------------------------------------------------------------------------------------------
     def draw(self, board: Board) -> None:
         """Show the similarity of voices and faces, and the faces that the decoder draws of both."""
-        from tasks.speech_to_face.pictures import heard_and_seen, similarity_picture
-
-        seen = self._seen
+        parts = self._seen
         assert self._data is not None
-        heard, feature = torch.cat([s.heard for s in seen]), torch.cat([s.feature for s in seen])
-        entry = torch.cat([s.entry for s in seen])
+        heard, feature = torch.cat([s.heard for s in parts]), torch.cat([s.feature for s in parts])
+        entry = torch.cat([s.entry for s in parts])
         board.image("voices/against_faces", similarity_picture(heard, feature))
         decoder = self.frozen.get("face_decoder")
         if isinstance(decoder, FaceDecoderTask):
@@ -249,20 +249,17 @@ class VoiceTask(Task):
         return retrieve(heard.cpu(), entry, faces, torch.tensor(gallery)), entry
 
     def infer(self) -> None:
-        """Draw the face that belongs to `infer_audio`."""
-        from tasks.speech_to_face.pictures import write_face
-        from utils.media.wav import read_wav
-
-        if not self.cfg.infer_audio:
-            raise ConfigError("Say whose voice: --infer_audio=voice.wav")
+        """Draw the face that belongs to `infer_audio_source_name`."""
+        if not self.cfg.infer_audio_source_name:
+            raise ConfigError("Say whose voice: --infer_audio_source_name=voice.wav")
         try:
-            feature = self.listen(read_wav(self.cfg.infer_audio))
+            feature = self.listen(read_wav(self.cfg.infer_audio_source_name))
         except DataError as error:
-            raise DataError(f"{self.cfg.infer_audio}: {error}") from None
+            raise DataError(f"{self.cfg.infer_audio_source_name}: {error}") from None
         decoder = load_task(self.cfg.face_decoder_work_dir, "best", kind="face_decoder")
         assert isinstance(decoder, FaceDecoderTask)
-        write_face(decoder, feature, Path(self.cfg.infer_out))
-        print(self.cfg.infer_out)
+        write_face(decoder, feature, Path(self.cfg.infer_out_image_name))
+        print(self.cfg.infer_out_image_name)
 
 
 def write_evaluation(task: VoiceTask, heard: Tensor, feature: Tensor, entry: Tensor) -> None:

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.templates.shards import TemplateShards
+from utils.media.pictures import resized
 
 
-class FaceBatch(NamedTuple):
+class TemplateBatch(NamedTuple):
     """Templates (B, D) as the recogniser gave them, and crops (B, S, S, 3) RGB uint8 at the decoder's size."""
 
     templates: Tensor
@@ -27,30 +28,28 @@ class TemplateSource:
         self.shards, self.size, self.batch_size, self.augment = shards, size, batch_size, augment
         self._last: list[int] = []
 
-    def batch(self, rng: np.random.Generator) -> FaceBatch:
+    def batch(self, rng: np.random.Generator) -> TemplateBatch:
         """Draw one batch."""
         self._last = rng.integers(0, self.shards.count("train"), self.batch_size).tolist()
-        return face_batch(self.shards, "train", self._last, self.size, rng if self.augment else None)
+        return template_batch(self.shards, "train", self._last, self.size, rng if self.augment else None)
 
     def names(self) -> list[str]:
         """Name what the last batch was made of."""
         return [f"train pair {number}: {self.shards.name('train', number)}" for number in self._last]
 
 
-def face_batch(
+def template_batch(
     shards: TemplateShards,
     split: Literal["train", "val"],
     numbers: Sequence[int],
     size: int,
     rng: np.random.Generator | None = None,
-) -> FaceBatch:
+) -> TemplateBatch:
     """Read pairs; with `rng` their photos are changed a little."""
-    from utils.media.pictures import resized
-
     pairs = [shards.read(split, number) for number in numbers]
     crops = [resized(pair.crop if rng is None else changed(pair.crop, rng), size) for pair in pairs]
     templates = np.stack([pair.template for pair in pairs])
-    return FaceBatch(torch.from_numpy(templates), torch.from_numpy(np.stack(crops)))
+    return TemplateBatch(torch.from_numpy(templates), torch.from_numpy(np.stack(crops)))
 
 
 def changed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -73,13 +72,13 @@ def pictures(crops: Tensor) -> Tensor:
     return crops.permute(0, 3, 1, 2).float().sub_(127.5).div_(127.5)
 
 
-def to_bytes(made: Tensor) -> Tensor:
+def to_crops(faces: Tensor) -> Tensor:
     """Return (B, S, S, 3) uint8 on the CPU of (B, 3, S, S) in [-1, 1]; what is beyond is clipped."""
-    return made.float().mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu()
+    return faces.float().mul(127.5).add(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu()
 
 
-def at_crop(made: Tensor) -> Tensor:
+def at_crop(faces: Tensor) -> Tensor:
     """Return pictures at a recogniser's 112 pixels."""
-    if made.shape[-1] == 112:
-        return made
-    return F.interpolate(made, size=(112, 112), mode="bilinear", align_corners=False)
+    if faces.shape[-1] == 112:
+        return faces
+    return F.interpolate(faces, size=(112, 112), mode="bilinear", align_corners=False)

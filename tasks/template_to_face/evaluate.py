@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from data_gen.templates.shards import Split, TemplateShards
 from utils.arrays import Bytes, Floats
+from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
 from utils.faces.crops import CROP
 from utils.faces.recogniser import Recogniser, find_recogniser, open_recogniser, units
-from utils.media.pictures import resized
+from utils.files.aside import write_aside
+from utils.files.tables import write_json
+from utils.media.pictures import resized, write_picture
 from utils.progress import Progress
 
 RATES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -43,9 +46,6 @@ def evaluate(
     Returns:
         The figures, as in the JSON.
     """
-    from utils.files.aside import write_aside
-    from utils.files.tables import write_json
-
     shards = TemplateShards(data)
     if task.recogniser is None:
         raise ConfigError("This checkpoint does not say which recogniser its templates are of. Train it again.")
@@ -55,7 +55,7 @@ def evaluate(
     chosen = first_of_each(identities, per_identity)
     if not len(chosen):
         raise DataError(f"{data} has no validation photos.")
-    made = task.reconstruct(templates[chosen])
+    faces = task.reconstruct(templates[chosen])
     real = read_crops(shards, "val", chosen)
     train_templates, train_identities = shards.templates("train")
     few = np.unique(np.linspace(0, len(train_templates) - 1, min(len(train_templates), MOST_CROPS)).round().astype(int))
@@ -72,31 +72,31 @@ def evaluate(
     }
     everyone = np.concatenate([templates, train_templates])
     who = np.concatenate([identities, train_identities])
-    figures["under"][own.id.name] = under(own, truth, made, mean_face, units(train_templates), units(everyone), who)
+    figures["under"][own.id.name] = under(own, truth, faces, mean_face, units(train_templates), units(everyone), who)
     if second:
         other = open_recogniser(second)
         others = units(encode(other, train))
-        known = units(encode(other, real))
-        all_of = np.concatenate([known, others])
+        own_templates = units(encode(other, real))
+        all_of = np.concatenate([own_templates, others])
         whose = np.concatenate([identities[chosen], train_identities[few]])
-        figures["under"][other.id.name] = under(other, known, made, mean_face, others, all_of, whose)
+        figures["under"][other.id.name] = under(other, own_templates, faces, mean_face, others, all_of, whose)
     text = table(figures)
     write_json(out / f"{figures['set']}.json", figures)
     with write_aside(out / f"{figures['set']}.md") as aside:
         aside.write_text(text)
-    write_sheet(out / f"{figures['set']}.png", real, made, mean_face)
+    write_sheet(out / f"{figures['set']}.png", real, faces, mean_face)
     print(text)
     return figures
 
 
 def under(
-    recogniser: Recogniser, truth: Floats, made: Bytes, mean_face: Bytes, train: Floats, everyone: Floats, who: Any
+    recogniser: Recogniser, truth: Floats, faces: Bytes, mean_face: Bytes, train: Floats, everyone: Floats, who: Any
 ) -> dict[str, Any]:
     """Return the figures under one recogniser: reconstructions, and two baselines that need no decoder.
 
     Args:
         truth: Unit templates (N, D) of the real photos.
-        made: Reconstructions (N, S, S, 3).
+        faces: Reconstructions (N, S, S, 3).
         mean_face: Mean of the training crops.
         train: Unit templates of training photos, the nearest of which is a baseline.
         everyone: Unit templates from which impostor pairs are made.
@@ -104,7 +104,7 @@ def under(
     """
     thresholds, pairs = impostor_thresholds(everyone, who)
     cosines = {
-        "reconstruction": (units(encode(recogniser, made)) * truth).sum(axis=1),
+        "reconstruction": (units(encode(recogniser, faces)) * truth).sum(axis=1),
         "mean face": truth @ units(recogniser.templates(mean_face[None]))[0],
         "nearest training photo": (truth @ train.T).max(axis=1),
     }
@@ -139,14 +139,14 @@ def impostor_thresholds(templates: Floats, who: NDArray[np.integer[Any]]) -> tup
         counts += np.bincount(bins, minlength=GRID)
     total = int(counts.sum())
     above = counts[::-1].cumsum()[::-1]  # pairs in this bin or a higher one
-    found: dict[float, float | None] = {}
+    thresholds: dict[float, float | None] = {}
     for rate in RATES:
         if not total or rate * total < 1:
-            found[rate] = None
+            thresholds[rate] = None
             continue
         allowed = np.flatnonzero(above <= rate * total)
-        found[rate] = float(allowed[0] / GRID * 2 - 1) if len(allowed) else 1.0
-    return found, total
+        thresholds[rate] = float(allowed[0] / GRID * 2 - 1) if len(allowed) else 1.0
+    return thresholds, total
 
 
 def first_of_each(identities: NDArray[np.integer[Any]], most: int) -> NDArray[np.int64]:
@@ -178,15 +178,15 @@ def table(figures: dict[str, Any]) -> str:
         f"STATISTICS ON {figures['samples']} TEST SAMPLES FROM '{figures['set']}' ({figures['people']} people)",
         "",
     ]
-    for recogniser, found in figures["under"].items():
-        asked = ", ".join(f"{r}: {'-' if t is None else f'{t:.4f}'}" for r, t in found["thresholds"].items())
+    for recogniser, part in figures["under"].items():
+        asked = ", ".join(f"{r}: {'-' if t is None else f'{t:.4f}'}" for r, t in part["thresholds"].items())
         lines += [
-            f"Under {recogniser}; thresholds of {found['impostor_pairs']:,} impostor pairs at FMR {asked}",
+            f"Under {recogniser}; thresholds of {part['impostor_pairs']:,} impostor pairs at FMR {asked}",
             "",
-            "| | min | mean | median | max | " + " | ".join(f"PMR@{rate}" for rate in found["thresholds"]) + " |",
-            "|---" * (5 + len(found["thresholds"])) + "|",
+            "| | min | mean | median | max | " + " | ".join(f"PMR@{rate}" for rate in part["thresholds"]) + " |",
+            "|---" * (5 + len(part["thresholds"])) + "|",
         ]
-        for what, s in found["cosines"].items():
+        for what, s in part["cosines"].items():
             shares = ["-" if share is None else f"{100 * share:.1f} %" for share in s["pmr"].values()]
             cells = [f"{s[key]:.4f}" for key in ("min", "mean", "median", "max")] + shares
             lines.append(f"| {what} | " + " | ".join(cells) + " |")
@@ -194,12 +194,9 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write_sheet(path: Path, real: Bytes, made: Bytes, mean_face: Bytes) -> None:
+def write_sheet(path: Path, real: Bytes, faces: Bytes, mean_face: Bytes) -> None:
     """Write photos beside their reconstructions, and the mean face last."""
-    from utils.drawing.canvas import contact_sheet
-    from utils.media.pictures import write_picture
-
-    some = np.linspace(0, len(real) - 1, min(len(real), 23)).round().astype(int)
-    cells = [np.concatenate([real[i], resized(made[i], CROP)], axis=1) for i in some]
+    places = np.linspace(0, len(real) - 1, min(len(real), 23)).round().astype(int)
+    cells = [np.concatenate([real[i], resized(faces[i], CROP)], axis=1) for i in places]
     write_picture(path, contact_sheet([*cells, np.concatenate([mean_face, mean_face], axis=1)], columns=4))
 

@@ -12,15 +12,14 @@ from data_gen.templates.files import read_templates
 from utils.arrays import Floats
 from utils.errors import ConfigError, DataError
 from utils.faces.crops import CROP, crops_of
+from utils.faces.detectors import make_detector
 from utils.faces.recogniser import Recogniser, cosines_with, find_recogniser
-from utils.media.pictures import PICTURES, find_pictures, read_photo, resized
+from utils.files.tables import write_json
+from utils.media.pictures import PICTURES, find_pictures, read_photo, resized, write_picture
 
 
 def infer(task: Any) -> None:
     """Rebuild the faces of `infer_source`, write them with their cosines, and print where."""
-    from utils.files.tables import write_json
-    from utils.media.pictures import write_picture
-
     cfg = task.cfg
     if not cfg.infer_source:
         raise ConfigError("Say what to rebuild: --infer_source=<photo, folder, .npy, .csv or .b64>.")
@@ -32,10 +31,10 @@ def infer(task: Any) -> None:
         names, templates = templates_of_photos(source, recogniser, cfg.infer_aligned)
     else:
         names, templates = read_templates(source, task.recogniser)
-    made = task.reconstruct(templates)
-    cosines = cosines_with(recogniser, made, templates)
+    faces = task.reconstruct(templates)
+    cosines = cosines_with(recogniser, faces, templates)
     out = Path(cfg.infer_out_dir or Path("infer_out") / (task.work_dir.name if task.work_dir else "template_decoder"))
-    for name, picture, cosine in zip(names, made, cosines, strict=True):
+    for name, picture, cosine in zip(names, faces, cosines, strict=True):
         write_picture(out / f"{name}_{cosine:.4f}.png", picture)
     write_json(out / "reconstruction.json", {
         "checkpoint": task.source, "recogniser": task.recogniser.model_dump(),
@@ -50,8 +49,6 @@ def templates_of_photos(source: Path, recogniser: Recogniser, aligned: bool) -> 
     Raises:
         DataError: A photo has no face.
     """
-    from utils.faces.detectors import make_detector
-
     paths = find_pictures(source) if source.is_dir() else [source]
     detector = None if aligned else make_detector("auto")
     crops: list[NDArray[np.uint8]] = []

@@ -14,6 +14,7 @@ from modules.onnx.format import read_onnx
 from modules.onnx.network import OnnxNetwork
 from modules.template_decoder import Vgg11Maps
 from tasks.weights.read import read_file
+from utils.assets import asset_path
 from utils.errors import DataError
 from utils.files.digests import sha256
 
@@ -77,8 +78,6 @@ def make_perceptor(name: str, weights: str, recogniser: nn.Module | None) -> Per
         DataError: The file is missing, or of another network.
     """
     if name == "vgg11":
-        from utils.assets import asset_path
-
         path = Path(weights) if weights else asset_path("vgg11")
         network = Vgg11Maps()
         state = read_state(path)

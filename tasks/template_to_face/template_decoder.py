@@ -25,11 +25,13 @@ from modules.template_decoder import (
 from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.template_to_face.config import TemplateDecoderConfig
-from tasks.template_to_face.data import FaceBatch, TemplateSource, at_crop, face_batch, pictures, to_bytes
+from tasks.template_to_face.data import TemplateBatch, TemplateSource, at_crop, pictures, template_batch, to_crops
 from tasks.template_to_face.evaluate import evaluate
+from tasks.template_to_face.infer import infer
 from tasks.template_to_face.perceptors import Perceptor, make_perceptor, recogniser_network
+from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
-from utils.faces.recogniser import Recogniser, RecogniserId, find_recogniser
+from utils.faces.recogniser import Recogniser, RecogniserId, cosines_with, find_recogniser
 from utils.media.pictures import write_picture
 
 POWERS = (10**2, 10**3, 10**4, 10**5)
@@ -100,11 +102,11 @@ class TemplateDecoderTask(Task):
         cfg, recogniser = self.cfg, self.recogniser
         assert recogniser is not None
         if recogniser.name != "dlib":
-            found = find_recogniser(recogniser, cfg.infer_recogniser)
-            self.keep_outside("_judge", recogniser_network(found.path).to(self.device))
+            encoder = find_recogniser(recogniser, cfg.infer_recogniser)
+            self.keep_outside("_judge", recogniser_network(encoder.path).to(self.device))
         else:
-            found = self._encoder = find_recogniser(recogniser)
-        self.frozen_sources["recogniser"] = {"path": str(found.path), **recogniser.model_dump()}
+            encoder = self._encoder = find_recogniser(recogniser)
+        self.frozen_sources["recogniser"] = {"path": str(encoder.path), **recogniser.model_dump()}
         if cfg.weights.perceptual > 0 and cfg.perceptor != "none":
             perceptor = make_perceptor(cfg.perceptor, cfg.perceptor_weights, self._judge).to(self.device)
             self.keep_outside("_perceptor", perceptor)
@@ -125,61 +127,62 @@ class TemplateDecoderTask(Task):
         count = self.shards.count("val")
         return np.unique(np.linspace(0, count - 1, min(count, self.cfg.eval_max_samples)).round().astype(int)).tolist()
 
-    def val_source(self) -> list[FaceBatch]:
+    def val_source(self) -> list[TemplateBatch]:
         """Return batches of photos of unseen people."""
         numbers = self.val_numbers()
         step = self.cfg.batch_size
-        return [face_batch(self.shards, "val", numbers[i : i + step], self.size) for i in range(0, len(numbers), step)]
+        starts = range(0, len(numbers), step)
+        return [template_batch(self.shards, "val", numbers[start : start + step], self.size) for start in starts]
 
     # -- losses --------------------------------------------------------------------------------------------------------
     def decode(self, templates: Tensor) -> Tensor:
         """Return pictures (B, 3, S, S) in [-1, 1] units, unbounded, of templates (B, D)."""
         return self.model(F.normalize(templates, dim=1) if self.cfg.normalize_templates else templates)
 
-    def _found(self, made: Tensor, real: Tensor, templates: Tensor) -> dict[str, Tensor]:
-        """Return the losses of made pictures against real ones, both (B, 3, S, S)."""
+    def _losses_of(self, faces: Tensor, real: Tensor, templates: Tensor) -> dict[str, Tensor]:
+        """Return the losses of decoded faces against real ones, both (B, 3, S, S)."""
         weights = self.cfg.weights
-        found = {"pixel": F.mse_loss(made, real)}
+        losses = {"pixel": F.mse_loss(faces, real)}
         if weights.laplace:
-            found["laplace"] = laplace_loss(made.float(), real)
+            losses["laplace"] = laplace_loss(faces.float(), real)
         feature: Tensor | None = None
         if self.training and self.updates < self.cfg.recogniser_after:
-            return found
-        made, real = self._looked_at(torch.cat([made, real])).chunk(2)
+            return losses
+        faces, real = self._looked_at(torch.cat([faces, real])).chunk(2)
         if self._perceptor is not None:
             with torch.no_grad():
                 wanted, _ = self._perceptor(real)
-            maps, feature = self._perceptor(made)
-            found["perceptual"] = perceptual_loss([m.float() for m in maps], [m.float() for m in wanted])
+            maps, feature = self._perceptor(faces)
+            losses["perceptual"] = perceptual_loss([m.float() for m in maps], [m.float() for m in wanted])
         if weights.identity and self._judge is not None:
             if feature is None or self._perceptor is None or self._perceptor.network is not self._judge:
-                feature = self._judge(at_crop(made))
-            found["identity"] = (1 - F.cosine_similarity(feature.float(), templates, dim=1)).mean()
-        return found
+                feature = self._judge(at_crop(faces))
+            losses["identity"] = (1 - F.cosine_similarity(feature.float(), templates, dim=1)).mean()
+        return losses
 
     def _looked_at(self, images: Tensor) -> Tensor:
         """Return pictures as frozen networks see them."""
         return from_afar(images) if self.training and self.cfg.from_afar else images
 
-    def losses(self, batch: FaceBatch) -> dict[str, Tensor]:
+    def losses(self, batch: TemplateBatch) -> dict[str, Tensor]:
         """Return the losses of one batch."""
-        return self._made(batch)[1]
+        return self._decode_and_judge(batch)[1]
 
-    def _made(self, batch: FaceBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _decode_and_judge(self, batch: TemplateBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the pictures of a batch, and their losses; those of mixtures, while training, are made along."""
         wanted = batch.templates
         early = self.updates < self.cfg.recogniser_after
         if not self.training or early or not self.cfg.weights.mixed or self._judge is None:
-            made = self.decode(wanted)
-            return made, self._found(made, pictures(batch.crops), wanted)
+            faces = self.decode(wanted)
+            return faces, self._losses_of(faces, pictures(batch.crops), wanted)
         between = mixtures(wanted)
-        made, invented = self.decode(torch.cat([wanted, between])).chunk(2)
-        found = self._found(made, pictures(batch.crops), wanted)
-        seen = self._judge(at_crop(self._looked_at(invented))).float()
-        found["mixed"] = (1 - F.cosine_similarity(seen, between, dim=1)).mean()
-        return made, found
+        faces, invented = self.decode(torch.cat([wanted, between])).chunk(2)
+        losses = self._losses_of(faces, pictures(batch.crops), wanted)
+        templates = self._judge(at_crop(self._looked_at(invented))).float()
+        losses["mixed"] = (1 - F.cosine_similarity(templates, between, dim=1)).mean()
+        return faces, losses
 
-    def training_step(self, batch: FaceBatch, batch_idx: int) -> Tensor | None:
+    def training_step(self, batch: TemplateBatch, batch_idx: int) -> Tensor | None:
         """Let the decoder learn, and the critic when there is one."""
         if self.updates % self.cfg.tb_log_interval == 0:
             self._note_speed(len(batch.crops))
@@ -188,15 +191,15 @@ class TemplateDecoderTask(Task):
         decoder, critic = self.optimizers()  # type: ignore[misc,attr-defined]
         real = pictures(batch.crops)
         self.toggle_optimizer(decoder)
-        made, found = self._made(batch)
-        doubt = self.critic(made)
-        found["adv"] = F.binary_cross_entropy_with_logits(doubt, torch.ones_like(doubt))
-        total = self.weigh(found, "tr")
+        faces, losses = self._decode_and_judge(batch)
+        doubt = self.critic(faces)
+        losses["adv"] = F.binary_cross_entropy_with_logits(doubt, torch.ones_like(doubt))
+        total = self.weigh(losses, "tr")
         self.step(decoder, total, "decoder")
         self.untoggle_optimizer(decoder)
 
         self.toggle_optimizer(critic)
-        fake, true = self.critic(made.detach()), self.critic(real)
+        fake, true = self.critic(faces.detach()), self.critic(real)
         loss = F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
         loss = loss + F.binary_cross_entropy_with_logits(true, torch.ones_like(true))
         self.step(critic, loss, "critic")
@@ -228,24 +231,22 @@ class TemplateDecoderTask(Task):
         return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
 
     # -- validation and pictures ---------------------------------------------------------------------------------------
-    def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
+    def validation_step(self, batch: TemplateBatch, batch_idx: int) -> None:
         """Log losses, and the cosine of the re-encoded reconstructions, weighed by the batch's size."""
-        made, count = self.decode(batch.templates), len(batch.crops)
-        self.weigh(self._found(made, pictures(batch.crops), batch.templates), "val", count)
+        faces, count = self.decode(batch.templates), len(batch.crops)
+        self.weigh(self._losses_of(faces, pictures(batch.crops), batch.templates), "val", count)
         # What is measured is the 8-bit picture, as anyone would get it.
         if self._judge is not None:
-            seen = self._judge(at_crop(pictures(to_bytes(made)).to(made.device))).float()
-            cosine = F.cosine_similarity(seen, batch.templates, dim=1)
+            templates = self._judge(at_crop(pictures(to_crops(faces)).to(faces.device))).float()
+            cosine = F.cosine_similarity(templates, batch.templates, dim=1)
         else:
-            from utils.faces.recogniser import cosines_with
-
             assert self._encoder is not None, "prepare() opens the recogniser"
             cosine = torch.from_numpy(
-                cosines_with(self._encoder, to_bytes(made).numpy(), batch.templates.cpu().numpy())
+                cosines_with(self._encoder, to_crops(faces).numpy(), batch.templates.cpu().numpy())
             )
         self.note({"val/cosine": cosine.mean().to(self.device)}, count)
 
-    def on_train_batch_end(self, outputs: Any, batch: FaceBatch, batch_idx: int) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: TemplateBatch, batch_idx: int) -> None:
         """Keep a checkpoint and the control pictures when the samples seen pass a power of ten."""
         count = len(batch.crops) * max(1, self.trainer.world_size)
         scale = self.cfg.accumulate_grad_batches
@@ -261,15 +262,13 @@ class TemplateDecoderTask(Task):
     @torch.no_grad()
     def control_sheet(self) -> np.ndarray:
         """Return control photos of unseen people, left the photo and right its reconstruction, (H, W, 3) uint8."""
-        from utils.drawing.canvas import contact_sheet
-
         numbers = np.linspace(0, self.shards.count("val") - 1, self.cfg.control_samples).round().astype(int)
-        batch = face_batch(self.shards, "val", numbers.tolist(), self.size)
+        batch = template_batch(self.shards, "val", numbers.tolist(), self.size)
         was_training = self.training
         self.eval()
-        made = to_bytes(self.decode(batch.templates.to(self.device))).numpy()
+        faces = to_crops(self.decode(batch.templates.to(self.device))).numpy()
         self.train(was_training)
-        cells = [np.concatenate(pair, axis=1) for pair in zip(batch.crops.numpy(), made, strict=True)]
+        cells = [np.concatenate(pair, axis=1) for pair in zip(batch.crops.numpy(), faces, strict=True)]
         return contact_sheet(cells, columns=3)
 
     def write_control(self, path: Path) -> None:
@@ -296,15 +295,13 @@ class TemplateDecoderTask(Task):
     def reconstruct(self, templates: np.ndarray) -> np.ndarray:
         """Return faces (N, S, S, 3) uint8 RGB of templates (N, D)."""
         parts = [
-            to_bytes(self.decode(torch.from_numpy(np.array(templates[i : i + 64], np.float32)).to(self.device)))
+            to_crops(self.decode(torch.from_numpy(np.array(templates[i : i + 64], np.float32)).to(self.device)))
             for i in range(0, len(templates), 64)
         ]
         return torch.cat(parts).numpy()
 
     def infer(self) -> None:
         """Rebuild the faces of `infer_source`; the cosine with the template is in each file's name."""
-        from tasks.template_to_face.infer import infer
-
         infer(self)
 
     def evaluate(self, folder: Path) -> None:

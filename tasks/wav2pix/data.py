@@ -13,7 +13,7 @@ from data_gen.wav2pix.pairs import FaceVoicePairs, Split, hear
 from tasks.wav2pix.config import Wav2PixConfig
 
 
-class VoiceBatch(NamedTuple):
+class PairBatch(NamedTuple):
     """Faces (B, 3, S, S) in [-1, 1], faces of another speaker, sounds (B, samples) as heard, speakers (B,)."""
 
     faces: Tensor
@@ -31,7 +31,7 @@ class PairSource:
         self.others = [np.flatnonzero(labels != label) for label in range(len(pairs.meta.speakers))]
         self._last = np.zeros(0, np.int64)
 
-    def batch(self, rng: np.random.Generator) -> VoiceBatch:
+    def batch(self, rng: np.random.Generator) -> PairBatch:
         """Draw one batch."""
         drawn = self.of(rng.integers(0, self.pairs.count(self.split), self.cfg.batch_size), rng)
         return drawn._replace(wavs=turned(drawn.wavs, rng)) if self.cfg.augment_sound else drawn
@@ -42,13 +42,13 @@ class PairSource:
         labels = self.pairs.labels(self.split)[self._last]
         return [f"{self.split} pair {n} ({speakers[label]})" for n, label in zip(self._last, labels, strict=True)]
 
-    def of(self, numbers: np.ndarray, rng: np.random.Generator) -> VoiceBatch:
+    def of(self, numbers: np.ndarray, rng: np.random.Generator) -> PairBatch:
         """Read the pairs called `numbers`; `rng` chooses whose faces are wrong."""
         self._last = numbers
         labels = self.pairs.labels(self.split)[numbers]
         wrong = np.array([rng.choice(self.others[label]) for label in labels])
         wavs = torch.from_numpy(hear(self.pairs.wavs(self.split)[numbers], self.cfg.audio_normalisation))
-        return VoiceBatch(self._faces(numbers), self._faces(wrong), wavs, torch.from_numpy(np.array(labels)))
+        return PairBatch(self._faces(numbers), self._faces(wrong), wavs, torch.from_numpy(np.array(labels)))
 
     def _faces(self, numbers: np.ndarray) -> Tensor:
         faces = torch.from_numpy(self.pairs.faces(self.split)[numbers]).permute(0, 3, 1, 2).float()

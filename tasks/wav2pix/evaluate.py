@@ -57,20 +57,20 @@ def measure(faces: dict[str, Bytes], labels: dict[str, Any], recogniser: Recogni
         faces: `train`, `real` and `made`, each (N, S, S, 3) at one size; real and made belong together.
         labels: Whose they are, (N,) each.
     """
-    cut = {name: cut_out(some, detector, name) for name, some in faces.items()}
-    seen = {name: units(recogniser.templates(crops)) for name, (crops, _) in cut.items()}
-    centroids = units(np.stack([seen["train"][labels["train"] == who].mean(0) for who in np.unique(labels["train"])]))
-    known = np.unique(labels["train"])
+    cut = {name: cut_out(pictures, detector, name) for name, pictures in faces.items()}
+    templates = {name: units(recogniser.templates(crops)) for name, (crops, _) in cut.items()}
+    speakers = np.unique(labels["train"])
+    centroids = units(np.stack([templates["train"][labels["train"] == who].mean(0) for who in speakers]))
     whole = {name: recogniser.templates(np.stack([resized(f, CROP) for f in faces[name]])) for name in ("real", "made")}
     figures: dict[str, Any] = {
         "features": f"{recogniser.id.name} on the whole picture", "recogniser": recogniser.id.model_dump(),
     }  # fmt: skip
     for name in ("made", "real"):
-        nearest = known[(seen[name] @ centroids.T).argmax(axis=1)]
+        nearest = speakers[(templates[name] @ centroids.T).argmax(axis=1)]
         figures[f"right_speaker_{name}"] = float((nearest == labels[name]).mean())
         figures[f"face_found_{name}"] = float(cut[name][1].mean())
         figures[f"diversity_{name}"] = diversity(faces[name], labels[name])
-    figures["cosine_with_real"] = float((seen["made"] * seen["real"]).sum(axis=1).mean())
+    figures["cosine_with_real"] = float((templates["made"] * templates["real"]).sum(axis=1).mean())
     if len(whole["made"]) >= ENOUGH:
         figures["fid"] = fid(whole["real"], whole["made"])
     elif len(whole["made"]) > 1:
@@ -80,14 +80,14 @@ def measure(faces: dict[str, Bytes], labels: dict[str, Any], recogniser: Recogni
 
 def cut_out(faces: Bytes, detector: Any, name: str) -> tuple[Bytes, NDArray[np.bool_]]:
     """Return aligned crops (N, 112, 112, 3) and where a face was found; elsewhere the whole picture is the crop."""
-    crops, found = [], []
+    crops, with_face = [], []
     with Progress(f"faces, {name}", len(faces)) as progress:
         for face in faces:
             crop = next(crops_of(resized(face, SHOWN), detector), None)
-            found.append(crop is not None)
+            with_face.append(crop is not None)
             crops.append(resized(face, CROP) if crop is None else crop)
             progress.step()
-    return np.stack(crops), np.array(found)
+    return np.stack(crops), np.array(with_face)
 
 
 def diversity(faces: Bytes, labels: NDArray[np.integer[Any]]) -> float:

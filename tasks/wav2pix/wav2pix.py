@@ -17,9 +17,12 @@ from modules.wav2pix import Discriminator, Generator, shift_and_tint
 from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.wav2pix.config import Wav2PixConfig
-from tasks.wav2pix.data import PairSource, VoiceBatch
+from tasks.wav2pix.data import PairBatch, PairSource
 from tasks.wav2pix.evaluate import evaluate
+from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
+from utils.media.pictures import write_picture
+from utils.media.wav import read_wav
 from utils.rates import RATE
 
 STATISTICS = 16
@@ -36,9 +39,6 @@ class Wav2PixTask(Task):
     def __init__(self, config: Wav2PixConfig | dict[str, Any]) -> None:
         super().__init__(config)
         self.automatic_optimization = False
-        given = {"l1": self.cfg.l1_coef, "l2": self.cfg.l2_coef, "softmax": self.cfg.softmax_coef}
-        known = {name: value for name, value in given.items() if value is not None}
-        self.cfg = self.cfg.model_copy(update={"weights": self.cfg.weights.model_copy(update=known)})
         if self.cfg.accumulate_grad_batches > 1:
             raise ConfigError("wav2pix trains two networks in turn: accumulate_grad_batches must be 1.")
         self._pairs: FaceVoicePairs | None = None
@@ -49,6 +49,20 @@ class Wav2PixTask(Task):
         except DataError:  # said by prepare(); a loaded checkpoint needs no data
             pass
         self._build()
+
+    @classmethod
+    def resolved(cls, config: Wav2PixConfig) -> Wav2PixConfig:
+        """Let the published names of the weights win, and turn epochs into updates when the data is here."""
+        published = {"l1": config.l1_coef, "l2": config.l2_coef, "softmax": config.softmax_coef}
+        weights = {name: weight for name, weight in published.items() if weight is not None}
+        changes: dict[str, Any] = {"weights": config.weights.model_copy(update=weights)}
+        if config.epochs > 0:
+            try:
+                pairs = FaceVoicePairs(config.binary_data_dir).count("train")
+                changes["max_updates"] = math.ceil(pairs * config.epochs / config.batch_size)
+            except DataError:  # said by prepare(), before the first update
+                pass
+        return config.model_copy(update=changes)
 
     def _open(self) -> None:
         self._pairs = FaceVoicePairs(self.cfg.binary_data_dir)
@@ -70,7 +84,7 @@ class Wav2PixTask(Task):
 
     # -- data ----------------------------------------------------------------------------------------------------------
     def prepare(self) -> None:
-        """Open the data; epochs become updates.
+        """Open the data.
 
         Raises:
             DataError: It is not there, or has other speakers than the checkpoint.
@@ -83,9 +97,6 @@ class Wav2PixTask(Task):
             )
         assert self._pairs is not None
         self.data_fingerprint = self._pairs.meta.fingerprint
-        if self.cfg.epochs > 0:
-            updates = math.ceil(self._pairs.count("train") * self.cfg.epochs / self.cfg.batch_size)
-            self.cfg = self.cfg.model_copy(update={"max_updates": updates})
 
     @property
     def pairs(self) -> FaceVoicePairs:
@@ -97,7 +108,7 @@ class Wav2PixTask(Task):
         """Draw pairs with replacement."""
         return PairSource(self.pairs, self.cfg)
 
-    def val_source(self) -> Sequence[VoiceBatch]:
+    def val_source(self) -> Sequence[PairBatch]:
         """Return all validation pairs, always with the same wrong faces."""
         source, size = PairSource(self.pairs, self.cfg, "val"), self.cfg.batch_size
         numbers = np.arange(self.pairs.count("val"))
@@ -112,21 +123,21 @@ class Wav2PixTask(Task):
             for net, lr in nets
         ]
 
-    def training_step(self, batch: VoiceBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
         """Let the discriminator learn, then the generator with fresh dropout."""
         generator, discriminator = self.optimizers()  # type: ignore[misc,attr-defined]
         # No gradient goes through the generator here, so none is prepared.
         with torch.no_grad():
-            made, code, _ = self.generator(batch.wavs)
+            fakes, code, _ = self.generator(batch.wavs)
         self.toggle_optimizer(discriminator)
-        real, fake, wrong = self._judge(batch.faces, made, batch.wrong, code)
+        real, fake, wrong = self._judge(batch.faces, fakes, batch.wrong, code)
         d_loss = (real - self.cfg.real_label).square().mean() + fake.square().mean() + wrong.square().mean()
         self.step(discriminator, d_loss, "discriminator")
         self.untoggle_optimizer(discriminator)
 
         self.toggle_optimizer(generator)  # the discriminator's weights get no gradient
-        found = self._generator_losses(batch)
-        total = self.weigh(found, "tr")
+        losses = self._generator_losses(batch)
+        total = self.weigh(losses, "tr")
         self.step(generator, total, "generator")
         self.untoggle_optimizer(generator)
         self.note({
@@ -139,26 +150,26 @@ class Wav2PixTask(Task):
         """Return pictures as the discriminator sees them."""
         return shift_and_tint(images) if self.cfg.augment and self.training else images
 
-    def _judge(self, faces: Tensor, made: Tensor, wrong: Tensor, code: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _judge(self, faces: Tensor, fakes: Tensor, wrong: Tensor, code: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the scores of real, made and wrong faces beside what was heard, all in one go."""
-        images = self._seen(torch.cat([faces, made.float(), wrong]))
+        images = self._seen(torch.cat([faces, fakes.float(), wrong]))
         scores, _ = self.discriminator(images, code.repeat(3, 1, 1, 1))
         real, fake, other = scores.float().chunk(3)
         return real, fake, other
 
-    def _generator_losses(self, batch: VoiceBatch) -> dict[str, Tensor]:
-        made, code, scores = self.generator(batch.wavs)
-        opinion, features = self.discriminator(self._seen(made.float()), code)
-        found = {
+    def _generator_losses(self, batch: PairBatch) -> dict[str, Tensor]:
+        fakes, code, scores = self.generator(batch.wavs)
+        opinion, features = self.discriminator(self._seen(fakes.float()), code)
+        losses = {
             "adv": (opinion.float() - 1).square().mean(),
-            "l1": F.l1_loss(made.float(), batch.faces),
+            "l1": F.l1_loss(fakes.float(), batch.faces),
             "softmax": F.cross_entropy(scores.float(), batch.labels),
         }
         if self.cfg.weights.l2:
             with torch.no_grad():
                 _, wanted = self.discriminator(self._seen(batch.faces), code)
-            found["l2"] = F.mse_loss(features.float().mean(0), wanted.float().mean(0))
-        return found
+            losses["l2"] = F.mse_loss(features.float().mean(0), wanted.float().mean(0))
+        return losses
 
     def averages(self, name: str) -> bool:
         """Average the generator; the discriminator only teaches."""
@@ -180,24 +191,22 @@ class Wav2PixTask(Task):
             norm.momentum = 0.1
             norm.eval()
 
-    def validation_step(self, batch: VoiceBatch, batch_idx: int) -> None:
+    def validation_step(self, batch: PairBatch, batch_idx: int) -> None:
         """Log losses, what the discriminator says, and how often the voice's speaker is told."""
         count = len(batch.labels)
         self.weigh(self._generator_losses(batch), "val", count)
-        made, code, scores = self.generator(batch.wavs)
-        real, fake, wrong = self._judge(batch.faces, made, batch.wrong, code)
+        fakes, code, scores = self.generator(batch.wavs)
+        real, fake, wrong = self._judge(batch.faces, fakes, batch.wrong, code)
         right = (scores.argmax(1) == batch.labels).float().mean()
         figures = {"d_real": real.mean(), "d_fake": fake.mean(), "d_wrong": wrong.mean(), "speaker_told": right}
         self.note({f"val/{name}": value for name, value in figures.items()}, count)
 
     def draw(self, board: Board) -> None:
         """Show real, wrong and made faces under each other."""
-        from utils.drawing.canvas import contact_sheet
-
         numbers = np.linspace(0, self.pairs.count("val") - 1, 8).round().astype(int)
         batch = PairSource(self.pairs, self.cfg, "val").of(numbers, np.random.default_rng(0))
-        made = self.generator(batch.wavs.to(self.device)).images.float().cpu()
-        rows = torch.cat([batch.faces, batch.wrong, made])
+        fakes = self.generator(batch.wavs.to(self.device)).images.float().cpu()
+        rows = torch.cat([batch.faces, batch.wrong, fakes])
         board.image("faces/real_wrong_made", contact_sheet(list(to_pictures(rows)), columns=len(numbers)))
 
     # -- use -----------------------------------------------------------------------------------------------------------
@@ -234,9 +243,6 @@ class Wav2PixTask(Task):
             ConfigError: No sound is named.
             DataError: A sound is too short or silent.
         """
-        from utils.media.pictures import write_picture
-        from utils.media.wav import read_wav
-
         cfg = self.cfg
         if not cfg.infer_audio_source_name:
             raise ConfigError("Say which sound: --infer_audio_source_name=<file or folder>.")

@@ -34,24 +34,24 @@ def read_keras(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ValueError: It is damaged, another layout, or leads outside the file.
         AssetError: The package that reads it is not installed.
     """
-    import torch
+    import torch  # not above: this file is also a program of its own, which lists the arrays and needs no torch
 
     if importlib.util.find_spec("h5py") is None:
         raise AssetError(
             f"{path} is a Keras file; reading it takes one more package: .venv/bin/python -m pip install --no-deps h5py"
         ) from None
-    told: dict[str, Any]
+    report: dict[str, Any]
     command = [sys.executable, "-m", "tasks.weights.keras_file", str(path.resolve())]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-        told = json.loads(done.stdout) if done.returncode == 0 else {"error": "it is damaged (the HDF5 library fails)"}
+        report = json.loads(done.stdout) if not done.returncode else {"error": "it is damaged (the HDF5 library fails)"}
     except subprocess.TimeoutExpired:
-        told = {"error": "it is damaged (the HDF5 library does not come to an end)"}
-    if "error" in told:
-        raise ValueError(told["error"])
+        report = {"error": "it is damaged (the HDF5 library does not come to an end)"}
+    if "error" in report:
+        raise ValueError(report["error"])
     budget = path.stat().st_size
     tensors: dict[str, Tensor] = {}
-    for name, kind, shape, offset in told["arrays"]:
+    for name, kind, shape, offset in report["arrays"]:
         dtype = np.dtype(kind)
         size = dtype.itemsize * math.prod(shape)
         budget -= size
@@ -61,7 +61,7 @@ def read_keras(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise ValueError(f"it holds two arrays called {name}")
         array = np.fromfile(path, dtype, size // dtype.itemsize, offset=offset).reshape(shape)
         tensors[name] = torch.from_numpy(array.astype(dtype.newbyteorder("="), copy=False))
-    return tensors, {"layers": told["layers"]}
+    return tensors, {"layers": report["layers"]}
 
 
 def places(path: Path) -> dict[str, Any]:

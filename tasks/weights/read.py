@@ -12,16 +12,17 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from modules.onnx.format import read_onnx
+from tasks.weights.keras_file import read_keras
+from tasks.weights.torch_file import by_python2, module_tensors, read_as_data
 from tasks.weights.unpickle import Refused, StandIn
 from utils.errors import DataError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 MAX_DEPTH, MAX_ENTRIES = 40, 50_000
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
@@ -47,8 +48,8 @@ class ForeignFile:
     def inside(self, name: str) -> dict[str, Tensor]:
         """Return the tensors in the container called `name`, without that in front; all where there is none."""
         prefix = f"{name}."
-        found = {key.removeprefix(prefix): value for key, value in self.tensors.items() if key.startswith(prefix)}
-        return found or self.tensors
+        tensors = {key.removeprefix(prefix): value for key, value in self.tensors.items() if key.startswith(prefix)}
+        return tensors or self.tensors
 
 
 def read_file(path: str | Path) -> ForeignFile:
@@ -67,7 +68,7 @@ def read_file(path: str | Path) -> ForeignFile:
         raise DataError(f"{path} is a folder; name a file in it.") from None
     read = _reader(path, head)
     try:
-        found = read(path)
+        foreign = read(path)
     except zipfile.BadZipFile:
         raise DataError(f"{path} ends early or is damaged; copy or download it again.") from None
     except Refused as error:
@@ -76,8 +77,8 @@ def read_file(path: str | Path) -> ForeignFile:
     except (ValueError, EOFError, RuntimeError, MemoryError, OSError) as error:
         reason = getattr(error, "strerror", "") or " ".join(str(error).split())[:300] or "it is damaged"
         raise DataError(f"{path} cannot be imported: {reason}.") from None
-    _check_sizes(found)
-    return found
+    _check_sizes(foreign)
+    return foreign
 
 
 def _reader(path: Path, head: bytes) -> Any:
@@ -132,33 +133,27 @@ def _read_legacy(path: Path) -> ForeignFile:
 
 def _read_torch(path: Path, *, zipped: bool) -> ForeignFile:
     """Let torch read what it takes for safe, and read the rest (whole networks, old numpy) as data."""
-    import torch
-
-    from tasks.weights.torch_file import by_python2, read_as_data
-
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped or None)
     except Exception:  # it refuses and fails in many ways; the reader below says which in plain words
         content = read_as_data(path, zipped=zipped)
-    found = _found(path, content)
+    file = _collected(path, content)
     if not zipped and by_python2(path):
-        found.extras["python2"] = True
-    return found
+        file.extras["python2"] = True
+    return file
 
 
-def _found(path: Path, content: Any) -> ForeignFile:
-    from tasks.weights.torch_file import module_tensors
-
+def _collected(path: Path, content: Any) -> ForeignFile:
     tensors: dict[str, Tensor] = {}
     extras: dict[str, Any] = {}
-    seen = 0
+    count = 0
 
     def walk(name: str, value: Any, depth: int) -> None:
-        nonlocal seen
-        seen += 1
-        if depth > MAX_DEPTH or seen > MAX_ENTRIES:
+        nonlocal count
+        count += 1
+        if depth > MAX_DEPTH or count > MAX_ENTRIES:
             raise ValueError("its containers lie too deep in each other, or are too many")
         parts: list[tuple[str, Any]] = []
         if isinstance(value, StandIn):
@@ -195,8 +190,6 @@ def _plain(value: Any) -> bool:
 
 def _tensor_of(value: Any) -> Any:
     """Return a tensor, or an array of numbers as one; None for anything else."""
-    import torch
-
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
         return torch.from_numpy(value.astype(value.dtype.newbyteorder("=")))
     return value.detach() if isinstance(value, torch.Tensor) else None
@@ -215,29 +208,23 @@ def _read_safetensors(path: Path) -> ForeignFile:
 
 
 def _read_onnx(path: Path) -> ForeignFile:
-    import torch
-
-    from modules.onnx.format import read_onnx
-
     graph = read_onnx(path.read_bytes())
     tensors = {name: torch.from_numpy(np.array(array)) for name, array in graph.constants.items()}
     return ForeignFile(path, "onnx", tensors, {"graph": graph})
 
 
 def _read_keras(path: Path) -> ForeignFile:
-    from tasks.weights.keras_file import read_keras
-
     return ForeignFile(path, "keras", *read_keras(path))
 
 
-def _check_sizes(found: ForeignFile) -> None:
+def _check_sizes(file: ForeignFile) -> None:
     """Refuse tensors that claim more numbers than the file can hold: a few bytes must not fill the memory."""
-    budget = 2 * found.path.stat().st_size + 2**20
-    for name, tensor in found.tensors.items():
+    budget = 2 * file.path.stat().st_size + 2**20
+    for name, tensor in file.tensors.items():
         if str(tensor.layout) != "torch.strided":
-            raise DataError(f"{found.path}: the tensor {name} is sparse, which is not read here.")
+            raise DataError(f"{file.path}: the tensor {name} is sparse, which is not read here.")
         if tensor.is_meta:
-            raise DataError(f"{found.path}: the tensor {name} has a shape but no numbers.")
+            raise DataError(f"{file.path}: the tensor {name} has a shape but no numbers.")
         budget -= tensor.numel() * tensor.element_size()
         if budget < 0:
-            raise DataError(f"{found.path}: the tensors up to {name} claim more numbers than the file holds.")
+            raise DataError(f"{file.path}: the tensors up to {name} claim more numbers than the file holds.")

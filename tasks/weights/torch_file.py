@@ -5,15 +5,12 @@ from __future__ import annotations
 import pickletools
 import zipfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import torch
+from torch import Tensor
 
 from tasks.weights.unpickle import Named, Refused, StandIn, unpickle
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 """What the older layout begins with."""
@@ -130,7 +127,7 @@ def _fill(storage: torch.UntypedStorage, itemsize: int, file: IO[bytes]) -> None
 
 def module_tensors(module: StandIn) -> dict[str, Tensor] | None:
     """Return the state dict of a network that was pickled whole; None when the object is no network."""
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     visited = 0
 
     def walk(prefix: str, value: StandIn, above: tuple[int, ...]) -> None:
@@ -143,7 +140,7 @@ def module_tensors(module: StandIn) -> dict[str, Tensor] | None:
         for kind in ("_parameters", "_buffers"):
             for name, tensor in _dict(attributes, kind).items():
                 if isinstance(tensor, torch.Tensor) and not (kind == "_buffers" and name in unsaved):
-                    found[f"{prefix}{name}"] = tensor.detach()
+                    tensors[f"{prefix}{name}"] = tensor.detach()
         for name, child in _dict(attributes, "_modules").items():
             if isinstance(child, StandIn):
                 walk(f"{prefix}{name}.", child, (*above, id(value)))
@@ -153,7 +150,7 @@ def module_tensors(module: StandIn) -> dict[str, Tensor] | None:
     if "_parameters" not in module.attributes or "_modules" not in module.attributes:
         return None
     walk("", module, ())
-    return found
+    return tensors
 
 
 def _dict(attributes: dict[str, Any], name: str) -> dict[str, Any]:

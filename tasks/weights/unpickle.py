@@ -51,10 +51,10 @@ class _NumpyType:
     order: str = "|"
 
     def make(self) -> np.dtype[Any]:
-        found = np.dtype(self.code)
-        if found.kind not in "fiub" or self.order not in "<>|=":
+        dtype = np.dtype(self.code)
+        if dtype.kind not in "fiub" or self.order not in "<>|=":
             raise Refused(f"numbers of numpy type {self.code!r}")
-        return found.newbyteorder(">") if self.order == ">" else found
+        return dtype.newbyteorder(">") if self.order == ">" else dtype
 
 
 @dataclass(eq=False)
@@ -145,9 +145,9 @@ class _Machine:
             at -= 1
             if at < 0:
                 raise Refused("a pickle that is damaged (no mark)")
-        found = self.stack[at + 1 :]
+        values = self.stack[at + 1 :]
         del self.stack[at:]
-        return [finished(value) for value in found]
+        return [finished(value) for value in values]
 
     def _pop(self) -> Any:
         return finished(self.stack.pop())
@@ -281,10 +281,10 @@ def call(called: Named, arguments: tuple[Any, ...]) -> Any:
     module = {"numpy._core.multiarray": "numpy.core.multiarray", "__builtin__": "builtins"}.get(
         called.module, called.module
     )
-    known = _CALLS.get(f"{module}.{called.name}")
-    if known is None:
+    make = _CALLS.get(f"{module}.{called.name}")
+    if make is None:
         raise Refused(f"a call of {module}.{called.name}")
-    return known(*arguments)
+    return make(*arguments)
 
 
 def _tensor(held: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:

@@ -160,7 +160,7 @@ def template_decoder(precision: str, *, network: str) -> tuple[Task, Any]:
     """Thirty-two faces behind an IResNet-50 (`fr`), or sixteen behind VGG-11 (`large`)."""
     from modules.faces.iresnet import IResNet
     from modules.template_decoder import Vgg11Maps
-    from tasks.template_to_face.data import FaceBatch
+    from tasks.template_to_face.data import TemplateBatch
     from tasks.template_to_face.perceptors import Perceptor
 
     recipe = "datasets/faces/template_decoder" + ("" if network == "fr" else "_naive")
@@ -174,18 +174,18 @@ def template_decoder(precision: str, *, network: str) -> tuple[Task, Any]:
         task.keep_outside("_perceptor", Perceptor(Vgg11Maps(), {}, imagenet=True, side=None))
         count = 16
     crops = torch.randint(0, 256, (count, task.size, task.size, 3), dtype=torch.uint8)
-    return task, FaceBatch(torch.randn(count, 512), crops)
+    return task, TemplateBatch(torch.randn(count, 512), crops)
 
 
 def wav2pix(precision: str, *, size: int, count: int) -> tuple[Task, Any]:
     """Draw `count` faces of `size` pixels from a second of sound each, ten speakers."""
-    from tasks.wav2pix.data import VoiceBatch
+    from tasks.wav2pix.data import PairBatch
 
     task: Any = build("datasets/speakers/wav2pix", precision, image_size=size, batch_size=count, matching="concat")
     task.speakers = [str(number) for number in range(10)]
     task._build()
     faces = [torch.rand(count, 3, size, size) * 2 - 1 for _ in range(2)]
-    return task, VoiceBatch(*faces, torch.randn(count, 16_000), torch.arange(count) % 10)
+    return task, PairBatch(*faces, torch.randn(count, 16_000), torch.arange(count) % 10)
 
 
 ROWS: dict[str, Row] = {

@@ -264,9 +264,9 @@ class House:
             infer("postnet", "infer_out_npy_name=out.npy", infer_audio_source_name=voice),
             infer("lm3d_nerf", "infer_out_video_name=out.mp4", **spoken),
             infer("lm3d_nerf_torso", "infer_out_video_name=out.mp4", **spoken),
-            infer("ve_conv", "infer_out=face.png", infer_audio=someone),
-            infer("ve_ast", "infer_out=face.png", infer_audio=someone),
-            infer("face_decoder", "infer_out=faces", infer_image=root / "photos", infer_detector="dlib"),
+            infer("ve_conv", "infer_out_image_name=face.png", infer_audio_source_name=someone),
+            infer("ve_ast", "infer_out_image_name=face.png", infer_audio_source_name=someone),
+            infer("face_decoder", "infer_out_image_name=faces", infer_image=root / "photos", infer_detector="dlib"),
             infer("template_decoder", "infer_out_dir=faces", infer_source=root / "faces/person0", infer_aligned="true"),
             infer("wav2pix", "infer_out_dir=faces", infer_audio_source_name=root / "speakers"),
             Case(

@@ -13,7 +13,6 @@ from data_gen import run as data_run
 from tasks import run
 from tasks.core.checkpoints import read_checkpoint
 from tasks.core.loading import load_task
-from tasks.wav2pix.data import turned
 from tests.made_faces import make_faces, make_recogniser, make_speakers
 from tests.tasks import promises
 from utils.errors import ConfigError
@@ -129,15 +128,6 @@ def test_a_critic_takes_part_when_it_is_weighed(house):
     assert run.main(words(house, "template_decoder", "adversarial", more)) == 0
     state = read_checkpoint(house / "runs/adversarial/last.ckpt")["state_dict"]
     assert "critic.conv1.weight" in state
-
-
-def test_sounds_begin_anywhere_and_lose_nothing():
-    wavs = torch.arange(12.0).view(2, 6) + 1
-    made = turned(wavs, np.random.default_rng(1))
-    assert not torch.equal(made, wavs)
-    assert torch.equal(made.abs().sort(dim=1).values, wavs)
-    for before, after in zip(wavs, made, strict=True):
-        assert any(torch.equal(before.roll(k) * sign, after) for k in range(6) for sign in (-1, 1))
 
 
 def test_statistics_of_a_checkpoint_are_those_of_its_weights(house):

@@ -96,7 +96,7 @@ def test_a_voice_becomes_a_picture(house, name, tmp_path):
     torch.testing.assert_close(task.listen(0.1 * long), feature, atol=2e-3, rtol=1e-2)
     voice = write_tone(tmp_path / "voice.wav", long)
     out = tmp_path / "there" / "face.png"
-    more = ["--infer", f"--infer_audio={voice}", f"--infer_out={out}"]
+    more = ["--infer", f"--infer_audio_source_name={voice}", f"--infer_out_image_name={out}"]
     assert run.main([*words(house, name), *more]) == 0
     assert Image.open(out).size == (32, 32)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["there", "voice.wav"], "nothing lies beside the voice"
@@ -118,17 +118,17 @@ class Fixed(LandmarkDetector):
 def test_photographs_become_frontal_faces(house, tmp_path, monkeypatch, capsys):
     from PIL import Image
 
-    monkeypatch.setattr("utils.faces.detectors.make_detector", lambda name: Fixed())
+    monkeypatch.setattr("tasks.speech_to_face.face_decoder.make_detector", lambda name: Fixed())
     photos = tmp_path / "photos"
     photos.mkdir()
     for number in range(2):
         Image.fromarray(made_face(number)[0]).save(photos / f"{number}.JPG")
     Image.fromarray(np.zeros((50, 50, 3), np.uint8)).save(photos / "black.png")
     base = [*words(house, "face_decoder"), "--infer"]
-    assert run.main([*base, f"--infer_image={photos}", f"--infer_out={tmp_path / 'out'}"]) == 0
+    assert run.main([*base, f"--infer_image={photos}", f"--infer_out_image_name={tmp_path / 'out'}"]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
     assert f"skipped {photos / 'black.png'}: no face in it" in capsys.readouterr().out
-    assert run.main([*base, f"--infer_image={photos / '0.JPG'}", f"--infer_out={tmp_path / 'one.png'}"]) == 0
+    assert run.main([*base, f"--infer_image={photos / '0.JPG'}", f"--infer_out_image_name={tmp_path / 'one.png'}"]) == 0
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "out/0.png").read_bytes()
     with pytest.raises(DataError, match="no face in it"):
-        run.main([*base, f"--infer_image={photos / 'black.png'}", f"--infer_out={tmp_path / 'two.png'}"])
+        run.main([*base, f"--infer_image={photos / 'black.png'}", f"--infer_out_image_name={tmp_path / 'two.png'}"])

@@ -56,9 +56,11 @@ def typed_assignment(schema: type[Config], text: str) -> tuple[str, Any]:
     """Read "b.c=2" as `assignment` does, but keep what is typed for a name or a path: --video_id 007 is no number.
 
     Raises:
-        ConfigError: As `assignment`.
+        ConfigError: As `assignment`; or the setting is called otherwise today.
     """
     name, typed = split_assignment(text)
+    if name in schema.renamed:
+        raise ConfigError(f"--{name}: no such setting; write '{schema.renamed[name]}'")
     if _annotation(schema, name) is not str:
         return assignment(text)
     try:

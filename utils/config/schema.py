@@ -11,7 +11,7 @@ import typing
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -30,6 +30,8 @@ class Config(BaseModel):
     """A closed, frozen group of settings; the string under a field is its `--help`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Former name of a setting -> its name. A run's own copy is read by it; where a person writes it, it is refused."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -47,6 +49,11 @@ def _allows_bool(annotation: Any) -> bool:
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def with_present_names(schema: type[Config], saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings that a run saved, called as they are called today."""
+    return {schema.renamed.get(name, name): value for name, value in saved.items()}
 
 
 def parse(
@@ -67,19 +74,20 @@ def parse(
         ConfigError: With every mistake at once, the value, and the nearest known name.
     """
     lines = list(problems or [])
-    found: ConfigT | None = None
+    config: ConfigT | None = None
+    kept = {name for name in raw if (origins or {}).get(name, path).name == RUN_COPY}
     try:
-        found = schema.model_validate(dict(raw))
+        config = schema.model_validate({schema.renamed.get(k, k) if k in kept else k: v for k, v in raw.items()})
     except ValidationError as error:
         for name, text in mistakes(schema, error):
             origin = (origins or {}).get(name)
             if origin is not None and origin.resolve() != path.resolve():
                 text += f" (in {show_path(origin)})"
             lines.append(text)
-    if lines or found is None:
+    if lines or config is None:
         body = "\n".join(f"  {line}" for line in lines)
         raise ConfigError(f"{show_path(path)}: {len(lines)} setting(s) to mend\n{body}")
-    return found
+    return config
 
 
 def as_setting(loc: tuple[int | str, ...], value: Any) -> str:
@@ -101,7 +109,8 @@ def mistakes(
         loc = item["loc"]
         name = ".".join(str(part) for part in loc) or "(whole)"
         if item["type"] == "extra_forbidden":
-            guess = nearest(str(loc[-1]), _group(schema, loc[:-1])) if number < _HINTS else None
+            near = nearest(str(loc[-1]), _group(schema, loc[:-1])) if number < _HINTS else None
+            guess = schema.renamed.get(name) or near
             text = f"{name}: no such setting" + (f"; write '{guess}'" if guess else "") + _look_alike(name)
         elif item["type"] == "missing":
             text = f"{name}: missing; give it a value"
@@ -114,6 +123,8 @@ def mistakes(
         yield name, text
 
 
+RUN_COPY = "config.yaml"
+"""The copy of its recipe that a run keeps: nobody wrote it, so a setting's former name in it is no mistake."""
 _HINTS = 20
 """So many unknown names get a guess of what was meant: it takes a moment each."""
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tasks.exchange.source import Converted, Source
 from tasks.registry import task_class
-from utils.config.schema import parse
+from utils.config.schema import parse, with_present_names
 from utils.errors import DataError
 
 
@@ -24,12 +24,13 @@ def exported(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Pat
         DataError: What it says of itself is damaged, or the weights are of another network.
     """
     try:
-        told = json.loads(extras["vizeme"])
-        recipe, updates = dict(told["recipe"]), int(told["updates"])
-        extra, imported = dict(told["extra"]), dict(told["imported"])
+        facts = json.loads(extras["vizeme"])
+        recipe, updates = dict(facts["recipe"]), int(facts["updates"])
+        extra, imported = dict(facts["extra"]), dict(facts["imported"])
     except (KeyError, ValueError, TypeError):
         raise DataError(f"{path} was not exported by this project, or its description is damaged.") from None
     kind = task_class(str(recipe.get("task_cls", "")))
+    recipe = with_present_names(kind.schema, recipe)
     recipe = {name: value for name, value in recipe.items() if name in kind.schema.model_fields}
     dropped = [name for name, value in recipe.items() if names_a_place(kind.schema, name, value)]
     recipe = {name: value for name, value in recipe.items() if name not in dropped}
@@ -42,7 +43,7 @@ def exported(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Pat
     left_out = dict.fromkeys(dropped, "a place on another machine; where things lie here is said here")
     return Converted(
         recipe, dict(tensors), names={name: name for name in tensors}, updates=updates, extra=extra,
-        preprocessing=dict(imported.get("preprocessing", {})), data_fingerprint=str(told.get("data_fingerprint", "")),
+        preprocessing=dict(imported.get("preprocessing", {})), data_fingerprint=str(facts.get("data_fingerprint", "")),
         left_out=left_out,
     )  # fmt: skip
 

@@ -34,7 +34,7 @@ def child(tensors: Mapping[str, Tensor], name: str) -> str:
     return f"state_dict.{name}." if any(key.startswith("state_dict.") for key in tensors) else f"{name}."
 
 
-def has(*children: str, without: tuple[str, ...] = ()) -> Callable[[Mapping[str, Tensor], str], bool]:
+def has_children(*children: str, without: tuple[str, ...] = ()) -> Callable[[Mapping[str, Tensor], str], bool]:
     """Recognise a file by the beginnings of the names that lie in its state dict, and those that do not."""
 
     def recognise(tensors: Mapping[str, Tensor], kind: str) -> bool:
@@ -165,15 +165,15 @@ def postnet(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path
 SOURCES = [
     Source(
         "geneface/syncnet", "syncnet", "does a mouth go with a sound; HuBERT, many speakers",
-        has("model.hubert_encoder.", "model.mouth_encoder."), syncnet, "syncnet",
+        has_children("model.hubert_encoder.", "model.mouth_encoder."), syncnet, "syncnet",
     ),
     Source(
         "geneface/lm3d_vae_sync", "lm3d_vae_sync", "speech to landmarks of anybody, with or without pitch",
-        has("model.vae."), speech, "lm3d_vae_sync",
+        has_children("model.vae."), speech, "lm3d_vae_sync",
     ),
     Source(
         "geneface/postnet", "postnet", "landmarks of anybody to one person's, with the speech network inside",
-        has("model.block1.", "model.block3."), postnet, "lm3d_postnet_sync",
+        has_children("model.block1.", "model.block3."), postnet, "lm3d_postnet_sync",
     ),
 ]  # fmt: skip
 """What is recognised, by the beginnings of its names."""

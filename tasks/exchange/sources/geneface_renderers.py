@@ -10,7 +10,7 @@ from torch import Tensor
 
 from modules.renderer.geneface.tiled_grid import table_offsets
 from tasks.exchange.source import Converted, Source, Tally
-from tasks.exchange.sources.geneface import child, finish, has, person_of, updates_of
+from tasks.exchange.sources.geneface import child, finish, has_children, person_of, updates_of
 from utils.errors import DataError
 
 PICTURE = {
@@ -25,14 +25,14 @@ def original_settings(path: Path) -> tuple[dict[str, Any], str]:
     import yaml
 
     try:
-        found = yaml.safe_load((path.parent / "config.yaml").read_text(encoding="utf-8"))
+        settings = yaml.safe_load((path.parent / "config.yaml").read_text(encoding="utf-8"))
     except OSError:
         return {}, "no config.yaml beside the file: GeneFace's defaults"
     except (UnicodeDecodeError, yaml.YAMLError):
-        found = None
-    if not isinstance(found, dict):
+        settings = None
+    if not isinstance(settings, dict):
         return {}, "the config.yaml beside the file cannot be read: GeneFace's defaults"
-    return found, "from the config.yaml beside the file"
+    return settings, "from the config.yaml beside the file"
 
 
 def known(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def rows_of(tensors: Mapping[str, Tensor], name: str, default: int) -> int:
 def nerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -> Converted:
     """Convert a vanilla NeRF: a head alone, or a torso with the head inside."""
     tally, updates = Tally(tensors), updates_of(extras, path)
-    settings, told = original_settings(path)
+    settings, where = original_settings(path)
     torso = any(name.startswith(child(tensors, "head_model")) for name in tensors)
     head = child(tensors, "head_model" if torso else "model")
     speech = any(name.startswith(f"{head}aud_net.") for name in tensors)
@@ -68,7 +68,7 @@ def nerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -
         **known(settings, "near", "far", "n_samples_per_ray", "n_samples_per_ray_fine"),
     }
     state = tally.move(child(tensors, "model"), "model.") | tally.move(child(tensors, "head_model"), "head_model.")
-    preprocessing = {**PICTURE, "settings": told}
+    preprocessing = {**PICTURE, "settings": where}
     if speech or torso:
         preprocessing["speech"] = "DeepSpeech 0.1.0 logits, windows of 16 of 29, 25 a second, made with GeneFace"
     return finish(Converted(recipe, state, preprocessing=preprocessing, updates=updates), tally, path)
@@ -88,7 +88,7 @@ def radnerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path
     Raises:
         DataError: Something does not fit, or its grids have another layout.
     """
-    tally, (settings, told) = Tally(tensors), original_settings(path)
+    tally, (settings, where) = Tally(tensors), original_settings(path)
     prefix = child(tensors, "model")
     for name, reason in UNUSED.items():
         if prefix + name in tensors:
@@ -118,34 +118,34 @@ def radnerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path
         layout = table_offsets(3 if "position" in name else 2)
         if state[name].tolist() != layout:
             raise DataError(f"{path}: {name} is not the layout of a grid of 16 levels from 16 to 2048 with 2^16 rows.")
-    preprocessing = {**PICTURE, "settings": told}
+    preprocessing = {**PICTURE, "settings": where}
     return finish(Converted(recipe, state, preprocessing=preprocessing, updates=updates_of(extras, path)), tally, path)
 
 
 SOURCES = [
     Source(
         "geneface/lm3d_radnerf", "geneface_radnerf", "landmarks (or speech: radnerf) to a head, RAD-NeRF",
-        has("model.position_embedder.", without=("model.torso_",)), radnerf, "lm3d_radnerf",
+        has_children("model.position_embedder.", without=("model.torso_",)), radnerf, "lm3d_radnerf",
     ),
     Source(
         "geneface/lm3d_radnerf_torso", "geneface_radnerf", "landmarks to a head with a torso, RAD-NeRF",
-        has("model.position_embedder.", "model.torso_"), radnerf, "lm3d_radnerf_torso",
+        has_children("model.position_embedder.", "model.torso_"), radnerf, "lm3d_radnerf_torso",
     ),
     Source(
         "geneface/lm3d_nerf", "geneface_nerf", "landmarks to a head, vanilla NeRF",
-        has("model.model_fine.", "model.lm_encoder.", without=("head_model.",)), nerf, "lm3d_nerf",
+        has_children("model.model_fine.", "model.lm_encoder.", without=("head_model.",)), nerf, "lm3d_nerf",
     ),
     Source(
         "geneface/adnerf", "geneface_nerf", "speech to a head, vanilla NeRF (AD-NeRF)",
-        has("model.model_fine.", "model.aud_net.", without=("head_model.",)), nerf, "adnerf",
+        has_children("model.model_fine.", "model.aud_net.", without=("head_model.",)), nerf, "adnerf",
     ),
     Source(
         "geneface/lm3d_nerf_torso", "geneface_nerf", "landmarks to a head with a torso, two vanilla NeRFs",
-        has("model.model_fine.", "head_model.lm_encoder."), nerf, "lm3d_nerf_torso",
+        has_children("model.model_fine.", "head_model.lm_encoder."), nerf, "lm3d_nerf_torso",
     ),
     Source(
         "geneface/adnerf_torso", "geneface_nerf", "speech to a head with a torso, two vanilla NeRFs (AD-NeRF)",
-        has("model.model_fine.", "head_model.aud_net."), nerf, "adnerf_torso",
+        has_children("model.model_fine.", "head_model.aud_net."), nerf, "adnerf_torso",
     ),
 ]  # fmt: skip
 """What is recognised, by the beginnings of its names."""

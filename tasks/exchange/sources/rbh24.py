@@ -15,7 +15,7 @@ from modules.faces.iresnet import STAGES, depth_of
 from modules.onnx.format import Graph, Node
 from modules.speech_to_face.face_encoder import FaceResNet
 from modules.template_decoder import CHANNELS, TemplateDecoder
-from tasks.exchange.networks import beginning, checked, has, shapes_of
+from tasks.exchange.networks import beginning, checked, holds, shapes_of
 from tasks.exchange.source import Converted, Source, Tally
 from tasks.template_to_face.perceptors import IMAGENET
 from utils.asset_table import ASSETS
@@ -144,12 +144,12 @@ def _compare(state: Mapping[str, Tensor], kind: str, file: Path) -> None:
     probe = torch.nn.functional.normalize(torch.randn(1, 512, generator=torch.Generator().manual_seed(0)), dim=1)
     try:
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-        found = session.run(None, {session.get_inputs()[0].name: probe.numpy()})[0]
+        templates = session.run(None, {session.get_inputs()[0].name: probe.numpy()})[0]
     except Exception as error:  # onnxruntime's own exceptions share no base class
         raise DataError(f"{file} cannot be computed ({str(error).splitlines()[0][:200]}).") from None
     with torch.no_grad():
         wanted = network(probe).numpy()
-    off = float(np.abs(found - wanted).max()) if found.shape == wanted.shape else math.inf
+    off = float(np.abs(templates - wanted).max()) if templates.shape == wanted.shape else math.inf
     if off > 1e-3 * max(1.0, float(np.abs(wanted).max())):
         raise DataError(f"{file} has the layers of a template decoder, but computes something else (off by {off:.3g}).")
 
@@ -216,7 +216,7 @@ SOURCES = [
         "template_decoder",
     ),
     Source(
-        "rbh24/iresnet50", "face_encoder", "InsightFace's IResNet-50 (backbone.pth)", has(*IRESNET), iresnet,
+        "rbh24/iresnet50", "face_encoder", "InsightFace's IResNet-50 (backbone.pth)", holds(*IRESNET), iresnet,
         "iresnet50",
     ),
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from modules.faces.vgg_face import VggFace, from_keras, published_names, with_ro
 from modules.speech_to_face.face_decoder import FaceDecoder, from_72
 from modules.speech_to_face.ve_ast import VoiceTransformer
 from modules.speech_to_face.ve_conv import VoiceEncoder
-from tasks.exchange.networks import beginning, checked, has, shapes_of
+from tasks.exchange.networks import beginning, checked, holds, shapes_of
 from tasks.exchange.source import Converted, Source, Tally
 from utils.errors import DataError
 
@@ -190,11 +190,11 @@ VGG = (("layer14.1.weight", "layer16.0.weight"), ("layer14.0.weight", "layer16.1
 
 SOURCES = [
     Source(
-        "speech2face/ve_conv", "ve_conv", "voice to face feature, by convolutions", has(*VE_CONV), ve_conv, "ve_conv",
+        "speech2face/ve_conv", "ve_conv", "voice to face feature, by convolutions", holds(*VE_CONV), ve_conv, "ve_conv",
     ),
-    Source("speech2face/ast", "ve_ast", "voice to face feature, by a transformer", has(*AST), ve_ast, "ve_ast"),
+    Source("speech2face/ast", "ve_ast", "voice to face feature, by a transformer", holds(*AST), ve_ast, "ve_ast"),
     Source(
-        "speech2face/face_decoder", "face_decoder", "face feature to landmarks and face", has(*DECODER), face_decoder,
+        "speech2face/face_decoder", "face_decoder", "face feature to landmarks and face", holds(*DECODER), face_decoder,
         "face_decoder",
     ),
     Source(

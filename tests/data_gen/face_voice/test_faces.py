@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_gen.face_voice.faces import align, find_face, mean_shape, similarity
+from data_gen.face_voice.faces import align, find_face, mean_shape, turn_to_fit
 from tests.made_persons import made_face
 from utils.errors import DataError
 from utils.faces.detector import Face, LandmarkDetector
@@ -19,7 +19,7 @@ def turned(points, angle=0.3, scale=1.7, shift=(40, 25)):
 
 def test_a_similarity_is_found_exactly():
     points = mean_shape()
-    matrix = similarity(turned(points), points)
+    matrix = turn_to_fit(turned(points), points)
     np.testing.assert_allclose(turned(points) @ matrix[:, :2].T + matrix[:, 2], points, atol=1e-3)
 
 

@@ -51,16 +51,6 @@ def whole(path: Path, *, zipped: bool = True, **attributes: object) -> dict[str,
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_network_that_was_pickled_whole_gives_its_state_dict(tmp_path, zipped):
-    wanted = whole(tmp_path / "x.pth", zipped=zipped)
-    found = read_file(tmp_path / "x.pth")
-    assert found.kind == "module"
-    assert found.extras["class"] == "neuralnet.Published"
-    assert list(found.tensors) == list(wanted)
-    assert all(torch.equal(found.tensors[name], value) for name, value in wanted.items())
-
-
-@pytest.mark.parametrize("zipped", [True, False])
 def test_containers_are_walked_and_what_is_no_tensor_is_told(tmp_path, zipped):
     torch.save({
         "epoch": 3, "loss": np.float64(2.5), "model": {"weight": torch.arange(6.0).reshape(2, 3).T},
@@ -102,34 +92,6 @@ def with_pickle(path: Path, pickle: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("pickle", "said"),
-    [
-        (b"\x80\x02c__builtin__\neval\n}b.", "a state given to a Named"),
-        (b"\x80\x02cevil\nThing\n)\x81.", "holds no tensors"),
-        (b"\x80\x02cevil\nThing\nK\x01\x85\x81.", "an object made of evil.Thing"),
-        (b"\x80\x02ccollections\nOrderedDict\n)R}X\x01\x00\x00\x00a\x94sb.", "a pickle that is damaged"),
-        (b"\x80\x02(i__builtin__\neval\n.", "the pickle instruction INST"),
-        (b"\x80\x02\x82\x01.", "the pickle instruction EXT1"),
-        (b"\x80\x02X\x03\x00\x00\x00abcQ.", "a reference that is no tensor"),
-        (b"\x80\x02K\x01K\x02.", "leaves nothing, or too much"),
-        (b"\x80\x02" + b"(" * 9 + b"t" * 9 + b"K\x01r\xff\xff\xff\xff\x85" * 60 + b".", "."),
-    ],
-)
-def test_tricks_of_pickles(tmp_path, pickle, said):
-    with pytest.raises(DataError, match=said):
-        read_file(with_pickle(tmp_path / "x.pth", pickle))
-
-
-def test_a_network_within_itself_is_refused(tmp_path):
-    with stranger("neuralnet", "Published", Network) as Published:
-        network = Published()
-        network._modules["again"] = network
-        torch.save(network, tmp_path / "x.pth")
-    with pytest.raises(DataError, match="a network that contains itself"):
-        read_file(tmp_path / "x.pth")
-
-
 def test_containers_too_deep_in_each_other_are_refused(tmp_path):
     nested: list = [torch.zeros(1)]
     for _ in range(60):
@@ -160,16 +122,6 @@ def test_few_bytes_do_not_become_many_numbers(tmp_path):
     (tmp_path / "old.pth").write_bytes(data.replace((70_000).to_bytes(4, "little"), (2**28).to_bytes(4, "little")))
     with pytest.raises(DataError, match="tensors larger than itself"):
         read_file(tmp_path / "old.pth")
-
-
-def test_a_tensor_larger_than_its_storage_is_refused(tmp_path):
-    whole(tmp_path / "x.pth")
-    with zipfile.ZipFile(tmp_path / "x.pth") as old, zipfile.ZipFile(tmp_path / "y.pth", "w") as new:
-        for name in old.namelist():
-            data = old.read(name)
-            new.writestr(name, data.replace(b"(K\x04K\x03K\x03K\x03t", b"(K\x04K\x03K\x03K\x04t"))
-    with pytest.raises(DataError, match=r"a tensor of shape \(4, 3, 3, 4\) larger than its data"):
-        read_file(tmp_path / "y.pth")
 
 
 @pytest.mark.parametrize(
@@ -253,21 +205,3 @@ def test_every_kind_is_read_and_none_that_is_cut_or_damaged_breaks_the_reader(tm
             said = refusal(cut)
             assert not said or str(cut) in said
             assert len(said) < 500
-
-
-def test_a_keras_file_that_leads_outside_itself_is_refused(tmp_path):
-    h5py = pytest.importorskip("h5py")
-    with h5py.File(tmp_path / "secret.h5", "w") as file:
-        file["kernel:0"] = np.arange(3.0)
-    with h5py.File(tmp_path / "x.h5", "w") as file:
-        file.attrs["layer_names"] = ["fc"]
-        file.create_group("fc").attrs["weight_names"] = ["kernel:0"]
-        file["fc/kernel:0"] = h5py.ExternalLink("secret.h5", "kernel:0")
-    with pytest.raises(DataError, match="kernel:0 is missing, or a link"):
-        read_file(tmp_path / "x.h5")
-    with h5py.File(tmp_path / "x.h5", "w") as file:
-        file.attrs["layer_names"] = ["fc"]
-        file.create_group("fc").attrs["weight_names"] = ["kernel:0"]
-        file["fc"].create_dataset("kernel:0", (10**9,), "f4", chunks=True)
-    with pytest.raises(DataError, match="kernel:0 is empty or compressed"):
-        read_file(tmp_path / "x.h5")

@@ -20,7 +20,7 @@ from modules.wav2pix import Discriminator, Generator
 from tasks import export_checkpoint, import_checkpoint
 from tasks.core.loading import load_task
 from tasks.exchange.sources.rbh24 import COLOURS, NAMES
-from tasks.template_to_face.data import to_bytes
+from tasks.template_to_face.data import to_crops
 from tests.modules.golden import assert_golden, filled, probe, ruled
 from tests.tasks.exchange.foreign import converted, loaded, python2_file, shapes, stranger, without_counts
 from utils.errors import DataError
@@ -124,46 +124,6 @@ def test_the_iresnet_gives_its_templates_before_the_negative_half_is_cut(tmp_pat
     assert torch.equal(network(images), template.relu())
 
 
-@pytest.mark.parametrize("size", [64, 128])
-@torch.no_grad()
-def test_generator_and_discriminator(tmp_path, size):
-    generator, discriminator = ruled(shapes(lambda: Generator(size))), ruled(shapes(lambda: Discriminator(size)))
-    if size == 64:  # as Python 2 and torch 0.4 wrote them
-        python2_file(tmp_path / "gen_200.pth", without_counts(generator))
-        python2_file(tmp_path / "disc_200.pth", discriminator)
-    else:
-        torch.save(generator, tmp_path / "gen_200.pth")
-        torch.save(discriminator, tmp_path / "disc_200.pth")
-    said, run = converted(tmp_path / "gen_200.pth")
-    assert said == "wav2pix/generator"
-    assert run.recipe["image_size"] == size
-    assert run.recipe["audio_normalisation"] == ("integer" if size == 64 else "float")
-    assert run.extra["samples"] == 16_000
-    made = loaded(lambda: Generator(size), run, "generator.")(probe(2, 16_000))
-    golden = GOLDEN[f"generator_{size}"]
-    assert_golden(made.images.flip(1), golden["image"])  # published pictures have red and blue exchanged
-    assert_golden(made.code, golden["z"])
-    assert_golden(made.scores, golden["softmax_scores"])
-    judge = loaded(lambda: Discriminator(size), run, "discriminator.")
-    scores, features = judge(probe(2, 3, size, size).flip(1), probe(2, 128, 1, 1))
-    assert_golden(scores, GOLDEN[f"discriminator_{size}"]["score"])
-    assert_golden(features, GOLDEN[f"discriminator_{size}"]["features"])
-
-
-def test_a_generator_of_another_length_of_sound_comes_without_its_discriminator(tmp_path):
-    torch.save(ruled(shapes(lambda: Generator(64, 4, 32_000))), tmp_path / "gen.pth")
-    _, run = converted(tmp_path / "gen.pth")
-    assert run.extra["samples"] == 32_000
-    assert "a new one" in run.preprocessing["discriminator"]
-    assert "discriminator.netD_2.weight" in run.state_dict
-
-
-def test_a_discriminator_alone_is_refused(tmp_path):
-    torch.save(ruled(shapes(lambda: Discriminator(64))), tmp_path / "disc_7.pth")
-    with pytest.raises(DataError, match=r"import the generator beside it \(gen_7.pth\)"):
-        converted(tmp_path / "disc_7.pth")
-
-
 @torch.no_grad()
 def test_what_is_imported_is_used_and_handed_on_like_a_run_of_our_own(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -179,7 +139,7 @@ def test_what_is_imported_is_used_and_handed_on_like_a_run_of_our_own(tmp_path, 
     templates = torch.nn.functional.normalize(probe(2, 512), dim=1)
     wanted = filled(TemplateDecoder("fr"))(templates)  # FR's pictures are RGB in [-1, 1] as published
     np.testing.assert_allclose(
-        decoder.reconstruct(templates.numpy()), to_bytes(wanted).numpy(), atol=1, err_msg="rounding to bytes apart"
+        decoder.reconstruct(templates.numpy()), to_crops(wanted).numpy(), atol=1, err_msg="rounding to bytes apart"
     )
     speaker = load_task(tmp_path / "faces")
     assert speaker.cfg.audio_normalisation == "integer"

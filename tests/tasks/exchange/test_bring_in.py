@@ -146,16 +146,3 @@ def test_files_that_share_a_folder_become_runs_inside_it(tmp_path, capsys, monke
     assert capsys.readouterr().out.split() == ["checkpoints/zip/a", "checkpoints/zip/b"]
     assert sorted(path.name for path in folder.iterdir()) == ["a", "a.ckpt", "b", "b.ckpt"]
     assert main(["checkpoints/zip"]) == 0  # again: the same files may, and what is ours is passed over
-
-
-def test_sources_are_listed_and_can_be_forced(tmp_path, capsys):
-    assert main(["--list"]) == 0
-    listed = capsys.readouterr().out
-    assert "geneface/lm3d_radnerf_torso" in listed
-    path = files.save_syncnet(tmp_path / "s.ckpt")
-    with pytest.raises(ConfigError, match="Did you mean geneface/syncnet"):
-        main([str(path), "--source=genface/syncnet"])
-    with pytest.raises(DataError, match="looks like postnet but does not fit"):
-        main([str(path), "--source=geneface/postnet", f"--exp_name={tmp_path / 'run'}"])
-    with pytest.raises(ConfigError, match="Say which file or folder"):
-        main([])

@@ -1,0 +1,43 @@
+"""The average of the weights, worked by hand; validation sees it, training does not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tasks.core.batches import RefusedBatch
+from tasks.core.callbacks import Ema, Updates
+from tests.tasks.toy import ToyConfig, ToyTask
+from utils.errors import DataError
+
+
+def test_the_average_moves_fast_at_first_and_is_put_back_after_validation():
+    task = ToyTask(ToyConfig(task_cls="toy"))
+    ema = Ema(0.9)
+    trainer = SimpleNamespace(resumed=None)
+    name, weight = next(iter(task.named_parameters()))
+    with torch.no_grad():
+        weight.fill_(0.0)
+    ema.on_train_start(trainer, task)
+    with torch.no_grad():
+        weight.fill_(1.0)
+    ema.on_train_batch_end(trainer, task)
+    assert ema.average[name].flatten()[0] == pytest.approx(0.9), "at update 0 the decay is 1 / 10"
+    task.updates = 1000
+    ema.on_train_batch_end(trainer, task)
+    assert ema.average[name].flatten()[0] == pytest.approx(0.9 + 0.1 * 0.1), "later it is the recipe's"
+    ema.on_validation_start(trainer, task)
+    assert weight.detach().flatten()[0] == pytest.approx(0.91)
+    ema.on_validation_end(trainer, task)
+    assert weight.flatten()[0] == 1
+    checkpoint = {"state_dict": {name: weight.detach().clone()}}
+    ema.on_save_checkpoint(trainer, task, checkpoint)
+    assert checkpoint["state_dict"][name].flatten()[0] == pytest.approx(0.91)
+    assert checkpoint["vizeme"]["raw_state"][name].flatten()[0] == 1
+
+
+def test_a_batch_that_could_not_be_made_ends_the_training_with_its_reason():
+    with pytest.raises(DataError, match=r"^clip\.mp4 is gone$"):
+        Updates().on_train_batch_start(None, ToyTask(ToyConfig(task_cls="toy")), RefusedBatch("clip.mp4 is gone"), 0)

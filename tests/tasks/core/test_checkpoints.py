@@ -1,0 +1,30 @@
+"""Checkpoints are found by name, step and figure; what is damaged is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks.core.checkpoints import checkpoint_files, find_checkpoint, work_dir_of
+from tasks.core.loading import load_task
+from tasks.core.trainer import train
+from tests.tasks.toy import ToyConfig, ToyTask
+from utils.errors import DataError
+
+
+def config(**settings):
+    base = {"task_cls": "toy", "max_updates": 12, "val_check_interval": 4, "tb_log_interval": 1, "lr": 0.01}
+    return ToyConfig(**{**base, **settings})
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(toy, tmp_path, caplog):
+    train(ToyTask(config(max_updates=8)), tmp_path)
+    newest = checkpoint_files(tmp_path)[8]
+    newest.write_bytes(newest.read_bytes()[:300])
+    assert find_checkpoint(tmp_path, "last").name == "model_ckpt_steps_4.ckpt"
+    assert f"{newest} is damaged" in caplog.text
+    with pytest.raises(DataError, match="is damaged or not a checkpoint"):
+        load_task(newest)
+
+
+def test_exp_name_means_the_same_folder_with_and_without_checkpoints():
+    assert work_dir_of("May/postnet") == work_dir_of("checkpoints/May/postnet")

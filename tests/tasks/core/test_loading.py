@@ -1,0 +1,40 @@
+"""A run is loaded by its name, or refused in one line."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tasks import run
+from tasks.core.loading import load_task
+from utils.errors import ConfigError, DataError
+
+
+def recipe(tmp_path, text=""):
+    path = tmp_path / "toy.yaml"
+    path.write_text(f"task_cls: toy\nmax_updates: 8\nval_check_interval: 4\ntb_log_interval: 1\n{text}")
+    return str(path)
+
+
+def test_settings_of_another_network_are_refused_in_one_line(toy, tmp_path):
+    path, exp = recipe(tmp_path), f"--exp_name={tmp_path / 'exp'}"
+    run.main([f"--config={path}", exp])
+    with pytest.raises(ConfigError, match=r"another network than these settings make \(width=9\)"):
+        run.main([f"--config={path}", exp, "--infer", "--width", "9"])
+
+
+@pytest.mark.parametrize(
+    ("exp", "command"),
+    [
+        ("lrs3/syncnet", "--config=egs/datasets/lrs3/lm3d_syncnet.yaml --exp_name=lrs3/syncnet"),
+        ("checkpoints/May/lm3d_nerf", "--config=egs/datasets/videos/May/lm3d_nerf.yaml --exp_name=May/lm3d_nerf"),
+        ("anna/postnet", "--config=egs/datasets/videos/person/postnet.yaml --exp_name=anna/postnet --video_id=anna"),
+        ("anna/tuesday", "--config=<recipe> --exp_name=anna/tuesday"),
+    ],
+)
+def test_an_untrained_stage_names_the_command_that_trains_it(tmp_path, monkeypatch, exp, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(DataError, match=re.escape(f"Train it first: python tasks/run.py {command}") + "$"):
+        load_task(exp)

@@ -1,0 +1,34 @@
+"""An old run is set aside, by one process of several."""
+
+from __future__ import annotations
+
+import pytest
+
+from tasks import run
+from tasks.core.loading import load_task
+
+
+def recipe(tmp_path, text=""):
+    path = tmp_path / "toy.yaml"
+    path.write_text(f"task_cls: toy\nmax_updates: 8\nval_check_interval: 4\ntb_log_interval: 1\n{text}")
+    return str(path)
+
+
+def test_reset_sets_the_old_run_aside(toy, tmp_path):
+    exp = f"--exp_name={tmp_path / 'exp'}"
+    path = recipe(tmp_path)
+    run.main([f"--config={path}", exp])
+    run.main([f"--config={path}", exp, "--reset", "--width", "6"])
+    assert (tmp_path / "exp/before_reset_1/model_ckpt_steps_8.ckpt").is_file()
+    assert load_task(tmp_path / "exp").cfg.width == 6
+
+
+def test_a_process_that_does_not_move_the_old_run_begins_anew_too(toy, tmp_path, monkeypatch):
+    path = recipe(tmp_path)
+    run.main([f"--config={path}", f"--exp_name={tmp_path / 'exp'}"])
+    seen = []
+    monkeypatch.setattr("tasks.core.trainer.make_trainer", lambda task, *_, **__: seen.append(task.updates) or exit(9))
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(SystemExit):
+        run.main([f"--config={path}", f"--exp_name={tmp_path / 'exp'}", "--reset"])
+    assert seen == [0]

@@ -1,0 +1,56 @@
+"""A perceptor gives the maps of its network in its network's units, and says which file cannot be one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from tasks.template_to_face.perceptors import IMAGENET, Perceptor, make_perceptor, recogniser_network
+from utils.errors import DataError
+
+
+class Echo(nn.Module):
+    """A network whose map is its input, and whose template is the mean colour."""
+
+    def __init__(self, with_template=True):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+        self.with_template = with_template
+
+    def stages(self, images):
+        return [images], images.mean((2, 3)) if self.with_template else None
+
+
+def test_the_template_is_one_of_the_maps():
+    perceptor = Perceptor(Echo(), {}, side=8)
+    maps, template = perceptor(torch.full((2, 3, 16, 16), 0.5))
+    assert [tuple(each.shape) for each in maps] == [(2, 3, 8, 8), (2, 3)]
+    torch.testing.assert_close(template, torch.full((2, 3), 0.5))
+    assert not any(parameter.requires_grad for parameter in perceptor.parameters())
+
+
+def test_imagenets_networks_get_imagenets_colours():
+    maps, template = Perceptor(Echo(with_template=False), {}, imagenet=True, side=None)(torch.zeros(1, 3, 4, 4))
+    mean, std = (torch.tensor(values) for values in IMAGENET)
+    torch.testing.assert_close(maps[0][0, :, 0, 0], (0.5 - mean) / std)
+    assert template is None
+    assert len(maps) == 1
+
+
+def test_without_a_file_it_is_the_templates_own_recogniser():
+    network = Echo()
+    perceptor = make_perceptor("fr", "", network)
+    assert perceptor.network is network
+    assert perceptor.source == {"path": "the templates' own recogniser"}
+
+
+def test_what_is_no_perceptor_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"none\.onnx does not exist\.$"):
+        recogniser_network(tmp_path / "none.onnx")
+    (tmp_path / "a.onnx").write_bytes(b"\x08\x07no graph at all")
+    with pytest.raises(DataError, match=r"a\.onnx: "):
+        recogniser_network(tmp_path / "a.onnx")
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "b.pth")
+    with pytest.raises(DataError, match=r"b\.pth: "):
+        make_perceptor("fr", str(tmp_path / "b.pth"), None)
