@@ -6,7 +6,7 @@
     python tasks/talking_head.py evaluate May
     python tasks/talking_head.py check May                  # which stage is sound, and what to do about the others
 
-In Python: `tasks.person.head.TalkingHead`.
+In Python: `from tasks.talking_head import TalkingHead` (it lies in `tasks/person/head.py`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":  # not this script's folder, which hides the packages beside it, but the repository
     sys.path[: not sys.flags.safe_path] = [str(Path(__file__).resolve().parents[1])]
 
 from tasks.person.settings import CheckCommand, EvaluateCommand, InferCommand, PlayCommand, TrainCommand
+from utils.arguments import find
 from utils.command import Command, Door, run_command
 
 DOOR = Door(
@@ -36,6 +38,13 @@ DOOR = Door(
                 "say of every stage of a talking head whether it is sound"),
     ),
 )  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Give `TalkingHead`, whose networks need torch, only to who asks for it: the door must answer without."""
+    if name != "TalkingHead":
+        raise AttributeError(name)
+    return find("tasks.person.head:TalkingHead")
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -45,8 +45,12 @@ class Command:
     help: str
     holds: str = ""
 
-    def __call__(self, words: Sequence[str], title: str) -> int:
-        """Read the words after the command's name and run it, or print its help; `title` is the command as typed.
+    def __call__(self, words: Sequence[str], title: str, at: Path | None = None) -> int:
+        """Read the words after the command's name and run it, or print its help.
+
+        Args:
+            title: The command as typed.
+            at: The folder in which it runs; paths that were typed are those of the present one.
 
         Raises:
             ConfigError: With every slip in the words at once.
@@ -54,14 +58,49 @@ class Command:
         schema: type[Config] = find(self.settings) if isinstance(self.settings, str) else self.settings
         before = list(words)[: list(words).index("--")] if "--" in words else words
         if "-h" in before or "--help" in before:
-            print(usage(f"python {title}", schema, self.help[:1].upper() + self.help[1:] + "."))
+            print(usage(title, schema, self.help[:1].upper() + self.help[1:] + "."))
             return 0
         settings: Any = read_words(schema, words, title)
+        if at is not None:
+            settings = settings.model_copy(update=_absolute(settings))
+            at.mkdir(parents=True, exist_ok=True)
+            os.chdir(at)
         run = find(self.run)
         if not self.holds:
             return run(settings) or 0
         with filling(Path(getattr(settings, self.holds))):
             return run(settings) or 0
+
+
+def _absolute(settings: Config) -> dict[str, Any]:
+    """Return the paths among the settings that were typed, as they are from any folder."""
+    paths: dict[str, Any] = {}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        if isinstance(value, Path):
+            paths[name] = value.absolute()
+        elif isinstance(value, tuple) and any(isinstance(one, Path) for one in value):
+            paths[name] = tuple(one.absolute() if isinstance(one, Path) else one for one in value)
+    return paths
+
+
+@dataclass(frozen=True)
+class Inner:
+    """A door behind a door.
+
+    Attributes:
+        name: What is typed.
+        run: "module:main", called with the words that follow.
+        help: One line.
+    """
+
+    name: str
+    run: str
+    help: str
+
+    def __call__(self, words: Sequence[str], title: str, at: Path | None = None) -> int:
+        """Open it."""
+        return find(self.run)(list(words)) or 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +115,7 @@ class Moved:
     name: str
     help: str
 
-    def __call__(self, words: Sequence[str], title: str) -> int:
+    def __call__(self, words: Sequence[str], title: str, at: Path | None = None) -> int:
         """Say where it is, and end with exit code 2."""
         raise ConfigError(self.help)
 
@@ -93,10 +132,18 @@ class Door:
 
     script: str
     help: str
-    rows: tuple[Command | Moved, ...]
+    rows: tuple[Command | Inner | Moved, ...]
 
-    def main(self, words: Sequence[str] | None = None) -> int:
+    @property
+    def typed(self) -> str:
+        """Return what is typed to open it."""
+        return f"python {self.script}" if self.script.endswith(".py") or self.script.startswith("-") else self.script
+
+    def main(self, words: Sequence[str] | None = None, at: Path | None = None) -> int:
         """Run the command that the words (by default the command line) ask for, and return its exit code.
+
+        Args:
+            at: The folder in which commands run, as `Command` has it.
 
         Raises:
             ConfigError: There is no such command, or something is wrong with what follows it.
@@ -104,8 +151,8 @@ class Door:
         words = sys.argv[1:] if words is None else words
         commands = {one.name: one for one in self.rows}
         if "" in commands:
-            return commands[""](words, self.script)
-        known = [one.name for one in self.rows if isinstance(one, Command)]
+            return commands[""](words, self.typed, at)
+        known = [one.name for one in self.rows if not isinstance(one, Moved)]
         if not words:
             raise ConfigError(f"Say which command: {', '.join(known)} (--help tells what they do)")
         if words[0] in ("-h", "--help"):
@@ -115,14 +162,14 @@ class Door:
             near = nearest(words[0], known)
             hint = f"Did you mean '{near}'? " if near else ""
             raise ConfigError(f"No command is called '{words[0]}'. {hint}Known: {', '.join(known)}.")
-        return commands[words[0]](words[1:], f"{self.script} {words[0]}")
+        return commands[words[0]](words[1:], f"{self.typed} {words[0]}", at)
 
     def usage(self) -> str:
         """Write the list of commands."""
-        lines = [f"usage: python {self.script} COMMAND ...", "", self.help, "", "commands:"]
+        lines = [f"usage: {self.typed} COMMAND ...", "", self.help, "", "commands:"]
         for one in self.rows:
-            lines += row(one.name, one.help, 12) if isinstance(one, Command) else []
-        return "\n".join([*lines, "", f"`python {self.script} COMMAND --help` tells a command's flags."])
+            lines += row(one.name, one.help, 12) if not isinstance(one, Moved) else []
+        return "\n".join([*lines, "", f"`{self.typed} COMMAND --help` tells a command's flags."])
 
 
 _CHOOSE = "Change its permissions, or choose another place."
@@ -214,6 +261,10 @@ def run_command(main: Callable[[], int | None]) -> None:
         signal.signal(signal.SIGTERM, _end)
     try:
         code = main() or 0
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads the output has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
     except UserError as error:
         print(plain(f"error: {error}"), file=sys.stderr)
         code = 2

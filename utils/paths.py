@@ -10,6 +10,14 @@ from utils.errors import DataError
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def home() -> Path:
+    """Return the one folder of data, runs and results: $VIZEME_HOME, else the checkout, else the present folder."""
+    named = os.environ.get("VIZEME_HOME", "")
+    if named:
+        return Path(named).expanduser().absolute()
+    return ROOT if (ROOT / "pyproject.toml").is_file() else Path.cwd()
+
+
 def show_path(path: Path) -> str:
     """Write a path as a person would: relative to the repository when it lies inside."""
     try:

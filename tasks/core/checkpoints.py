@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from utils.errors import ConfigError, DataError
-from utils.paths import ROOT, show_path
+from utils.paths import ROOT, home, show_path
 
 log = logging.getLogger(__name__)
 Steps = int | Literal["last", "best"]
@@ -28,7 +28,7 @@ def work_dir_of(exp_name: str | Path) -> Path:
     if path.is_absolute() or path.parts[:1] == ("..",):
         return path
     parts = path.parts[1:] if path.parts and path.parts[0] == "checkpoints" else path.parts
-    base = Path("checkpoints") if Path("checkpoints").is_dir() else ROOT / "checkpoints"
+    base = Path("checkpoints") if Path("checkpoints").is_dir() else home() / "checkpoints"
     return base.joinpath(*parts)
 
 
