@@ -248,7 +248,8 @@ def refused_by_machine(error: Exception) -> str | None:
 def run_command(main: Callable[[], int | None]) -> None:
     """Run a command's `main` and exit: 2 on what is the user's to mend, its own code otherwise.
 
-    Ctrl-C (130) and SIGTERM (143) end it as an error does: what it was writing is removed, what it started is ended.
+    Ctrl-C (130), SIGTERM (143) and SIGHUP (129) end it as an error does: what it was writing is removed, what it
+    started is ended.
 
     OpenMP's threads are told to sleep while they wait for each other, which must be said before torch is imported: when
     another job wants the processor, threads that spin made an update of training seven times as long.
@@ -258,7 +259,10 @@ def run_command(main: Callable[[], int | None]) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="surrogateescape")  # a file's name need not be UTF-8
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _end)
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` asks
+                signal.signal(number, _end)
     try:
         code = main() or 0
         sys.stdout.flush()

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from data_gen.video.outliers import refuse_not_finite
 from utils.arrays import Bytes, Floats
@@ -65,6 +66,12 @@ class VideoMeta(BaseModel):
     consent: str = ""
     fingerprint: str = ""
     """sha256 over the digests of all other files."""
+
+    @model_validator(mode="after")
+    def _within_the_video(self) -> VideoMeta:
+        if self.val_start > self.frames:
+            raise PydanticCustomError("beyond", "val_start lies beyond the last frame")
+        return self
 
 
 class VideoDataset:

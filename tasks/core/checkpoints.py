@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, Literal
 
+from utils.config.strict_yaml import read_yaml
 from utils.errors import ConfigError, DataError
 from utils.paths import ROOT, home, show_path
 
@@ -108,6 +109,8 @@ def _check_sums(path: Path) -> None:
         if not zipfile.is_zipfile(file):
             return  # torch says what is wrong with it
         with zipfile.ZipFile(file) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+                raise ValueError("its parts are compressed; torch writes them plainly")
             if (wrong := archive.testzip()) is not None:
                 raise ValueError(f"its part {wrong} is not what was written")
 
@@ -202,12 +205,10 @@ def _exp(work_dir: Path) -> str:
 
 
 def _monitor(work_dir: Path) -> tuple[str, str]:
-    import yaml
-
     try:
-        saved = yaml.safe_load((work_dir / "config.yaml").read_text())
+        saved = read_yaml((work_dir / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
         return saved["valid_monitor_key"], saved["valid_monitor_mode"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
+    except (OSError, UnicodeDecodeError, ConfigError, KeyError, TypeError):
         return "val/total_loss", "min"
 
 

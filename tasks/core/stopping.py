@@ -21,7 +21,10 @@ def end_training(trainer: pl.Trainer) -> None:
 
 
 class StopSignals(pl.Callback):
-    """On SIGINT and SIGTERM: finish the update, save, and leave with 130 or 143."""
+    """On SIGINT, SIGTERM, SIGHUP and SIGUSR1: finish the update, save, and leave with 128 and the signal's number.
+
+    The last two are how a night's training is ended most often: by a connection that drops, and by a batch system.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
@@ -32,8 +35,11 @@ class StopSignals(pl.Callback):
         self._take(signal.SIGINT)
 
     def on_train_start(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
-        """Take SIGTERM over from Lightning; a second signal stops at once."""
-        self._take(signal.SIGTERM)
+        """Take the others over from Lightning; a second signal stops at once."""
+        for name in ("SIGTERM", "SIGHUP", "SIGUSR1"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` asks
+                self._take(number)
 
     def _take(self, number: int) -> None:
         try:

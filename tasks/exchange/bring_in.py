@@ -13,6 +13,7 @@ from tasks.exchange.source import GoesWith
 from tasks.exchange.sources.geneface_dataset import MAGIC, import_dataset
 from tasks.exchange.write import ORIGINALS, keep_originals, write_run
 from tasks.weights.read import read_file
+from utils.command import plain
 from utils.errors import ConfigError, DataError, nearest
 from utils.files.digests import sha256
 from utils.paths import show_path
@@ -35,6 +36,11 @@ class Options:
     source: str = ""
 
 
+def _tell(text: str, *values: object) -> None:
+    """Log a line in which a stranger's words may stand: control characters are written out."""
+    log.info("%s", plain(text % values))
+
+
 def import_file(path: Path, options: Options = Options(), default: str = "") -> Path:
     """Import one file and return the run's folder; of a person's dataset, the scene that was made of it.
 
@@ -48,28 +54,28 @@ def import_file(path: Path, options: Options = Options(), default: str = "") -> 
     """
     if path.open("rb").read(len(MAGIC)) == MAGIC:
         scene = import_dataset(path)
-        log.info("%s is GeneFace's dataset of a person; its renderers need %s", path, show_path(scene))
+        _tell("%s is GeneFace's dataset of a person; its renderers need %s", path, show_path(scene))
         return scene
     file = read_file(path)
     if any(name.startswith("vizeme.") for name in file.extras):
         raise AlreadyOurs(f"{path} is a checkpoint of this project already.")
     source = choose(file.tensors, file.kind, path, options.source)
-    log.info("%s is %s: %s", path, source.name, source.what)
+    _tell("%s is %s: %s", path, source.name, source.what)
     converted = source.convert(file.tensors, file.extras, path)
     work_dir = work_dir_of(options.exp_name or own_name(path) or default or f"imported/{source.stage}")
     origin = {"source": source.name, "file": path.name, "sha256": sha256(path)}
     if work_dir.resolve() == path.resolve().parent:
         moved = keep_originals(work_dir, [p for p in work_dir.iterdir() if p.is_file()])
-        log.info("  what lay in %s is kept in %s", show_path(work_dir), show_path(moved[0].parent))
+        _tell("  what lay in %s is kept in %s", show_path(work_dir), show_path(moved[0].parent))
     written = write_run(work_dir, converted, origin)
     used = sum(len(part.state_dict) for part in (converted, *converted.companions.values()))
-    log.info("  %d tensors -> task %s, %s", used, converted.recipe["task_cls"], show_path(written))
+    _tell("  %d tensors -> task %s, %s", used, converted.recipe["task_cls"], show_path(written))
     for name, reason in converted.left_out.items():
-        log.info("  left out: %s: %s", name, reason)
+        _tell("  left out: %s: %s", name, reason)
     for name, text in converted.preprocessing.items():
-        log.info("  %s: %s", name, text)
+        _tell("  %s: %s", name, text)
     for name in converted.companions:
-        log.info("  beside it: %s", show_path(work_dir / name))
+        _tell("  beside it: %s", show_path(work_dir / name))
     return work_dir
 
 
@@ -137,7 +143,7 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
         try:
             done.append(import_file(path, Options(asked, options.source), default))
         except (AlreadyOurs, GoesWith) as error:
-            log.info("passed over: %s", error)
+            _tell("passed over: %s", error)
             passed += 1
         except DataError as error:
             failed.append(str(error))
@@ -160,7 +166,7 @@ def candidates(folder: Path) -> list[Path]:
         newest = steps[max(steps)] if steps else None
         for path in files:
             if STEPS.fullmatch(path.name) and path != newest:
-                log.info("passed over %s: %s is newer", path, newest.name if newest else "")
+                _tell("passed over %s: %s is newer", path, newest.name if newest else "")
             else:
                 paths.append(path)
     return paths

@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor
 
-from tasks.exchange.source import Converted, Source
+from tasks.exchange.source import Converted, Source, verify
 from tasks.registry import task_class
 from utils.config.schema import parse, with_present_names
 from utils.errors import DataError
@@ -27,25 +27,28 @@ def exported(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Pat
         facts = json.loads(extras["vizeme"])
         recipe, updates = dict(facts["recipe"]), int(facts["updates"])
         extra, imported = dict(facts["extra"]), dict(facts["imported"])
-    except (KeyError, ValueError, TypeError):
+        preprocessing = {str(name): str(text) for name, text in imported.get("preprocessing", {}).items()}
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         raise DataError(f"{path} was not exported by this project, or its description is damaged.") from None
     kind = task_class(str(recipe.get("task_cls", "")))
     recipe = with_present_names(kind.schema, recipe)
     recipe = {name: value for name, value in recipe.items() if name in kind.schema.model_fields}
     dropped = [name for name, value in recipe.items() if names_a_place(kind.schema, name, value)]
     recipe = {name: value for name, value in recipe.items() if name not in dropped}
-    with torch.device("meta"):
-        task = kind(parse(kind.schema, recipe, path))
+    config = parse(kind.schema, recipe, path)
     try:
+        with torch.device("meta"):
+            task = kind(config)
         task.load_state_dict(dict(tensors), assign=True)
     except (RuntimeError, KeyError) as error:
         raise DataError(f"{path} is of another network than its recipe makes; nothing was written.\n{error}") from None
     left_out = dict.fromkeys(dropped, "a place on another machine; where things lie here is said here")
-    return Converted(
+    converted = Converted(
         recipe, dict(tensors), names={name: name for name in tensors}, updates=updates, extra=extra,
-        preprocessing=dict(imported.get("preprocessing", {})), data_fingerprint=str(facts.get("data_fingerprint", "")),
-        left_out=left_out,
+        preprocessing=preprocessing, data_fingerprint=str(facts.get("data_fingerprint", "")), left_out=left_out,
     )  # fmt: skip
+    verify(converted, path, [])
+    return converted
 
 
 def names_a_place(schema: type[BaseModel], name: str, value: Any) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from torch import Tensor
 
 from modules.renderer.geneface.tiled_grid import table_offsets
@@ -13,6 +14,7 @@ from tasks.exchange.source import Converted, Source, Tally
 from tasks.exchange.sources.geneface import child, finish, has_children, person_of, updates_of
 from utils.errors import DataError
 
+_LARGEST_CONFIG = 1 << 20
 PICTURE = {
     "landmarks": "normalised by the mean and deviation in GeneFace's trainval_dataset.npy: import that too",
     "camera": "GeneFace's world and poses, from the same file",
@@ -22,13 +24,14 @@ PICTURE = {
 
 def original_settings(path: Path) -> tuple[dict[str, Any], str]:
     """Read the `config.yaml` that lies beside a checkpoint; also say whether there was one."""
-    import yaml
-
+    file = path.parent / "config.yaml"
     try:
-        settings = yaml.safe_load((path.parent / "config.yaml").read_text(encoding="utf-8"))
+        text = file.read_bytes()[: _LARGEST_CONFIG + 1].decode("utf-8")
+        # aliases are what a dump writes; merge keys nobody dumps, and a few of them are read for ever
+        settings = None if len(text) > _LARGEST_CONFIG or "<<" in text else yaml.safe_load(text)
     except OSError:
         return {}, "no config.yaml beside the file: GeneFace's defaults"
-    except (UnicodeDecodeError, yaml.YAMLError):
+    except (yaml.YAMLError, ValueError, AttributeError, TypeError, RecursionError):
         settings = None
     if not isinstance(settings, dict):
         return {}, "the config.yaml beside the file cannot be read: GeneFace's defaults"
