@@ -67,8 +67,7 @@ def write_speech(path: Path, minutes: float) -> Path:
 
 def speech(minutes: float, folder: Path, size: int = 64) -> dict[str, Any]:
     """Render a long speech of a made person into an mp4; note memory every second of it."""
-    from tasks.person.head import TalkingHead
-    from tasks.speaking import frames as inference
+    from tasks.person import head as person
     from tests.made_heads import make_house
     from utils.media.video import probe
 
@@ -77,8 +76,8 @@ def speech(minutes: float, folder: Path, size: int = 64) -> dict[str, Any]:
     rows: list[tuple[int, float]] = []
     with chdir(folder):
         sound = write_speech(folder / "long.wav", minutes)
-        head = TalkingHead.load("made", device="cpu")
-        plain = inference.render_landmarks
+        head = person.TalkingHead.load("made", device="cpu")
+        plain = person.render_landmarks
 
         def watched(*words: Any, **named: Any) -> Iterator[Any]:
             for number, frame in enumerate(plain(*words, **named)):
@@ -86,12 +85,12 @@ def speech(minutes: float, folder: Path, size: int = 64) -> dict[str, Any]:
                     rows.append((number, own_mb()))
                 yield frame
 
-        inference.render_landmarks = watched
+        person.render_landmarks = watched
         began = time.process_time(), time.monotonic()
         try:
             head.speak_to(sound, folder / "long.mp4")
         finally:
-            inference.render_landmarks = plain
+            person.render_landmarks = plain
         took = time.process_time() - began[0], time.monotonic() - began[1]
         info = probe(folder / "long.mp4")
     later = [mb for number, mb in rows if number >= 60 * FPS] or [mb for _, mb in rows]

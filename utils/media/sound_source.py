@@ -28,6 +28,7 @@ _LEAST_BYTES_A_SECOND = 100
 _LOOKED_AT_S = 300
 _CANCELLED = 0.3
 """Loudness of all channels' mean over that of the loudest one, below which they cancel (in step it is 0.5 to 1)."""
+_MOST_CHANNELS = 16
 _CHANNELS = {"mono": 1, "stereo": 2, "quad": 4, "5.0": 5, "5.1": 6, "6.1": 7, "7.1": 8}
 
 
@@ -118,12 +119,12 @@ def choose_sound(file: Path, track: int | None = None) -> SoundSource:
 
 
 def _channels(stream: StreamHeader) -> int:
-    """Count the channels that a stream says it has; 2 when it says so in a way that is not known."""
+    """Count the channels that a stream says it has; 2, to which it can be mixed, when that is nothing sensible."""
     words = [word.strip().split("(")[0] for word in stream.text.split(",")]
     for word in words:
         if word in _CHANNELS:
             return _CHANNELS[word]
-        if match := re.fullmatch(r"(\d+) channels", word):
+        if (match := re.fullmatch(r"(\d{1,2}) channels", word)) and 1 <= int(match[1]) <= _MOST_CHANNELS:
             return int(match[1])
     return 2
 

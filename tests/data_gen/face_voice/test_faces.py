@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_gen.face_voice.faces import align, find_face, mean_shape, turn_to_fit
+from data_gen.face_voice.faces import align, find_face, mean_shape
 from tests.made_persons import made_face
 from utils.errors import DataError
+from utils.faces.crops import similarity
 from utils.faces.detector import Face, LandmarkDetector
 from utils.media.pictures import read_photo
 
@@ -19,7 +20,7 @@ def turned(points, angle=0.3, scale=1.7, shift=(40, 25)):
 
 def test_a_similarity_is_found_exactly():
     points = mean_shape()
-    matrix = turn_to_fit(turned(points), points)
+    matrix = similarity(turned(points), points)
     np.testing.assert_allclose(turned(points) @ matrix[:, :2].T + matrix[:, 2], points, atol=1e-3)
 
 
