@@ -110,6 +110,12 @@ def test_paths_in_the_pages_exist(page):
     assert not missing
 
 
+def test_the_page_of_the_house_has_every_folder():
+    named = set(re.findall(r"^\| `([\w/]+)/` \|", (ROOT / "docs/house.md").read_text(), re.M))
+    folders = {path.parent.relative_to(ROOT).as_posix() for package in PACKAGES for path in sources(package)}
+    assert named == folders
+
+
 def test_paths_in_docstrings_exist():
     missing = []
     for package in (*PACKAGES, "tests"):
