@@ -60,7 +60,7 @@ class Command:
         if "-h" in before or "--help" in before:
             print(usage(title, schema, self.help[:1].upper() + self.help[1:] + "."))
             return 0
-        settings: Any = read_words(schema, words, title)
+        settings: Any = read_words(schema, words, self.name or title)
         if at is not None:
             settings = settings.model_copy(update=_absolute(settings))
             at.mkdir(parents=True, exist_ok=True)

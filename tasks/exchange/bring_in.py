@@ -11,7 +11,7 @@ from tasks.core.checkpoints import work_dir_of
 from tasks.exchange.registry import recognised, sources
 from tasks.exchange.source import GoesWith
 from tasks.exchange.sources.geneface_dataset import MAGIC, import_dataset
-from tasks.exchange.write import ORIGINALS, keep_originals, write_run
+from tasks.exchange.write import ORIGINALS, is_imported, keep_originals, write_run
 from tasks.weights.read import read_file
 from utils.command import plain
 from utils.errors import ConfigError, DataError, nearest
@@ -56,6 +56,9 @@ def import_file(path: Path, options: Options = Options(), default: str = "") -> 
         scene = import_dataset(path)
         _tell("%s is GeneFace's dataset of a person; its renderers need %s", path, show_path(scene))
         return scene
+    place = place_of(path)
+    if place != path.parent and not is_imported(place):  # an import that was killed: it goes on
+        keep_originals(place, path)
     file = read_file(path)
     if any(name.startswith("vizeme.") for name in file.extras):
         raise AlreadyOurs(f"{path} is a checkpoint of this project already.")
@@ -65,8 +68,8 @@ def import_file(path: Path, options: Options = Options(), default: str = "") -> 
     work_dir = work_dir_of(options.exp_name or own_name(path) or default or f"imported/{source.stage}")
     origin = {"source": source.name, "file": path.name, "sha256": sha256(path)}
     if work_dir.resolve() == path.resolve().parent:
-        moved = keep_originals(work_dir, [p for p in work_dir.iterdir() if p.is_file()])
-        _tell("  what lay in %s is kept in %s", show_path(work_dir), show_path(moved[0].parent))
+        keep_originals(work_dir, work_dir / path.name)
+        _tell("  what lay in %s is kept in %s", show_path(work_dir), show_path(work_dir / ORIGINALS))
     written = write_run(work_dir, converted, origin)
     used = sum(len(part.state_dict) for part in (converted, *converted.companions.values()))
     _tell("  %d tensors -> task %s, %s", used, converted.recipe["task_cls"], show_path(written))
@@ -119,6 +122,11 @@ def own_name(path: Path) -> str:
     return str(name if alone(path) else name / path.stem)
 
 
+def place_of(path: Path) -> Path:
+    """Return the folder that a file lies in, or lay in before an import set it aside."""
+    return path.parent.parent if path.parent.name == ORIGINALS else path.parent
+
+
 def alone(path: Path) -> bool:
     """Tell whether a checkpoint shares its folder with no other, further steps of the same training apart."""
     others = [other for other in path.parent.iterdir() if other.is_file() and other.suffix in SUFFIXES]
@@ -136,7 +144,7 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
         raise DataError(f"{folder} holds no checkpoint ({', '.join(SUFFIXES)}).")
     done, failed, passed = [], [], 0
     for path in chosen:
-        inside = path.parent.resolve().relative_to(folder.resolve())
+        inside = place_of(path).resolve().relative_to(folder.resolve())
         name = inside if alone(path) else inside / path.stem
         asked = options.exp_name if len(chosen) == 1 or not options.exp_name else str(Path(options.exp_name) / name)
         default = str(Path(folder.resolve().name) / name)
@@ -159,7 +167,8 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
 def candidates(folder: Path) -> list[Path]:
     """List the files of a folder to import; tells of those that are passed over."""
     paths: list[Path] = []
-    folders = [folder, *sorted(path for path in folder.rglob("*") if path.is_dir() and path.name != ORIGINALS)]
+    inner = [path for path in sorted(folder.rglob("*")) if path.is_dir()]
+    folders = [folder, *(path for path in inner if path.name != ORIGINALS or not is_imported(path.parent))]
     for place in folders:
         files = sorted(path for path in place.iterdir() if path.is_file() and path.suffix in SUFFIXES)
         steps = {int(match[1] or -1): path for path in files if (match := STEPS.fullmatch(path.name))}

@@ -14,9 +14,10 @@ from tasks.exchange.source import Converted
 from tasks.registry import task_class
 from utils.config.schema import parse
 from utils.errors import DataError
-from utils.files.aside import make_folder, write_aside
+from utils.files.aside import clear_after_killed, make_folder, write_aside
 from utils.paths import show_path
 
+_IMPORTED = "# Imported:"
 ORIGINALS = "original"
 """Where foreign files are set aside that lie in the folder of the run they become."""
 
@@ -55,13 +56,38 @@ def write_run(work_dir: Path, converted: Converted, origin: dict[str, Any]) -> P
         torch.save(checkpoint, aside)
     with write_aside(work_dir / "last.ckpt") as aside:
         os.link(path, aside)
-    head = f"# Imported: {origin['source']}, from {origin['file']}.\n"
-    with write_aside(work_dir / "config.yaml") as aside:
-        aside.write_text(head + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), encoding="utf-8")
     for name, companion in converted.companions.items():
         companion.updates = companion.updates or updates
         write_run(work_dir / name, companion, origin)
+    head = f"{_IMPORTED} {origin['source']}, from {origin['file']}.\n"
+    with write_aside(work_dir / "config.yaml") as aside:  # last: it says that the import is whole
+        aside.write_text(head + yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path
+
+
+def is_imported(work_dir: Path) -> bool:
+    """Tell whether a run was imported into a folder, wholly."""
+    return _is_our_config(work_dir / "config.yaml")
+
+
+def _is_our_config(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline().startswith(_IMPORTED)
+    except OSError:
+        return False
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether a file of a run's folder was written by an import."""
+    if path.name == "config.yaml":
+        return _is_our_config(path)
+    if path.name != "last.ckpt" and path not in checkpoint_files(path.parent).values():
+        return False
+    try:
+        return "imported" in read_checkpoint(path)["vizeme"]
+    except DataError:
+        return False
 
 
 def refuse_to_overwrite(work_dir: Path, origin: dict[str, Any]) -> None:
@@ -79,17 +105,22 @@ def refuse_to_overwrite(work_dir: Path, origin: dict[str, Any]) -> None:
             )
 
 
-def keep_originals(work_dir: Path, files: list[Path]) -> list[Path]:
-    """Move foreign files of a run's folder into `original/` in it, and return where they lie then.
+def keep_originals(work_dir: Path, first: Path) -> None:
+    """Move the foreign files of a run's folder into `original/` in it; what a killed import has moved lies there.
+
+    Args:
+        first: The file that is imported. It goes before the others, so that an import that is killed then is known, by
+            the file's place, to have begun.
 
     Raises:
-        DataError: That was done before, so what lies in the folder now is not foreign.
+        DataError: Something was imported into the folder before, so its files are not foreign.
     """
+    clear_after_killed(work_dir)
     folder = work_dir / ORIGINALS
-    if folder.exists():
+    files = [path for path in sorted(work_dir.iterdir(), key=lambda path: path != first)
+             if path.is_file() and not _is_ours(path)]  # fmt: skip
+    if is_imported(work_dir) or any((folder / path.name).exists() for path in files):
         raise DataError(f"Something was imported into {show_path(work_dir)} before. Give --exp_name for another run.")
     make_folder(folder)
-    moved = [folder / path.name for path in files]
-    for path, target in zip(files, moved, strict=True):
-        path.rename(target)
-    return moved
+    for path in files:
+        path.rename(folder / path.name)

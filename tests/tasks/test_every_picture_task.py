@@ -157,3 +157,14 @@ def test_a_checkpoint_of_voices_needs_no_data(house):
     task = load_task(house / "runs/wav2pix", settings={"binary_data_dir": "nowhere"})
     assert task.speakers == ["speaker0", "speaker1"]
     assert task.make(np.ones((1, 16_000), np.int16))[0].shape == (1, 64, 64, 3)
+
+
+def test_wav2pix_is_evaluated(house, capsys):
+    more = (f"eval_recogniser={house / 'little.onnx'}", "eval_detector=dlib")
+    assert run.main([*words(house, "wav2pix", more=more), "--evaluate"]) == 0
+    folder = house / "runs/wav2pix/evaluation"
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert 0 <= figures["right_speaker_made"] <= 1
+    assert figures["pairs"] == 2
+    assert read_photo(folder / "faces.png").ndim == 3
+    assert "speaker_told_by_classifier" in capsys.readouterr().out

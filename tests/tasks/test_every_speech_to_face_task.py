@@ -85,6 +85,15 @@ def test_validation_gives_the_same_figures_twice(house, name, capsys):
     assert "95 % interval" in (house / "runs" / name / "evaluation.md").read_text()
 
 
+@pytest.mark.parametrize("name", ORDER)
+def test_an_evaluation_writes_what_a_validation_does_elsewhere(house, name, tmp_path, capsys):
+    assert run.main([*words(house, name), "--evaluate", f"--out={tmp_path}"]) == 0
+    kept, again = (json.loads((folder / "evaluation.json").read_text()) for folder in (house / "runs" / name, tmp_path))
+    assert again["figures"] == kept["figures"]
+    assert (tmp_path / "evaluation.png").is_file()
+    assert "val/" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["ve_conv", "ve_ast"])
 def test_a_voice_becomes_a_picture(house, name, tmp_path):
     from PIL import Image

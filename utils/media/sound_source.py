@@ -34,19 +34,29 @@ _CHANNELS = {"mono": 1, "stereo": 2, "quad": 4, "5.0": 5, "5.1": 6, "6.1": 7, "7
 
 @dataclass(frozen=True)
 class SoundSource:
-    """The track that is heard (among those of sound, from 0), its one channel if all of them cancel, and why."""
+    """The track that is heard (among those of sound, from 0), its one channel if all of them cancel, and why.
+
+    Attributes:
+        lasts_s: How long the file says that it is, in seconds; 0 when it does not say.
+    """
 
     track: int = 0
     channel: int | None = None
     reason: str = ""
+    lasts_s: float = 0.0
 
 
-def sound_arguments(file: Path, rate: int, *, skipped_s: float = 0, track: int | None = None) -> list[str]:
+def sound_arguments(
+    file: Path, rate: int, *, skipped_s: float = 0, track: int | None = None, whole: bool = True
+) -> list[str]:
     """Return what makes ffmpeg give the sound of a file as mono float32 at `rate` on its standard output.
 
-    The output ends a second after `most_seconds`.
+    The output ends a second after `most_seconds`; a file of which the `whole` is wanted and that says it is longer is
+    refused before anything is decoded.
     """
     source = choose_sound(file, track)
+    if whole:
+        refuse_too_long(file, int(source.lasts_s * rate), rate)
     mix = ["-ac", "1"] if source.channel is None else []
     one = f"pan=mono|c0=c{source.channel}," if source.channel is not None else ""
     return [
@@ -81,9 +91,10 @@ def refuse_too_long(file: Path, samples: int, rate: int) -> None:
 @functools.lru_cache(maxsize=64)
 def _chosen(path: str, size: int, modified: int) -> SoundSource:
     file = Path(path)
-    tracks = read_header(file).of_kind("Audio")
+    header = read_header(file)
+    tracks = header.of_kind("Audio")
     if not tracks or (len(tracks) == 1 and _channels(tracks[0]) == 1):
-        return SoundSource()
+        return SoundSource(lasts_s=header.duration_s)
     loudness = [_loudness(file, number, _channels(stream)) for number, stream in enumerate(tracks)]
     track = int(np.argmax([max(each) if each else 0.0 for each, _ in loudness]))
     each, mixed = loudness[track]
@@ -94,7 +105,7 @@ def _chosen(path: str, size: int, modified: int) -> SoundSource:
     if len(each) == 2 and mixed < _CANCELLED * max(each):  # of more, the voice is in one, and the mix weighs them
         channel = int(np.argmax(each))
         reasons.append(f"its channels cancel each other, so channel {channel + 1} is heard alone")
-    return SoundSource(track, channel, "; ".join(reasons))
+    return SoundSource(track, channel, "; ".join(reasons), header.duration_s)
 
 
 def choose_sound(file: Path, track: int | None = None) -> SoundSource:

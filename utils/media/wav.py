@@ -39,7 +39,7 @@ def read_wav(
     skipped_s = max(0, int(start_s) - 1)  # a decoder needs a moment before its sound is right
     first = round((start_s - skipped_s) * rate)
     count = None if seconds is None else round(seconds * rate)
-    arguments = sound_arguments(file, rate, skipped_s=skipped_s, track=track)
+    arguments = sound_arguments(file, rate, skipped_s=skipped_s, track=track, whole=count is None)
     if count is not None:
         arguments[arguments.index("-t") + 1] = f"{(first + count) / rate + 0.1:.6f}"
     blocks = []

@@ -46,6 +46,7 @@ def exported(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Pat
     converted = Converted(
         recipe, dict(tensors), names={name: name for name in tensors}, updates=updates, extra=extra,
         preprocessing=preprocessing, data_fingerprint=str(facts.get("data_fingerprint", "")), left_out=left_out,
+        shapes={name: tuple(value.shape) for name, value in tensors.items()},  # the task has just taken them
     )  # fmt: skip
     verify(converted, path, [])
     return converted
