@@ -84,9 +84,9 @@ def main(words: Sequence[str] | None = None) -> int:
             return 0
         raise ConfigError("Say which recipe: --config=egs/datasets/... (see --help; --list names the tasks)")
     recipe = load_recipe(args.config)
-    given = args.assignments
-    kind = kind_of(recipe, given)
-    overrides = dict(typed_assignment(kind.schema, text) for text in given)
+    assignments = args.assignments
+    kind = kind_of(recipe, assignments)
+    overrides = dict(typed_assignment(kind.schema, text) for text in assignments)
     for name, value in overrides.items():
         set_dotted(recipe.values, name, value)
         recipe.origins.pop(name, None)
@@ -142,14 +142,14 @@ def name_misspelt_flags(kind: Any, recipe: Recipe, overrides: dict[str, Any]) ->
                 recipe.problems.append(f"--{name}: no such flag; write --{guess}")
 
 
-def kind_of(recipe: Recipe, given: list[str]) -> Any:
+def kind_of(recipe: Recipe, assignments: list[str]) -> Any:
     """Import the task class that a recipe, or a setting given with it, names.
 
     Raises:
         ConfigError: It names none or an unknown one; with the mistakes of the files.
     """
     name = recipe.values.get("task_cls")
-    for text in given:
+    for text in assignments:
         if split_assignment(text)[0] == "task_cls":
             name = recipe.values["task_cls"] = assignment(text)[1]
     if recipe.path.name == "config.yaml" and is_foreign(recipe.path.parent):

@@ -188,9 +188,9 @@ class _Reader:
     def _refuse(self, flag: str, has_value: bool, words: list[str]) -> bool:
         """Note a flag that does not exist; return whether the word after it may have been its value."""
         settings = (name for schema in self._schemas() for name in schema.model_fields)
-        known = list(dict.fromkeys([*self.names, *settings]))
-        longer = [name for name in known if name.startswith(_plain(flag))]
-        guess = longer[0] if len(longer) == 1 else nearest(_plain(flag), known)
+        names = list(dict.fromkeys([*self.names, *settings]))
+        longer = [name for name in names if name.startswith(_plain(flag))]
+        guess = longer[0] if len(longer) == 1 else nearest(_plain(flag), names)
         self.slips.append(f"{flag}: no such flag; " + (f"write --{guess}" if guess else "see --help"))
         return not has_value and bool(words) and not is_flag(words[0])
 

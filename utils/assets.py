@@ -47,8 +47,8 @@ DOOR = Door(
 
 def roots() -> list[Path]:
     """Return the folders that are searched, in order: $VIZEME_ASSETS, ./assets, the user's cache."""
-    given = os.environ.get("VIZEME_ASSETS")
-    return ([Path(given).expanduser()] if given else []) + [Path("assets"), cache_folder()]
+    folder = os.environ.get("VIZEME_ASSETS")
+    return ([Path(folder).expanduser()] if folder else []) + [Path("assets"), cache_folder()]
 
 
 def cache_folder() -> Path:
@@ -80,9 +80,9 @@ def asset_path(name: str) -> Path:
     Raises:
         AssetError: it is not here and could not or may not be fetched; the message tells both ways out.
     """
-    found = find_asset(name)
-    if found is not None:
-        return found
+    path = find_asset(name)
+    if path is not None:
+        return path
     asset = _row(name)
     if not asset.commercial:
         raise AssetError(
@@ -146,11 +146,11 @@ def _fetch(part: Part, folder: Path, name: str) -> Path:
 
     pooch.get_logger().setLevel(logging.WARNING)
     published = part.sha256 or _published_digest(part.url)
-    known = None if part.member or published is None else f"sha256:{published}"
+    digest = None if part.member or published is None else f"sha256:{published}"
     file = part.file if part.member is None else part.file + ".zip"
     try:
         pooch.retrieve(
-            part.url, known, fname=file, path=folder, downloader=pooch.HTTPDownloader(progressbar=True, timeout=60)
+            part.url, digest, fname=file, path=folder, downloader=pooch.HTTPDownloader(progressbar=True, timeout=60)
         )
     except (OSError, requests.RequestException) as error:
         raise AssetError(_no_download(name, part, str(error).splitlines()[0])) from error

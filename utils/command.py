@@ -152,16 +152,16 @@ class Door:
         commands = {one.name: one for one in self.rows}
         if "" in commands:
             return commands[""](words, self.typed, at)
-        known = [one.name for one in self.rows if not isinstance(one, Moved)]
+        names = [one.name for one in self.rows if not isinstance(one, Moved)]
         if not words:
-            raise ConfigError(f"Say which command: {', '.join(known)} (--help tells what they do)")
+            raise ConfigError(f"Say which command: {', '.join(names)} (--help tells what they do)")
         if words[0] in ("-h", "--help"):
             print(self.usage())
             return 0
         if words[0] not in commands:
-            near = nearest(words[0], known)
+            near = nearest(words[0], names)
             hint = f"Did you mean '{near}'? " if near else ""
-            raise ConfigError(f"No command is called '{words[0]}'. {hint}Known: {', '.join(known)}.")
+            raise ConfigError(f"No command is called '{words[0]}'. {hint}Known: {', '.join(names)}.")
         return commands[words[0]](words[1:], f"{self.typed} {words[0]}", at)
 
     def usage(self) -> str:
@@ -233,9 +233,9 @@ def refused_by_machine(error: Exception) -> str | None:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}. {_REMEDIES[error.errno]}"
     text = str(error)
-    told = re.search(r"\(os error (\d+)\)", text)
-    if told and int(told[1]) in _REMEDIES:
-        return f"{os.strerror(int(told[1]))}. {_REMEDIES[int(told[1])]}"
+    match = re.search(r"\(os error (\d+)\)", text)
+    if match and int(match[1]) in _REMEDIES:
+        return f"{os.strerror(int(match[1]))}. {_REMEDIES[int(match[1])]}"
     if isinstance(error, OSError | RuntimeError) and _NO_ROOM.search(text):
         return f"{os.strerror(errno.ENOSPC)}, it seems: a file could not be written whole. {_ROOM}"
     if type(error).__name__ == "BrokenProcessPool" or (isinstance(error, RuntimeError) and _WORKER.search(text)):

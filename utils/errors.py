@@ -27,9 +27,9 @@ class AssetError(UserError):
     """Tell how to get an outside weight that is not here."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name most like `name`, or None when none is near."""
-    found = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return the one of `names` most like `name`, or None when none is near."""
+    matches = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.6)
+    return matches[0] if matches else None
 
 

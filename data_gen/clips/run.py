@@ -93,9 +93,9 @@ def main(args: ClipsCommand, work: Work = make_clip) -> int:
         return make_here(work, todo, recipe, min(workers, len(todo)))
 
     with filling(args.out):
-        made = Build(writer, jobs, recipe, args.per_shard).run(make)
+        count = Build(writer, jobs, recipe, args.per_shard).run(make)
         corpus = writer.finish(-(-len(jobs) // args.per_shard), refused)
-    _report(args.out, corpus, made, time.monotonic() - began)
+    _report(args.out, corpus, count, time.monotonic() - began)
     for node, count in sorted(nodes.items()):
         print(f"  Ray node {node}: {count} clips")
     return 0
@@ -154,7 +154,7 @@ class Build:
         self.writer.write(number, clips, recipe=self.recipes[number], first=number * self.per_shard)
 
 
-def _report(out: Path, corpus: ClipShards, made: int, seconds: float) -> None:
+def _report(out: Path, corpus: ClipShards, count: int, seconds: float) -> None:
     """Print what was refused and why, then the counts."""
     index = corpus.index
     for name, why in index.skipped.items():
@@ -166,4 +166,4 @@ def _report(out: Path, corpus: ClipShards, made: int, seconds: float) -> None:
     speakers = len({clip.speaker for clip in index.clips})
     minutes = sum(clip.frames for clip in index.clips) / 1500
     kept = f"{out}: {len(index.clips)} clips of {speakers} speaker(s), {minutes:.1f} minutes"
-    print(f"{kept}; {len(index.skipped)} skipped; {made} made now in {duration(seconds)}")
+    print(f"{kept}; {len(index.skipped)} skipped; {count} made now in {duration(seconds)}")

@@ -60,8 +60,8 @@ def main(args: DemoCommand) -> int:
     unseen = Clip(identity, say(identity, [UNSEEN[0]], seed=args.seed + 1), size=args.size, seed=args.seed + 1)
     unseen.save_truth(val_wav.with_suffix(""))
     write_wav(val_wav, unseen.speech.wav)  # last: who finds it (scripts/demo.sh) may take all to be there
-    told = {"video": str(out), "seconds": speech.seconds, "frames": len(clip), "unseen_wav": str(val_wav)}
-    print(json.dumps(told))
+    summary = {"video": str(out), "seconds": speech.seconds, "frames": len(clip), "unseen_wav": str(val_wav)}
+    print(json.dumps(summary))
     return 0
 
 

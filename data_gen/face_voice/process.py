@@ -34,7 +34,7 @@ class PersonFiles:
     sounds: tuple[Path, ...] = ()
     pictures: tuple[Path, ...] = ()
     videos: tuple[Path, ...] = ()
-    made: int | None = None
+    made_seed: int | None = None
     """Seed of a made identity, which has no files."""
 
     def stamps(self) -> list[tuple[str, int, int]]:
@@ -68,7 +68,7 @@ class Result:
 
 def process_person(files: PersonFiles, detector: LandmarkDetector | None, limits: Limits) -> Result:
     """Read, clean and crop all that is usable of a person."""
-    if files.made is not None:
+    if files.made_seed is not None:
         return Result(make_person(files, limits))
     assert detector is not None, "files need a detector"
     result = Result(MadePerson(files.id, files.label, files.split, [], []))
@@ -114,16 +114,16 @@ def _faces_of_video(path: Path, detector: LandmarkDetector, count: int) -> list[
 
 def make_person(files: PersonFiles, limits: Limits) -> MadePerson:
     """Let an identity that does not exist speak and be seen; the landmarks are the drawn face's own."""
-    assert files.made is not None
-    identity = make_identity(files.made)
-    rng = np.random.default_rng([files.made, 31])
+    assert files.made_seed is not None
+    identity = make_identity(files.made_seed)
+    rng = np.random.default_rng([files.made_seed, 31])
     order = rng.permutation(len(TRAINING))
     clips = []
     for number in range(limits.made_clips):
         sentences = [TRAINING[i] for i in np.roll(order, -3 * number)[:3]]
-        speech = say(identity, sentences, seed=files.made + number)
+        speech = say(identity, sentences, seed=files.made_seed + number)
         clips.append((f"made{number}", clean_speech(speech.wav.astype(np.float32))))
-    clip = Clip(identity, say(identity, [TRAINING[order[0]]], seed=files.made), size=256, seed=files.made)
+    clip = Clip(identity, say(identity, [TRAINING[order[0]]], seed=files.made_seed), size=256, seed=files.made_seed)
     points = clip.truth().landmarks_px
     faces = []
     for frame in np.linspace(0, len(clip) - 1, limits.made_faces + 2).astype(int)[1:-1]:

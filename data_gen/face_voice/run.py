@@ -105,14 +105,14 @@ def main(args: FaceVoiceCommand) -> int:
         writer = FaceVoiceWriter(args.out, licence=licence)
         bar = stack.enter_context(Progress("persons", len(persons)))
         pool = stack.enter_context(WorkerPool(args.workers)) if args.workers > 1 else None
-        for number, some in enumerate(shards):
-            told = [(p.id, p.split, p.label, p.made, p.stamps()) for p in some]
-            recipe = fingerprint(VERSION, told, asdict(limits), args.detector)
+        for number, group in enumerate(shards):
+            stamps = [(p.id, p.split, p.label, p.made_seed, p.stamps()) for p in group]
+            recipe = fingerprint(VERSION, stamps, asdict(limits), args.detector)
             if writer.has(number, recipe):
-                bar.step(len(some))
+                bar.step(len(group))
                 continue
             skipped: dict[str, str] = {}
-            writer.write(number, _usable(some, args, limits, skipped, bar, pool), recipe=recipe, skipped=skipped)
+            writer.write(number, _usable(group, args, limits, skipped, bar, pool), recipe=recipe, skipped=skipped)
         dataset = writer.finish(len(shards))
     for file, why in dataset.index.skipped.items():
         print(f"skipped {file}: {why}")
@@ -132,19 +132,19 @@ def find_persons(args: FaceVoiceCommand, root: Path) -> list[PersonFiles]:
     folders = sorted(path for path in root.glob("*") if path.is_dir())
     labels = read_labels(args.labels) if args.labels else {}
     if folders and {folder.name for folder in folders} <= set(SPLITS):
-        found = [
+        persons = [
             _files(person, split, labels) for split in SPLITS for person in sorted((root / split).glob("*"))
             if person.is_dir()
         ]  # fmt: skip
     elif args.split_by == "file":
-        found = [part for folder in folders for part in _split_files(_files(folder, "train", labels), args.val)]
+        persons = [part for folder in folders for part in _split_files(_files(folder, "train", labels), args.val)]
     else:
         splits = split_persons([f.name for f in folders], labels, val=args.val, test=args.test, seed=args.seed)
-        found = [_files(folder, splits[folder.name], labels) for folder in folders]
-    found = [person for person in found if person.sounds or person.pictures or person.videos]
-    if not found:
+        persons = [_files(folder, splits[folder.name], labels) for folder in folders]
+    persons = [person for person in persons if person.sounds or person.pictures or person.videos]
+    if not persons:
         raise DataError(f"Nobody under {root}. Put each person's files there: <person>/audios/*.wav, <person>/images/*")
-    return found
+    return persons
 
 
 def made_persons(args: FaceVoiceCommand, count: int) -> list[PersonFiles]:
@@ -152,7 +152,7 @@ def made_persons(args: FaceVoiceCommand, count: int) -> list[PersonFiles]:
     names = [f"made{number:05d}" for number in range(count)]
     splits = split_persons(names, val=args.val, test=args.test, seed=args.seed)
     first = 1 + 100_000 * args.seed
-    return [PersonFiles(name, splits[name], made=first + number) for number, name in enumerate(names)]
+    return [PersonFiles(name, splits[name], made_seed=first + number) for number, name in enumerate(names)]
 
 
 def read_labels(path: Path) -> dict[str, str]:
@@ -215,6 +215,6 @@ _detectors: dict[str, LandmarkDetector] = {}
 
 def _one(job: tuple[PersonFiles, str, Limits]) -> Result:
     files, name, limits = job
-    if files.made is None and name not in _detectors:
+    if files.made_seed is None and name not in _detectors:
         _detectors[name] = make_detector(name)
     return process_person(files, _detectors.get(name), limits)

@@ -85,21 +85,21 @@ def main(args: TemplatesCommand) -> int:
         jobs += [(split, wanted[i : i + args.per_shard]) for i in range(0, len(wanted), args.per_shard)]  # type: ignore[misc]
     with ExitStack() as stack:
         writer = TemplateShardWriter(args.out, recogniser.id, licence=args.licence)
-        progress = stack.enter_context(Progress("templates", sum(len(some) for _, some in jobs)))
+        progress = stack.enter_context(Progress("templates", sum(len(group) for _, group in jobs)))
         pool = stack.enter_context(WorkerPool(args.workers)) if args.workers > 1 else None
-        for number, (split, some) in enumerate(jobs):
-            stamps = [(str(p.relative_to(args.faces)), p.stat().st_size, p.stat().st_mtime_ns) for p in some]
+        for number, (split, group) in enumerate(jobs):
+            stamps = [(str(p.relative_to(args.faces)), p.stat().st_size, p.stat().st_mtime_ns) for p in group]
             source = "aligned" if args.aligned else args.detector
             recipe = fingerprint(VERSION, stamps, source, recogniser.id.sha256, split)
             if writer.has(number, recipe):
                 log.info("shard %d of %d: kept", number + 1, len(jobs))
-                progress.step(len(some))
+                progress.step(len(group))
                 continue
             skipped: dict[str, str] = {}
-            found = cut_out(some, args, pool, skipped, progress)
+            crops = cut_out(group, args, pool, skipped, progress)
             pairs = (
                 (str(p.relative_to(args.faces)), numbers[identity_of(p, args.faces)], jpeg, template)
-                for p, jpeg, template in with_templates(found, recogniser)
+                for p, jpeg, template in with_templates(crops, recogniser)
             )
             writer.write(number, pairs, split=split, recipe=recipe, skipped=skipped)
         shards = writer.finish(len(jobs))
@@ -134,12 +134,12 @@ def first_of_each(photos: list[Path], folder: Path, most: int) -> list[Path]:
     """Return at most `most` photos of each person; all when it is 0."""
     if most <= 0:
         return photos
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     kept = []
     for photo in photos:
         name = identity_of(photo, folder)
-        seen[name] = seen.get(name, 0) + 1
-        if seen[name] <= most:
+        counts[name] = counts.get(name, 0) + 1
+        if counts[name] <= most:
             kept.append(photo)
     return kept
 
@@ -164,7 +164,7 @@ def cut_out(
 
 
 def with_templates(
-    found: Iterator[tuple[Path, bytes]], recogniser: Recogniser
+    crops: Iterator[tuple[Path, bytes]], recogniser: Recogniser
 ) -> Iterator[tuple[Path, bytes, NDArray[np.float32]]]:
     """Add each crop's template, computed from the picture as it is stored, a batch at a time."""
     waiting: list[tuple[Path, bytes]] = []
@@ -173,7 +173,7 @@ def with_templates(
         templates = recogniser.templates(np.stack([decode(jpeg) for _, jpeg in waiting]))
         yield from ((photo, jpeg, template) for (photo, jpeg), template in zip(waiting, templates, strict=True))
 
-    for item in found:
+    for item in crops:
         waiting.append(item)
         if len(waiting) == BATCH:
             yield from give()

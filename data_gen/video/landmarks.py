@@ -155,17 +155,17 @@ def follow(faces: list[Face], previous: Face | None, where: str = "the picture")
     return faces[0]
 
 
-def bridge_gaps(values: Reals, found: NDArray[np.bool_], cuts: Iterable[int] = ()) -> Reals:
-    """Fill values (T, ...) where not `found` (T,): linear within a shot, constant at its ends.
+def bridge_gaps(values: Reals, present: NDArray[np.bool_], cuts: Iterable[int] = ()) -> Reals:
+    """Fill values (T, ...) where not `present` (T,): linear within a shot, constant at its ends.
 
-    A shot without any found frame is bridged between its neighbours.
+    A shot without any usable frame is bridged between its neighbours.
     """
     result = np.array(values, dtype=np.float64)
     flat = result.reshape(len(result), -1)
-    usable_anywhere = np.flatnonzero(found)
+    usable_anywhere = np.flatnonzero(present)
     for start, stop in shot_ranges(len(result), cuts):
         frames = np.arange(start, stop)
-        usable = frames[found[start:stop]]
+        usable = frames[present[start:stop]]
         if len(usable) == len(frames):
             continue
         if len(usable) == 0:
@@ -247,16 +247,16 @@ def _as_track(
     faces: list[Face | None], detector: LandmarkDetector, video: str, fps: float, start_s: float, cuts: list[int]
 ) -> LandmarkTrack:
     count = len(faces)
-    found = np.array([face is not None for face in faces], dtype=bool)
+    has_face = np.array([face is not None for face in faces], dtype=bool)
     if not count:
         raise DataError(f"{video}: it has no frames. Is the file complete?")
-    if not found.any():
+    if not has_face.any():
         raise DataError(f"{video}: no face in any of {count} frames. It must show one person's face from the front.")
     raw: Reals = np.stack([np.zeros((68, 2)) if face is None else face.points_px for face in faces])
-    strange = excursions(raw, found, cuts)
-    found &= ~strange
-    missing = np.flatnonzero(~found)
-    longest = _longest_run(~found)
+    strange = excursions(raw, has_face, cuts)
+    has_face &= ~strange
+    missing = np.flatnonzero(~has_face)
+    longest = _longest_run(~has_face)
     if len(missing) > MAX_MISSING * count or longest > MAX_GAP:
         raise DataError(
             f"{video}: no face in {len(missing)} of {count} frames (first at {start_s + missing[0] / fps:.1f} s)"
@@ -264,7 +264,7 @@ def _as_track(
             f"At most {MAX_GAP} in a row and {MAX_MISSING:.0%} in all are bridged: cut those parts out, or use a "
             f"video in which the face is seen from the front throughout."
         )
-    points = np.where(found[:, None, None], raw, 0.0)
+    points = np.where(has_face[:, None, None], raw, 0.0)
     shapes: Reals | None = (
         np.zeros((count, 52)) if all(f is None or f.blendshapes is not None for f in faces) else None
     )
@@ -276,11 +276,11 @@ def _as_track(
     sigma = detector.smoothing_frames
 
     def mended(values: Reals) -> NDArray[np.float32]:
-        return smooth_over_time(bridge_gaps(values, found, cuts), sigma, cuts).astype(np.float32)
+        return smooth_over_time(bridge_gaps(values, has_face, cuts), sigma, cuts).astype(np.float32)
 
     blendshapes = None if shapes is None else mended(shapes)
     strange_frames = tuple(int(frame) for frame in np.flatnonzero(strange))
-    return LandmarkTrack(mended(points), found, blendshapes, detector.name, strange_frames)
+    return LandmarkTrack(mended(points), has_face, blendshapes, detector.name, strange_frames)
 
 
 def _told_strange(strange: NDArray[np.bool_], start_s: float) -> str:

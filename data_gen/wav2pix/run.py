@@ -26,27 +26,27 @@ def main(args: PairsCommand) -> int:
     PAIRS.refuse_strangers(args.out, "--out")
     samples = round(args.seconds * RATE)
     sources = find_sources(args.pairs)
-    found: dict[Split | None, list[Pair]] = {"train": [], "val": [], None: []}
+    by_split: dict[Split | None, list[Pair]] = {"train": [], "val": [], None: []}
     skipped: dict[str, str] = {}
     with Progress("pairs", len(sources)) as progress:
         for source in sources:
             try:
-                some = list(read_source(source, samples, args))
-                found[source.split] += some
-                if not some:
+                read = list(read_source(source, samples, args))
+                by_split[source.split] += read
+                if not read:
                     skipped[str(source.picture)] = "no face found"
             except DataError as error:
                 skipped[str(source.picture)] = " ".join(str(error).split())
             progress.step()
     for file, why in skipped.items():
         log.warning("skipped %s: %s", file, why)
-    if not any(found.values()):
+    if not any(by_split.values()):
         raise DataError(f"{args.pairs}: not one pair could be used. {next(iter(skipped.values()), '')}")
-    share_out(found)
-    pairs: dict[Split, list[Pair]] = {"train": found["train"], "val": found["val"]}
-    made = write_pairs(args.out, pairs, licence=args.licence, skipped=skipped)
+    share_out(by_split)
+    pairs: dict[Split, list[Pair]] = {"train": by_split["train"], "val": by_split["val"]}
+    dataset = write_pairs(args.out, pairs, licence=args.licence, skipped=skipped)
     print(
-        f"{args.out}: {made.count('train')} pairs to train, {made.count('val')} to validate, of "
-        f"{len(made.meta.speakers)} speakers; {len(skipped)} skipped"
+        f"{args.out}: {dataset.count('train')} pairs to train, {dataset.count('val')} to validate, of "
+        f"{len(dataset.meta.speakers)} speakers; {len(skipped)} skipped"
     )
     return 0

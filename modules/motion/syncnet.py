@@ -131,12 +131,12 @@ def offset_similarity(
     clips = frames - CLIP_FRAMES + 1
     sounds = audio.unfold(0, 2 * CLIP_FRAMES, 2).transpose(1, 2)
     mouths = mouth.reshape(frames, -1).unfold(0, CLIP_FRAMES, 1).transpose(1, 2)
-    heard = torch.cat([model.embed_audio(part) for part in sounds.split(chunk)])
-    seen = torch.cat([model.embed_mouth(part) for part in mouths.split(chunk)])
+    sound_embeddings = torch.cat([model.embed_audio(part) for part in sounds.split(chunk)])
+    mouth_embeddings = torch.cat([model.embed_mouth(part) for part in mouths.split(chunk)])
     partner = torch.arange(clips, device=device)[:, None] + torch.arange(-radius, radius + 1, device=device)
     exists = (partner >= 0) & (partner < clips)
     with torch.autocast(device.type, enabled=False):  # rounded to bfloat16, neighbouring offsets would tie
-        similarity = torch.einsum("tc,toc->to", seen, heard[partner.clamp(0, clips - 1)])
+        similarity = torch.einsum("tc,toc->to", mouth_embeddings, sound_embeddings[partner.clamp(0, clips - 1)])
     return similarity, exists
 
 

@@ -92,10 +92,10 @@ def convolution(layer: nn.Module) -> dict[str, Any]:
     assert isinstance(layer, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d)
     assert isinstance(layer.padding, tuple)
     pads = [int(p) for p in layer.padding]
-    found = {"kernel_shape": list(layer.kernel_size), "strides": list(layer.stride), "pads": pads + pads}
+    settings = {"kernel_shape": list(layer.kernel_size), "strides": list(layer.stride), "pads": pads + pads}
     if isinstance(layer, nn.ConvTranspose2d):
-        found["output_padding"] = list(layer.output_padding)
-    return found
+        settings["output_padding"] = list(layer.output_padding)
+    return settings
 
 
 def _pool(layer: nn.Module) -> dict[str, Any]:

@@ -59,8 +59,8 @@ class OnnxNetwork(nn.Module):
         values: dict[str, Tensor] = {self.input: images}
         last = {name: order for order, node in enumerate(self.nodes) for name in node.inputs}
         for order, node in enumerate(self.nodes):
-            given = [self._value(name, values) for name in node.inputs]
-            values[node.outputs[0]] = OPERATIONS[node.op](node.attributes, *given)
+            inputs = [self._value(name, values) for name in node.inputs]
+            values[node.outputs[0]] = OPERATIONS[node.op](node.attributes, *inputs)
             for name in set(node.inputs):
                 if name in values and last[name] == order and name not in keep and name != self.output:
                     del values[name]
@@ -80,10 +80,10 @@ class OnnxNetwork(nn.Module):
         with torch.no_grad():
             values: dict[str, Tensor] = {self.input: torch.zeros(1, *shape[1:])}
             for node in self.nodes:
-                given = [self._value(name, values) for name in node.inputs]
-                found = OPERATIONS[node.op](node.attributes, *given)
-                values[node.outputs[0]] = found
-                shapes[node.outputs[0]] = (node.op, found.shape)
+                inputs = [self._value(name, values) for name in node.inputs]
+                output = OPERATIONS[node.op](node.attributes, *inputs)
+                values[node.outputs[0]] = output
+                shapes[node.outputs[0]] = (node.op, output.shape)
         ends: dict[int, tuple[bool, str]] = {}
         for name, (op, size) in shapes.items():
             if len(size) != 4 or size[-1] < 2 or size[-1] == shape[-1]:

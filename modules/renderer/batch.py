@@ -111,8 +111,8 @@ class BatchRenderer:
         with torch.cuda.graph(graph):
             out = self.draw(Inputs(*own))  # type: ignore[arg-type]
 
-        def replay(given: Inputs) -> Tensor:
-            for target, value in zip(own, given, strict=True):
+        def replay(inputs: Inputs) -> Tensor:
+            for target, value in zip(own, inputs, strict=True):
                 if target is not None and value is not None:
                     target.copy_(value)
             graph.replay()
@@ -139,9 +139,9 @@ class BatchRenderer:
         else:
             bins = torch.ones_like(near)[:, None]
         ray, used = self._packed(hit)
-        found = self._field(inputs, ray, origin, directions, near, far, bins)
-        whole = found.new_zeros(self.rays + 1, found.shape[1])
-        whole.index_copy_(0, torch.where(used, ray, self.rays), found)
+        features = self._field(inputs, ray, origin, directions, near, far, bins)
+        whole = features.new_zeros(self.rays + 1, features.shape[1])
+        whole.index_copy_(0, torch.where(used, ray, self.rays), features)
         return whole[:-1]
 
     def _packed(self, hit: Tensor) -> tuple[Tensor, Tensor]:
@@ -179,14 +179,14 @@ class BatchRenderer:
             spread = 0.06 * self.focal / inputs.cameras[:, :3, 3].norm(dim=-1)
             points = frames.scene.points(inputs.landmarks)
             pairs = zip(points.unbind(), inputs.cameras.unbind(), strict=True)
-            uv = torch.stack([project(some, camera, self.focal, frames.size) for some, camera in pairs])
+            uv = torch.stack([project(cloud, camera, self.focal, frames.size) for cloud, camera in pairs])
             across, down = (
                 torch.exp(-0.5 * ((places - uv[..., axis, None]) / spread[:, None, None]).square())
                 for axis, places in ((0, frames.uv[0, :, 0]), (1, frames.uv[:, 0, 1]))
             )
             for group in self.groups:
-                some = down.index_select(1, group).transpose(1, 2) @ across.index_select(1, group)
-                parts.append(some[:, None])
+                blobs = down.index_select(1, group).transpose(1, 2) @ across.index_select(1, group)
+                parts.append(blobs[:, None])
         return torch.cat(parts, dim=1)
 
     def _behind(self, inputs: Inputs) -> Tensor:
@@ -202,7 +202,7 @@ class BatchRenderer:
 
 
 def _shaded(colour: Tensor, alpha: Tensor, behind: Tensor) -> Tensor:
-    return torch.stack([shade(*some) for some in zip(colour, alpha, behind, strict=True)])
+    return torch.stack([shade(*frame) for frame in zip(colour, alpha, behind, strict=True)])
 
 
 def render_in_batches(
@@ -211,8 +211,8 @@ def render_in_batches(
     """Yield `frames(*job)` for each job, `count` of them rendered at once; the last are filled up by repetition."""
     renderer = BatchRenderer(frames, count)
     waiting = iter(jobs)
-    while some := list(islice(waiting, count)):
-        filled = some + some[-1:] * (count - len(some))
+    while group := list(islice(waiting, count)):
+        filled = group + group[-1:] * (count - len(group))
         codes, index, landmarks, cameras, backdrops, ids = zip(*filled, strict=True)
         pictures = renderer(
             Inputs(
@@ -224,4 +224,4 @@ def render_in_batches(
                 None if ids[0] is None else torch.cat(ids),
             )
         )
-        yield from pictures[: len(some)].clone()
+        yield from pictures[: len(group)].clone()

@@ -178,15 +178,15 @@ class BlendPlaneHead(nn.Module):
     def march_frames(self, frames: HeadFrames, rays: Sequence[Rays], jitter: bool) -> Marched:
         """Sum the field along the rays of several frames, one after the other in the result, for training."""
         grids = frames.log_density.unbind()
-        parts = [self._coarse(grid, some, jitter) for grid, some in zip(grids, rays, strict=True)]
-        counts = torch.tensor([len(some.near) for some in rays], device=parts[0].device)
+        parts = [self._coarse(grid, bundle, jitter) for grid, bundle in zip(grids, rays, strict=True)]
+        counts = torch.tensor([len(bundle.near) for bundle in rays], device=parts[0].device)
         of = torch.arange(len(rays), device=counts.device).repeat_interleave(counts)
         coarse = torch.cat(parts)
         total = coarse.sum(dim=-1)
         hits = (total > KEEP_ALPHA).nonzero()[:, 0]
         of = of[hits]
-        directions, near, far = (torch.cat([some[k] for some in rays])[hits] for k in (1, 2, 3))
-        origin = torch.stack([some.origin for some in rays])[of][:, None]
+        directions, near, far = (torch.cat([bundle[k] for bundle in rays])[hits] for k in (1, 2, 3))
+        origin = torch.stack([bundle.origin for bundle in rays])[of][:, None]
 
         hit = Rays(origin, directions, near, far)
         coarse = coarse[hits]

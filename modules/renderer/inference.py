@@ -163,13 +163,13 @@ class FrameRenderer:
         rays, inside = self.scene.rays(self.uv.view(-1, 2), camera)
         whole = self.uv.new_zeros(self.rows * self.columns, self.head.feature_dim + 1)
         for part in torch.arange(len(inside), device=inside.device).split(CHUNK_RAYS):
-            some = Rays(rays.origin, rays.directions[part], rays.near[part], rays.far[part])
-            march = self.head.march(frame, some, False)
+            bundle = Rays(rays.origin, rays.directions[part], rays.near[part], rays.far[part])
+            march = self.head.march(frame, bundle, False)
             whole[inside[part]] = torch.cat([march.features, march.alpha[:, None]], dim=1)
         return whole
 
 
 def _extent(hit: Tensor, limit: int) -> tuple[int, int]:
     """Return first and last + 1 of the true entries, widened by `MARGIN` and cut at the ends."""
-    found = hit.nonzero()
-    return max(0, int(found[0]) - MARGIN), min(limit, int(found[-1]) + 1 + MARGIN)
+    places = hit.nonzero()
+    return max(0, int(places[0]) - MARGIN), min(limit, int(places[-1]) + 1 + MARGIN)

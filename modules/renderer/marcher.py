@@ -65,8 +65,8 @@ def coarse_density(
     rows = (z * resolution + y) * resolution + x
     if first is not None:
         rows = rows + first
-    found = density.index_select(0, rows.flatten()).view(-1, samples)
-    return found, found.sum(dim=1)
+    sampled = density.index_select(0, rows.flatten()).view(-1, samples)
+    return sampled, sampled.sum(dim=1)
 
 
 def place_samples(density: Tensor, near: Tensor, far: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -193,8 +193,8 @@ class HeadMarcher:
         chosen = self._seen(frame, camera).nonzero()[:, 0]
         step = max(1, CHUNK_SAMPLES // max(self.head.samples // 2, self.head.fine_samples, 1))
         for part in chosen.split(step):
-            hits, found = self._march(frame, camera, part)
-            whole.index_copy_(0, hits, found)
+            hits, features = self._march(frame, camera, part)
+            whole.index_copy_(0, hits, features)
         return whole
 
     def _seen(self, frame: Blended, camera: Tensor) -> Tensor:
@@ -218,8 +218,8 @@ class HeadMarcher:
         near, far = box_span(origin, directions.T, torch.stack([box[0] - reach, box[1] + reach]))
         entry, leave = self.ends(origin, directions, near, far, side)
         depth = coarse_density(grid.flatten(), entry, leave, BLOCK_STEPS, side)[1] * ((far - near) / BLOCK_STEPS)
-        seen = (depth > BLOCK_DEPTH).view(math.ceil(rows / BLOCK), -1)
-        return seen.repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)[:rows, :columns].flatten()
+        visible = (depth > BLOCK_DEPTH).view(math.ceil(rows / BLOCK), -1)
+        return visible.repeat_interleave(BLOCK, 0).repeat_interleave(BLOCK, 1)[:rows, :columns].flatten()
 
     def ends(self, origin: Tensor, directions: Tensor, near: Tensor, far: Tensor, side: int) -> tuple[Tensor, Tensor]:
         """Return where rays enter and leave the box (3, N) in cells of a grid of `side`^3, within [0, side).

@@ -96,7 +96,7 @@ class Renderer(nn.Module):
         middle = normal[:, landmarks.shape[1] // 2] * self.scene.landmarks_std + self.scene.landmarks_mean
         height, width = uv.shape[1:3]
         cast = [
-            self.scene.rays(some.reshape(-1, 2), camera) for some, camera in zip(uv, world_from_camera, strict=True)
+            self.scene.rays(places.reshape(-1, 2), camera) for places, camera in zip(uv, world_from_camera, strict=True)
         ]
         march = self.head.march_frames(self.head.frames(code), [rays for rays, _ in cast], jitter)  # type: ignore[arg-type]
         inside = torch.cat([index + frame * height * width for frame, (_, index) in enumerate(cast)])

@@ -59,11 +59,11 @@ class TorsoLayer(nn.Module):
     @torch.no_grad()
     def begin_with(self, picture: Tensor, mask: Tensor) -> None:
         """Start from a mean picture (3, H, W) of the torso and its mean mask (1, H, W), both in [0, 1]."""
-        known = torch.cat([picture, torch.logit(mask.clamp(0.004, 0.996)) / 4])[None]
+        layers = torch.cat([picture, torch.logit(mask.clamp(0.004, 0.996)) / 4])[None]
         side = self.texture.shape[-1]
-        across = torch.linspace(-BORDER, BORDER, side, device=known.device) * (side - 1) / side
+        across = torch.linspace(-BORDER, BORDER, side, device=layers.device) * (side - 1) / side
         places = torch.stack(torch.meshgrid(across, across, indexing="xy"), dim=-1)[None]
-        self.texture.copy_(F.grid_sample(known, places, padding_mode="border", align_corners=False))
+        self.texture.copy_(F.grid_sample(layers, places, padding_mode="border", align_corners=False))
 
     def table_parameters(self) -> list[nn.Parameter]:
         """Return the pictures, which learn at their own rate."""
@@ -91,19 +91,19 @@ class TorsoLayer(nn.Module):
         read = (places + shift) / BORDER
         change = torch.einsum("bk,kchw->bchw", self.blend(hidden), self.changes)
         texture = self.texture.expand(len(code), -1, -1, -1)
-        found = F.grid_sample(texture, read, padding_mode="border", align_corners=False)
-        found = found + F.grid_sample(change, read, padding_mode="border", align_corners=False)
-        alpha = torch.sigmoid(4 * found[:, 3:])
-        return alpha * found[:, :3], alpha
+        layers = F.grid_sample(texture, read, padding_mode="border", align_corners=False)
+        layers = layers + F.grid_sample(change, read, padding_mode="border", align_corners=False)
+        alpha = torch.sigmoid(4 * layers[:, 3:])
+        return alpha * layers[:, :3], alpha
 
     def box(self) -> tuple[float, float, float, float]:
         """Return left, top, right, bottom in [-1, 1] of the part of the frame that the torso can reach."""
         solid = torch.sigmoid(4 * self.texture[0, 3].detach()) > 0.006
         edges = []
-        for seen in (solid.any(dim=0), solid.any(dim=1)):
-            found = seen.nonzero()
-            if not len(found):
+        for solid_along in (solid.any(dim=0), solid.any(dim=1)):
+            places = solid_along.nonzero()
+            if not len(places):
                 return -1.0, -1.0, -1.0, -1.0
-            scale = 2 * BORDER / len(seen)
-            edges += [float(found[0]) * scale - BORDER - REACH, float(found[-1] + 1) * scale - BORDER + REACH]
+            scale = 2 * BORDER / len(solid_along)
+            edges += [float(places[0]) * scale - BORDER - REACH, float(places[-1] + 1) * scale - BORDER + REACH]
         return max(-1.0, edges[0]), max(-1.0, edges[2]), min(1.0, edges[1]), min(1.0, edges[3])

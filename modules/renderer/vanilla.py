@@ -159,8 +159,8 @@ class VanillaHead(nn.Module):
 
     def march_frames(self, frames: Sequence[VanillaFrame], rays: Sequence[Rays], jitter: bool) -> Marched:
         """Do the same for the rays of several frames, one after the other in the result."""
-        marches = [self.march(frame, some, jitter) for frame, some in zip(frames, rays, strict=True)]
-        first = torch.tensor([0, *(len(some.near) for some in rays)]).cumsum(0)
+        marches = [self.march(frame, bundle, jitter) for frame, bundle in zip(frames, rays, strict=True)]
+        first = torch.tensor([0, *(len(bundle.near) for bundle in rays)]).cumsum(0)
         marches = [m._replace(hits=m.hits + int(start)) for m, start in zip(marches, first, strict=False)]
-        found = (None if parts[0] is None else torch.cat(parts) for parts in zip(*marches, strict=True))
-        return Marched(*found)  # type: ignore[arg-type]
+        fields = (None if parts[0] is None else torch.cat(parts) for parts in zip(*marches, strict=True))
+        return Marched(*fields)  # type: ignore[arg-type]

@@ -62,8 +62,8 @@ class VoiceTransformer(nn.Module):
 
     def blocks(self) -> list[nn.Module]:
         """List the transformer's blocks, first to last."""
-        found = [m for m in self.transformer.modules() if isinstance(m, nn.ModuleList)]
-        return [block for blocks in found for block in blocks]
+        stacks = [m for m in self.transformer.modules() if isinstance(m, nn.ModuleList)]
+        return [block for blocks in stacks for block in blocks]
 
     def train_only(self, last: int | None) -> None:
         """Let the head learn, and the last so-many blocks with the norm after them; None lets everything learn."""

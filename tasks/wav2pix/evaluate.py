@@ -29,20 +29,20 @@ SHOWN = 256
 def evaluate(task: Any, folder: Path) -> None:
     """Draw the face of every validation sound, measure, print and write `metrics.json` and `faces.png`."""
     task.prepare()
-    made, scores = task.make(task.pairs.wavs("val"))
+    drawn, scores = task.make(task.pairs.wavs("val"))
     size = task.cfg.image_size
     faces = {
         "train": np.stack([resized(face, size) for face in task.pairs.faces("train")]),
         "real": np.stack([resized(face, size) for face in task.pairs.faces("val")]),
-        "made": made,
+        "made": drawn,
     }
     labels = {"train": task.pairs.labels("train"), "real": task.pairs.labels("val"), "made": task.pairs.labels("val")}
     with make_detector(task.cfg.eval_detector) as detector:
         figures = measure(faces, labels, open_recogniser(task.cfg.eval_recogniser), detector)
     figures["speaker_told_by_classifier"] = float((scores.argmax(axis=1) == labels["made"]).mean())
-    figures |= {"checkpoint": task.source, "pairs": len(made), "speakers": task.speakers, "image_size": size}
-    some = np.linspace(0, len(made) - 1, min(16, len(made))).round().astype(int)
-    write_picture(folder / "faces.png", contact_sheet([*faces["real"][some], *made[some]], columns=len(some)))
+    figures |= {"checkpoint": task.source, "pairs": len(drawn), "speakers": task.speakers, "image_size": size}
+    shown = np.linspace(0, len(drawn) - 1, min(16, len(drawn))).round().astype(int)
+    write_picture(folder / "faces.png", contact_sheet([*faces["real"][shown], *drawn[shown]], columns=len(shown)))
     write_json(folder / "metrics.json", figures)
     for name, value in figures.items():
         if isinstance(value, float):
@@ -101,9 +101,9 @@ def diversity(faces: Bytes, labels: NDArray[np.integer[Any]]) -> float:
     return totals / pairs if pairs else 0.0
 
 
-def kid(real: NDArray[np.floating[Any]], made: NDArray[np.floating[Any]]) -> float:
+def kid(real: NDArray[np.floating[Any]], drawn: NDArray[np.floating[Any]]) -> float:
     """Return the kernel inception distance, unbiased, of features (N, D) and (M, D): kernel (x.y / D + 1)^3."""
-    x, y = units(real).astype(np.float64) * real.shape[1] ** 0.5, units(made).astype(np.float64) * real.shape[1] ** 0.5
+    x, y = units(real).astype(np.float64) * real.shape[1] ** 0.5, units(drawn).astype(np.float64) * real.shape[1] ** 0.5
 
     def kernel(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         return (a @ b.T / a.shape[1] + 1) ** 3
@@ -115,9 +115,9 @@ def kid(real: NDArray[np.floating[Any]], made: NDArray[np.floating[Any]]) -> flo
     return inner(x) + inner(y) - 2 * float(kernel(x, y).mean())
 
 
-def fid(real: NDArray[np.floating[Any]], made: NDArray[np.floating[Any]]) -> float:
+def fid(real: NDArray[np.floating[Any]], drawn: NDArray[np.floating[Any]]) -> float:
     """Return the Frechet distance between Gaussians fitted to features (N, D) and (M, D)."""
-    a, b = np.asarray(real, np.float64), np.asarray(made, np.float64)
+    a, b = np.asarray(real, np.float64), np.asarray(drawn, np.float64)
     cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     # The trace of sqrt(A B) is the sum of the roots of its eigenvalues, which are real and not negative.
     roots = np.sqrt(np.linalg.eigvals(cov_a @ cov_b).real.clip(0)).sum()

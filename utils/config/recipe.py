@@ -45,8 +45,8 @@ def load_recipe(path: str | Path) -> Recipe:
     if not path.is_file() and (ROOT / path).is_file():
         path = ROOT / path
     if not path.is_file():
-        known = [show_path(p) for p in sorted((ROOT / "egs").rglob("*.yaml"))]
-        guess = nearest(str(path), known)
+        recipes = [show_path(p) for p in sorted((ROOT / "egs").rglob("*.yaml"))]
+        guess = nearest(str(path), recipes)
         raise ConfigError(f"No recipe at {path}." + (f" Did you mean {guess}?" if guess else " See egs/ for recipes."))
     recipe = Recipe(path)
     recipe.values, recipe.origins = _Reader(recipe).read(path, ())
@@ -106,8 +106,8 @@ class _Reader:
                 hint = f"; did you mean {guess}?" if guess else ""
                 problems.append(f"{show_path(path)}: base_config {base} does not exist{hint}")
                 continue
-            values, told = self.read(target, (*above, path))
-            merged, origins = merge(merged, values), origins | told
+            values, places = self.read(target, (*above, path))
+            merged, origins = merge(merged, values), origins | places
         self.recipe.chain.append(path)
         return merge(merged, own), origins | dict.fromkeys(_dotted(own), path)
 

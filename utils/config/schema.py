@@ -132,8 +132,8 @@ _HINTS = 20
 def _look_alike(name: str) -> str:
     """Name the letters of a setting that only look like a plain one's."""
     strange = [char for char in dict.fromkeys(name) if not char.isascii()]
-    told = ", ".join(f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip() for char in strange[:3])
-    return f" (it holds {told})" if told else ""
+    letters = ", ".join(f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip() for char in strange[:3])
+    return f" (it holds {letters})" if letters else ""
 
 
 def submodel(annotation: Any) -> type[Config] | None:

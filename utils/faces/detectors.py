@@ -31,10 +31,10 @@ def make_detector(name: DetectorName | str = "auto") -> LandmarkDetector:
         return DlibDetector()
     if name == "face_alignment":
         return FaceAlignmentDetector()
-    known = get_args(DetectorName)
-    near = nearest(name, known)
+    names = get_args(DetectorName)
+    near = nearest(name, names)
     hint = f" Did you mean '{near}'?" if near else ""
-    raise ConfigError(f"No landmark detector is called '{name}'.{hint} Known: {', '.join(known)}.")
+    raise ConfigError(f"No landmark detector is called '{name}'.{hint} Known: {', '.join(names)}.")
 
 
 def detector_name(name: str) -> str:

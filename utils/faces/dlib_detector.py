@@ -71,10 +71,10 @@ class DlibDetector(LandmarkDetector):
                 best, best_score, nearest_hit = middle, score, distance
         if best is None:
             return None
-        found = self._predict(frame, centre, side)
-        if fit_error(found) > 0.25 or np.linalg.norm(found.mean(0) - points.mean(0)) > 0.4 * side:
+        shape = self._predict(frame, centre, side)
+        if fit_error(shape) > 0.25 or np.linalg.norm(shape.mean(0) - points.mean(0)) > 0.4 * side:
             return None
-        return make_face(found, best_score)
+        return make_face(shape, best_score)
 
     def _search(self, frame: Bytes) -> list[Face]:
         """Search the whole picture, once more enlarged when nothing is found."""

@@ -39,6 +39,6 @@ class FaceAlignmentDetector(LandmarkDetector):
 
     def detect(self, frame: Bytes) -> list[Face]:
         """Return the faces of an RGB uint8 picture (H, W, 3), the largest first."""
-        found, _, boxes = self._networks.get_landmarks_from_image(np.ascontiguousarray(frame), return_bboxes=True)
-        pairs = zip(found or [], boxes if boxes is not None else [], strict=True)
+        clouds, _, boxes = self._networks.get_landmarks_from_image(np.ascontiguousarray(frame), return_bboxes=True)
+        pairs = zip(clouds or [], boxes if boxes is not None else [], strict=True)
         return largest_first([make_face(np.asarray(p)[:, :2], float(b[4])) for p, b in pairs])

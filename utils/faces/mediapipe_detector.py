@@ -42,8 +42,8 @@ class MediaPipeDetector(LandmarkDetector):
         image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame))
         result = self._landmarker.detect(image)
         faces = []
-        for index, found in enumerate(result.face_landmarks):
-            mesh = np.array([(p.x * width, p.y * height) for p in found])
+        for index, mesh_points in enumerate(result.face_landmarks):
+            mesh = np.array([(p.x * width, p.y * height) for p in mesh_points])
             shapes = None
             if result.face_blendshapes:
                 shapes = np.array([s.score for s in result.face_blendshapes[index]], dtype=np.float32)

@@ -72,11 +72,11 @@ class OnnxRecogniser(Recogniser):
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions share no base class
             raise DataError(f"{path} is not an ONNX network that can be read ({str(error).splitlines()[0]}).") from None
-        given = self._session.get_inputs()
-        shape = list(given[0].shape)
-        if len(given) != 1 or shape[1:] != [3, CROP, CROP]:
+        inputs = self._session.get_inputs()
+        shape = list(inputs[0].shape)
+        if len(inputs) != 1 or shape[1:] != [3, CROP, CROP]:
             raise DataError(f"{path} takes {shape}; a recogniser takes one (N, 3, {CROP}, {CROP}).")
-        self._input, self._one = given[0].name, shape[0] == 1
+        self._input, self._one = inputs[0].name, shape[0] == 1
         self.path = path
         width = self.templates(np.zeros((1, CROP, CROP, 3), np.uint8)).shape[1]
         self.id = RecogniserId(name=name, sha256=sha256(path), width=width)
@@ -112,11 +112,11 @@ class DlibRecogniser(Recogniser):
     def templates(self, crops: Bytes) -> Floats:
         """Return templates of crops."""
         rectangle = self._dlib.rectangle(*self._face)
-        found = [
+        templates = [
             np.array(self._network.compute_face_descriptor(crop, self._points(crop, rectangle)))
             for crop in (np.ascontiguousarray(crop) for crop in crops)
         ]
-        return np.stack(found).astype(np.float32) if found else np.zeros((0, 128), np.float32)
+        return np.stack(templates).astype(np.float32) if templates else np.zeros((0, 128), np.float32)
 
 
 def open_recogniser(name: str) -> Recogniser:
@@ -136,10 +136,10 @@ def open_recogniser(name: str) -> Recogniser:
         if not Path(name).is_file():
             raise DataError(f"{name} does not exist.")
         return OnnxRecogniser(Path(name), Path(name).stem)
-    known = ("dlib", *ASSET_NAMES)
-    near = nearest(name, known)
+    names = ("dlib", *ASSET_NAMES)
+    near = nearest(name, names)
     hint = f" Did you mean '{near}'?" if near else ""
-    raise ConfigError(f"No recogniser is called '{name}'.{hint} Known: {', '.join(known)}, or a path to an ONNX file.")
+    raise ConfigError(f"No recogniser is called '{name}'.{hint} Known: {', '.join(names)}, or a path to an ONNX file.")
 
 
 def find_recogniser(wanted: RecogniserId, name: str = "") -> Recogniser:
@@ -152,9 +152,9 @@ def find_recogniser(wanted: RecogniserId, name: str = "") -> Recogniser:
     Raises:
         ConfigError: It is another one.
     """
-    found = open_recogniser(name or wanted.name)
-    wanted.refuse_other(found.id, "This decoder", str(found.path))
-    return found
+    recogniser = open_recogniser(name or wanted.name)
+    wanted.refuse_other(recogniser.id, "This decoder", str(recogniser.path))
+    return recogniser
 
 
 def units(templates: Reals) -> Floats:
@@ -163,7 +163,7 @@ def units(templates: Reals) -> Floats:
     return (templates / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
-def cosines_with(recogniser: Recogniser, made: Bytes, templates: Floats) -> Floats:
+def cosines_with(recogniser: Recogniser, faces: Bytes, templates: Floats) -> Floats:
     """Return how near re-encoded faces (N, S, S, 3) are to templates (N, D): cosines (N,)."""
-    crops = np.stack([resized(picture, CROP) for picture in made])
+    crops = np.stack([resized(picture, CROP) for picture in faces])
     return np.sum(units(recogniser.templates(crops)) * units(templates), axis=1)

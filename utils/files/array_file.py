@@ -81,8 +81,8 @@ class ArrayFile:
         if length > _LONGEST_HEADER:
             raise _Damaged("its header is too long")
         header = json.loads(self._handle.read(length))
-        told = header.pop("__metadata__", {})
-        self.metadata: dict[str, str] = {str(name): str(value) for name, value in told.items()}
+        metadata = header.pop("__metadata__", {})
+        self.metadata: dict[str, str] = {str(name): str(value) for name, value in metadata.items()}
         self._sums: dict[str, str] = dict(json.loads(self.metadata.get("crc32", "{}")))
         self._entries: dict[str, tuple[str, tuple[int, ...], int]] = {}
         for name, entry in header.items():
@@ -95,7 +95,7 @@ class ArrayFile:
             if self._body + stop > size:
                 raise _Damaged("it is cut off")
             self._entries[name] = (dtype, shape, start)
-        if told and set(self._sums) != set(self._entries):
+        if metadata and set(self._sums) != set(self._entries):
             raise _Damaged("its checksums are missing, or of other arrays")
 
     @property
@@ -138,16 +138,16 @@ class ArrayFile:
     def _verify(self, name: str) -> None:
         dtype, shape, place = self._entries[name]
         left = np.dtype(_DTYPES[dtype]).itemsize * math.prod(shape)
-        block, found = np.empty(min(left, _BLOCK), np.uint8), _begin(name, np.dtype(_DTYPES[dtype]), shape)
+        block, checksum = np.empty(min(left, _BLOCK), np.uint8), _begin(name, np.dtype(_DTYPES[dtype]), shape)
         while left:
-            some = block[: min(left, _BLOCK)]
-            self._fill(some, place)
-            found = zlib.crc32(some.data, found)
-            left, place = left - len(some), place + len(some)
-        self._compare(name, f"{found:08x}")
+            piece = block[: min(left, _BLOCK)]
+            self._fill(piece, place)
+            checksum = zlib.crc32(piece.data, checksum)
+            left, place = left - len(piece), place + len(piece)
+        self._compare(name, f"{checksum:08x}")
 
-    def _compare(self, name: str, found: str) -> None:
-        if found != self._sums[name]:
+    def _compare(self, name: str, checksum: str) -> None:
+        if checksum != self._sums[name]:
             raise DataError(f"{self.path} is damaged: the numbers of {name} are not those written. {self.again}")
         self._sound.add(name)
 

@@ -67,9 +67,9 @@ def replace(source: Path, target: Path, made: Made | None = None) -> None:
         os.replace(source, target)
         return
     names = frozenset(path.name for path in source.iterdir())
-    made = made.also(names) if made else Made(names, marker="?")  # nothing is called so: all there is a stranger's
-    made.refuse_clash(target)
-    made.carry_over(target, source)
+    ours = made.also(names) if made else Made(names, marker="?")  # nothing is called so: all there is a stranger's
+    ours.refuse_clash(target)
+    ours.carry_over(target, source)
     old = _beside(target, "old.part")
     os.rename(target, old)
     os.rename(source, target)

@@ -68,7 +68,7 @@ def filling(folder: Path) -> AbstractContextManager[None]:
 def _holder(note: Path) -> str:
     """Say who wrote a lock's note, as the end of a sentence; only the full stop when it cannot be read."""
     try:
-        told = json.loads(note.read_text())
-        return f" (it is process {int(told['pid'])} on {str(told['host'])[:80]})."
+        holder = json.loads(note.read_text())
+        return f" (it is process {int(holder['pid'])} on {str(holder['host'])[:80]})."
     except (OSError, ValueError, KeyError, TypeError):
         return "."

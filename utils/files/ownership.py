@@ -131,8 +131,8 @@ def refuse_input_as_output(out: Path, inputs: Iterable[str | Path], what: str = 
         ConfigError: `out` is one of the inputs, under whatever name, or a folder of which an input is made.
     """
     called = f"{what} {out}".strip()
-    for given in inputs:
-        source = Path(given)
+    for name in inputs:
+        source = Path(name)
         if not source.exists():
             continue
         if out.exists() and os.path.samefile(out, source):
@@ -146,10 +146,10 @@ def refuse_folder_of_inputs(out: Path, inputs: Iterable[str | Path], what: str) 
         ConfigError: It does.
     """
     place = out.resolve()
-    for given in inputs:
-        source = Path(given).resolve()
+    for name in inputs:
+        source = Path(name).resolve()
         if place == source or place in source.parents:
-            raise ConfigError(f"{what} {out} holds what is read ({given}). Name a folder apart from it.")
+            raise ConfigError(f"{what} {out} holds what is read ({name}). Name a folder apart from it.")
 
 
 def _link(source: Path, target: Path) -> None:

@@ -108,9 +108,9 @@ def find_pictures(folder: str | Path) -> list[Path]:
         DataError: There is none.
     """
     folder = Path(folder)
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
-    if not found:
+    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+    if not pictures:
         raise DataError(
             f"No picture under {folder} ({', '.join(sorted(PICTURES))}). Put photos as <person>/<photo>.jpg."
         )
-    return found
+    return pictures

@@ -119,7 +119,7 @@ def read_frames(
     filters.append("format=rgb24")
     arguments = [*input_arguments(file, skipped_s), "-map", "0:V:0", "-an", "-sn", "-dn", "-vf", ",".join(filters)]
     arguments += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
-    given = 0
+    delivered = 0
     # The frames before `start` are decoded too, so the first one that is given may be long in coming.
     with Stream(arguments, stall_s=STALL_S + start / _SLOWEST_DECODING) as stream:
         while True:
@@ -127,11 +127,11 @@ def read_frames(
             filled = stream.read_into(frame.data.cast("B"))
             if filled < frame.nbytes:
                 break
-            given += 1
+            delivered += 1
             yield frame
         if stream.finish() != 0 or filled:
-            raise DataError(f"{path}: reading stopped after {given} frames: {stream.last_message()}")
-    if not given and start == 0 and not skipped_s and count != 0:
+            raise DataError(f"{path}: reading stopped after {delivered} frames: {stream.last_message()}")
+    if not delivered and start == 0 and not skipped_s and count != 0:
         raise DataError(f"{path} holds no frame that can be decoded.")
 
 

@@ -52,14 +52,14 @@ def parse_content_feature(name: str) -> ContentFeature | None:
     kind = re.split("[:@]", name, maxsplit=1)[0]
     if kind not in WIDTHS:
         return None
-    found = re.fullmatch(r"\w+(?::(\d+)(?:-(\d+))?)?(?:@(.+))?", name)
-    first, last = (int(found[1] or 0), int(found[2] or found[1] or 0)) if found else (1, 0)
-    if found is None or last < first or (found[1] is not None and first < 1):
+    match = re.fullmatch(r"\w+(?::(\d+)(?:-(\d+))?)?(?:@(.+))?", name)
+    first, last = (int(match[1] or 0), int(match[2] or match[1] or 0)) if match else (1, 0)
+    if match is None or last < first or (match[1] is not None and first < 1):
         raise DataError(
             f"'{name}' is no audio feature. Layers are counted from 1 and the first comes first, a model follows an @: "
             f"{kind}:3-6, {kind}:4, {kind}@folder."
         )
-    return ContentFeature(kind, (first, last) if found[1] else None, found[3] or "")
+    return ContentFeature(kind, (first, last) if match[1] else None, match[3] or "")
 
 
 def content_kind(name: str) -> str:
@@ -207,9 +207,9 @@ def _whisper_model(folder: str, feature: ContentFeature, window: int) -> tuple[t
         config.max_source_positions = window
         model = WhisperEncoder(config).eval()
         weights = load_file(f"{folder}/model.safetensors")
-        found = {name.split("encoder.", 1)[1]: value.float() for name, value in weights.items() if "encoder." in name}
-        found["embed_positions.weight"] = found["embed_positions.weight"][:window]
-        model.load_state_dict({name: value for name, value in found.items() if name in model.state_dict()})
+        encoder = {name.split("encoder.", 1)[1]: value.float() for name, value in weights.items() if "encoder." in name}
+        encoder["embed_positions.weight"] = encoder["embed_positions.weight"][:window]
+        model.load_state_dict({name: value for name, value in encoder.items() if name in model.state_dict()})
         return model, WhisperFeatureExtractor.from_pretrained(folder, local_files_only=True, chunk_length=window // 50)
 
 

@@ -89,8 +89,8 @@ def mfcc(wav: np.ndarray) -> np.ndarray:
 def rms(wav: np.ndarray) -> np.ndarray:
     """Return the (T50,) root mean square of each 20 ms."""
     blocks = fit_length(wav, rows_of(len(wav)) * SAMPLES_A_ROW).reshape(-1, SAMPLES_A_ROW)
-    some = [blocks[start : start + _BLOCK_ROWS] for start in range(0, len(blocks), _BLOCK_ROWS)] or [blocks]
-    return np.concatenate([np.sqrt(np.mean(np.square(rows, dtype=np.float32), axis=1)) for rows in some])
+    parts = [blocks[start : start + _BLOCK_ROWS] for start in range(0, len(blocks), _BLOCK_ROWS)] or [blocks]
+    return np.concatenate([np.sqrt(np.mean(np.square(rows, dtype=np.float32), axis=1)) for rows in parts])
 
 
 def pitch_hz(wav: np.ndarray, *, floor_hz: float = 75.0, ceiling_hz: float = 600.0) -> np.ndarray:

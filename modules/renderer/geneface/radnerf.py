@@ -134,12 +134,12 @@ class RadHead(nn.Module):
         self.color_net = BiasFree(148, 128, 3)
         self.has_torso = torso
         if torso:
-            known = 104 + (16 if head_aware else 0)
+            code_dim = 104 + (16 if head_aware else 0)
             self.torso_individual_codes = nn.Parameter(torch.zeros(codes, 8))
             self.register_buffer("density_grid_torso", torch.zeros(CELLS**2))
             self.torso_embedder = TiledGrid(2, kind=grid, interpolation=interpolation)
-            self.torso_deform_net = BiasFree(known, 64, 64, 2)
-            self.torso_canonicial_net = BiasFree(32 + known, 32, 32, 4)
+            self.torso_deform_net = BiasFree(code_dim, 64, 64, 2)
+            self.torso_canonicial_net = BiasFree(32 + code_dim, 32, 32, 4)
             if head_aware:
                 self.head_color_weights_encoder = nn.Sequential(
                     nn.Linear(4, 16), nn.LeakyReLU(0.02), nn.Linear(16, 32), nn.LeakyReLU(0.02), nn.Linear(32, 16)
@@ -156,8 +156,8 @@ class RadHead(nn.Module):
         ambient = torch.tanh(self.ambient_net(torch.cat([place, code.expand(len(points), -1)], dim=-1)))
         hidden = self.sigma_net(torch.cat([place, self.ambient_embedder(ambient)], dim=-1))
         own = self.individual_embeddings[:1].expand(len(points), -1)
-        known = torch.cat([sphere_harmonics(directions), hidden[:, 1:], own], dim=-1)
-        return torch.exp(hidden[:, 0]), torch.sigmoid(self.color_net(known))
+        inputs = torch.cat([sphere_harmonics(directions), hidden[:, 1:], own], dim=-1)
+        return torch.exp(hidden[:, 0]), torch.sigmoid(self.color_net(inputs))
 
     def occupied(self, points: Tensor) -> Tensor:
         """Tell which points (N, 3) lie in cells that hold something, (N,) bool."""
@@ -189,12 +189,12 @@ class RadHead(nn.Module):
         held = F.grid_sample(grid, places.view(1, -1, 1, 2), align_corners=True).flatten() > 0
         x = places[held] * shrink
         own = self.torso_individual_codes[0]
-        known = [frequencies(x, 10), torch.cat([pose_code(pose), own]).expand(len(x), -1)]
+        parts = [frequencies(x, 10), torch.cat([pose_code(pose), own]).expand(len(x), -1)]
         if self.head_aware:
-            known.append(self.head_color_weights_encoder(torch.cat([head.colour, head.alpha[:, None]], dim=-1)[held]))
-        told = torch.cat(known, dim=-1)
-        x = (x + self.torso_deform_net(told)).clamp(-1, 1)
-        raw = torch.sigmoid(self.torso_canonicial_net(torch.cat([self.torso_embedder(x), told], dim=-1)))
+            parts.append(self.head_color_weights_encoder(torch.cat([head.colour, head.alpha[:, None]], dim=-1)[held]))
+        inputs = torch.cat(parts, dim=-1)
+        x = (x + self.torso_deform_net(inputs)).clamp(-1, 1)
+        raw = torch.sigmoid(self.torso_canonicial_net(torch.cat([self.torso_embedder(x), inputs], dim=-1)))
         alpha, colour = places.new_zeros(len(places)), places.new_zeros(len(places), 3)
         alpha[held], colour[held] = raw[:, 0], raw[:, :1] * raw[:, 1:]
         return Seen(colour, alpha)

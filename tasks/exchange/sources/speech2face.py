@@ -132,7 +132,7 @@ def _vgg_face(tensors: Mapping[str, Tensor], path: Path, rows: Literal["chw", "h
     prefixes = (beginning(tensors, *names) for names in VGG)
 
     def rename(name: str) -> str | None:
-        return ours[f"layer{found[1]}.0.{found[2]}"] if (found := LAYER.fullmatch(name)) else None
+        return ours[f"layer{match[1]}.0.{match[2]}"] if (match := LAYER.fullmatch(name)) else None
 
     state = tally.move(next((p for p in prefixes if p is not None), ""), "", rename)
     for name in ("fc6.weight", "fc7.weight", "fc8.weight"):

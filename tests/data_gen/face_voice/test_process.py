@@ -69,7 +69,7 @@ def test_a_changed_file_has_another_stamp(files):
 
 
 def test_a_made_person_is_the_same_every_time():
-    files, limits = PersonFiles("made", "val", made=3), Limits(made_clips=1, made_faces=1)
+    files, limits = PersonFiles("made", "val", made_seed=3), Limits(made_clips=1, made_faces=1)
     first, second = (process_person(files, None, limits).person for _ in range(2))
     np.testing.assert_array_equal(first.clips[0][1], second.clips[0][1])
     np.testing.assert_array_equal(first.faces[0][1], second.faces[0][1])
