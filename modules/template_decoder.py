@@ -146,7 +146,7 @@ def laplace_loss(made: Float[Tensor, "B C H W"], real: Float[Tensor, "B C H W"])
 
 
 def perceptual_loss(made: Sequence[Tensor], real: Sequence[Tensor]) -> Float[Tensor, ""]:
-    """Return the squared error of a network's maps, each map counting as much as any other."""
+    """Return the squared error of a network's maps (B, C, H, W), each map counting as much as any other."""
     return torch.stack([F.mse_loss(a, b) for a, b in zip(made, real, strict=True)]).mean()
 
 

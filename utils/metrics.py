@@ -15,7 +15,7 @@ Box = tuple[int, int, int, int]
 
 
 def crop(picture: Bytes, box: Box | None) -> Bytes:
-    """Cut a box out of a picture; None leaves it whole. A box beyond the border is cut at it."""
+    """Cut a box out of a picture (H, W, ...); None leaves it whole. A box beyond the border is cut at it."""
     if box is None:
         return picture
     x0, y0, x1, y1 = box
@@ -36,7 +36,7 @@ def points_box(points: Reals, margin: float, height: int, width: int) -> Box:
 
 
 def psnr(picture: Bytes, truth: Bytes, box: Box | None = None) -> float:
-    """Return the peak signal-to-noise ratio in decibels; 100, the most, when the pictures are equal."""
+    """Return the peak signal-to-noise ratio of pictures (H, W, 3) uint8 in decibels; 100, the most, when equal."""
     from skimage.metrics import peak_signal_noise_ratio
 
     a, b = crop(picture, box), crop(truth, box)
@@ -46,10 +46,11 @@ def psnr(picture: Bytes, truth: Bytes, box: Box | None = None) -> float:
 
 
 def ssim(picture: Bytes, truth: Bytes, box: Box | None = None) -> float:
-    """Return the structural similarity (at most 1): Gaussian window of deviation 1.5, mean over the colours.
+    """Return the structural similarity, at most 1, of pictures (H, W, 3) uint8.
 
-    Ours, because skimage's leaves out a border of 5 pixels, which is half of a small mouth box, refuses pictures of
-    fewer than 11 and weighs the border otherwise: its figures differ in the third or fourth place.
+    A Gaussian window of deviation 1.5, mean over the colours. Ours, because skimage's leaves out a border of 5 pixels,
+    which is half of a small mouth box, refuses pictures of fewer than 11 and weighs the border otherwise: its figures
+    differ in the third or fourth place.
     """
     import cv2
 
@@ -68,7 +69,7 @@ def ssim(picture: Bytes, truth: Bytes, box: Box | None = None) -> float:
 
 
 def correlation(a: Reals, b: Reals) -> float:
-    """Return Pearson's correlation over the entries that both have; NaN when either does not vary."""
+    """Return Pearson's correlation of (n,) and (n,) over the entries that both have; NaN when either does not vary."""
     both = np.isfinite(a) & np.isfinite(b)
     if both.sum() < 3 or a[both].std() < 1e-9 or b[both].std() < 1e-9:
         return float("nan")

@@ -111,7 +111,11 @@ class VideoDataset:
         return _read_tensors(self.path / "audio.safetensors", rows_a_frame=2)
 
     def motion(self, name: str) -> Floats:
-        """Return the array `name` of motion.safetensors, for example `face_found` or `blendshapes`."""
+        """Return the array `name` of motion.safetensors, (T, ...): for example `face_found` or `blendshapes`.
+
+        Raises:
+            DataError: There is none, or it is not as long as the video.
+        """
         if name not in self._motion:
             names = ", ".join(sorted(self._motion))
             raise DataError(
@@ -231,7 +235,7 @@ class VideoDataset:
         return [(start, stop) for start, stop in itertools.pairwise(edges) if stop > start]
 
     def frame_ids(self, split: Split = "all") -> NDArray[np.int64]:
-        """Return the frame numbers of a split, ascending."""
+        """Return the frame numbers (n,) of a split, ascending."""
         return np.concatenate([np.arange(a, b) for a, b in self.shots(split)] or [np.zeros(0, np.int64)])
 
 

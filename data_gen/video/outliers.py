@@ -32,7 +32,7 @@ ODD = 5.0
 
 
 def frames_told(frames: Sequence[int] | NDArray[np.integer[Any]], start_s: float = 0.0, most: int = 6) -> str:
-    """Write frames with their times: "frames 12 (0.48 s), 13 (0.52 s)"; the rest is counted."""
+    """Write frames (n,) with their times: "frames 12 (0.48 s), 13 (0.52 s)"; the rest is counted."""
     first = ", ".join(f"{int(frame)} ({start_s + int(frame) / FPS:.2f} s)" for frame in frames[:most])
     more = f" and {len(frames) - most} more" if len(frames) > most else ""
     return f"frame{'s' if len(frames) != 1 else ''} {first}{more}"

@@ -150,7 +150,7 @@ class FaceParser(nn.Module):
         return self.conv_out(self.ffm(*self.cp(images)))
 
     def load_published(self, state: dict[str, Tensor]) -> None:
-        """Load the published state dict (any float type); heads that only training used are left out."""
+        """Load the published state dict, of our shapes, any float type; heads that only training used are left out."""
         self.load_state_dict({k: v.float() for k, v in state.items() if not k.startswith(_TRAINING_ONLY)})
 
     def fuse(self) -> FaceParser:

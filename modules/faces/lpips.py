@@ -50,7 +50,10 @@ class Lpips(nn.Module):
 
 
 def make_lpips(tensors: Mapping[str, Tensor]) -> Lpips:
-    """Build LPIPS v0.1 from the tensors of `lpips_alexnet.safetensors`; frozen, gradients reach the pictures only."""
+    """Build LPIPS v0.1 from the tensors of `lpips_alexnet.safetensors`, of the shapes they have in that file.
+
+    It is frozen: gradients reach the pictures only. RuntimeError when a tensor is of another shape.
+    """
     net = Lpips()
     state = {name: value for name, value in tensors.items() if name.startswith("features.")}
     state |= {f"heads.{i}": tensors[f"lin{i}.model.1.weight"] for i in range(5)}

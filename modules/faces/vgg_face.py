@@ -91,7 +91,7 @@ class VggFace(nn.Module):
         """Take weights in either published PyTorch layout: `layerN.M.weight` with linear or with 7 x 7 layers.
 
         Args:
-            state: The 32 tensors.
+            state: The 32 tensors; fc6 is (F, 25088) or (F, 512, 7, 7).
             fc6_rows: Order in which fc6 reads the last map. `hwc` mends files whose converter kept Keras's order
                 though PyTorch flattens channel by channel.
 
@@ -111,14 +111,17 @@ class VggFace(nn.Module):
 
 
 def with_rows_mended(weight: Tensor, size: int) -> Tensor:
-    """Reorder fc6 (out, in), which read the last map of a picture of so many pixels row by row, to read by channels."""
+    """Reorder fc6 (F, N), which read the last map of a picture row by row, to read by channels.
+
+    `size` is the side of that picture in pixels; N is 512 times (size / 32) squared.
+    """
     grid = size // 32
     rows = weight.unflatten(1, (grid, grid, weight.shape[1] // grid**2))
     return rows.permute(0, 3, 1, 2).flatten(1)
 
 
 def published_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename `layerN.M.weight` of either layout to ours."""
+    """Rename `layerN.M.weight` of either layout to ours; shapes stay, ValueError for a name that is in neither."""
     indices = [i for i, module in enumerate(VggFace(1, width=0.02, feature_dim=1).convolutions) if _is_conv(module)]
     names = {number: f"convolutions.{index}" for number, index in enumerate(indices, 1)}
     names |= {14: "fc6", 15: "fc7", 16: "fc8"}

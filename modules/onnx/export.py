@@ -38,7 +38,7 @@ class GraphBuilder:
         return name
 
     def weights(self, values: Mapping[str, Tensor]) -> list[str]:
-        """Add the weights of one layer and return their names."""
+        """Add the weights of one layer, of any shape, and return their names in the graph."""
         prefix, self._layers = f"layer{self._layers}", self._layers + 1
         return [self.constant(value.detach().cpu().numpy(), f"{prefix}.{key}") for key, value in values.items()]
 
@@ -128,7 +128,7 @@ _WEIGHTED: dict[type[nn.Module], tuple[str, _Settings]] = {
 
 
 def example(graph: Graph) -> dict[str, Tensor]:
-    """Return random input for a graph, from -1 to 1, the same every time; two of what a batch is made of."""
+    """Return random input of shape `graph.shapes`, from -1 to 1, the same every time; a batch is 2, a sequence 301."""
     dice = torch.Generator().manual_seed(0)
     sizes = {"batch": 2, "frames": 301}
     return {

@@ -55,7 +55,11 @@ class OnnxNetwork(nn.Module):
         return [kept[name] for name in self.stage_ends], output
 
     def run(self, images: Tensor, keep: tuple[str, ...]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the output, and the values called `keep`; every other value is let go after its last use."""
+        """Return the output, and the values called `keep`; every other value is let go after its last use.
+
+        Shapes:
+            images: (B, 3, H, W) as the file wants them. returns: (B, D), and what the network has inside.
+        """
         values: dict[str, Tensor] = {self.input: images}
         last = {name: order for order, node in enumerate(self.nodes) for name in node.inputs}
         for order, node in enumerate(self.nodes):

@@ -79,7 +79,7 @@ class BatchRenderer:
             self._replay = None
 
     def draw(self, inputs: Inputs) -> Tensor:
-        """Do the work of a call without waiting; `missed` counts rays for which there was no room."""
+        """Return pictures (B, 3, H, W) in [0, 1] without waiting; `missed` counts rays for which there was no room."""
         frames, up = self.frames, self.frames.renderer.upsample
         whole = self._head(inputs).view(self.count, frames.rows, frames.columns, -1).permute(0, 3, 1, 2)
         extra = self._extra(inputs) if up > 1 else None
@@ -89,7 +89,7 @@ class BatchRenderer:
         return _shaded(colour[..., :high, :wide], alpha[..., :high, :wide], pictures)
 
     def replay(self, inputs: Inputs) -> Tensor:
-        """Do the work of `draw` on a GPU as one recorded graph; the next call writes over what it returns."""
+        """Return `draw`'s pictures (B, 3, H, W) from one recorded graph on a GPU; the next call writes over them."""
         if self._replay is None:
             try:
                 self._replay = self._record(inputs)
@@ -208,7 +208,7 @@ def _shaded(colour: Tensor, alpha: Tensor, behind: Tensor) -> Tensor:
 def render_in_batches(
     frames: FrameRenderer, jobs: Iterable[tuple[Any, ...]], count: int = 8
 ) -> Generator[Tensor, None, None]:
-    """Yield `frames(*job)` for each job, `count` of them rendered at once; the last are filled up by repetition."""
+    """Yield `frames(*job)`, (3, H, W), for each job, `count` rendered at once; the last are filled up by repetition."""
     renderer = BatchRenderer(frames, count)
     waiting = iter(jobs)
     while group := list(islice(waiting, count)):

@@ -137,6 +137,7 @@ class BlendPlaneHead(nn.Module):
         self.last = nn.Linear(hidden, 1 + self.feature_dim)
 
     def encode(self, landmarks: Tensor) -> FrameCode:
+        """Encode windows (T, window, 68, 3) of normalised landmarks."""
         return self.code(landmarks)  # type: ignore[no-any-return]
 
     def table_parameters(self) -> list[nn.Parameter]:

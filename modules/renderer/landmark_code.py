@@ -33,7 +33,7 @@ class FrameCode(NamedTuple):
 
 
 def soft_clamp(values: Tensor, limit: float = 3.0) -> Tensor:
-    """Keep values within `limit`, and nearly as they are up to half of it.
+    """Keep values (...) within `limit`, and nearly as they are up to half of it.
 
     A plain tanh was tried for the blend weights: training drives it to its ends within some hundred updates, half of
     the weights then never change again, and the mouth opens too little.
@@ -130,7 +130,10 @@ def windows(landmarks: Tensor, size: int) -> Tensor:
 
 
 def add_noise(landmarks: Tensor, share: float) -> Tensor:
-    """Shake normalised landmarks by `share` of their deviation: alike in all frames of a window, half of it in each."""
+    """Shake windows (T, window, 68, 3) of normalised landmarks by `share` of their deviation.
+
+    Alike in all frames of a window, and by half of it in each.
+    """
     if share == 0:
         return landmarks
     return landmarks + share * (torch.randn_like(landmarks[:, :1]) + 0.5 * torch.randn_like(landmarks))

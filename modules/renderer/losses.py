@@ -21,13 +21,13 @@ def colour_loss(image: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 
 
 def opacity_loss(alpha: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
-    """Return the cross-entropy of an alpha in [0, 1] against a soft mask."""
+    """Return the cross-entropy () of alpha (B, 1, H, W) against a soft mask of that shape, both in [0, 1], weighed."""
     safe = alpha.clamp(1e-4, 1 - 1e-4)
     return weighted_mean(-(mask * safe.log() + (1 - mask) * (1 - safe).log()), weight)
 
 
 def interlevel_loss(march: Marched) -> Tensor:
-    """Punish fine weight that the coarse bins do not account for (mip-NeRF 360), so that they learn where to sample."""
+    """Punish (): fine weight that coarse bins do not account for (mip-NeRF 360), so that they learn where to sample."""
     bound = coarse_bound(march.coarse, march.edges.detach(), march.near, march.far)
     fine = march.weights.detach()
     return ((fine - bound).clamp(min=0).square() / (fine + 1e-4)).sum(dim=-1).mean()
@@ -44,7 +44,7 @@ def coarse_mask_loss(alpha: Tensor, mask: Tensor) -> Tensor:
 
 
 def distortion_loss(march: Marched) -> Tensor:
-    """Ask for one thin surface per ray: weights close together (mip-NeRF 360)."""
+    """Ask for one thin surface per ray: weights close together (mip-NeRF 360); a mean () over rays."""
     edges = (march.edges - march.near[:, None]) / (march.far - march.near)[:, None]
     middle, lengths = (edges[:, 1:] + edges[:, :-1]) / 2, edges.diff(dim=-1)
     weights = march.weights
@@ -53,7 +53,7 @@ def distortion_loss(march: Marched) -> Tensor:
 
 
 def entropy(alpha: Tensor) -> Tensor:
-    """Ask alpha to be 0 or 1."""
+    """Ask alpha (...) to be 0 or 1: its mean entropy () in nats."""
     safe = alpha.clamp(1e-4, 1 - 1e-4)
     return -(safe * safe.log() + (1 - safe) * (1 - safe).log()).mean()
 
@@ -72,7 +72,7 @@ def detail_loss(image: Tensor, truth: Tensor, weight: Tensor, levels: int = 3) -
 
 
 def structure_loss(image: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Return 1 - SSIM of two images in [0, 1], over windows of 7 pixels."""
+    """Return 1 - SSIM () of images (B, 3, H, W) in [0, 1], windows of 7 pixels, weighed by (B, 1, H, W)."""
     return weighted_mean(1 - ssim_map(image, truth, stride=2), weight[..., ::2, ::2])
 
 

@@ -241,7 +241,7 @@ class HeadMarcher:
         return steps, sample_edges(steps, near, far).diff(dim=-1)
 
     def cells(self, origin: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return rays as `read_places` wants them, in cells of the planes; arguments as for `ends`."""
+        """Return the start and slope (3 * boxes, N) of rays, in cells of the planes, for origin (3,) or (3, N)."""
         boxes = len(self.low) // 3
         start = (origin.view(3, -1).repeat(boxes, 1) - self.low[:, None]) * self.per_unit[:, None]
         return start, directions.repeat(boxes, 1) * self.per_unit[:, None]
@@ -270,7 +270,7 @@ class HeadMarcher:
 
 
 def widened(grid: Tensor, axis: int) -> Tensor:
-    """Return a grid in which every cell holds the largest of itself and its two neighbours along an axis."""
+    """Return a grid (R, R, R) in which every cell holds the largest of itself and its two neighbours along an axis."""
     inner = grid.shape[axis] - 1
     before, after, wide = grid.narrow(axis, 0, inner), grid.narrow(axis, 1, inner), grid.clone()
     wide.narrow(axis, 1, inner).copy_(torch.maximum(before, after))

@@ -186,7 +186,7 @@ class TapMatrices:
         return rows, weights.mul_(torch.addmm(self.rest_across, part.T, self.across.T))
 
     def read(self, table: Tensor, start: Tensor, slope: Tensor, steps: Tensor, sizes: tuple[int, ...]) -> Tensor:
-        """Do what `read_places` does."""
+        """Do what `read_places` does, for the same shapes: (S * N, C)."""
         rows, weights = self.taps(start, slope, steps)
         return F.embedding_bag(rows, table, per_sample_weights=weights.to(table.dtype), mode="sum")
 

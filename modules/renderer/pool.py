@@ -21,7 +21,7 @@ AHEAD = 2 * GROUP
 def render_side_by_side(
     frames: FrameRenderer, jobs: Iterable[tuple[Any, ...]], workers: int | None = None
 ) -> Generator[Tensor, None, None]:
-    """Yield `frames(*job)` for each job, in order and with the same pictures whatever the number of workers.
+    """Yield `frames(*job)`, (3, H, W), for each job, in order; the same pictures whatever the number of workers.
 
     Neighbours go to the same worker in groups, because they are blended together. Each worker computes on one thread.
     On a GPU there are batches instead.

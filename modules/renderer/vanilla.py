@@ -108,6 +108,7 @@ class VanillaHead(nn.Module):
         self.model_fine = RadianceMLP(cond_dim)
 
     def encode(self, landmarks: Tensor) -> FrameCode:
+        """Encode windows (T, window, 68, 3) of normalised landmarks."""
         count, window = landmarks.shape[:2]
         codes = self.lm_encoder(landmarks.flatten(2).flatten(0, 1)[:, None]).view(count, window, -1)
         return FrameCode(self.lmatt_encoder(codes), codes.new_zeros(count, 0))

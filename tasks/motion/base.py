@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch, MotionCorpus
@@ -57,6 +58,7 @@ class SpeakingTask(MotionTask):
             work_dir = self.cfg.earlier_run(self.cfg.syncnet_work_dir, "syncnet", self.work_dir)
             load_frozen(self, "syncnet", work_dir, self.cfg.syncnet_ckpt_steps, kind="syncnet")
 
+    @torch.no_grad()
     def predict(
         self,
         audio: Tensor,
@@ -66,7 +68,23 @@ class SpeakingTask(MotionTask):
         temperature: float | None = None,
         first: int = 0,
     ) -> Tensor:
-        """Imagine landmarks (T, 68, 3) for features (2T, audio_dim) and pitch (2T,) of any length."""
+        """Imagine landmarks (T, 68, 3) for speech of any length, in overlapping windows of bounded memory.
+
+        Args:
+            audio: (2T, audio_dim) features, as
+                `utils.sound.features.audio_features(wav, task.cfg.audio_feature, frames=T)`.
+            pitch_hz: (2T,) Hz, needed when the network listens to pitch.
+            seed: The same seed gives the same motion.
+            temperature: Spread of the prior's noise; the recipe's `infer_temperature` when None.
+            first: Which frame of a longer speech the first one is, a multiple of 4: it has the noise of the whole.
+        """
+        audio = torch.as_tensor(audio, dtype=torch.float32)
+        pitch_hz = None if pitch_hz is None else torch.as_tensor(pitch_hz, dtype=torch.float32)
+        temperature = self.cfg.infer_temperature if temperature is None else temperature
+        return self.imagine(audio, pitch_hz, seed=seed, temperature=temperature, first=first)
+
+    def imagine(self, audio: Tensor, pitch_hz: Tensor | None, *, seed: int, temperature: float, first: int) -> Tensor:
+        """Imagine landmarks (T, 68, 3) as `predict` says, its defaults filled in."""
         raise NotImplementedError
 
     def infer(self) -> None:

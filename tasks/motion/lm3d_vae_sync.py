@@ -164,7 +164,7 @@ class Lm3dVaeSyncTask(SpeakingTask):
         return self.model.likely(batch.audio, batch.mask, batch.pitch_hz)
 
     def metrics(self, batch: MotionBatch) -> dict[str, Tensor]:
-        """Compare the lips imagined from speech alone with the recorded ones, the likeliest and some samples."""
+        """Compare lips imagined from speech alone with the recorded ones, the likeliest and some samples: means ()."""
         figures = lip_metrics(self._likely(batch), batch)
         if self.cfg.valid_samples:
             figures |= self._judge_samples(batch)
@@ -203,26 +203,9 @@ class Lm3dVaeSyncTask(SpeakingTask):
                 figures["sample_confidence"] = torch.cat(seconds)[:, 2].mean()
         return figures
 
-    @torch.no_grad()
-    def predict(
-        self,
-        audio: Tensor,
-        pitch_hz: Tensor | None = None,
-        *,
-        seed: int = 0,
-        temperature: float | None = None,
-        first: int = 0,
-    ) -> Tensor:
-        """Imagine landmarks (T, 68, 3) for speech of any length, in overlapping windows of bounded memory.
-
-        Args:
-            audio: (2T, audio_dim) features.
-            pitch_hz: (2T,), needed by a pitch-aware network.
-            temperature: Spread of the prior's noise; the recipe's `infer_temperature` when None.
-            first: Which frame of a longer speech the first one is, a multiple of 4.
-        """
-        temperature = self.cfg.infer_temperature if temperature is None else temperature
-        return imagine(self.model, audio, pitch_hz, seed=seed, temperature=temperature, first=first)
+    def imagine(self, audio: Tensor, pitch_hz: Tensor | None, **noise: Any) -> Tensor:
+        """Imagine landmarks (T, 68, 3) for features (2T, audio_dim) and pitch (2T,) in Hz."""
+        return imagine(self.model, audio, pitch_hz, **noise)
 
     def draw(self, board: Board) -> None:
         """Show imagined beside recorded landmarks for some validation windows."""

@@ -128,7 +128,7 @@ class PostnetTask(SpeakingTask):
         return [refiner, critic], rates
 
     def training_step(self, batch: PostnetBatch, batch_idx: int) -> Tensor:
-        """Let the refiner learn, then the critic, from the same imagined landmarks."""
+        """Let the refiner learn, then the critic, from the same imagined landmarks; return the refiner's loss ()."""
         refiner, critic = self.optimizers()  # type: ignore[misc,attr-defined]
         batch = PostnetBatch(*(stretch(part, self.cfg.disturbance.stretch) for part in batch))
         refined = self._refined(batch.generic)
@@ -274,36 +274,14 @@ class PostnetTask(SpeakingTask):
         words = f"step {chosen}" if chosen is not None else "no step: all collapsed"
         log.info("Chosen by val/selection_score: %s (%s)", words, self.selection.work_dir / "selection.png")
 
-    @torch.no_grad()
-    def predict(
-        self,
-        audio: Tensor,
-        pitch_hz: Tensor | None = None,
-        *,
-        seed: int = 0,
-        temperature: float | None = None,
-        refine: bool = True,
-        first: int = 0,
-    ) -> Tensor:
-        """Say speech of any length as this person: landmarks (T, 68, 3) on the CPU.
-
-        Args:
-            audio: (2T, audio_dim) features, as
-                `utils.sound.features.audio_features(wav, task.cfg.audio_feature, frames=T)`.
-            pitch_hz: (2T,) Hz, needed when the networks listen to pitch.
-            seed: The same seed gives the same motion.
-            temperature: Spread of the noise; the recipe's `infer_temperature` when None.
-            refine: False leaves the refiner out.
-            first: Which frame of a longer speech the first one is, a multiple of 4: it has the noise of the whole.
-        """
+    def imagine(self, audio: Tensor, pitch_hz: Tensor | None, **noise: Any) -> Tensor:
+        """Say speech as this person: landmarks (T, 68, 3), on the CPU, for features (2T, audio_dim) and pitch (2T,)."""
         if "audio2motion" not in self.frozen:
             self.load_speech()
-        temperature = self.cfg.infer_temperature if temperature is None else temperature
-        audio = torch.as_tensor(audio, dtype=torch.float32)
-        pitch_hz = None if pitch_hz is None else torch.as_tensor(pitch_hz, dtype=torch.float32)
-        raw = self.speech.predict(audio, pitch_hz, seed=seed, temperature=temperature, first=first)
-        if not refine:
-            return raw.cpu()
+        return self.refine(self.speech.predict(audio, pitch_hz, **noise), pitch_hz)
+
+    def refine(self, raw: Tensor, pitch_hz: Tensor | None) -> Tensor:
+        """Make imagined landmarks (T, 68, 3) this person's, on the CPU; pitch (2T,) in Hz."""
 
         def make(start: int, stop: int) -> Tensor:
             mask = torch.ones(1, stop - start, dtype=torch.bool, device=self.device)
@@ -318,7 +296,7 @@ class PostnetTask(SpeakingTask):
         for number, batch in enumerate(self._val[: self.cfg.num_valid_plots]):
             n = masked_rows(batch, 0)
             audio, pitch = batch.audio[0, : 2 * n], batch.pitch_hz[0, : 2 * n]
-            raw = self.predict(audio, pitch, temperature=0.0, refine=False)
+            raw = self.speech.predict(audio, pitch, temperature=0.0).cpu()
             refined = self.predict(audio, pitch, temperature=0.0)
             curves = {"imagined": raw.numpy(), "refined": refined.numpy()}
             draw_motion(board, batch.landmarks[0, :n].numpy(), curves, number)

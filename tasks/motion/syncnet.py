@@ -125,7 +125,7 @@ class SyncNetTask(MotionTask):
         return F.cross_entropy(logits, right)
 
     def metrics(self, batch: MotionBatch) -> dict[str, Tensor]:
-        """Tell right from wrong pairs (auc), and find the offset of one-second windows among +-15 frames."""
+        """Tell right from wrong pairs (auc), and find the offset of one-second windows among +-15 frames: ()."""
         clips = sample_clips(batch, VAL_CLIPS * len(batch.mask))
         heard, mouths = self._embed(clips)
         figures = {"auc": _auc((heard * mouths).sum(dim=1), clips.label)}

@@ -16,6 +16,7 @@ from utils.files.aside import write_aside
 from utils.media.wav import read_wav
 from utils.rates import SAMPLES_A_FRAME
 from utils.sound.features import audio_features
+from utils.windows import overlapping_windows
 
 WINDOW = 500
 """Frames imagined at a time (20 s)."""
@@ -24,7 +25,7 @@ EDGE = 24
 
 
 def prior_noise(batch: int, latent: int, frames: int, temperature: float, seed: int, first: int = 0) -> Tensor:
-    """Draw prior noise (B, latent, ceil(frames / 4)) on the CPU: the same for a seed on every machine.
+    """Draw prior noise (B, latent, T4), T4 = ceil(frames / 4), on the CPU: the same for a seed on every machine.
 
     `first`, a multiple of 4, is the number of the first frame: a stretch of a speech has the noise of the whole.
     """
@@ -41,14 +42,16 @@ def prior_noise(batch: int, latent: int, frames: int, temperature: float, seed: 
 def in_windows(frames: int, margin: int, make: Callable[[int, int], Tensor], *, window: int = WINDOW) -> Tensor:
     """Call `make(start, stop)` for overlapping stretches and join what lies between the margins: (frames, ...).
 
-    `start` is always a multiple of 4, as `window` and `margin` are.
+    A stretch is `window` frames and a margin on either side. `start` is always a multiple of 4, as `window` and
+    `margin` are.
     """
-    parts = []
-    for first in range(0, frames, window):
-        start, stop = max(0, first - margin), min(frames, first + window + margin)
-        part = make(start, stop)
-        parts.append(part[first - start : min(frames, first + window) - start])
-    return torch.cat(parts)
+    length = window + 2 * margin
+    return torch.cat(
+        [
+            make(start, min(frames, start + length))[first - start : stop - start]
+            for start, first, stop in overlapping_windows(frames, length, margin)
+        ]
+    )
 
 
 @contextlib.contextmanager

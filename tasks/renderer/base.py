@@ -227,7 +227,7 @@ class NerfTask(Task):
             yield from painter.paint(window, [len(window) // 2], self.footage.cameras[[frame]], np.array([frame]))
 
     def metrics(self, batch: PatchBatch) -> dict[str, Tensor]:
-        """Judge whole rendered frames in the boxes of head, face, mouth and eyes."""
+        """Judge whole rendered frames in the boxes of head, face, mouth and eyes: means () over the batch."""
         totals: dict[str, list[float]] = {}
         ids = batch.frame_ids.cpu().numpy()
         for frame, picture in zip(ids, self.render_frames(ids), strict=True):

@@ -9,6 +9,7 @@ from data_gen.video.dataset import Split, VideoDataset
 from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.faces.landmarks import EYES, MEAN_FACE, MOUTH
+from utils.media.pictures import fitted
 from utils.metrics import Box, points_box
 
 
@@ -34,11 +35,7 @@ class Footage:
 
     def shrink(self, picture: Bytes) -> Bytes:
         """Bring a picture (H, W, 3) or mask (H, W) of the dataset to the training size."""
-        if self.scale == 1.0:
-            return np.asarray(picture)
-        import cv2
-
-        return np.asarray(cv2.resize(picture, (self.width, self.height), interpolation=cv2.INTER_AREA), np.uint8)
+        return fitted(picture, self.height, self.width)
 
     def picture(self, name: str, frame: int) -> Bytes:
         """Return `frames`, `torso_frames` (H, W, 3), `head_mask` or `torso_mask` (H, W) of a frame, training size."""

@@ -136,7 +136,7 @@ class Lm3dNerfTorsoTask(NerfTask):
         return np.array([box[0], box[1], box[2] - 1, box[3] - 1], np.float32)
 
     def losses(self, batch: PatchBatch) -> dict[str, Tensor]:
-        """Compare the torso over the plate with the footage whose head was taken out.
+        """Compare the torso over the plate with the footage whose head was taken out; each term is a mean ().
 
         The head is not rendered: it was trained over these very pictures, so what fits them fits it. Under the head
         they are painted, and count less.

@@ -68,7 +68,7 @@ class Sound:
         return -(-self.samples // SAMPLES_A_FRAME)
 
     def read(self, start: int, stop: int) -> Floats:
-        """Return the samples of video frames [start, stop), float32; silence beyond the end."""
+        """Return the samples (S,), 640 a frame, of video frames [start, stop), in [-1, 1]; silence beyond the end."""
         assert self._file is not None, "read inside the with block"
         # Not mapped: what was read of a mapped file counts as memory until the end.
         whole = np.fromfile(

@@ -10,6 +10,7 @@ import numpy as np
 from tasks.speaking.sound import Sound
 from utils.arrays import Floats
 from utils.sound.features import audio_features
+from utils.windows import overlapping_windows
 
 WINDOW, MARGIN, FADE = 748, 124, 10
 """Frames that audio-to-landmarks hears at once (30 s), those of them before and after what is kept, the cross-fade.
@@ -23,17 +24,10 @@ def spans(frames: int, window: int = WINDOW, margin: int = MARGIN) -> Iterator[t
     The frames of a window before `first` overlap with what the window before it gave. The last window reaches back
     rather than being short. Starts are multiples of 4.
     """
-    step = window - 2 * margin
-    first = 0
-    while first < frames:
-        start = max(0, first - margin)
-        stop = start + window
-        if stop >= frames:
-            start = max(0, frames - window)
-            yield -(-start // 4) * 4, frames, first
-            return
-        yield start, stop, first
-        first = start + margin + step
+    for start, first, until in overlapping_windows(frames, window, margin):
+        if until == frames:
+            start = -(-max(0, frames - window) // 4) * 4
+        yield start, min(start + window, frames), first
 
 
 def sound_to_landmarks(task: Any, sound: Sound, *, temperature: float | None = None, seed: int = 0) -> Floats:

@@ -38,12 +38,12 @@ def to_canvas(points: np.ndarray, size: int) -> np.ndarray:
 
 
 def blank(height: int, width: int | None = None, colour: Colour = WHITE) -> Bytes:
-    """Make a plain canvas."""
+    """Make a plain canvas (height, width, 3), RGB uint8; square without a width."""
     return np.full((height, width or height, 3), colour, dtype=np.uint8)
 
 
 def label(picture: Bytes, text: str, *, inside: bool = False, colour: Colour = INK) -> Bytes:
-    """Write one line of text on a white bar above the picture, or over its top edge when `inside`."""
+    """Write one line of text on a white bar above a picture (H, W, 3), or over its top edge when `inside`."""
     import cv2
 
     width = picture.shape[1]
@@ -61,7 +61,11 @@ def label(picture: Bytes, text: str, *, inside: bool = False, colour: Colour = I
 
 
 def fit(picture: Bytes, height: int, width: int) -> Bytes:
-    """Scale a picture into (height, width), keeping its shape, on white; grey and masks become RGB."""
+    """Scale a picture (H, W, 3) or mask (H, W) into (height, width, 3), its proportions kept, on white.
+
+    Floats up to 1 become 0 to 255. What grows is interpolated linearly, unlike `utils.media.pictures.fitted`: cubic
+    rings around thin lines.
+    """
     import cv2
 
     picture = np.asarray(picture)
@@ -81,7 +85,7 @@ def fit(picture: Bytes, height: int, width: int) -> Bytes:
 
 
 def side_by_side(pictures: Sequence[Bytes], labels: Sequence[str] | None = None, gap: int = 4) -> Bytes:
-    """Set pictures in one row at the first one's height, each under its label."""
+    """Set pictures (H, W, 3) or masks (H, W) in one row at the first one's height, each under its label."""
     height = pictures[0].shape[0]
     cells = [fit(p, height, max(1, round(p.shape[1] * height / p.shape[0]))) for p in pictures]
     if labels is not None:
@@ -101,7 +105,7 @@ def contact_sheet(
     """Lay pictures out in a grid, row by row.
 
     Args:
-        images: RGB uint8 pictures (or grey ones, or floats in 0..1) of any size.
+        images: RGB uint8 (H, W, 3), grey (H, W), or floats in 0..1, of any size.
         labels: One line above each picture; None leaves the bars out.
         columns: Pictures a row.
         size: Height of one cell; the first picture's own height when None.
@@ -125,7 +129,10 @@ def contact_sheet(
 
 
 def grid_of(rows: Mapping[str, Sequence[Any]], size: int = 192) -> Bytes:
-    """Lay named rows of equally many pictures under each other, as for true against rendered frames."""
+    """Lay named rows of equally many pictures (H, W, 3) under each other, cells `size` pixels high.
+
+    ValueError when the rows differ in length or are empty.
+    """
     lengths = {len(row) for row in rows.values()}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"rows of {sorted(lengths)} pictures: need the same number, at least one")

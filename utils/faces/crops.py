@@ -62,7 +62,7 @@ def aligned_crop(photo: Bytes, five: Reals) -> Bytes:
 
 
 def crops_of(photo: Bytes, detector: Any) -> Iterator[Bytes]:
-    """Yield the aligned crops of the faces in a photo, the largest first."""
+    """Yield the aligned crops (112, 112, 3) of the faces in a photo (H, W, 3) RGB uint8, the largest first."""
     detector.forget()
     for face in detector.detect(photo):
         yield aligned_crop(photo, five_points(face.points_px))

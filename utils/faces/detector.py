@@ -67,6 +67,7 @@ class LandmarkDetector(ABC):
 
 
 def make_face(points: Reals, score: float, blendshapes: Floats | None = None) -> Face:
+    """Return a face of 68 points (68, 2) in pixels, with their box, and blendshapes (52,) where a detector has them."""
     points = np.asarray(points, dtype=np.float32)
     x0, y0 = points.min(axis=0).tolist()
     x1, y1 = points.max(axis=0).tolist()

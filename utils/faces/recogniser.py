@@ -82,7 +82,7 @@ class OnnxRecogniser(Recogniser):
         self.id = RecogniserId(name=name, sha256=sha256(path), width=width)
 
     def templates(self, crops: Bytes) -> Floats:
-        """Return templates of crops, a few at a time."""
+        """Return templates (N, D) of crops (N, 112, 112, 3) RGB uint8, computed a few at a time."""
         step = 1 if self._one else 32
         parts = []
         for start in range(0, len(crops), step):
@@ -110,7 +110,7 @@ class DlibRecogniser(Recogniser):
         self.id = RecogniserId(name="dlib", sha256=sha256(self.path), width=128)
 
     def templates(self, crops: Bytes) -> Floats:
-        """Return templates of crops."""
+        """Return templates (N, 128) of crops (N, 112, 112, 3) RGB uint8."""
         rectangle = self._dlib.rectangle(*self._face)
         templates = [
             np.array(self._network.compute_face_descriptor(crop, self._points(crop, rectangle)))

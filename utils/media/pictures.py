@@ -18,9 +18,7 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF")
 
 
 def cover(picture: Bytes, height: int, width: int) -> Bytes:
-    """Bring a picture to a size without distorting it: what does not fit is cut off evenly on both sides."""
-    import cv2
-
+    """Bring a picture (H, W, 3) to a size without distorting it: what does not fit is cut off evenly on both sides."""
     high, wide = picture.shape[:2]
     if (high, wide) == (1, 1):
         return np.tile(picture, (height, width, 1))
@@ -28,12 +26,11 @@ def cover(picture: Bytes, height: int, width: int) -> Bytes:
     keep_high, keep_wide = min(high, round(height / factor)), min(wide, round(width / factor))
     top, left = (high - keep_high) // 2, (wide - keep_wide) // 2
     cut = picture[top : top + max(1, keep_high), left : left + max(1, keep_wide)]
-    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(cut, (width, height), interpolation=way), np.uint8)
+    return fitted(cut, height, width)
 
 
 def fitted(picture: Bytes, height: int, width: int) -> Bytes:
-    """Bring a picture to a size: by area when it shrinks, by cubic interpolation when it grows."""
+    """Bring a picture (H, W, 3) or mask (H, W) to a size: averaged when it shrinks, cubic when it grows."""
     if picture.shape[:2] == (height, width):
         return np.array(picture)
     import cv2
@@ -43,7 +40,7 @@ def fitted(picture: Bytes, height: int, width: int) -> Bytes:
 
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write an RGB picture as PNG or JPEG, aside and renamed."""
+    """Write an RGB picture (H, W, 3) uint8 as PNG or JPEG, aside and renamed."""
     from PIL import Image
 
     with write_aside(path) as aside:
@@ -92,13 +89,8 @@ def _eight_bits(picture: Any) -> Any:
 
 
 def resized(picture: Bytes, size: int) -> Bytes:
-    """Return a picture at size x size: averaged when it shrinks, cubic when it grows."""
-    import cv2
-
-    if picture.shape[:2] == (size, size):
-        return picture
-    method = cv2.INTER_AREA if picture.shape[0] > size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=method), np.uint8)
+    """Return a picture (H, W, 3) as (size, size, 3), as `fitted` does; itself when it has that size."""
+    return picture if picture.shape[:2] == (size, size) else fitted(picture, size, size)
 
 
 def find_pictures(folder: str | Path) -> list[Path]:

@@ -83,6 +83,6 @@ def write_wav(path: str | Path, wav: np.ndarray, rate: int = RATE) -> None:
 
 
 def fit_length(wav: np.ndarray, samples: int) -> np.ndarray:
-    """Cut a sound, or lengthen it by silence, to exactly `samples`."""
+    """Cut a sound (S,), or lengthen it by silence, to exactly (samples,)."""
     wav = wav[:samples]
     return wav if len(wav) == samples else np.pad(wav, (0, samples - len(wav)))  # a pad by nothing is a copy, too

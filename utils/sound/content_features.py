@@ -21,6 +21,7 @@ import numpy as np
 
 from utils.errors import AssetError, DataError
 from utils.rates import RATE, SAMPLES_A_ROW
+from utils.windows import overlapping_windows
 
 if TYPE_CHECKING:
     import torch
@@ -92,16 +93,6 @@ def content_blocks(wav: np.ndarray, feature: ContentFeature, window: int | None 
     return (_whisper_blocks if feature.kind == "whisper" else _hubert_blocks)(wav, feature, rows, margin)
 
 
-def windows(rows: int, window: int, margin: int) -> Iterator[tuple[int, int, int]]:
-    """Yield (start of the window, first row kept, row after the last kept) so that all rows are kept once."""
-    first = 0
-    while first < rows:
-        start = max(0, first - margin)
-        stop = rows if start + window >= rows else start + window - margin
-        yield start, first, stop
-        first = stop
-
-
 def model_folder(feature: ContentFeature) -> str:
     """Return the folder of a feature's model; one of the hub is downloaded first.
 
@@ -131,7 +122,7 @@ def model_folder(feature: ContentFeature) -> str:
 
 def _whisper_blocks(wav: np.ndarray, feature: ContentFeature, window: int, margin: int) -> Iterator[np.ndarray]:
     model, hear = _whisper_model(model_folder(feature), feature, window)
-    for start, first, stop in windows(-(-len(wav) // SAMPLES_A_ROW), window, margin):
+    for start, first, stop in overlapping_windows(-(-len(wav) // SAMPLES_A_ROW), window, margin):
         # The encoder centres row k on 20 k ms; half a row later is where ours is.
         begin = start * SAMPLES_A_ROW + SAMPLES_A_ROW // 2
         sound = np.zeros(window * SAMPLES_A_ROW, np.float32)
@@ -145,7 +136,7 @@ def _hubert_blocks(wav: np.ndarray, feature: ContentFeature, window: int, margin
     model = _hubert_model(model_folder(feature), feature)
     mean, scale = _loudness(wav)
     rows = -(-len(wav) // SAMPLES_A_ROW)
-    for start, first, stop in windows(rows, window, margin):
+    for start, first, stop in overlapping_windows(rows, window, margin):
         # The convolutions see 400 samples each 320: 40 more on either side centre a row on its own 20 ms.
         begin, end = start * SAMPLES_A_ROW - 40, min(start + window, rows) * SAMPLES_A_ROW + 40
         sound = np.zeros(end - begin, np.float32)

@@ -76,7 +76,10 @@ class CameraFit:
         return project(points, self.world_from_camera, self.focal_px, self.width / 2, self.height / 2)
 
     def with_poses(self, world_from_camera: Reals, points_px: Reals, cuts: Iterable[int] = ()) -> CameraFit:
-        """Return the fit with other poses: the landmarks keep their depth in the head and fall on `points_px`."""
+        """Return the fit with other poses (T, 4, 4).
+
+        The landmarks keep their depth in the head and fall on `points_px` (T, 68, 2), in pixels.
+        """
         depth = to_camera(from_offsets(self.landmarks), world_from_camera)[..., 2]
         centre = (self.width / 2, self.height / 2)
         points = _lift(points_px, depth, world_from_camera, self.focal_px, centre)

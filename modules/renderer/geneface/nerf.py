@@ -81,7 +81,7 @@ class GenefaceNerf(nn.Module):
             )
 
     def encode(self, windows: Tensor, *, attention: bool = True) -> Tensor:
-        """Encode the frames of a window; without attention only the middle one."""
+        """Encode the frames of a window (window, rows, channels), (64,); without attention only the middle one."""
         codes = self.get_submodule(self.names[0])(windows)
         if not attention:
             return codes[len(codes) // 2]  # type: ignore[no-any-return]
@@ -135,7 +135,16 @@ class PinholeRays(NamedTuple):
 def pinhole_rays(
     height: int, width: int, focal: float, world_from_camera: Tensor, near: float, far: float
 ) -> PinholeRays:
-    """Return the rays of a picture, row by row; `focal` in pixels of that picture."""
+    """Return the rays (height * width, 3) of a picture, row by row.
+
+    Args:
+        height: Of the picture, in pixels.
+        width: Of the picture, in pixels.
+        focal: In pixels of that picture.
+        world_from_camera: (4, 4), OpenGL axes.
+        near: Where rays begin, in units of the scene.
+        far: Where they end.
+    """
     device = world_from_camera.device
     rows, columns = torch.meshgrid(
         torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"

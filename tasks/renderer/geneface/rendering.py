@@ -21,7 +21,7 @@ from utils.camera import loop_indices, smooth_path
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
 from utils.files.arrays import load_array
-from utils.media.pictures import fitted as to_size
+from utils.media.pictures import fitted
 from utils.visualization.lm_visualizer import read_landmarks
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class ImportedRenderer(Task):
         if cfg.infer_smooth_camera_path:
             cameras = smooth_path(cameras, cfg.infer_smooth_camera_path_kernel_size)
         frame_ids = loop_indices(len(rows), len(cameras))
-        background = resized(scene.background, cfg.infer_scale_factor)
+        background = scaled(scene.background, cfg.infer_scale_factor)
         behind = torch.from_numpy(background).to(device).float() / 255
         focal = scene.focal * behind.shape[0] / scene.background.shape[0]
         first = torch.from_numpy(scene.cameras[0]).to(device)
@@ -216,12 +216,12 @@ def read_speech_windows(path: str, shape: tuple[int, int]) -> Floats:
     return values
 
 
-def resized(picture: Bytes, scale: float) -> Bytes:
+def scaled(picture: Bytes, scale: float) -> Bytes:
     """Bring a picture (H, W, 3) to a size relative to its own, at least one pixel a side."""
     height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
-    return np.ascontiguousarray(to_size(picture, height, width))
+    return np.ascontiguousarray(fitted(picture, height, width))
 
 
 def in_chunks(count: int, size: int, make: Any) -> Tensor:
-    """Call `make(part)` for slices of `size` out of `count` and join what it returns."""
+    """Call `make(part)`, (n, ...), for slices of `size` out of `count` and join what it returns: (count, ...)."""
     return torch.cat([make(slice(start, start + size)) for start in range(0, count, size)])

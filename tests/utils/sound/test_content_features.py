@@ -13,7 +13,7 @@ import torch
 
 from utils.errors import AssetError, DataError
 from utils.sound import content_features
-from utils.sound.content_features import ContentFeature, content_blocks, parse_content_feature, windows
+from utils.sound.content_features import ContentFeature, content_blocks, parse_content_feature
 from utils.sound.features import audio_features, feature_width
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,13 +70,6 @@ def test_names_say_layers_and_model():
     assert [feature_width(name) for name in ("mel", "mfcc", "whisper", "hubert:3")] == [80, 39, 512, 1024]
     with pytest.raises(DataError, match="No speech feature is called 'mell'"):
         feature_width("mell")
-
-
-def test_windows_keep_every_row_once():
-    for rows in (1, 999, 1000, 1001, 3777):
-        kept = [row for _, first, stop in windows(rows, 1000, 125) for row in range(first, stop)]
-        assert kept == list(range(rows))
-        assert all(stop - start <= 1000 for start, _, stop in windows(rows, 1000, 125))
 
 
 @pytest.mark.parametrize("kind", ["whisper", "hubert"])

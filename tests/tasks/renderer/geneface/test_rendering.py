@@ -12,7 +12,7 @@ from tasks.renderer.geneface.rendering import (
     in_chunks,
     normalised,
     read_speech_windows,
-    resized,
+    scaled,
     window_of,
 )
 from tests.tasks.renderer.geneface.test_scene import made_scene
@@ -57,8 +57,8 @@ def test_speech_features_of_another_shape_are_refused(tmp_path):
 def test_chunks_join_to_the_whole_and_a_scale_is_of_the_pictures_own_size():
     rays = torch.arange(10)
     assert torch.equal(in_chunks(10, 4, lambda part: 2 * rays[part]), 2 * rays)
-    assert resized(np.zeros((6, 8, 3), np.uint8), 0.5).shape == (3, 4, 3)
-    assert resized(np.zeros((6, 8, 3), np.uint8), 0.01).shape == (1, 1, 3)
+    assert scaled(np.zeros((6, 8, 3), np.uint8), 0.5).shape == (3, 4, 3)
+    assert scaled(np.zeros((6, 8, 3), np.uint8), 0.01).shape == (1, 1, 3)
 
 
 def test_an_imported_renderer_is_not_trained_here():
