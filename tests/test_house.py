@@ -104,10 +104,22 @@ def there(path: str) -> bool:
     return any(ROOT.glob(path)) if "*" in path else (ROOT / path).exists()
 
 
-@pytest.mark.parametrize("page", ["README.md", *sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/*.md"))])
+PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", *(f"docs/{p.name}" for p in sorted(ROOT.glob("docs/*.md")))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_paths_in_the_pages_exist(page):
     missing = sorted(path for path in named_paths((ROOT / page).read_text()) if not there(path))
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_the_pages_call_by_a_part_of_their_path_exist(page):
+    """`mend.py` or `speaking/mend.py` is as good as the whole path, and must lead somewhere as well."""
+    folders = [ROOT / package for package in (*PACKAGES, "scripts", "tests")]
+    paths = [f"/{path.relative_to(ROOT).as_posix()}" for folder in folders for path in folder.rglob("*.*")]
+    named = set(re.findall(r"`([\w./-]+\.(?:py|sh|html))`", (ROOT / page).read_text()))
+    assert not [name for name in sorted(named) if not any(path.endswith(f"/{name}") for path in paths)]
 
 
 def test_the_page_of_the_house_has_every_folder():

@@ -102,13 +102,11 @@ def assert_script_takes(words: list[str], usage: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
-def test_paths_and_links_lead_somewhere(page):
+def test_links_lead_somewhere(page):
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.S | re.M)
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if "://" not in target and not target.startswith("docs/pictures/"):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
-    for path in re.findall(r"`((?:tasks|modules|data_gen|utils|egs|scripts|tests|docs)/[\w./]+)`", text):
-        assert (ROOT / path).exists(), f"{page.name} names {path}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])

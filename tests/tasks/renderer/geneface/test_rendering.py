@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.renderer.geneface.nerf import GenefaceNerfConfig, GenefaceNerfTask
 from tasks.renderer.geneface.rendering import (
     ImportedRendererConfig,
     in_chunks,
@@ -16,7 +15,7 @@ from tasks.renderer.geneface.rendering import (
     window_of,
 )
 from tests.tasks.renderer.geneface.test_scene import made_scene
-from utils.errors import ConfigError, DataError
+from utils.errors import DataError
 
 
 def settings(**others) -> ImportedRendererConfig:
@@ -59,15 +58,3 @@ def test_chunks_join_to_the_whole_and_a_scale_is_of_the_pictures_own_size():
     assert torch.equal(in_chunks(10, 4, lambda part: 2 * rays[part]), 2 * rays)
     assert scaled(np.zeros((6, 8, 3), np.uint8), 0.5).shape == (3, 4, 3)
     assert scaled(np.zeros((6, 8, 3), np.uint8), 0.01).shape == (1, 1, 3)
-
-
-def test_an_imported_renderer_is_not_trained_here():
-    task = GenefaceNerfTask(GenefaceNerfConfig(task_cls="geneface_nerf"))
-    with pytest.raises(ConfigError) as error:
-        task.prepare()
-    assert str(error.value) == (
-        "geneface_nerf is imported for rendering and cannot be trained here. Train a head of your own: "
-        "python tasks/run.py --config=egs/datasets/videos/person/lm3d_nerf.yaml"
-    )
-    with pytest.raises(ConfigError, match="video_id is empty: say whose cameras and background are wanted"):
-        task.scene()
