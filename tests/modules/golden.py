@@ -41,10 +41,10 @@ def ruled(shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
             s = 0.01 * s
         elif name.endswith(("_u", "_v")):
             s = s / shape.numel() ** 0.5
-        elif len(shape) >= 2:
-            s = s * (2 / (shape.numel() / shape[0]) ** 0.5)
-        else:
+        elif name.endswith("weight.original0") or len(shape) < 2:
             s = 1 + 0.1 * s
+        else:
+            s = s * (2 / (shape.numel() / shape[0]) ** 0.5)
         state[name] = s
     return state
 

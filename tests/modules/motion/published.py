@@ -8,43 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.modules.golden import probe, ruled
+
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_motion.json").read_text())
 
 
-def pattern(order: int, count: int) -> torch.Tensor:
-    """Return the probe sequence of golden_motion.json's rule."""
-    prime = 1_000_003
-    j = torch.arange(count, dtype=torch.int64) % prime
-    t = ((j * j % prime) * 7919 + j * 104729 + order * 1299709) % prime
-    return t.double() / 500001.5 - 1
-
-
 def probe_input(*shape: int) -> torch.Tensor:
-    return (0.5 * pattern(12345, torch.Size(shape).numel())).float().reshape(shape)
+    return probe(*shape)
 
 
 def filled(model: torch.nn.Module) -> torch.nn.Module:
-    """Give a network the rule's weights."""
-    state, order = {}, 0
-    for name, value in model.state_dict().items():
-        if name.startswith("audio_norm"):
-            state[name] = value
-            continue
-        s = pattern(order, value.numel()).reshape(value.shape)
-        order += 1
-        if name.endswith("num_batches_tracked"):
-            s = torch.zeros_like(s)
-        elif name.endswith("running_var"):
-            s = 1 + 0.2 * s * s
-        elif name.endswith("running_mean"):
-            s = 0.05 * s
-        elif name.endswith("bias"):
-            s = 0.01 * s
-        elif name.endswith("weight.original0") or value.dim() < 2:
-            s = 1 + 0.1 * s
-        else:
-            s = s * 2 / (value.numel() / value.shape[0]) ** 0.5
-        state[name] = s.to(value.dtype)
+    """Give a network the rule's weights; `audio_norm` keeps its own."""
+    state = model.state_dict()
+    state |= ruled({name: value.shape for name, value in state.items() if not name.startswith("audio_norm")})
     model.load_state_dict(state)
     return model.eval()
 

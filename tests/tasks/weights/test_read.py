@@ -15,19 +15,10 @@ from torch import nn
 from modules.onnx.export import GraphBuilder
 from modules.onnx.format import write_onnx
 from tasks.weights.read import ForeignFile, read_file
-from tests.tasks.exchange.foreign import stranger
+from tests.tasks.exchange.foreign import whole
 from utils.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
-
-
-class Network(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.PReLU())
-        self.activation = nn.functional.relu
-        self.register_buffer("unsaved", torch.ones(2), persistent=False)
-        self.tied = self.body[0]
 
 
 class Call:
@@ -38,16 +29,6 @@ class Call:
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return self.called, self.arguments
-
-
-def whole(path: Path, *, zipped: bool = True, **attributes: object) -> dict[str, torch.Tensor]:
-    """Write a network as a whole, of a class that is gone afterwards; return its state dict."""
-    with stranger("neuralnet", "Published", Network) as Published:
-        network = Published()
-        for name, value in attributes.items():
-            setattr(network, name, value)
-        torch.save(network, path, _use_new_zipfile_serialization=zipped)
-        return network.state_dict()
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from tasks.weights.read import read_file
-from tests.tasks.exchange.foreign import stranger
+from tests.tasks.exchange.foreign import Network, stranger, whole
 from utils.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
-
-
-class Network(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.PReLU())
-        self.activation = nn.functional.relu
-        self.register_buffer("unsaved", torch.ones(2), persistent=False)
-        self.tied = self.body[0]
-
-
-def whole(path: Path, *, zipped: bool = True, **attributes: object) -> dict[str, torch.Tensor]:
-    """Write a network as a whole, of a class that is gone afterwards; return its state dict."""
-    with stranger("neuralnet", "Published", Network) as Published:
-        network = Published()
-        for name, value in attributes.items():
-            setattr(network, name, value)
-        torch.save(network, path, _use_new_zipfile_serialization=zipped)
-        return network.state_dict()
 
 
 @pytest.mark.parametrize("zipped", [True, False])
