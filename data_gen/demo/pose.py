@@ -33,13 +33,13 @@ class HeadPose:
 
     @staticmethod
     def about_neck(yaw: float, pitch: float, roll: float, shift: Floats) -> HeadPose:
-        """Turn by degrees about the neck (yaw to the viewer's right, pitch down, roll clockwise), then shift."""
+        """Turn by degrees about the neck (yaw to the viewer's right, pitch down, roll clockwise); shift by (3,)."""
         rotation = _rotation(yaw, pitch, roll)
         return HeadPose(rotation, _PIVOT - rotation @ _PIVOT + shift)
 
     @property
     def matrix(self) -> Floats:
-        """Return the 4x4 matrix from head to portrait frame."""
+        """Return the matrix (4, 4) from head to portrait frame."""
         matrix = np.eye(4)
         matrix[:3, :3], matrix[:3, 3] = self.rotation, self.translation
         return matrix

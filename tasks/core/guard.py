@@ -84,7 +84,7 @@ class Guard:
         self._quiet_until = 0
 
     def losses(self, task: Watched, total: Tensor, parts: dict[str, Tensor]) -> None:
-        """Look at the losses of an update, before they reach the weights.
+        """Look at the losses () of an update, before they reach the weights.
 
         Raises:
             NotFinite: The sum is not finite. On a GPU it is only noted, and raised by `check`.
@@ -100,7 +100,7 @@ class Guard:
             raise self.refusal(task, task.updates, f"The loss is {float(total):g} ({', '.join(worst) or 'their sum'})")
 
     def gradient(self, task: Watched, norm: Tensor, name: str = "") -> None:
-        """Take the norm of an update's gradient, before it reaches the weights; no waiting for the device.
+        """Take the norm () of an update's gradient, before it reaches the weights; no waiting for the device.
 
         Args:
             name: Of the network, where several learn in turn.

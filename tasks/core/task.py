@@ -52,11 +52,11 @@ class Task(pl.LightningModule):
         return config
 
     def losses(self, batch: Any) -> dict[str, Tensor]:
-        """Return each loss, unweighted, by the names of `cfg.weights`."""
+        """Return each loss (), unweighted, by the names of `cfg.weights`."""
         raise NotImplementedError
 
     def metrics(self, batch: Any) -> dict[str, Tensor]:
-        """Return further validation figures of one batch, averaged over batches and logged under `val/`."""
+        """Return further validation figures () of one batch, averaged over batches and logged under `val/`."""
         return {}
 
     def train_source(self) -> BatchSource:
@@ -120,7 +120,7 @@ class Task(pl.LightningModule):
         self.guard.gradient(self, clip_gradient(optimizer, gradient_clip_val or math.inf))
 
     def step(self, optimizer: Any, loss: Tensor, name: str) -> None:
-        """Take one step of manual optimisation on `loss`, gradients clipped to `clip_grad_norm`.
+        """Take one step of manual optimisation on `loss` (), gradients clipped to `clip_grad_norm`.
 
         Args:
             name: Of the network that learns; its gradient's norm before clipping is logged as `tr/grad_norm_<name>`.
@@ -131,7 +131,7 @@ class Task(pl.LightningModule):
         optimizer.step()
 
     def weigh(self, losses: dict[str, Tensor], prefix: str, batch_size: int = 1) -> Tensor:
-        """Weigh and sum losses by `cfg.weights`, and log each under `prefix`."""
+        """Weigh and sum losses () by `cfg.weights`, and log each under `prefix`."""
         weights = getattr(self.cfg, "weights", None)
         total: Tensor | float = 0.0
         for name, loss in losses.items():
@@ -148,12 +148,12 @@ class Task(pl.LightningModule):
         return total
 
     def note(self, figures: dict[str, Tensor], batch_size: int = 1) -> None:
-        """Log figures: per update while training, averaged over batches while validating."""
+        """Log figures (): per update while training, averaged over batches while validating."""
         validating = self.trainer.validating or self.trainer.sanity_checking or not self.training
         self.log_dict(figures, on_step=not validating, on_epoch=validating, batch_size=batch_size, sync_dist=validating)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
-        """Weigh the losses of one batch."""
+        """Return the weighed losses () of one batch."""
         return self.weigh(self.losses(batch), "tr")
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
@@ -195,7 +195,7 @@ class Task(pl.LightningModule):
 
 
 def clip_gradient(optimizer: Any, norm: float) -> Tensor:
-    """Scale the gradients of an optimiser's parameters down to `norm`, and return what it was."""
+    """Scale the gradients of an optimiser's parameters down to `norm`, and return what it was, ()."""
     parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
     total = torch.nn.utils.get_total_norm([p.grad for p in parameters])
     if norm < math.inf:

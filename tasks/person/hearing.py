@@ -38,7 +38,7 @@ class Hearing:
         return -(-self.samples // SAMPLES_A_FRAME)
 
     def read(self, start: int, stop: int, extra: int = 0) -> Floats:
-        """Return the samples of frames [start, stop) and `extra` more; silence beyond what was heard."""
+        """Return the samples (S,) of frames [start, stop) and `extra` more; silence beyond what was heard."""
         length = (stop - start) * SAMPLES_A_FRAME + extra
         piece = self._kept[start * SAMPLES_A_FRAME - self._first :][:length]
         return np.pad(piece, (0, length - len(piece)))

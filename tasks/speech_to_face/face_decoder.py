@@ -153,13 +153,13 @@ class FaceDecoderTask(Task):
         return DrawnFaces(landmarks, texture, self.warp(texture, landmarks))
 
     def warp(self, texture: Tensor, landmarks: Tensor) -> Tensor:
-        """Give a texture its landmarks."""
+        """Bring textures (B, 3, H, W) of the mean shape to landmarks (B, 68, 2); photographs stay as they are."""
         if self.cfg.texture == "photo":
             return texture
         return warp_face(texture, self._mean(landmarks), landmarks)
 
     def unwarp(self, images: Tensor, landmarks: Tensor) -> Tensor:
-        """Return the texture of pictures: their face brought to the mean shape."""
+        """Return the texture of pictures (B, 3, H, W): their face, at landmarks (B, 68, 2), in the mean shape."""
         if self.cfg.texture == "photo":
             return images
         return warp_face(images, landmarks, self._mean(landmarks))
@@ -169,7 +169,7 @@ class FaceDecoderTask(Task):
 
     # -- losses ----------------------------------------------------------------------------------------------------
     def losses(self, batch: FaceBatch) -> dict[str, Tensor]:
-        """Compare landmarks, textures and, with the face encoder, who it looks like."""
+        """Compare landmarks, textures and, with the face encoder, who it looks like; each a mean ()."""
         weights = self.cfg.weights
         decoded = self.model(batch.feature)
         landmarks, texture = decoded.landmarks.float(), decoded.texture.float()

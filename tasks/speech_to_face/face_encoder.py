@@ -288,7 +288,10 @@ def read_published(path: Path) -> dict[str, Tensor]:
 
 
 def write_encoder_evaluation(task: FaceEncoderTask, feature: Tensor, person: Tensor) -> None:
-    """Write `evaluation.json`, `.md` and `.png` of a face encoder into its run's folder."""
+    """Write `evaluation.json`, `.md` and `.png` of a face encoder into its run's folder.
+
+    `feature` is (N, F), `person` (N,) the numbers of whose faces they are.
+    """
     assert task.work_dir is not None
     feature, person = feature.cpu(), person.cpu()
     figures = {"verification AUC": bootstrap_auc(feature, person)}

@@ -26,7 +26,7 @@ def to_bytes(images: Tensor) -> list[Bytes]:
 
 
 def decoder_picture(task: Any, batch: FaceBatch) -> Bytes:
-    """Lay out photograph, texture, drawn face, and its landmarks over the photograph."""
+    """Lay out photograph, texture, drawn face, and its landmarks over the photograph: (H, W, 3)."""
     drawn = task.render(batch.feature)
     photos, faces = to_bytes(batch.images), to_bytes(drawn.face)
     points = to_pixels(drawn.landmarks, batch.images.shape[-1]).cpu().numpy()
@@ -42,7 +42,10 @@ def decoder_picture(task: Any, batch: FaceBatch) -> Bytes:
 def heard_and_seen(
     data: FaceVoiceDataset, decoder: Any, heard: Tensor, feature: Tensor, entry: Tensor, count: int
 ) -> Bytes:
-    """Lay out photograph, the face drawn of its feature, and the face drawn of the voice, of up to `count` persons."""
+    """Lay out photograph, the face drawn of its feature, and the face drawn of the voice, of up to `count` persons.
+
+    `heard` and `feature` are (N, F), `entry` (N,) says of which entry of `data`. Returns (H, W, 3).
+    """
     _, first = np.unique(entry.cpu().numpy(), return_index=True)
     chosen = torch.from_numpy(first[:count])
     own, voice = (to_bytes(decoder.render(x[chosen].to(decoder.device)).face) for x in (feature.cpu(), heard.cpu()))
@@ -55,7 +58,7 @@ def heard_and_seen(
 
 
 def similarity_picture(heard: Tensor, feature: Tensor, side: int = 360) -> Bytes:
-    """Show the cosine of each voice (rows) and each face (columns), dark low, bright high; own faces: the diagonal."""
+    """Show the cosines of voices (N, F), the rows, and faces (N, F), the columns: dark low, bright high."""
     import cv2
 
     cosine = (F.normalize(heard[:60], dim=1) @ F.normalize(feature[:60], dim=1).T).float().cpu().numpy()

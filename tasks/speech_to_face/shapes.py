@@ -37,7 +37,7 @@ def per_person(values: Reals, groups: Reals) -> Reals:
 
 
 def shape_correlations(drawn: Reals, true: Reals, groups: Reals) -> dict[str, dict[str, float]]:
-    """Correlate landmarks (offsets from their mean, all coordinates together) and ratios over persons."""
+    """Correlate landmarks (N, 68, 2), as offsets from their mean, and ratios over persons; `groups` (N,) says whose."""
     drawn, true = per_person(drawn, groups), per_person(true, groups)
     if len(drawn) < 3:
         return {}

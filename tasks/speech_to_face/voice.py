@@ -263,7 +263,10 @@ class VoiceTask(Task):
 
 
 def write_evaluation(task: VoiceTask, heard: Tensor, feature: Tensor, entry: Tensor) -> None:
-    """Write `evaluation.json`, `.md` and `.png` of a voice encoder into its run's folder."""
+    """Write `evaluation.json`, `.md` and `.png` of a voice encoder into its run's folder.
+
+    `heard` and `feature` are (N, F), of the voice and of the face; `entry` (N,) says of which entry of the data.
+    """
     assert task.work_dir is not None
     assert task.recall is not None
     data = task._data

@@ -53,7 +53,7 @@ def template_batch(
 
 
 def changed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Mirror (half the time), move by 5 %, turn by 5 degrees, scale by 5 % and tint a crop."""
+    """Mirror (half the time), move by 5 %, turn by 5 degrees, scale by 5 % and tint a crop (S, S, 3) uint8."""
     import cv2
 
     size = crop.shape[0]
@@ -78,7 +78,7 @@ def to_crops(faces: Tensor) -> Tensor:
 
 
 def at_crop(faces: Tensor) -> Tensor:
-    """Return pictures at a recogniser's 112 pixels."""
+    """Return pictures (B, 3, S, S) at a recogniser's (B, 3, 112, 112)."""
     if faces.shape[-1] == 112:
         return faces
     return F.interpolate(faces, size=(112, 112), mode="bilinear", align_corners=False)

@@ -116,7 +116,7 @@ def under(
 
 
 def statistics(cosines: Floats, thresholds: dict[float, float | None]) -> dict[str, Any]:
-    """Return min, mean, median, max, and the share above each threshold (None where it could not be measured)."""
+    """Return min, mean, median, max of cosines (N,), and the share above each threshold (None: not measurable)."""
     return {
         "min": float(cosines.min()), "mean": float(cosines.mean()),
         "median": float(np.median(cosines)), "max": float(cosines.max()),
@@ -127,7 +127,8 @@ def statistics(cosines: Floats, thresholds: dict[float, float | None]) -> dict[s
 def impostor_thresholds(templates: Floats, who: NDArray[np.integer[Any]]) -> tuple[dict[float, float | None], int]:
     """Return the cosine that each false match rate asks for, measured on all pairs of different people, and how many.
 
-    Each unordered pair counts once. A rate below one in the number of pairs cannot be measured and is None.
+    `templates` (N, D) are of length 1, `who` (N,) says whose. Each unordered pair counts once. A rate below one in the
+    number of pairs cannot be measured and is None.
     """
     counts = np.zeros(GRID, np.int64)
     for start in range(0, len(templates), 512):
@@ -150,7 +151,7 @@ def impostor_thresholds(templates: Floats, who: NDArray[np.integer[Any]]) -> tup
 
 
 def first_of_each(identities: NDArray[np.integer[Any]], most: int) -> NDArray[np.int64]:
-    """Return the places of at most `most` photos of each person; all when it is 0."""
+    """Return the places (n,) of at most `most` photos of each person in identities (N,); all when it is 0."""
     if most <= 0:
         return np.arange(len(identities))
     return np.sort(np.concatenate([np.flatnonzero(identities == who)[:most] for who in np.unique(identities)]))
@@ -162,7 +163,7 @@ def read_crops(shards: TemplateShards, split: Split, numbers: NDArray[np.int64])
 
 
 def encode(recogniser: Recogniser, pictures: Bytes) -> Floats:
-    """Return templates of pictures of any size, with progress."""
+    """Return templates (N, D) of pictures (N, S, S, 3) of any size, with progress."""
     parts = []
     with Progress(f"templates of {recogniser.id.name}", len(pictures)) as progress:
         for start in range(0, len(pictures), 32):
@@ -195,7 +196,7 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def write_sheet(path: Path, real: Bytes, faces: Bytes, mean_face: Bytes) -> None:
-    """Write photos beside their reconstructions, and the mean face last."""
+    """Write photos (N, 112, 112, 3) beside their reconstructions (N, S, S, 3), and the mean face last."""
     places = np.linspace(0, len(real) - 1, min(len(real), 23)).round().astype(int)
     cells = [np.concatenate([real[i], resized(faces[i], CROP)], axis=1) for i in places]
     write_picture(path, contact_sheet([*cells, np.concatenate([mean_face, mean_face], axis=1)], columns=4))

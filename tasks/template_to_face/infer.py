@@ -44,7 +44,7 @@ def infer(task: Any) -> None:
 
 
 def templates_of_photos(source: Path, recogniser: Recogniser, aligned: bool) -> tuple[list[str], Floats]:
-    """Return names and templates of the largest face of every photo.
+    """Return names and templates (N, D) of the largest face of every photo.
 
     Raises:
         DataError: A photo has no face.

@@ -43,7 +43,7 @@ class PairSource:
         return [f"{self.split} pair {n} ({speakers[label]})" for n, label in zip(self._last, labels, strict=True)]
 
     def of(self, numbers: np.ndarray, rng: np.random.Generator) -> PairBatch:
-        """Read the pairs called `numbers`; `rng` chooses whose faces are wrong."""
+        """Read the pairs called `numbers` (B,); `rng` chooses whose faces are wrong."""
         self._last = numbers
         labels = self.pairs.labels(self.split)[numbers]
         wrong = np.array([rng.choice(self.others[label]) for label in labels])

@@ -91,7 +91,7 @@ def cut_out(faces: Bytes, detector: Any, name: str) -> tuple[Bytes, NDArray[np.b
 
 
 def diversity(faces: Bytes, labels: NDArray[np.integer[Any]]) -> float:
-    """Return the mean absolute difference, 0 to 255, between two pictures of the same speaker."""
+    """Return the mean difference, 0 to 255, between two faces (N, S, S, 3) of one speaker; labels (N,) say whose."""
     totals, pairs = 0.0, 0
     for who in np.unique(labels):
         own = faces[labels == who].astype(np.float32)
