@@ -119,7 +119,11 @@ class MotionCorpus:
         return fingerprint(parts, self.audio_feature, *([f"{self.val_share:g}"] if self.val_share else []))
 
     def read(self, run: Run, first: int = 0, frames: int | None = None) -> Window:
-        """Read `frames` frames of a run from its frame `first` on (to its end when None)."""
+        """Read `frames` frames of a run from its frame `first` on (to its end when None).
+
+        Raises:
+            DataError: The clip does not have the rows of so many frames.
+        """
         start = run.start + first
         stop = run.stop if frames is None else min(run.stop, start + frames)
         source = self.sources[run.source]

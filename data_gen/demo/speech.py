@@ -74,6 +74,9 @@ def speak(
 
     A formant scale s asks espeak for a speech slower by s and plays it faster by s: formants and pitch move
     by s (pitch is asked lower in turn by the caller if it should stay), the tempo stays.
+
+    Raises:
+        DataError: There is nothing to say, or espeak-ng fails or does not end.
     """
     if not text.strip():
         raise DataError("There is nothing to say: the text is empty.")

@@ -96,7 +96,11 @@ def cosine(a: Floats, b: Floats) -> float:
 
 
 def apply(args: ApplyCommand) -> None:
-    """Bring a file of templates over; the recogniser it is now of is written beside it, and checked when it is used."""
+    """Bring a file of templates over; the recogniser it is now of is written beside it, and checked when it is used.
+
+    Raises:
+        DataError: The adapter is not one of this project.
+    """
     with closing(ArrayFile(args.adapter, "Make it again: python data_gen/run.py adapt.")) as adapter:
         try:
             said = {name: RecogniserId.model_validate_json(adapter.metadata[name]) for name in ("source", "target")}

@@ -140,6 +140,9 @@ def convert(
     """Write `frames.npy` (T, size, size, 3) and `audio.wav` into `folder`; return sizes and the crop.
 
     The video is read twice: once to see where the face is and how many frames there are, once to cut it out.
+
+    Raises:
+        DataError: The video is too short, or cannot be read.
     """
     wav = read_sound(video, start_s, duration_s)
     info = probe(video)

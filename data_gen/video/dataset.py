@@ -208,7 +208,11 @@ class VideoDataset:
         return pictures
 
     def audio(self, name: str) -> Floats:
-        """Return the audio feature `name`, (2T, C), or (2T,) for `pitch_hz` and `rms`."""
+        """Return the audio feature `name`, (2T, C), or (2T,) for `pitch_hz` and `rms`.
+
+        Raises:
+            DataError: There is none of that name, or it is not as long as the video.
+        """
         if name not in self._audio:
             names = ", ".join(sorted(self._audio))
             raise DataError(

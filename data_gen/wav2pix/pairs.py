@@ -95,7 +95,11 @@ class FaceVoicePairs:
         return self._array(split, "wavs", (self.meta.samples,), np.int16)
 
     def labels(self, split: Split) -> NDArray[np.int64]:
-        """Return the classes of a split, (N,)."""
+        """Return the classes of a split, (N,).
+
+        Raises:
+            DataError: They name speakers that are not there.
+        """
         labels = self._array(split, "labels", (), np.int64)
         if len(labels) and not 0 <= labels.min() <= labels.max() < len(self.meta.speakers):
             raise DataError(f"{self.path}: labels of speakers that meta.json does not name. Make the pairs again.")

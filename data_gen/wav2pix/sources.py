@@ -83,7 +83,11 @@ def _listed(folder: Path, number: int, row: dict[str, str]) -> Source:
 
 
 def read_source(source: Source, samples: int, args: PairsCommand) -> Iterator[Pair]:
-    """Yield the pair of a picture and a sound, or those of a video."""
+    """Yield the pair of a picture and a sound, or those of a video.
+
+    Raises:
+        DataError: The picture or the sound cannot be read, or the sound is silent.
+    """
     if source.picture != source.sound:
         photo = read_photo(source.picture)
         face = resized(square(photo), args.image_size)

@@ -54,7 +54,11 @@ class StopAfter(pl.Callback):
 
 
 def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None) -> pl.Trainer:
-    """Build the Lightning trainer for a task; under torchrun it joins the other processes."""
+    """Build the Lightning trainer for a task; under torchrun it joins the other processes.
+
+    Raises:
+        ConfigError: The machine or the task cannot do what is asked for.
+    """
     cfg = task.cfg
     if cfg.accumulate_grad_batches > 1 and not task.automatic_optimization:
         raise ConfigError(f"{cfg.task_cls} steps after every batch: leave accumulate_grad_batches at 1.")
@@ -114,6 +118,7 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
 
     Raises:
         ConfigError: The checkpoint's network is not the recipe's.
+        DataError: A process that reads the data died.
     """
     settle()
     task.work_dir = work_dir

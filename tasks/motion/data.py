@@ -18,7 +18,11 @@ from utils.errors import ConfigError, DataError
 
 
 def open_corpus(cfg: MotionConfig, split: Split, paths: Sequence[Path] | None = None) -> MotionCorpus:
-    """Open the corpus a recipe names and check that its speech feature is as wide as the network expects."""
+    """Open the corpus a recipe names and check that its speech feature is as wide as the network expects.
+
+    Raises:
+        DataError: It is of another width.
+    """
     corpus = MotionCorpus(paths or cfg.corpus_paths(), cfg.audio_feature, split, val_share=cfg.person_val_share)
     if corpus.audio_dim != cfg.audio_dim:
         raise DataError(

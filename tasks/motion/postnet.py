@@ -76,7 +76,11 @@ class PostnetTask(SpeakingTask):
         self.selection: Selection | None = None
 
     def prepare(self) -> None:
-        """Open the data, and load the speech network and SyncNet."""
+        """Open the data, and load the speech network and SyncNet.
+
+        Raises:
+            ConfigError: No person is named.
+        """
         cfg = self.cfg
         if not cfg.video_id:
             raise ConfigError("postnet refines for one person: give --video_id <id>.")

@@ -83,6 +83,9 @@ def imagine(
     """Imagine landmarks (T, 68, 3) for features (2T, C) and pitch (2T,); memory does not grow with T but for these.
 
     `first`, a multiple of 4, says which frame of a longer speech theirs is.
+
+    Raises:
+        DataError: The sound is shorter than a frame.
     """
     device = next(model.parameters()).device
     frames = len(audio) // 2

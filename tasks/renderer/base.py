@@ -55,7 +55,11 @@ class NerfTask(Task):
     # -- data ------------------------------------------------------------------------------------------------------
     @property
     def footage(self) -> Footage:
-        """Open the person's video at the training size."""
+        """Open the person's video at the training size.
+
+        Raises:
+            ConfigError: No video is named.
+        """
         if self._footage is None:
             if not self.cfg.video_id:
                 raise ConfigError("video_id is empty: say whose renderer this is, for example --video_id May")

@@ -37,7 +37,11 @@ class Person:
 
     @classmethod
     def of(cls, video: VideoDataset, closed_frame: int | None = None) -> Person:
-        """Read what is needed of a dataset; find the closed mouth unless `closed_frame` names it."""
+        """Read what is needed of a dataset; find the closed mouth unless `closed_frame` names it.
+
+        Raises:
+            ConfigError: The footage has no such frame.
+        """
         database = video.landmarks
         if closed_frame is not None:
             if not 0 <= closed_frame < len(database):

@@ -79,7 +79,11 @@ def largest_first(faces: list[Face]) -> list[Face]:
 
 
 def need_package(package: str, remedy: str) -> Path:
-    """Return the folder of an installed package without importing it."""
+    """Return the folder of an installed package without importing it.
+
+    Raises:
+        AssetError: It is not installed; says how to.
+    """
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise AssetError(f"The package {package} is not installed. Run: {remedy}")

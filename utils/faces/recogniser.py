@@ -125,6 +125,7 @@ def open_recogniser(name: str) -> Recogniser:
     Raises:
         ConfigError: There is none of that name.
         AssetError: Its weights are not here; says how to get them.
+        DataError: There is no file of that name.
     """
     from utils.assets import asset_path
 

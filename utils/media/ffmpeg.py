@@ -38,7 +38,11 @@ def input_arguments(file: Path, skipped_s: float = 0) -> list[str]:
 
 
 def describe(file: Path, timeout_s: float = STALL_S) -> str:
-    """Return what `ffmpeg -i` says about a file; ffmpeg ends with an error then, which is expected."""
+    """Return what `ffmpeg -i` says about a file; ffmpeg ends with an error then, which is expected.
+
+    Raises:
+        DataError: ffmpeg does not come to an end.
+    """
     command = [executable(), "-nostdin", "-hide_banner", *input_arguments(file)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL)

@@ -56,7 +56,11 @@ def read_header(file: Path) -> MediaHeader:
 
 
 def parse_report(report: str, called: str) -> MediaHeader:
-    """Read the report of `ffmpeg -i`; `called` names the file in the error."""
+    """Read the report of `ffmpeg -i`; `called` names the file in the error.
+
+    Raises:
+        DataError: A name or a tag looks like a part of the report.
+    """
     lines = [line.rstrip("\r") for line in report.split("\n")]  # not splitlines: a title may hold U+2028 or U+0085
     durations = [match for line in lines if (match := _DURATION.fullmatch(line))]
     streams: list[StreamHeader] = []

@@ -96,6 +96,9 @@ def read_frames(
         size: (height, width) to scale to, after the crop.
         start, count: First frame and number of frames to give, in frames after `fps`.
         seek: Jump to a second before `start` instead of decoding all that comes before; needs `fps`.
+
+    Raises:
+        DataError: No frame can be decoded, or reading stops before the end.
     """
     file = existing_file(path)
     info = probe(file)
@@ -200,7 +203,11 @@ class VideoWriter:
         return self
 
     def write(self, frame: np.ndarray) -> None:
-        """Append one (H, W, 3) RGB uint8 frame."""
+        """Append one (H, W, 3) RGB uint8 frame.
+
+        Raises:
+            DataError: It could not be written.
+        """
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"expected a {self._shape} uint8 frame, got {frame.shape} {frame.dtype}")
         height, width, _ = self._shape

@@ -117,6 +117,9 @@ def audio_features(wav: np.ndarray, name: str, frames: int | None = None) -> np.
             `utils.sound.content_features`.
         frames: T, the number of video frames; None takes as many as the sound fills. The sound is cut or
             lengthened by silence to them.
+
+    Raises:
+        DataError: No feature is called so, or the sound is empty.
     """
     makers: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "mel": mel,

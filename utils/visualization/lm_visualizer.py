@@ -87,7 +87,11 @@ def visualize(
     overlaid: bool = False,
     mouth: bool = False,
 ) -> Path:
-    """Write the video and return its path; an `out_path` without a suffix is a folder for `3d_landmark.mp4`."""
+    """Write the video and return its path; an `out_path` without a suffix is a folder for `3d_landmark.mp4`.
+
+    Raises:
+        DataError: The landmarks or the sound are not there or cannot be read.
+    """
     from utils.drawing.landmarks import draw_sequences
     from utils.media.video import VideoWriter
 

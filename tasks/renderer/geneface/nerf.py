@@ -62,7 +62,11 @@ class GenefaceNerfTask(ImportedRenderer):
         return self.cfg.torso or not self.landmark_driven
 
     def frame(self, windows: Tensor, speech: Tensor | None, view: View) -> Tensor:
-        """Render one frame, (H, W, 3) in [0, 1]; see the base."""
+        """Render one frame, (H, W, 3) in [0, 1]; see the base.
+
+        Raises:
+            ConfigError: Rays end before they begin.
+        """
         cfg = self.cfg
         if not cfg.near < cfg.far:
             raise ConfigError(f"near = {cfg.near}, far = {cfg.far}: rays must begin before they end")

@@ -93,6 +93,7 @@ class ImportedRenderer(Task):
 
         Raises:
             DataError: It was not imported.
+            ConfigError: No video is named.
         """
         if not self.cfg.video_id:
             raise ConfigError(
