@@ -56,6 +56,8 @@ class VideoMeta(BaseModel):
     """First frame of every new shot; nothing reaches across one."""
     val_start: int = Field(ge=0)
     """Frames from here on are for validation."""
+    train_stop: int | None = Field(default=None, ge=1)
+    """Frames before this one are learnt from; those up to val_start when not given."""
     audio_features: dict[str, int]
     """Width of every audio feature in `audio.safetensors`."""
     landmark_source: str = ""
@@ -71,6 +73,8 @@ class VideoMeta(BaseModel):
     def _within_the_video(self) -> VideoMeta:
         if self.val_start > self.frames:
             raise PydanticCustomError("beyond", "val_start lies beyond the last frame")
+        if self.train_stop is not None and self.train_stop > self.val_start:
+            raise PydanticCustomError("held_out", "train_stop lies beyond val_start")
         return self
 
 
@@ -232,9 +236,9 @@ class VideoDataset:
 
     def shots(self, split: Split = "all") -> list[tuple[int, int]]:
         """List the (start, stop) runs of frames that lie within one shot and one split."""
-        low, high = {"train": (0, self.meta.val_start), "val": (self.meta.val_start, self.meta.frames)}.get(
-            split, (0, self.meta.frames)
-        )
+        meta = self.meta
+        train_stop = meta.val_start if meta.train_stop is None else min(meta.train_stop, meta.val_start)
+        low, high = {"train": (0, train_stop), "val": (meta.val_start, meta.frames)}.get(split, (0, meta.frames))
         edges = sorted({low, high, *(cut for cut in self.meta.cuts if low < cut < high)})
         return [(start, stop) for start, stop in itertools.pairwise(edges) if stop > start]
 

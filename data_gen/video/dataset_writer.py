@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data_gen.stages import Tick
 from data_gen.video.dataset import DATASET, PICTURES, Map, VideoDataset, VideoMeta
-from data_gen.video.job import VideoJob
+from data_gen.video.job import LEAST_SPLIT_S, VideoJob
 from data_gen.video.outliers import refuse_not_finite
 from data_gen.video.stage import Bench
 from utils.errors import DataError
@@ -100,8 +100,12 @@ class DatasetWriter:
         audio: Mapping[str, NDArray[np.generic]],
         meta: VideoMeta,
         wav_path: Path,
+        *,
+        split: Mapping[str, float] | None = None,
     ) -> VideoDataset:
         """Check the lengths, write the small files, and put the folder in its place.
+
+        `split` is how it was asked to be split, if it was: other frames to learn from are another dataset.
 
         Raises:
             DataError: An array's length is not that of the frames (T), or of the audio (2T).
@@ -123,16 +127,16 @@ class DatasetWriter:
         save_arrays(self.part / "motion.safetensors", dict(motion))
         save_arrays(self.part / "audio.safetensors", dict(audio))
         shutil.copyfile(wav_path, self.part / "audio.wav")
-        meta = meta.model_copy(update={"fingerprint": fingerprint(self.part)})
+        meta = meta.model_copy(update={"fingerprint": fingerprint(self.part, split or {})})
         (self.part / "meta.json").write_text(json.dumps(meta.model_dump(mode="json"), indent=1) + "\n")
         self._done = True
         self._stack.close()
         return VideoDataset(self.path)
 
 
-def fingerprint(path: Path) -> str:
-    """Digest a dataset's folder: sha256 over the names and digests of its files, `meta.json` left out."""
-    total = hashlib.sha256()
+def fingerprint(path: Path, split: Mapping[str, float]) -> str:
+    """Digest a dataset's folder: sha256 over the names and digests of its files, `meta.json` left out, and the split."""
+    total = hashlib.sha256("".join(f"{name} {split[name]:g}\n" for name in sorted(split)).encode())
     for file in sorted(Path(path).iterdir()):
         if file.name != "meta.json":
             total.update(f"{file.name} {sha256(file)}\n".encode())
@@ -140,8 +144,13 @@ def fingerprint(path: Path) -> str:
 
 
 def dataset_settings(job: VideoJob) -> dict[str, Any]:
-    """Return the notes that are kept in the dataset."""
-    return {"licence": job.licence, "consent": job.consent}
+    """Return the notes that are kept in the dataset, and how it is split where that was asked for."""
+    return {"licence": job.licence, "consent": job.consent, **_asked_split(job)}
+
+
+def _asked_split(job: VideoJob) -> dict[str, float]:
+    split = {"val_seconds": job.val_seconds, "train_seconds": job.train_seconds}
+    return {name: seconds for name, seconds in split.items() if seconds is not None}
 
 
 def dataset_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
@@ -152,7 +161,7 @@ def dataset_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
         for name in (*PICTURES, "background"):
             _link(_picture(bench, name), out.part / f"{name}.npy")
         audio = load_arrays(sound / "arrays.safetensors")
-        dataset = out.finish(_motion(bench), audio, _meta(bench), sound / "audio.wav")
+        dataset = out.finish(_motion(bench), audio, _meta(bench), sound / "audio.wav", split=_asked_split(bench.job))
     return {"path": str(bench.job.binary), "fingerprint": dataset.meta.fingerprint}
 
 
@@ -185,7 +194,7 @@ def _meta(bench: Bench) -> VideoMeta:
         width=size["width"],
         focal_px=bench.summary("camera")["focal_px"],
         cuts=bench.summary("cuts")["cuts"],
-        val_start=count - max(1, round(_VALIDATION_SHARE * count)),
+        **_split(job, count),
         audio_features=bench.summary("audio")["features"],
         landmark_source=bench.summary("landmarks")["source"],
         parsing_source=bench.summary("parsing")["source"],
@@ -193,6 +202,23 @@ def _meta(bench: Bench) -> VideoMeta:
         licence=job.licence,
         consent=job.consent,
     )
+
+
+def _split(job: VideoJob, count: int) -> dict[str, int]:
+    """Say which of `count` frames are learnt from and which are held out.
+
+    Raises:
+        DataError: The video is too short for what was asked.
+    """
+    wanted = max(1, round(_VALIDATION_SHARE * count)) if job.val_seconds is None else round(job.val_seconds * FPS)
+    learnt = round((job.train_seconds or LEAST_SPLIT_S) * FPS)
+    if count < wanted + learnt:
+        raise DataError(
+            f"{job.video} gives {count / FPS:.1f} s: too short to hold out {wanted / FPS:.1f} s (--val_seconds) and "
+            f"to learn from {learnt / FPS:.1f} s (--train_seconds). Ask for less, or give a longer video."
+        )
+    split = {"val_start": count - wanted}
+    return split if job.train_seconds is None else {**split, "train_stop": learnt}
 
 
 def _picture(bench: Bench, name: str) -> Path:

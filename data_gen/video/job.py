@@ -23,6 +23,8 @@ STAGE_FILES = (
 ParserName = Literal["auto", "bisenet", "grabcut"]
 SHORTEST_S = 2.0
 """A shorter video teaches nothing."""
+LEAST_SPLIT_S = 0.5
+"""Less than 12 frames, and nothing can be learnt from or judged on them."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class VideoJob:
         parsing: auto, bisenet or grabcut.
         audio_features: More speech features than those that are always made, comma-separated: whisper:3-6, ...
         start_s, duration_s: The part of the video to use; by default all of it.
+        val_seconds: How much of the end is held out; a tenth when not given.
+        train_seconds: How much of the beginning is learnt from; all that is not held out when not given.
         redo: Stages to do again although nothing changed.
     """
 
@@ -51,6 +55,8 @@ class VideoJob:
     data_dir: Path = Path("data")
     start_s: float = 0.0
     duration_s: float | None = None
+    val_seconds: float | None = None
+    train_seconds: float | None = None
     redo: tuple[str, ...] = ()
 
     @property
@@ -87,6 +93,9 @@ def check_job(job: VideoJob) -> None:
         slips.append(f"--start_s {job.start_s}: must be a number of seconds, 0 or more")
     if job.duration_s is not None and not SHORTEST_S <= job.duration_s < math.inf:
         slips.append(f"--duration_s {job.duration_s}: must be a number of seconds, {SHORTEST_S:.0f} or more")
+    for flag, seconds in (("--val_seconds", job.val_seconds), ("--train_seconds", job.train_seconds)):
+        if seconds is not None and not LEAST_SPLIT_S <= seconds < math.inf:
+            slips.append(f"{flag} {seconds}: must be a number of seconds, {LEAST_SPLIT_S:g} or more")
     for flag, names, choices in (
         ("--landmarks", [job.landmarks], get_args(DetectorName)),
         ("--parsing", [job.parsing], get_args(ParserName)),

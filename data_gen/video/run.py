@@ -31,6 +31,10 @@ class VideoCommand(Config):
     """use the video from this second on"""
     duration_s: float | None = None
     """use so many seconds of it"""
+    val_seconds: float | None = None
+    """hold out so many seconds at the end (a tenth of the video)"""
+    train_seconds: float | None = None
+    """learn from so many seconds at the beginning only (all that is not held out)"""
     redo: tuple[str, ...] = ()
     """do a stage again; may be repeated"""
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 
 from data_gen.video.dataset import VideoDataset, open_video
-from data_gen.video.dataset_writer import DatasetWriter
+from data_gen.video.dataset_writer import DatasetWriter, dataset_settings
+from data_gen.video.job import VideoJob
+from data_gen.video.pipeline import process_video
 from tests.made import make_video_dataset
+from utils.errors import DataError
 
 
 def test_frames_are_on_the_disk_once(done):
@@ -40,3 +46,27 @@ def test_a_dataset_that_is_never_finished_leaves_what_was_there(tmp_path):
         raise KeyError
     assert VideoDataset(made.path).meta == made.meta
     assert [path.name for path in tmp_path.iterdir()] == ["anna"]
+
+
+def test_the_split_that_is_asked_for_makes_another_dataset_of_the_same_stages(done, monkeypatch):
+    job, data = done
+    asked = dataclasses.replace(job, id=job.id, val_seconds=0.6, train_seconds=1.0)
+    again = process_video(asked)
+    try:
+        assert (again.shots("train"), again.shots("val")) == ([(0, 25)], [(len(data) - 15, len(data))])
+        assert again.meta.fingerprint != data.meta.fingerprint
+        assert (again.path / "frames.npy").samefile(job.processed / "convert" / "frames.npy")
+    finally:
+        assert process_video(job).meta == data.meta
+
+
+def test_a_split_that_a_video_is_too_short_for_is_refused_with_both_lengths(done):
+    job, data = done
+    before = data.meta
+    with pytest.raises(DataError, match=r"gives 2\.4 s: too short to hold out 2\.0 s .* to learn from 1\.0 s"):
+        process_video(dataclasses.replace(job, val_seconds=2.0, train_seconds=1.0))
+    assert VideoDataset(data.path).meta == before
+
+
+def test_a_split_that_nobody_asked_for_leaves_a_stage_as_it_was():
+    assert set(dataset_settings(VideoJob("anna", Path("x")))) == {"licence", "consent"}

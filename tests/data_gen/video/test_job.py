@@ -29,8 +29,12 @@ def test_all_slips_are_told_at_once():
 
 
 @pytest.mark.parametrize(
-    "slip", [{"id": "-anna"}, {"start_s": float("nan")}, {"start_s": -1.0}, {"duration_s": float("inf")}]
-)
+    "slip",
+    [
+        {"id": "-anna"}, {"start_s": float("nan")}, {"start_s": -1.0}, {"duration_s": float("inf")},
+        {"val_seconds": 0.1}, {"train_seconds": float("nan")},
+    ],
+)  # fmt: skip
 def test_a_value_that_makes_no_sense_is_named(slip):
     (name,) = slip
     with pytest.raises(ConfigError, match=rf"1 setting\(s\) to mend\n  --{name} "):
