@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +30,18 @@ SMALL = {
 
 
 def make_house(folder: Path, size: int = 32) -> Path:
-    """Make a video, voice.wav of 1.5 s, and five runs that know the video's statistics in a folder, and return it."""
+    """Make a video, voice.wav of 1.5 s, and five runs that know the video's statistics in a folder, and return it.
+
+    They are made once a process and size, and copied.
+    """
+    shutil.copytree(_made_once(size), folder, dirs_exist_ok=True)
+    return folder
+
+
+@functools.cache
+def _made_once(size: int) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="pytest-house-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         _fill(size)
