@@ -76,6 +76,19 @@ def correlation(a: Reals, b: Reals) -> float:
     return float(np.corrcoef(a[both], b[both])[0, 1])
 
 
+def concordance(a: Reals, b: Reals) -> float:
+    """Return Lin's concordance over the entries that both have: the correlation, less for another mean or spread.
+
+    NaN when either does not vary (Lin, "A Concordance Correlation Coefficient to Evaluate Reproducibility", 1989).
+    """
+    both = np.isfinite(a) & np.isfinite(b)
+    if np.isnan(correlation(a, b)):
+        return float("nan")
+    x, y = a[both], b[both]
+    shared = 2 * float(((x - x.mean()) * (y - y.mean())).mean())
+    return shared / float(x.var() + y.var() + (x.mean() - y.mean()) ** 2)
+
+
 def auc(scores: Reals, labels: Numbers) -> float:
     """Return the chance that a row labelled true scores higher than one labelled false; a tie counts half.
 

@@ -25,7 +25,7 @@ from tasks.core.checkpoints import Steps, checkpoint_files, parse_steps, trainin
 from tasks.core.loading import load_task
 from tasks.motion.losses import lip_metrics
 from tasks.person.findings import LIMITS, Finding, absent, one_line, show, worst
-from tasks.person.runs import POSTNETS, RENDERERS, SYNCNETS
+from tasks.person.runs import HEAD_FIRST, POSTNETS, SYNCNETS
 from tasks.person.settings import CheckCommand
 from tasks.renderer.footage import spread
 from utils.errors import ConfigError, UserError
@@ -33,7 +33,6 @@ from utils.faces.landmarks import MOUTH
 from utils.rates import FPS
 
 SPEECH = ("lm3d_vae_sync",)
-HEAD_FIRST = RENDERERS[::-1]
 """The head alone is judged, where it is trained: what it does not do well, a torso does not mend."""
 RANGE_MARGIN = 0.1
 """The range of a coordinate is widened by this share of itself before something counts as outside."""

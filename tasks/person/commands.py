@@ -6,14 +6,19 @@ import logging
 import sys
 from pathlib import Path
 
-from tasks.core.checkpoints import parse_steps
+from tasks.core.checkpoints import checkpoint_files, parse_steps, work_dir_of
 from tasks.person.evaluate import evaluate_person
 from tasks.person.head import TalkingHead
 from tasks.person.page import serve
+from tasks.person.peers import evaluate_as_peers
+from tasks.person.runs import RENDERERS, find_run
 from tasks.person.settings import EvaluateCommand, InferCommand, PlayCommand, TrainCommand, settings_of
 from tasks.person.train import train_person
 from utils.files.ownership import refuse_input_as_output
 from utils.paths import existing_file
+
+WHOLE = {"infer_compose": "full"}
+"""What is drawn is judged, not what the footage lends to it."""
 
 
 def train(command: TrainCommand) -> int:
@@ -44,11 +49,22 @@ def play(command: PlayCommand) -> None:
 def evaluate(command: EvaluateCommand) -> None:
     """Measure on held-out footage."""
     folder = command.out or Path(f"infer_out/{command.id}/evaluation")
-    evaluate_person(load(command), command.id, folder, frames=command.frames)
+    if command.protocol == "peers":
+        evaluate_as_peers(_every_way(command), command.id, folder, frames=command.frames or sys.maxsize)
+    else:
+        evaluate_person(load(command), command.id, folder, frames=command.frames or 250)
 
 
-def load(command: InferCommand | PlayCommand | EvaluateCommand) -> TalkingHead:
-    """Load the head that a command is about."""
+def _every_way(command: EvaluateCommand) -> dict[str, TalkingHead]:
+    """Load the head once for every way to compose that what is trained allows."""
+    find_run(command.id, RENDERERS)
+    trained = [name for name in RENDERERS if checkpoint_files(work_dir_of(f"{command.id}/{name}"))]
+    ways = ["portrait", *(["head"] if "lm3d_nerf" in trained else []), *(["full"] if RENDERERS[0] in trained else [])]
+    return {way: load(command, {"infer_compose": way}) for way in ways}
+
+
+def load(command: InferCommand | PlayCommand | EvaluateCommand, forced: dict[str, str] | None = None) -> TalkingHead:
+    """Load the head that a command is about, with settings that it forces."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     return TalkingHead.load(
         command.id,
@@ -56,5 +72,5 @@ def load(command: InferCommand | PlayCommand | EvaluateCommand) -> TalkingHead:
         device=command.device,
         steps=parse_steps(command.steps),
         seed=command.seed,
-        settings=settings_of(command),
+        settings={**(WHOLE if isinstance(command, EvaluateCommand) else {}), **settings_of(command), **(forced or {})},
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.person.runs import POSTNETS, RENDERERS, find_run
+from tasks.person.runs import HEAD_FIRST, POSTNETS, RENDERERS, find_run
 from tasks.speaking.frames import render_landmarks, seed_everything, video_of, write_frames
 from tasks.speaking.settings import InferSettings
 from tasks.speaking.sound import Sound
@@ -62,7 +62,7 @@ class TalkingHead:
         Args:
             person: The video's id; its runs lie in `checkpoints/<person>/`.
             renderer: `lm3d_nerf_torso` draws head and torso; `lm3d_nerf` draws the head over the footage's own torso,
-                which is sharper. auto is the first of them that is trained.
+                which is sharper. auto is what suits `infer_compose` among those that are trained.
             device: auto (a GPU when there is one), cpu, cuda, ...
             steps: Which checkpoints: best, last, or a number of updates.
             seed: Decides what is drawn at random.
@@ -76,8 +76,10 @@ class TalkingHead:
 
         chosen = dict(settings or {})
         own = {name: chosen.pop(name) for name in list(chosen) if name in InferSettings.model_fields}
-        run = find_run(person, RENDERERS if renderer == "auto" else (renderer,))
-        if run.name == "lm3d_nerf" and renderer == "auto":
+        how = parse(InferSettings, own, Path(f"settings for {person}"))
+        order = HEAD_FIRST if how.portrait or how.infer_compose == "head" else RENDERERS
+        run = find_run(person, order if renderer == "auto" else (renderer,))
+        if run.name == "lm3d_nerf" and renderer == "auto" and order == RENDERERS:
             log.warning(
                 "No torso is trained for %s: its head is shown over the footage's own shoulders. Train it: %s",
                 person,

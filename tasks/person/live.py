@@ -63,7 +63,10 @@ class LiveHead:
             self.landmarks = LiveLandmarks(head.postnet, head.video, head.settings, lookahead, step, head.seed)
         background = read_background(head.settings.infer_bg_img_fname)
         self.painter = head.renderer.painter(
-            scale=head.settings.infer_scale_factor, compile=head.settings.infer_compile, background=background
+            scale=head.settings.infer_scale_factor,
+            compile=head.settings.infer_compile,
+            background=background,
+            portrait=head.settings.portrait,
         )
         self.finished = False
         seed_everything(head.seed)
@@ -95,7 +98,7 @@ class LiveHead:
 
     def _draw(self) -> Iterator[NDArray[np.uint8]]:
         for job in self.jobs():
-            yield self.painter.frames(*job).cpu().numpy()
+            yield self.painter.finish(self.painter.frames(*job))
 
     def jobs(self) -> Iterator[tuple[Any, ...]]:
         """Yield what `FrameRenderer` is called with for each frame that can be drawn now."""
@@ -127,4 +130,4 @@ def play_sound(head: Any, sound: Sound) -> Iterator[NDArray[np.uint8]]:
 
     with contextlib.closing(render_side_by_side(live.painter.frames, jobs())) as pictures:
         for picture in pictures:
-            yield picture.cpu().numpy()
+            yield live.painter.finish(picture)

@@ -19,6 +19,8 @@ HEARING = ("syncnet", "lm3d_vae_sync", "postnet")
 SYNCNETS = ("syncnet", "lm3d_syncnet")
 POSTNETS = ("postnet", "lm3d_postnet_sync")
 RENDERERS = ("lm3d_nerf_torso", "lm3d_nerf")
+HEAD_FIRST = RENDERERS[::-1]
+"""The head alone stands before the footage's own shoulders, which is sharper."""
 
 
 def find_run(person: str, names: tuple[str, ...]) -> Path:

@@ -80,8 +80,10 @@ class PlayCommand(HeadCommand):
 class EvaluateCommand(HeadCommand):
     id: Annotated[str, Positional()]
     """whom"""
-    frames: Count = 250
-    """at most so many held-out frames"""
+    protocol: Literal["own", "peers"] = "own"
+    """own judges the drawn head in boxes; peers judges whole frames as published systems do, for every infer_compose"""
+    frames: Count | None = None
+    """at most so many held-out frames (250; with peers all)"""
     out: Path | None = None
     """folder to write (infer_out/<id>/evaluation)"""
 

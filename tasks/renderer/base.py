@@ -187,6 +187,7 @@ class NerfTask(Task):
         scale: float = 1.0,
         compile: bool = False,
         background: Bytes | None = None,
+        portrait: bool = False,
         batch: int = 64,
     ) -> Iterator[Bytes]:
         """Render frames one after the other; the memory it takes does not grow with their number.
@@ -199,12 +200,13 @@ class NerfTask(Task):
             scale: Size of the result against the training pictures.
             compile: Compile the renderer's elementwise kernels first.
             background: (H, W, 3) of any size to show in place of the footage's background.
+            portrait: Lay the lower face into the true frame; the poses must be those of `frame_ids`.
             batch: Frames whose landmarks are encoded at once.
 
         Yields:
             (H, W, 3) uint8 RGB; the same for the same input, whatever was rendered before.
         """
-        painter = self.painter(scale=scale, compile=compile, background=background)
+        painter = self.painter(scale=scale, compile=compile, background=background, portrait=portrait)
         reach = self.cfg.smo_win_size
 
         def jobs() -> Iterator[tuple[Any, ...]]:
@@ -217,11 +219,18 @@ class NerfTask(Task):
 
         with contextlib.closing(render_side_by_side(painter.frames, jobs())) as pictures:
             for picture in pictures:
-                yield picture.cpu().numpy()
+                yield painter.finish(picture)
 
-    def painter(self, *, scale: float = 1.0, compile: bool = False, background: Bytes | None = None) -> Painter:
-        """Prepare to draw frames of one size over one background (H, W, 3) RGB of any size."""
-        return Painter(self, scale=scale, compile=compile, background=background)
+    def painter(
+        self,
+        *,
+        scale: float = 1.0,
+        compile: bool = False,
+        background: Bytes | None = None,
+        portrait: bool = False,
+    ) -> Painter:
+        """Prepare to draw frames of one size over one background (H, W, 3) RGB of any size, or into the true frames."""
+        return Painter(self, scale=scale, compile=compile, background=background, portrait=portrait)
 
     def render_frames(self, frame_ids: NDArray[np.integer[Any]]) -> Iterator[Bytes]:
         """Render frames (n,) of the dataset from their own landmarks and poses; yield (H, W, 3) RGB each."""

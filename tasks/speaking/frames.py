@@ -56,6 +56,7 @@ def render_landmarks(
         scale=settings.infer_scale_factor,
         compile=settings.infer_compile,
         background=background,
+        portrait=settings.portrait,
     )
 
 

@@ -42,7 +42,7 @@ class HeadMotion:
         self.start, stop = max(video.shots("all"), key=lambda shot: (shot[1] - shot[0], -shot[0]))
         self.length = stop - self.start
         path = video.world_from_camera[self.start : stop]
-        if settings.infer_smooth_camera_path:
+        if settings.path_is_smoothed:
             path = smooth_path(path, settings.infer_smooth_camera_path_kernel_size)
         self.given = bool(settings.infer_c2w_name)
         self.path = np.asarray(read_poses(settings.infer_c2w_name) if self.given else path, np.float32)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from utils.config.schema import Config, Count, Fraction, Positive, Weight, Whole
+
+Compose = Literal["auto", "portrait", "head", "full"]
+_FOOTAGE = {"infer_bg_img_fname": "", "infer_c2w_name": "", "infer_pose_mode": "loop"}
+"""Settings that leave pose and background as they are in the footage."""
 
 
 class PoseSettings(Config):
@@ -23,6 +29,11 @@ class PoseSettings(Config):
     """Average the head's motion in the footage over a few frames."""
     infer_smooth_camera_path_kernel_size: Count = 7
     """Over how many frames."""
+
+    @property
+    def path_is_smoothed(self) -> bool:
+        """Say whether the head's motion is averaged: `infer_smooth_camera_path`."""
+        return self.infer_smooth_camera_path
 
 
 class PostSettings(Config):
@@ -78,3 +89,36 @@ class InferSettings(PostSettings, PoseSettings):
     postnet's recipe says when not given."""
     infer_compile: bool = False
     """Compile the renderer first (20-40 s): pays with many samples a ray and `upsample: 1`; needs a C++ compiler."""
+
+    infer_compose: Compose = "auto"
+    """`portrait`: the rendered lower face is laid into the true frame whose pose it has, so that hair, ears, eyes and
+    shoulders are the footage's own. `head`: the whole head is drawn over the footage's shoulders. `full`: head and
+    torso are drawn. auto: portrait where pose and background are the footage's, else full."""
+
+    @field_validator("infer_compose")
+    @classmethod
+    def _a_portrait_needs_the_footage(cls, value: str, info: ValidationInfo) -> str:
+        if value == "portrait" and (others := _not_the_footages(info.data)):
+            raise PydanticCustomError(
+                "portrait",
+                "a portrait shows the footage's own frames, which {names} would replace: use head or full",
+                {"names": " and ".join(others)},
+            )
+        return value
+
+    @property
+    def portrait(self) -> bool:
+        """Say whether the lower face is laid into the true frame."""
+        if self.infer_compose != "auto":
+            return self.infer_compose == "portrait"
+        return not _not_the_footages(self.model_dump())
+
+    @property
+    def path_is_smoothed(self) -> bool:
+        """Say whether the head's motion is averaged; a true frame shows it as it is."""
+        return self.infer_smooth_camera_path and not self.portrait
+
+
+def _not_the_footages(settings: Mapping[str, Any]) -> list[str]:
+    """Name the settings that show another pose or background than the footage's."""
+    return [name for name, own in _FOOTAGE.items() if settings.get(name, own) != own]

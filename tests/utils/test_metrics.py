@@ -61,3 +61,12 @@ def test_correlation_leaves_out_what_one_lacks_and_is_nan_for_a_constant():
     a, b = np.array([1.0, 2, 3, np.nan, 4]), np.array([2.0, 4, 6, 1, 8])
     assert metrics.correlation(a, b) == pytest.approx(1)
     assert np.isnan(metrics.correlation(np.ones(5), b))
+
+
+def test_concordance_is_correlation_less_what_mean_and_spread_differ():
+    a = np.array([0.0, 1.0, 2.0, 3.0])
+    assert metrics.concordance(a, a) == pytest.approx(1.0)
+    assert metrics.concordance(a, a + 1) == pytest.approx(2 * 1.25 / (1.25 + 1.25 + 1))
+    assert metrics.concordance(a, 2 * a) == pytest.approx(2 * 2.5 / (1.25 + 5.0 + 2.25))
+    assert np.isnan(metrics.concordance(a, np.ones(4)))
+    assert metrics.concordance(np.append(a, np.nan), np.append(a, 9.0)) == pytest.approx(1.0)

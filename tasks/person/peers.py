@@ -1,0 +1,171 @@
+"""Measure a person as the published talking heads are measured: whole held-out frames, driven by their sound alone.
+
+The head speaks the held-out stretch with the footage's own poses and eyes; the mean of PSNR and of LPIPS (AlexNet) is
+taken over whole frames, and LMD over the mouth's landmarks, each set less its own mean (the protocol of ER-NeRF,
+SyncTalk, TalkingGaussian and InsTaG). Figures of heads that are driven by the real landmarks are another thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.person.evaluate import held_out, speak_held_out, without_nan
+from tasks.speaking.frames import seed_everything
+from utils.arrays import Bytes, Floats, Ints, Reals
+from utils.drawing.canvas import grid_of
+from utils.faces.detector import LandmarkDetector, find_points
+from utils.faces.detectors import make_detector
+from utils.faces.landmarks import MOUTH, lip_gap
+from utils.files.tables import write_json
+from utils.media.pictures import write_picture
+from utils.metrics import concordance, correlation, psnr
+from utils.progress import Progress
+from utils.rates import FPS
+
+if TYPE_CHECKING:
+    from tasks.person.head import TalkingHead
+
+SHEET_COLUMNS = 6
+CLOSED = 0.1
+"""The share of the real frames whose lips are nearest to each other counts as closed."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a paper says of a system on footage of its own choice."""
+
+    system: str
+    footage: str
+    psnr: float
+    lpips: float
+    lmd_mouth: float
+
+
+PUBLISHED = (
+    Published("SyncTalk", "May, 4 min", 32.20, 0.0394, 2.822),
+    Published("SyncTalk, portrait", "May, 4 min", 37.64, 0.0117, 2.825),
+    Published("ER-NeRF, head", "Obama, 1-5 min", 35.61, 0.0178, 2.525),
+    Published("ER-NeRF, with torso", "Obama, 1-5 min", 26.59, 0.0446, 2.550),
+    Published("TalkingGaussian", "mean of four, 1-5 min", 33.61, 0.0259, 2.586),
+    Published("GGTalker", "mean of four, with a prior", 35.20, 0.0281, 2.328),
+    Published("InsTaG", "mean of four, 5 s", 28.86, 0.039, 3.167),
+    Published("EmoTaG", "mean of four, 5 s", 30.02, 0.019, 2.221),
+)
+"""Figures from the systems' repositories and papers, on footage of theirs, at about 512 x 512."""
+
+
+@dataclass
+class Tally:
+    """What is kept of one way to compose while its frames go by."""
+
+    psnr: list[float] = field(default_factory=list)
+    lpips: list[float] = field(default_factory=list)
+    points_px: list[Floats] = field(default_factory=list)
+    kept: list[Bytes] = field(default_factory=list)
+
+    def figures(self, real_px: Reals) -> dict[str, float]:
+        """Average, and compare the landmarks found (T, 68, 2) with those of the real frames, pixels."""
+        points_px = np.stack(self.points_px)
+        has_face = np.isfinite(points_px).all(axis=(1, 2)) & np.isfinite(real_px).all(axis=(1, 2))
+        drawn, real = points_px[has_face], real_px[has_face]
+        gap, real_gap = lip_gap(drawn), lip_gap(real)
+        closed = real_gap <= np.quantile(real_gap, CLOSED) if len(real_gap) else np.zeros(0, bool)
+        values = {"psnr": float(np.mean(self.psnr))}
+        if self.lpips:
+            values["lpips"] = float(np.mean(self.lpips))
+        return values | {
+            "lmd_mouth": mouth_distance(drawn, real),
+            "lip_opening_correlation": correlation(gap, real_gap),
+            "lip_opening_concordance": concordance(gap, real_gap),
+            "lip_spread": float(gap.std() / max(float(real_gap.std()), 1e-6)),
+            "gap_at_closed_px": float(gap[closed].mean() - real_gap[closed].mean()) if closed.any() else float("nan"),
+            "faces_found": float(has_face.mean()),
+        }
+
+
+def mouth_distance(points_px: Reals, real_px: Reals) -> float:
+    """Return the mean distance in pixels of mouth landmarks (T, 68, 2), each set less its own mean: LMD."""
+    mouth, real = (p[:, MOUTH] - p[:, MOUTH].mean(axis=1, keepdims=True) for p in (points_px, real_px))
+    return float(np.linalg.norm(mouth - real, axis=-1).mean()) if len(mouth) else float("nan")
+
+
+def evaluate_as_peers(heads: Mapping[str, TalkingHead], video_id: str, folder: Path, *, frames: int) -> dict[str, Any]:
+    """Measure, print, and write `peers.json` and `peers.png`.
+
+    Args:
+        heads: How it is composed (portrait, head, full) -> the head that does it.
+        video_id: Whom.
+        folder: Where the files go.
+        frames: At most so many frames of the longest held-out run.
+    """
+    first = next(iter(heads.values()))
+    ids = held_out(first, frames)
+    tallies = {"real": Tally(), **{name: Tally() for name in heads}}
+    with make_detector("auto") as detector, Progress("held-out frames", len(heads) * len(ids)) as bar:
+        for name, head in heads.items():
+            _measure(head, ids, tallies, name, detector, bar)
+    real_px = np.stack(tallies["real"].points_px)
+    footage = first.renderer.footage
+    learnt = first.video.frame_ids("train")
+    report = {
+        "video_id": video_id,
+        "protocol": "whole frames, driven by the held-out sound, the footage's own poses and eyes",
+        "size": [footage.height, footage.width],
+        "train_seconds": len(learnt) / FPS,
+        "test_frames": [int(ids[0]), int(ids[-1]) + 1],
+        "audio_feature": first.postnet.cfg.audio_feature,
+        "ours": {name: tallies[name].figures(real_px) for name in heads},
+        "published": [vars(row) for row in PUBLISHED],
+    }
+    write_picture(folder / "peers.png", grid_of({name: t.kept for name, t in tallies.items()}, size=256))
+    write_json(folder / "peers.json", without_nan(report))
+    show(report, folder)
+    return report
+
+
+def _measure(
+    head: TalkingHead, ids: Ints, tallies: dict[str, Tally], name: str, detector: LandmarkDetector, bar: Progress
+) -> None:
+    """Draw the held-out frames one way and note what they are like; the real ones are looked at with the first."""
+    footage, tally, real = head.renderer.footage, tallies[name], tallies["real"]
+    seed_everything(head.seed)
+    landmarks = speak_held_out(head, ids)
+    pictures = head.renderer.render(landmarks, footage.cameras[ids], ids, portrait=name == "portrait")
+    keep = set(np.linspace(0, len(ids) - 1, SHEET_COLUMNS).round().astype(int).tolist())
+    look = len(real.points_px) < len(ids)
+    for index, (frame, picture) in enumerate(zip(ids.tolist(), pictures, strict=True)):
+        truth = footage.picture("frames", frame)
+        tally.psnr.append(psnr(picture, truth))
+        if (distance := head.renderer.lpips(picture, truth, None)) is not None:
+            tally.lpips.append(distance)
+        tally.points_px.append(find_points(detector, picture))
+        if look:
+            real.points_px.append(find_points(detector, truth))
+        if index in keep:
+            tally.kept.append(picture)
+            if look:
+                real.kept.append(truth)
+        bar.step()
+
+
+def show(report: Mapping[str, Any], folder: Path) -> None:
+    """Print the table: ours, then what is published."""
+    start, stop = report["test_frames"]
+    height, width = report["size"]
+    print(f"{report['video_id']}: {report['train_seconds']:.0f} s learnt from, frames {start} to {stop - 1} held out,")
+    print(f"{width} x {height}, {report['protocol']}; {report['audio_feature']}")
+    print(f"{'':<22}{'PSNR':>7}{'LPIPS':>8}{'LMD':>7}{'r':>7}{'CCC':>7}{'spread':>8}{'closed':>8}")
+    for name, one in report["ours"].items():
+        lips = f"{one['lip_opening_correlation']:7.2f}{one['lip_opening_concordance']:7.2f}{one['lip_spread']:8.2f}"
+        lpips = f"{one['lpips']:8.4f}" if "lpips" in one else f"{'-':>8}"
+        print(f"{name:<22}{one['psnr']:7.2f}{lpips}{one['lmd_mouth']:7.2f}{lips}{one['gap_at_closed_px']:+8.2f}")
+    for row in report["published"]:
+        print(f"{row['system']:<22}{row['psnr']:7.2f}{row['lpips']:8.4f}{row['lmd_mouth']:7.2f}   {row['footage']}")
+    print("Published figures are of their own footage, at about 512 x 512.", end=" ")
+    print("closed: px that the lips are further apart than the real ones where those are shut.")
+    print(f"{folder}/: peers.json, peers.png")
