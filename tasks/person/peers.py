@@ -35,6 +35,10 @@ CLOSED = 0.1
 """The share of the real frames whose lips are nearest to each other counts as closed."""
 
 
+LIPS = ("lmd_mouth", "lip_opening_correlation", "lip_opening_concordance", "lip_spread", "gap_at_closed_px")
+"""What is measured of the mouth."""
+
+
 @dataclass(frozen=True)
 class Published:
     """What a paper says of a system on footage of its own choice."""
@@ -73,25 +77,27 @@ class Tally:
         points_px = np.stack(self.points_px)
         has_face = np.isfinite(points_px).all(axis=(1, 2)) & np.isfinite(real_px).all(axis=(1, 2))
         drawn, real = points_px[has_face], real_px[has_face]
-        gap, real_gap = lip_gap(drawn), lip_gap(real)
-        closed = real_gap <= np.quantile(real_gap, CLOSED) if len(real_gap) else np.zeros(0, bool)
-        values = {"psnr": float(np.mean(self.psnr))}
+        values = {"psnr": float(np.mean(self.psnr)), "faces_found": float(has_face.mean())}
         if self.lpips:
             values["lpips"] = float(np.mean(self.lpips))
-        return values | {
-            "lmd_mouth": mouth_distance(drawn, real),
-            "lip_opening_correlation": correlation(gap, real_gap),
-            "lip_opening_concordance": concordance(gap, real_gap),
-            "lip_spread": float(gap.std() / max(float(real_gap.std()), 1e-6)),
-            "gap_at_closed_px": float(gap[closed].mean() - real_gap[closed].mean()) if closed.any() else float("nan"),
-            "faces_found": float(has_face.mean()),
-        }
+        if not has_face.any():
+            return values | dict.fromkeys(LIPS, float("nan"))
+        gap, real_gap = lip_gap(drawn), lip_gap(real)
+        closed = real_gap <= np.quantile(real_gap, CLOSED)
+        lips = (
+            mouth_distance(drawn, real),
+            correlation(gap, real_gap),
+            concordance(gap, real_gap),
+            float(gap.std() / max(float(real_gap.std()), 1e-6)),
+            float(gap[closed].mean() - real_gap[closed].mean()),
+        )
+        return values | dict(zip(LIPS, lips, strict=True))
 
 
 def mouth_distance(points_px: Reals, real_px: Reals) -> float:
     """Return the mean distance in pixels of mouth landmarks (T, 68, 2), each set less its own mean: LMD."""
     mouth, real = (p[:, MOUTH] - p[:, MOUTH].mean(axis=1, keepdims=True) for p in (points_px, real_px))
-    return float(np.linalg.norm(mouth - real, axis=-1).mean()) if len(mouth) else float("nan")
+    return float(np.linalg.norm(mouth - real, axis=-1).mean())
 
 
 def evaluate_as_peers(heads: Mapping[str, TalkingHead], video_id: str, folder: Path, *, frames: int) -> dict[str, Any]:

@@ -10,9 +10,12 @@ import pytest
 
 from tasks import talking_head
 from tasks.person.head import TalkingHead
+from tasks.person.live import play_sound
 from tasks.person.runs import find_run
+from tasks.speaking.sound import Sound
 from tests.made import write_tone
 from tests.made_heads import make_house
+from utils.camera import loop_indices
 from utils.errors import ConfigError, DataError, UserError
 from utils.media.video import probe, read_frames
 
@@ -161,3 +164,36 @@ def test_the_evaluation_measures_held_out_frames(inside, capsys):
     assert set(figures["sync"]) >= {"real", "spoken"}
     assert len(list(read_frames(folder / "side_by_side.mp4"))) == 8
     assert "s per rendered frame" in capsys.readouterr().out
+
+
+def test_the_peers_protocol_measures_every_way_to_compose(inside, capsys):
+    words = ["--protocol=peers", "--device=cpu", "--frames=6", "--out=as_peers"]
+    assert talking_head.main(["evaluate", "made", *words]) == 0
+    report = json.loads(Path("as_peers/peers.json").read_text())
+    assert list(report["ours"]) == ["portrait", "head", "full"]
+    assert (report["test_frames"], report["size"]) == ([48, 54], [32, 32])
+    decibels = {name: one["psnr"] for name, one in report["ours"].items()}
+    assert decibels["portrait"] > decibels["head"] + 3, "most of a portrait is the true frame"
+    assert {path.name for path in Path("as_peers").iterdir()} == {"peers.json", "peers.png"}
+    shown = capsys.readouterr().out
+    assert "SyncTalk, portrait" in shown
+    assert f"portrait{decibels['portrait']:21.2f}" in shown
+
+
+def test_a_portrait_is_the_footage_but_for_the_lower_face(inside):
+    whole = TalkingHead.load("made", device="cpu", renderer="lm3d_nerf", settings={"infer_compose": "head"})
+    portrait = TalkingHead.load("made", device="cpu", renderer="lm3d_nerf")
+    assert portrait.settings.portrait
+    frames = np.stack(list(portrait.speak("voice.wav")))
+    with Sound("voice.wav") as sound:
+        assert np.array_equal(frames, np.stack(list(play_sound(portrait, sound))))
+    true = portrait.video.frames[loop_indices(len(frames), 30)]  # the first of two shots of 30 frames
+    rows = slice(0, 8)  # above the eyes
+    assert np.array_equal(frames[:, rows], true[:, rows])
+    assert not np.array_equal(np.stack(list(whole.speak("voice.wav")))[:, rows], true[:, rows])
+
+
+def test_another_background_is_never_a_portrait(inside):
+    head = TalkingHead.load("made", device="cpu", settings={"infer_bg_img_fname": "white"})
+    assert not head.settings.portrait
+    assert head.renderer.cfg.task_cls == "lm3d_nerf_torso"
