@@ -238,6 +238,12 @@ def refused_by_machine(error: Exception) -> str | None:
         return f"{os.strerror(int(match[1]))}. {_REMEDIES[int(match[1])]}"
     if isinstance(error, OSError | RuntimeError) and _NO_ROOM.search(text):
         return f"{os.strerror(errno.ENOSPC)}, it seems: a file could not be written whole. {_ROOM}"
+    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
+        return f"A name has no form in this machine's {error.encoding}. Set LC_ALL=C.UTF-8, or choose another name."
+    if isinstance(error, RuntimeError) and "etermine" in text and "home directory" in text:
+        return "This user, or one named after `~`, has no home folder. Set HOME to a folder that may be written."
+    if isinstance(error, ValueError) and text.startswith("embedded null "):
+        return "A name or a path holds a NUL character, which no file's name may. Choose another."
     if type(error).__name__ == "BrokenProcessPool" or (isinstance(error, RuntimeError) and _WORKER.search(text)):
         return WORKER_DIED
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(text)):
@@ -264,6 +270,7 @@ def run_command(main: Callable[[], int | None]) -> None:
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` asks
                 signal.signal(number, _end)
     try:
+        _read_ranks()
         code = main() or 0
         sys.stdout.flush()
     except BrokenPipeError:  # who reads the output has read enough, as `head` does
@@ -282,6 +289,20 @@ def run_command(main: Callable[[], int | None]) -> None:
         print("interrupted", file=sys.stderr)
         code = 130
     sys.exit(code)
+
+
+def _read_ranks() -> None:
+    """Forget what a batch system left empty of which process of how many this is; torch and Lightning take it as it is.
+
+    Raises:
+        ConfigError: It is no number.
+    """
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "SLURM_PROCID", "JSM_NAMESPACE_RANK"):
+        value = os.environ.get(name)
+        if value == "":
+            del os.environ[name]
+        elif value is not None and not value.isdecimal():
+            raise ConfigError(f"${name} is '{value}', no number of a process. Unset it: it is torchrun's to set.")
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -65,8 +65,8 @@ def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None)
     for pattern in (".*does not have many workers.*", ".*litlogger.*", ".*GPU available.*", ".*LeafSpec.*"):
         warnings.filterwarnings("ignore", pattern)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
+    world = int(os.environ.get("WORLD_SIZE") or 1)
+    local = int(os.environ.get("LOCAL_WORLD_SIZE") or world)
     gpu = torch.cuda.is_available()
     if cfg.trainer.accelerator == "gpu" and not gpu:
         raise ConfigError("trainer.accelerator = gpu, but torch finds none here; auto takes what there is.")

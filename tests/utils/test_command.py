@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,19 @@ def exit_code(error: BaseException) -> int:
         (
             OSError(errno.ENOSPC, "No space left on device"),
             "error: No space left on device. Free some room, or choose another disk.\n",
+        ),
+        (
+            ValueError("embedded null byte"),
+            "error: A name or a path holds a NUL character, which no file's name may. Choose another.\n",
+        ),
+        (
+            RuntimeError("Could not determine home directory."),
+            "error: This user, or one named after `~`, has no home folder. Set HOME to a folder that may be written.\n",
+        ),
+        (
+            UnicodeEncodeError(sys.getfilesystemencoding(), "\u2603", 0, 1, "ordinal not in range(256)"),
+            f"error: A name has no form in this machine's {sys.getfilesystemencoding()}. Set LC_ALL=C.UTF-8, or choose "
+            "another name.\n",
         ),
     ],
 )
@@ -140,3 +154,16 @@ def test_the_help_lists_the_commands_and_not_what_has_moved(capsys):
         "usage: python make.py fill [flags]\n\nFill a place.\n\n"
         "  --out PATH                 folder to fill (required)\n"
     )
+
+
+def test_a_rank_that_was_left_empty_is_none_and_a_wrong_one_is_named(monkeypatch, capsys):
+    monkeypatch.setenv("RANK", "")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SystemExit) as ended:
+        run_command(lambda: "RANK" in os.environ)
+    assert ended.value.code == 0
+    monkeypatch.setenv("LOCAL_RANK", "first")
+    with pytest.raises(SystemExit) as ended:
+        run_command(lambda: 0)
+    assert ended.value.code == 2
+    assert "$LOCAL_RANK is 'first'" in capsys.readouterr().err

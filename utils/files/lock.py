@@ -70,5 +70,5 @@ def _holder(note: Path) -> str:
     try:
         holder = json.loads(note.read_text())
         return f" (it is process {int(holder['pid'])} on {str(holder['host'])[:80]})."
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return "."

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from utils.errors import DataError
-from utils.files.aside import clear_after_killed, write_aside
+from utils.files.aside import _machine, _short, clear_after_killed, write_aside
 from utils.files.ownership import Made
 
 
@@ -132,3 +132,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         write_aside(tmp_path / "file" / "new" / "a.txt"),
     ):
         pass
+
+
+@pytest.mark.parametrize("stem", ["a" * 251, "ä" * 125 + "b"])
+def test_a_name_as_long_as_names_may_be_is_written(tmp_path, stem):
+    path = tmp_path / f"{stem}.txt"
+    with write_aside(path) as aside, write_aside(aside) as inner:
+        inner.write_text("whole")
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    left = tmp_path / f".{_short(stem)}.{_machine()}-999999999-abcdef.part.txt"
+    left.write_text("half")
+    clear_after_killed(tmp_path, stem)
+    assert not left.exists()
+    assert path.read_text() == "whole"
