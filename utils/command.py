@@ -238,8 +238,9 @@ def refused_by_machine(error: Exception) -> str | None:
         return f"{os.strerror(int(match[1]))}. {_REMEDIES[int(match[1])]}"
     if isinstance(error, OSError | RuntimeError) and _NO_ROOM.search(text):
         return f"{os.strerror(errno.ENOSPC)}, it seems: a file could not be written whole. {_ROOM}"
-    if isinstance(error, UnicodeEncodeError) and error.encoding == sys.getfilesystemencoding():
-        return f"A name has no form in this machine's {error.encoding}. Set LC_ALL=C.UTF-8, or choose another name."
+    names = sys.getfilesystemencoding()  # the error may call the same by another name: latin-1, iso8859-1
+    if isinstance(error, UnicodeEncodeError) and (error.encoding == names or names != "utf-8"):
+        return f"A name has no form in this machine's {names}. Set LC_ALL=C.UTF-8, or choose another name."
     if isinstance(error, RuntimeError) and "etermine" in text and "home directory" in text:
         return "This user, or one named after `~`, has no home folder. Set HOME to a folder that may be written."
     if isinstance(error, ValueError) and text.startswith("embedded null "):
