@@ -190,6 +190,7 @@ _REMEDIES = {
     errno.EMFILE: "Too many files are open: raise `ulimit -n`, or use fewer workers.",
     errno.ENOMEM: "End other programs, or make less at once.",
     errno.EIO: "The disk or the connection to it fails.",
+    errno.ENOEXEC: "It is no program for this machine.",
     errno.ESTALE: "The folder was moved or deleted meanwhile.",
 }
 """What the machine refuses for reasons outside the program, and what to do about it."""
@@ -233,6 +234,8 @@ def refused_by_machine(error: Exception) -> str | None:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}. {_REMEDIES[error.errno]}"
     text = str(error)
+    if isinstance(error, FileNotFoundError) and "No usable temporary directory" in text:
+        return f"{error.strerror}: a folder for temporary files is needed. Free some room, or name one: TMPDIR=FOLDER"
     match = re.search(r"\(os error (\d+)\)", text)
     if match and int(match[1]) in _REMEDIES:
         return f"{os.strerror(int(match[1]))}. {_REMEDIES[int(match[1])]}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from tasks.core.checkpoints import parse_steps
 from tasks.person.evaluate import evaluate_person
 from tasks.person.head import TalkingHead
-from tasks.person.page import serve
+from tasks.person.page.server import serve
 from tasks.person.settings import EvaluateCommand, InferCommand, PlayCommand, TrainCommand, settings_of
 from tasks.person.train import train_person
 from utils.files.ownership import refuse_input_as_output

@@ -283,7 +283,8 @@ def test_every_input_of_ffmpeg_has_its_fences():
 
 # -- the page ----------------------------------------------------------------------------------------------------------
 def test_the_page_cannot_be_reached_from_another_machine(tmp_path):
-    from tasks.person.page import Programme, Server
+    from tasks.person.page.programme import Programme
+    from tasks.person.page.server import Server
 
     with Server(Programme(None, "made", tmp_path, max_bytes=1000)) as server:  # type: ignore[arg-type]
         assert server.socket.getsockname()[0] == "127.0.0.1"
@@ -295,7 +296,7 @@ def test_the_page_cannot_be_reached_from_another_machine(tmp_path):
 
 @pytest.mark.parametrize("kind", LISTS)
 def test_an_upload_that_is_a_play_list_is_refused_by_its_content(kind):
-    from tasks.person.page import is_sound
+    from tasks.person.page.programme import is_sound
 
     assert not is_sound(LISTS[kind].encode()[:16]) or kind == "after_id3"  # that one is refused when it is opened
 

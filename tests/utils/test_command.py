@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,17 @@ def test_an_error_of_ours_keeps_its_traceback():
 
     with pytest.raises(FileNotFoundError):
         run_command(main)
+
+
+def test_a_machine_without_a_temporary_folder_is_told_what_to_do(monkeypatch, capsys):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nonexistent"])
+    with pytest.raises(SystemExit) as left:
+        run_command(tempfile.TemporaryFile)  # type: ignore[arg-type]
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: No usable temporary directory found in ['/nonexistent']: ")
+    assert said.endswith("Free some room, or name one: TMPDIR=FOLDER\n")
 
 
 class Place(Config):
