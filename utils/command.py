@@ -25,6 +25,7 @@ from utils.arguments import find, read_words, row, usage
 from utils.config.schema import Config
 from utils.errors import WORKER_DIED, ConfigError, UserError, nearest
 from utils.files.lock import filling
+from utils.world import settle_world
 
 
 @dataclass(frozen=True)
@@ -267,6 +268,7 @@ def run_command(main: Callable[[], int | None]) -> None:
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` asks
                 signal.signal(number, _end)
     try:
+        settle_world()
         code = main() or 0
         sys.stdout.flush()
     except BrokenPipeError:  # who reads the output has read enough, as `head` does

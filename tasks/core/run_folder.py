@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from utils.errors import ConfigError, UserError
 from utils.files.aside import write_aside
 from utils.files.lock import HOLDER, alone_in
 from utils.paths import ROOT, show_path
+from utils.world import world
 
 if TYPE_CHECKING:
     pass
@@ -48,7 +48,7 @@ def own_run(work_dir: Path) -> Iterator[None]:
 
 def main_process() -> bool:
     """Tell whether this is the process that writes, under torchrun or alone."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return world().rank == 0
 
 
 def set_aside(work_dir: Path) -> None:
