@@ -88,6 +88,13 @@ def tell_differences(saved: Path, config: Any) -> None:
         log.info("Changed since this run was last trained (the recipe wins):\n%s", "\n".join(lines))
 
 
+def tell_whose(work_dir: Path, video_id: str) -> None:
+    """Say when a run that is called after one person trains on the video of another, as a copied recipe may say."""
+    person = work_dir.resolve().parent.name
+    if video_id and main_process() and person not in (video_id, "checkpoints") and work_dir.name != video_id:
+        log.warning("This run is called %s and trains on the video of %s (video_id).", person, video_id)
+
+
 def write_config(work_dir: Path, config: TaskConfig) -> None:
     """Write the resolved recipe, which is also a recipe: `--config=checkpoints/<exp>/config.yaml` works."""
     import yaml
