@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG_S
 from utils.command import Command, Door, Moved, run_command
 from utils.config.schema import Config
 from utils.errors import ConfigError, DataError
@@ -51,7 +52,7 @@ def test_sigterm_ends_it_by_way_of_every_finally(tmp_path):
         "run_command(main)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "a.txt")], cwd=Path(__file__).parents[2], timeout=60,
+        [sys.executable, "-c", code, str(tmp_path / "a.txt")], cwd=Path(__file__).parents[2], timeout=HANG_S,
         capture_output=True, text=True,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (143, "")

@@ -14,6 +14,7 @@ from tasks.person import plan
 from tasks.person import train as training
 from tasks.person.runs import HEARING, STAGES
 from tests.made import make_video_dataset
+from tests.patience import HANG_S
 from utils.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -179,5 +180,5 @@ def test_a_polite_kill_reaches_the_child(tmp_path):
             break
         time.sleep(0.05)
     os.kill(run.pid, signal.SIGTERM)
-    assert run.wait(timeout=20) == 7
+    assert run.wait(timeout=HANG_S) == 7
     assert (tmp_path / "saved").exists()

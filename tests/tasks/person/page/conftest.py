@@ -14,9 +14,7 @@ from tasks.person.head import TalkingHead
 from tasks.person.page.programme import Programme
 from tasks.person.page.server import Server
 from tests.made_heads import make_house
-
-HANG_S = 300
-"""Longest wait for an answer: what takes longer hangs."""
+from tests.patience import HANG_S
 
 
 @pytest.fixture(scope="package")

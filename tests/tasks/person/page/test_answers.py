@@ -13,6 +13,7 @@ import pytest
 
 from tasks.person.page import answers
 from tests.made import write_tone
+from tests.patience import HANG_S
 from utils.media.video import probe, read_frames
 
 
@@ -64,7 +65,7 @@ def test_a_player_that_takes_nothing_gives_way_to_who_waits(server, ask, opened,
 
     monkeypatch.setattr(answers.Answers, "_push", more_than_any_buffer_holds)
     with begin_to_play(server, f"/play/{first_id}.mp4", opened):
-        assert sent.wait(300)
+        assert sent.wait(HANG_S)
         monkeypatch.setattr(answers.Answers, "_push", pushed)
         assert ask("GET", f"/play/{first_id}.mp4")[0] == 200
 

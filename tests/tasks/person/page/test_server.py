@@ -20,9 +20,9 @@ from tasks.person.page import server as pages
 from tasks.person.page.programme import Programme
 from tasks.person.page.server import NO_HANDLE_S, Server
 from tests.made import write_tone
+from tests.patience import HANG_S
 
 ROOT = Path(__file__).resolve().parents[4]
-HANG_S = 300
 PLAYS = [sys.executable, str(ROOT / "tasks/talking_head.py"), "play", "made", "long.wav", "--port=0"]
 
 
