@@ -25,6 +25,7 @@ from utils.arguments import find, read_words, row, usage
 from utils.config.schema import Config
 from utils.errors import WORKER_DIED, ConfigError, UserError, nearest
 from utils.files.lock import filling
+from utils.world import settle_world
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,7 @@ _REMEDIES = {
     errno.EMFILE: "Too many files are open: raise `ulimit -n`, or use fewer workers.",
     errno.ENOMEM: "End other programs, or make less at once.",
     errno.EIO: "The disk or the connection to it fails.",
+    errno.ENOEXEC: "It is no program for this machine.",
     errno.ESTALE: "The folder was moved or deleted meanwhile.",
 }
 """What the machine refuses for reasons outside the program, and what to do about it."""
@@ -233,6 +235,8 @@ def refused_by_machine(error: Exception) -> str | None:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}. {_REMEDIES[error.errno]}"
     text = str(error)
+    if isinstance(error, FileNotFoundError) and "No usable temporary directory" in text:
+        return f"{error.strerror}: a folder for temporary files is needed. Free some room, or name one: TMPDIR=FOLDER"
     match = re.search(r"\(os error (\d+)\)", text)
     if match and int(match[1]) in _REMEDIES:
         return f"{os.strerror(int(match[1]))}. {_REMEDIES[int(match[1])]}"
@@ -271,7 +275,7 @@ def run_command(main: Callable[[], int | None]) -> None:
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` asks
                 signal.signal(number, _end)
     try:
-        _read_ranks()
+        settle_world()
         code = main() or 0
         sys.stdout.flush()
     except BrokenPipeError:  # who reads the output has read enough, as `head` does
@@ -290,20 +294,6 @@ def run_command(main: Callable[[], int | None]) -> None:
         print("interrupted", file=sys.stderr)
         code = 130
     sys.exit(code)
-
-
-def _read_ranks() -> None:
-    """Forget what a batch system left empty of which process of how many this is; torch and Lightning take it as it is.
-
-    Raises:
-        ConfigError: It is no number.
-    """
-    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "SLURM_PROCID", "JSM_NAMESPACE_RANK"):
-        value = os.environ.get(name)
-        if value == "":
-            del os.environ[name]
-        elif value is not None and not value.isdecimal():
-            raise ConfigError(f"${name} is '{value}', no number of a process. Unset it: it is torchrun's to set.")
 
 
 def _end(number: int, frame: FrameType | None) -> None:

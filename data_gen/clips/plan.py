@@ -16,8 +16,6 @@ from utils.media.video import VIDEOS, probe
 from utils.rates import FPS
 
 log = logging.getLogger(__name__)
-MIN_FRAMES = 12
-"""Shorter runs hold no clip and another one to compare it with; they are left out."""
 COLUMNS = ("video", "speaker", "start_s", "stop_s")
 
 

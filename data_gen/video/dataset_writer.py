@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data_gen.stages import Tick
 from data_gen.video.dataset import DATASET, PICTURES, Map, VideoDataset, VideoMeta
-from data_gen.video.job import VideoJob
+from data_gen.video.job import VideoJob, first_held_out
 from data_gen.video.outliers import refuse_not_finite
 from data_gen.video.stage import Bench
 from utils.errors import DataError
@@ -27,7 +27,6 @@ from utils.files.digests import sha256
 from utils.rates import FPS
 
 DATASET_VERSION = 1
-_VALIDATION_SHARE = 0.1
 _LEAST_STD = 1e-3
 
 
@@ -185,7 +184,7 @@ def _meta(bench: Bench) -> VideoMeta:
         width=size["width"],
         focal_px=bench.summary("camera")["focal_px"],
         cuts=bench.summary("cuts")["cuts"],
-        val_start=count - max(1, round(_VALIDATION_SHARE * count)),
+        val_start=first_held_out(count),
         audio_features=bench.summary("audio")["features"],
         landmark_source=bench.summary("landmarks")["source"],
         parsing_source=bench.summary("parsing")["source"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from utils.errors import ConfigError, UserError
 from utils.files.aside import write_aside
 from utils.files.lock import HOLDER, alone_in
 from utils.paths import ROOT, show_path
+from utils.world import world
 
 if TYPE_CHECKING:
     pass
@@ -49,7 +49,7 @@ def own_run(work_dir: Path) -> Iterator[None]:
 
 def main_process() -> bool:
     """Tell whether this is the process that writes, under torchrun or alone."""
-    return int(os.environ.get("RANK") or 0) == 0
+    return world().rank == 0
 
 
 def set_aside(work_dir: Path) -> None:
@@ -88,6 +88,13 @@ def tell_differences(saved: Path, config: Any) -> None:
     lines = [f"  {k}: {old[k]!r} -> {new[k]!r}" for k in new if isinstance(old, dict) and k in old and old[k] != new[k]]
     if lines and main_process():
         log.info("Changed since this run was last trained (the recipe wins):\n%s", "\n".join(lines))
+
+
+def tell_whose(work_dir: Path, video_id: str) -> None:
+    """Say when a run that is called after one person trains on the video of another, as a copied recipe may say."""
+    person = work_dir.resolve().parent.name
+    if video_id and main_process() and person not in (video_id, "checkpoints") and work_dir.name != video_id:
+        log.warning("This run is called %s and trains on the video of %s (video_id).", person, video_id)
 
 
 def write_config(work_dir: Path, config: TaskConfig) -> None:

@@ -22,6 +22,7 @@ from tasks.core.run_folder import tell_differences
 from tasks.exchange.sources.geneface_renderers import original_settings
 from tests.made import make_video_dataset
 from tests.made_heads import make_house
+from tests.patience import HANG_S
 from utils.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,7 +131,7 @@ def test_a_dropped_connection_and_a_batch_system_end_a_training_with_a_checkpoin
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "toy.yaml").write_text("task_cls: toy\nmax_updates: 100000\nval_check_interval: 1000\n")
     done = subprocess.run(
-        [sys.executable, "-c", TRAINING, name], cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        [sys.executable, "-c", TRAINING, name], cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == code, done.stderr

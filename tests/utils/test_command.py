@@ -4,10 +4,12 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG_S
 from utils.command import Command, Door, Moved, run_command
 from utils.config.schema import Config
 from utils.errors import ConfigError, DataError
@@ -64,7 +66,7 @@ def test_sigterm_ends_it_by_way_of_every_finally(tmp_path):
         "run_command(main)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "a.txt")], cwd=Path(__file__).parents[2], timeout=60,
+        [sys.executable, "-c", code, str(tmp_path / "a.txt")], cwd=Path(__file__).parents[2], timeout=HANG_S,
         capture_output=True, text=True,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (143, "")
@@ -89,6 +91,17 @@ def test_an_error_of_ours_keeps_its_traceback():
 
     with pytest.raises(FileNotFoundError):
         run_command(main)
+
+
+def test_a_machine_without_a_temporary_folder_is_told_what_to_do(monkeypatch, capsys):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nonexistent"])
+    with pytest.raises(SystemExit) as left:
+        run_command(tempfile.TemporaryFile)  # type: ignore[arg-type]
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: No usable temporary directory found in ['/nonexistent']: ")
+    assert said.endswith("Free some room, or name one: TMPDIR=FOLDER\n")
 
 
 class Place(Config):
@@ -154,16 +167,3 @@ def test_the_help_lists_the_commands_and_not_what_has_moved(capsys):
         "usage: python make.py fill [flags]\n\nFill a place.\n\n"
         "  --out PATH                 folder to fill (required)\n"
     )
-
-
-def test_a_rank_that_was_left_empty_is_none_and_a_wrong_one_is_named(monkeypatch, capsys):
-    monkeypatch.setenv("RANK", "")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(SystemExit) as ended:
-        run_command(lambda: "RANK" in os.environ)
-    assert ended.value.code == 0
-    monkeypatch.setenv("LOCAL_RANK", "first")
-    with pytest.raises(SystemExit) as ended:
-        run_command(lambda: 0)
-    assert ended.value.code == 2
-    assert "$LOCAL_RANK is 'first'" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG_S
 from utils.errors import DataError
 from utils.files.aside import _machine, _short, clear_after_killed, write_aside
 from utils.files.ownership import Made
@@ -73,7 +74,7 @@ with files.write_aside(path) as half:
 
 
 def killed_while_writing(path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[3], timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[3], timeout=HANG_S)
     assert done.returncode == -9
 
 
@@ -84,7 +85,7 @@ def test_what_was_written_aside_for_a_file_that_was_itself_aside_is_removed_too(
         "with write_aside(sys.argv[1] + '/demo.mp4') as video, write_aside(video.with_suffix('.wav')) as sound:\n"
         "    video.write_text('half'), sound.write_text('half')\n    os.kill(os.getpid(), 9)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[3], timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[3], timeout=HANG_S)
     assert done.returncode == -9
     assert len(list(tmp_path.iterdir())) == 2
     with write_aside(tmp_path / "demo.mp4") as aside:
