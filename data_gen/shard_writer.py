@@ -61,7 +61,7 @@ class ShardWriter(ABC):
         """Read the notes of shard `number`; empty when they are missing or damaged."""
         try:
             notes = json.loads(self.notes(number).read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return notes if isinstance(notes, dict) else {}
 

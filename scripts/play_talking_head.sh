@@ -5,7 +5,8 @@
 #
 #   --set infer_scale_factor=0.5     half the size, where the machine draws fewer than 25 frames a second
 #   --set infer_bg_img_fname=green   a colour or a picture behind the person
-# Open the address it prints; other sounds can be sent to the page. Ctrl-C ends it.
+# Open the whole address that it prints: the key in it lets you in, and no other user of this machine. Other sounds can be
+# sent to the page. Ctrl-C ends it.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 begin "$@"
 expect 2 1

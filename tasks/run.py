@@ -24,6 +24,7 @@ from utils.config.recipe import Recipe, load_recipe
 from utils.config.schema import Config, describe, parse
 from utils.errors import ConfigError, nearest
 from utils.paths import show_path
+from utils.world import world
 
 log = logging.getLogger("vizeme")
 
@@ -83,6 +84,7 @@ def main(words: Sequence[str] | None = None) -> int:
             print(usage("python tasks/run.py", RunCommand, ""))
             return 0
         raise ConfigError("Say which recipe: --config=egs/datasets/... (see --help; --list names the tasks)")
+    is_main = world().rank == 0  # before torch and Lightning are imported, which read the same
     recipe = load_recipe(args.config)
     assignments = args.assignments
     kind = kind_of(recipe, assignments)
@@ -100,9 +102,9 @@ def main(words: Sequence[str] | None = None) -> int:
     if config.trainer.accelerator == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks for one: whatever asks is told there is none
     # What trains imports torch and Lightning, which must wait: the door answers --help, --list and slips at once.
-    from tasks.core.commands import evaluate, infer, main_process, replay, show_validation, train
+    from tasks.core.commands import evaluate, infer, replay, show_validation, train
 
-    if main_process():
+    if is_main:
         log.info("recipe: %s", " <- ".join(show_path(path) for path in reversed(recipe.chain)))
     else:
         logging.getLogger().setLevel(logging.WARNING)

@@ -14,6 +14,7 @@ import pytest
 import data_gen.run
 from tasks import export_checkpoint, import_checkpoint, talking_head
 from tasks.registry import TASKS, task_class
+from tests.patience import HANG_S
 from utils import assets
 from utils.arguments import find
 from utils.command import Command
@@ -48,7 +49,7 @@ def imported(path: Path) -> set[str]:
 def test_imports_point_down_and_never_in_a_circle():
     """The walls stand in `pyproject.toml`: floors, wings, and no circle of files, in functions and types neither."""
     linter = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([linter, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([linter, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 0, done.stdout
 
 
@@ -235,7 +236,7 @@ def test_doors_open_without_pythonpath_and_from_anywhere(door, way, tmp_path):
     flags, env = WAYS[way]
     done = subprocess.run(
         [sys.executable, *flags, str(ROOT / door), "--help"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, env=env,
+        cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S, env=env,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"usage: python {door}")
@@ -266,7 +267,7 @@ def test_help_and_slips_are_answered_before_anything_heavy_is_imported(door):
     )
     module = door.removesuffix(".py").replace("/", ".")
     done = subprocess.run(
-        [sys.executable, "-c", code, module, *ANSWERS[door]], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code, module, *ANSWERS[door]], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S
     )
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
 
@@ -283,6 +284,7 @@ MOVED = {
 @pytest.mark.parametrize("door", MOVED)
 def test_what_was_elsewhere_is_named(door, tmp_path):
     done = subprocess.run(
-        [sys.executable, str(ROOT / door), "May/lm3d_nerf"], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
+        [sys.executable, str(ROOT / door), "May/lm3d_nerf"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S,
+    )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (2, "", MOVED[door])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tasks import run
+from tests.patience import HANG_S
 from utils.arguments import find, read_words
 from utils.command import Command
 from utils.config.recipe import load_recipe
@@ -77,9 +78,9 @@ def test_a_command_exists_and_takes_its_arguments(page, command):
     if words[0] == "bash":
         script = ROOT / words[1]
         assert script.is_file(), f"{page} names {words[1]}, which does not exist"
-        assert subprocess.run(["bash", "-n", str(script)], timeout=20).returncode == 0
+        assert subprocess.run(["bash", "-n", str(script)], timeout=HANG_S).returncode == 0
         if script.name not in ("setup.sh", "test.sh"):
-            shown = subprocess.run(["bash", str(script), "-h"], capture_output=True, text=True, timeout=20)
+            shown = subprocess.run(["bash", str(script), "-h"], capture_output=True, text=True, timeout=HANG_S)
             assert shown.returncode == 0
             assert f"bash {words[1]}" in shown.stdout
             assert_script_takes(words[1:], shown.stdout)

@@ -25,7 +25,8 @@ class Asset:
     """One row of the table.
 
     `names` are the files (or folders) it may be called, first the one we give it. `digests` are the SHA-256 that
-    a file may have; empty means any, as for folders.
+    a file may have, or how they begin; of a folder its parts say it. Where neither does, the first file that is used
+    on a machine is the one that it must stay.
     """
 
     names: tuple[str, ...]
@@ -110,6 +111,7 @@ ASSETS: dict[str, Asset] = {
         names=("vgg11-8a719046.pth",),
         purpose="perceptual loss: VGG-11's convolutions, ImageNet",
         licence="BSD-3 (torchvision)",
+        digests=("8a719046",),  # torchvision's names end with how the file's SHA-256 begins
         parts=(Part("https://download.pytorch.org/models/vgg11-8a719046.pth", "vgg11-8a719046.pth"),),
     ),
     "lpips_alexnet": Asset(

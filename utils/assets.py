@@ -9,6 +9,7 @@ only by the explicit `download` command, never in passing.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -20,10 +21,11 @@ from utils.arguments import Positional
 from utils.asset_table import ASSETS, Asset, Part
 from utils.command import Command, Door, run_command
 from utils.config.schema import Config
-from utils.errors import AssetError, nearest
+from utils.errors import AssetError, DataError, nearest
 from utils.files.aside import write_aside
 from utils.files.digests import sha256
 from utils.files.ownership import Made
+from utils.files.tables import read_json, write_json
 
 
 class ListCommand(Config):
@@ -48,7 +50,11 @@ DOOR = Door(
 def roots() -> list[Path]:
     """Return the folders that are searched, in order: $VIZEME_ASSETS, ./assets, the user's cache."""
     folder = os.environ.get("VIZEME_ASSETS")
-    return ([Path(folder).expanduser()] if folder else []) + [Path("assets"), cache_folder()]
+    try:
+        named = [Path(folder).expanduser()] if folder else []
+    except RuntimeError:
+        raise AssetError(f"$VIZEME_ASSETS is {folder}: there is no such user. Name a folder by its path.") from None
+    return [*named, Path("assets"), cache_folder()]
 
 
 def cache_folder() -> Path:
@@ -123,14 +129,45 @@ def _row(name: str) -> Asset:
 
 
 def _check(path: Path, asset: Asset) -> None:
-    if not asset.digests:
-        return
-    status = path.stat()
-    if _digest(str(path.resolve()), status.st_size, status.st_mtime_ns) not in asset.digests:
-        raise AssetError(
-            f"{path} is not the {asset.names[0]} expected: its SHA-256 is another. "
-            f"Delete it and fetch it again from {asset.parts[0].url}."
-        )
+    """Compare the SHA-256 of a weight, file by file, with what is published, else with what it was at its first use."""
+    files = {path / part.file: (part.sha256,) if part.sha256 else () for part in asset.parts}
+    for file, digests in files.items() if asset.folder else [(path, asset.digests)]:
+        if not file.is_file():
+            continue  # of a folder; who opens it says what is missing
+        status = file.stat()
+        digest = _digest(str(file.resolve()), status.st_size, status.st_mtime_ns)
+        if digests and not digest.startswith(digests):
+            raise AssetError(
+                f"{file} is not the {asset.names[0]} expected: its SHA-256 is another. "
+                f"Delete it and fetch it again from {asset.parts[0].url}."
+            )
+        if not digests and not _as_before(file.resolve(), status.st_size, digest):
+            raise AssetError(
+                f"{file} is not what it was when it was first used here: its SHA-256 is another. Fetch it again from "
+                f"{asset.parts[0].url}; if you replaced it yourself, delete {cache_folder() / _MEMORY}."
+            )
+
+
+_MEMORY = "digests.json"
+"""Of files whose SHA-256 is not published: what it was at the first use, in the user's cache."""
+
+
+def _as_before(file: Path, size: int, digest: str) -> bool:
+    """Tell whether a file has the SHA-256 that it had at its first use; one of another size was replaced on purpose."""
+    memory = cache_folder() / _MEMORY
+    try:
+        before = dict(read_json(memory))
+    except (DataError, TypeError, ValueError):
+        before = {}
+    if before.get(str(file)) == [size, digest]:
+        return True
+    last = before.get(str(file))
+    if isinstance(last, list) and last[:1] == [size]:
+        return False
+    kept = {name: value for name, value in before.items() if Path(name).exists()}
+    with contextlib.suppress(OSError, DataError):  # a cache that cannot be written remembers nothing
+        write_json(memory, {**kept, str(file): [size, digest]})
+    return True
 
 
 @functools.lru_cache
@@ -223,6 +260,7 @@ def show(command: ListCommand) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    places = roots()
     table = Table("name", "what for", "licence", "here")
     for name, asset in ASSETS.items():
         try:
@@ -231,7 +269,7 @@ def show(command: ListCommand) -> None:
             here = "damaged"
         table.add_row(name, asset.purpose, asset.licence, here)
     Console().print(table)
-    print(f"Searched: {', '.join(str(root) for root in roots())}")
+    print(f"Searched: {', '.join(map(str, places))}")
 
 
 def main(words: Sequence[str] | None = None) -> int:

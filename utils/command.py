@@ -25,6 +25,7 @@ from utils.arguments import find, read_words, row, usage
 from utils.config.schema import Config
 from utils.errors import WORKER_DIED, ConfigError, UserError, nearest
 from utils.files.lock import filling
+from utils.world import settle_world
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,7 @@ _REMEDIES = {
     errno.EMFILE: "Too many files are open: raise `ulimit -n`, or use fewer workers.",
     errno.ENOMEM: "End other programs, or make less at once.",
     errno.EIO: "The disk or the connection to it fails.",
+    errno.ENOEXEC: "It is no program for this machine.",
     errno.ESTALE: "The folder was moved or deleted meanwhile.",
 }
 """What the machine refuses for reasons outside the program, and what to do about it."""
@@ -233,11 +235,20 @@ def refused_by_machine(error: Exception) -> str | None:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}. {_REMEDIES[error.errno]}"
     text = str(error)
+    if isinstance(error, FileNotFoundError) and "No usable temporary directory" in text:
+        return f"{error.strerror}: a folder for temporary files is needed. Free some room, or name one: TMPDIR=FOLDER"
     match = re.search(r"\(os error (\d+)\)", text)
     if match and int(match[1]) in _REMEDIES:
         return f"{os.strerror(int(match[1]))}. {_REMEDIES[int(match[1])]}"
     if isinstance(error, OSError | RuntimeError) and _NO_ROOM.search(text):
         return f"{os.strerror(errno.ENOSPC)}, it seems: a file could not be written whole. {_ROOM}"
+    names = sys.getfilesystemencoding()  # the error may call the same by another name: latin-1, iso8859-1
+    if isinstance(error, UnicodeEncodeError) and (error.encoding == names or names != "utf-8"):
+        return f"A name has no form in this machine's {names}. Set LC_ALL=C.UTF-8, or choose another name."
+    if isinstance(error, RuntimeError) and "etermine" in text and "home directory" in text:
+        return "This user, or one named after `~`, has no home folder. Set HOME to a folder that may be written."
+    if isinstance(error, ValueError) and text.startswith("embedded null "):
+        return "A name or a path holds a NUL character, which no file's name may. Choose another."
     if type(error).__name__ == "BrokenProcessPool" or (isinstance(error, RuntimeError) and _WORKER.search(text)):
         return WORKER_DIED
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(text)):
@@ -264,6 +275,7 @@ def run_command(main: Callable[[], int | None]) -> None:
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` asks
                 signal.signal(number, _end)
     try:
+        settle_world()
         code = main() or 0
         sys.stdout.flush()
     except BrokenPipeError:  # who reads the output has read enough, as `head` does

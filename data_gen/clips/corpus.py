@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data_gen.clips.plan import MIN_FRAMES
 from data_gen.clips.shards import ClipShards
 from data_gen.video.dataset import VideoDataset
+from data_gen.video.job import MIN_FRAMES
 from utils.arrays import Floats
 from utils.errors import DataError
 from utils.files.digests import fingerprint

@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 from utils.errors import DataError
 from utils.files.tables import read_table
+from utils.files.tree import files_under
 from utils.media.video import VIDEOS, probe
 from utils.rates import FPS
 
 log = logging.getLogger(__name__)
-MIN_FRAMES = 12
-"""Shorter runs hold no clip and another one to compare it with; they are left out."""
 COLUMNS = ("video", "speaker", "start_s", "stop_s")
 
 
@@ -52,7 +51,7 @@ def find_videos(source: Path) -> list[Video]:
     source = Path(source)
     if source.is_file():
         return _from_csv(source)
-    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in VIDEOS and path.is_file())
+    files = [path for path in files_under(source) if path.suffix.lower() in VIDEOS]
     if not files:
         kinds = ", ".join(sorted(VIDEOS))
         raise DataError(f"No video under {source}. Put clips there as <speaker>/<clip>.mp4 ({kinds}).")

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.clips.plan import MIN_FRAMES, ClipJob, reason_without
+from data_gen.clips.plan import ClipJob, reason_without
 from data_gen.video.cuts import find_cuts, frame_changes
+from data_gen.video.job import MIN_FRAMES
 from data_gen.video.landmarks import track_landmarks
 from data_gen.video.outliers import frames_told, odd_frames, pose_jumps, refuse_not_finite
 from data_gen.video.pose.tracking import fit_camera

@@ -23,6 +23,7 @@ from utils.faces.detectors import make_detector
 from utils.files.digests import fingerprint
 from utils.files.ownership import refuse_folder_of_inputs
 from utils.files.tables import read_table
+from utils.files.tree import files_under
 from utils.media.pictures import PICTURES
 from utils.media.video import VIDEOS
 from utils.progress import Progress
@@ -166,7 +167,7 @@ def read_labels(path: Path) -> dict[str, str]:
 
 
 def _files(folder: Path, split: Split, labels: dict[str, str]) -> PersonFiles:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = files_under(folder)
 
     def of(kinds: set[str]) -> tuple[Path, ...]:
         return tuple(path for path in files if path.suffix.lower() in kinds)

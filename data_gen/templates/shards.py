@@ -13,7 +13,6 @@ so millions of pairs open at once. Templates are those of the crop as stored, no
 from __future__ import annotations
 
 import io
-import json
 import zlib
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -26,7 +25,7 @@ from utils.errors import DataError
 from utils.faces.recogniser import RecogniserId
 from utils.files.array_file import ShardFolder
 from utils.files.digests import inside
-from utils.files.tables import read_checked
+from utils.files.tables import read_checked, read_json
 
 Split = Literal["train", "val"]
 PER_SHARD = 10_000
@@ -114,7 +113,11 @@ class TemplateShards:
     def name(self, split: Split, number: int) -> str:
         """Return the path of a photo within the folder it came from."""
         shard, row = self._place(split, number)
-        return json.loads(self._notes(shard).read_text())["files"][row]
+        notes = self._notes(shard)
+        try:
+            return str(read_json(notes)["files"][row])
+        except (KeyError, IndexError, TypeError):
+            raise DataError(f"{notes} does not name its photos. Make the templates again.") from None
 
     def _notes(self, shard: ShardInfo) -> Path:
         return inside(self.path, shard.file).with_suffix(".json")

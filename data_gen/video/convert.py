@@ -147,7 +147,7 @@ def convert(
     wav = read_sound(video, start_s, duration_s)
     info = probe(video)
     shrink = max(1.0, max(info.height, info.width) / _LONGEST_SIDE)
-    small = (round(info.height / shrink), round(info.width / shrink))
+    small = (max(2, round(info.height / shrink)), max(2, round(info.width / shrink)))
     first, count = round(start_s * FPS), None if duration_s is None else round(duration_s * FPS)
     length_s = info.duration_s - start_s if info.duration_s else len(wav) / RATE  # some containers do not tell
     about = max(1, round(length_s * FPS))

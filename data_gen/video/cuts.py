@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.stages import Tick
+from data_gen.video.job import MIN_FRAMES, first_held_out
 from data_gen.video.stage import Bench
 from utils.arrays import Bytes
+from utils.errors import DataError
 from utils.files.arrays import save_arrays
+from utils.rates import FPS
 
 CUTS_VERSION = 1
 SIDE = 96
@@ -34,8 +38,26 @@ def cuts_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
             tick(index + 1, len(frames))
 
     changes = frame_changes(watched())
+    cuts = find_cuts(changes)
+    refuse_without_runs(bench.job.video, cuts, len(frames))
     save_arrays(folder / "arrays.safetensors", {"changes": changes})
-    return {"cuts": find_cuts(changes)}
+    return {"cuts": cuts}
+
+
+def refuse_without_runs(video: Path, cuts: Sequence[int], frames: int) -> None:
+    """Refuse what training could not use: no run of one shot that is long enough, to learn from or to validate on.
+
+    Raises:
+        DataError: With the part of the video in which there is none.
+    """
+    held_out = first_held_out(frames)
+    for first, last, what in ((0, held_out, "learn from"), (held_out, frames, "validate on")):
+        edges = [first, *(cut for cut in cuts if first < cut < last), last]
+        if max(b - a for a, b in itertools.pairwise(edges)) < MIN_FRAMES:
+            raise DataError(
+                f"{video}: from {first / FPS:.1f} to {last / FPS:.1f} s, the part to {what}, no shot lasts "
+                f"{MIN_FRAMES / FPS:.2f} s. Use a longer video, or another part of it (--start_s, --duration_s)."
+            )
 
 
 def find_cuts(changes: NDArray[np.floating]) -> list[int]:

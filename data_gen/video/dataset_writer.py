@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data_gen.stages import Tick
 from data_gen.video.dataset import DATASET, PICTURES, Map, VideoDataset, VideoMeta
-from data_gen.video.job import LEAST_SPLIT_S, VideoJob
+from data_gen.video.job import LEAST_SPLIT_S, VideoJob, first_held_out
 from data_gen.video.outliers import refuse_not_finite
 from data_gen.video.stage import Bench
 from utils.errors import DataError
@@ -27,7 +27,6 @@ from utils.files.digests import sha256
 from utils.rates import FPS
 
 DATASET_VERSION = 1
-_VALIDATION_SHARE = 0.1
 _LEAST_STD = 1e-3
 
 
@@ -210,7 +209,7 @@ def _split(job: VideoJob, count: int) -> dict[str, int]:
     Raises:
         DataError: The video is too short for what was asked.
     """
-    wanted = max(1, round(_VALIDATION_SHARE * count)) if job.val_seconds is None else round(job.val_seconds * FPS)
+    wanted = count - first_held_out(count) if job.val_seconds is None else round(job.val_seconds * FPS)
     learnt = round((job.train_seconds or LEAST_SPLIT_S) * FPS)
     if count < wanted + learnt:
         raise DataError(

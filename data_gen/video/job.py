@@ -23,8 +23,11 @@ STAGE_FILES = (
 ParserName = Literal["auto", "bisenet", "grabcut"]
 SHORTEST_S = 2.0
 """A shorter video teaches nothing."""
+MIN_FRAMES = 12
+"""Shorter runs of one shot hold no stretch of speech and another one to compare it with; training leaves them out."""
+_VALIDATION_SHARE = 0.1
 LEAST_SPLIT_S = 0.5
-"""Less than 12 frames, and nothing can be learnt from or judged on them."""
+"""As `MIN_FRAMES`, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,11 @@ class VideoJob:
     def binary(self) -> Path:
         """Return where the dataset lies."""
         return self.data_dir / "binary" / "videos" / self.id
+
+
+def first_held_out(frames: int) -> int:
+    """Return the first frame of the end that is held out to validate on: a tenth, and enough for one run."""
+    return frames - max(MIN_FRAMES, round(_VALIDATION_SHARE * frames))
 
 
 def check_job(job: VideoJob) -> None:

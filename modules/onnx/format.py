@@ -22,6 +22,8 @@ LARGEST = 1 << 30
 _DTYPES: dict[int, Any] = {1: np.float32, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16, 11: np.float64}
 """TensorProto.DataType -> type; the kinds of number that networks here are made of."""
 _LISTS = {1: "float_data", 6: "int32_data", 7: "int64_data", 9: "int32_data", 10: "int32_data", 11: "double_data"}
+_MOST_SIDES = 32
+"""Dimensions of an array; the product of a million of them takes hours."""
 _DAMAGED = "it is not an ONNX file, or it is damaged"
 
 
@@ -120,6 +122,8 @@ def _tensor(tensor: TensorProto) -> Numbers:
         raise ValueError(f"the weights {name} lie in another file; join them into one first")
     if code not in _DTYPES:
         raise ValueError(f"the numbers of {name} are of kind {code}, which is not read here")
+    if len(tensor.dims) > _MOST_SIDES:
+        raise ValueError(f"the weights {name[:100]} have {len(tensor.dims)} dimensions")
     raw = tensor.HasField("raw_data")
     held = len(tensor.raw_data) if raw else len(getattr(tensor, _LISTS[code]))
     wanted = math.prod(tensor.dims) * (np.dtype(_DTYPES[code]).itemsize if raw else 1)

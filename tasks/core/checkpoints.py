@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, Literal
 
-from utils.config.strict_yaml import read_yaml
+from utils.config.strict_yaml import read_yaml_file
 from utils.errors import ConfigError, DataError
 from utils.paths import ROOT, home, show_path
 
@@ -25,6 +25,8 @@ INDEX = "checkpoints.json"
 
 def work_dir_of(exp_name: str | Path) -> Path:
     """Return the folder of a run; `May/postnet` and `checkpoints/May/postnet` mean the same."""
+    if "\0" in str(exp_name):
+        raise ConfigError("The name of a run holds a NUL character. Choose another --exp_name.")
     path = Path(exp_name)
     if path.is_absolute() or path.parts[:1] == ("..",):
         return path
@@ -89,10 +91,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     import torch
 
     try:
-        _check_sums(path)
+        _check(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"No checkpoint at {path}.") from None
+    except ForeignCheckpoint:
+        raise
     except Exception as error:  # a damaged file fails in many ways, none of them ours to enumerate
         if is_foreign(path.parent):
             raise ForeignCheckpoint(path) from None
@@ -103,16 +107,18 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def _check_sums(path: Path) -> None:
-    """Raise when a part of a checkpoint is not what was written: torch keeps checksums, and does not look at them."""
+def _check(path: Path) -> None:
+    """Raise when a checkpoint is not as torch wrote it: torch keeps checksums, and does not look at them."""
+    from tasks.weights.torch_file import check_archive, outline  # not above: it imports torch
+
     with path.open("rb") as file:
-        if not zipfile.is_zipfile(file):
-            return  # torch says what is wrong with it
-        with zipfile.ZipFile(file) as archive:
-            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-                raise ValueError("its parts are compressed; torch writes them plainly")
-            if (wrong := archive.testzip()) is not None:
-                raise ValueError(f"its part {wrong} is not what was written")
+        if file.read(1) == b"\x80":
+            raise ForeignCheckpoint(path)  # torch's older layout, which nothing here ever wrote
+    check_archive(path)
+    with zipfile.ZipFile(path) as archive:
+        if (wrong := archive.testzip()) is not None:
+            raise ValueError(f"its part {wrong} is not what was written")
+    outline(path)
 
 
 class ForeignCheckpoint(DataError):
@@ -206,9 +212,9 @@ def _exp(work_dir: Path) -> str:
 
 def _monitor(work_dir: Path) -> tuple[str, str]:
     try:
-        saved = read_yaml((work_dir / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
-        return saved["valid_monitor_key"], saved["valid_monitor_mode"]
-    except (OSError, UnicodeDecodeError, ConfigError, KeyError, TypeError):
+        saved = read_yaml_file(work_dir / "config.yaml")
+        return str(saved["valid_monitor_key"]), str(saved["valid_monitor_mode"])
+    except (ConfigError, KeyError, TypeError):
         return "val/total_loss", "min"
 
 

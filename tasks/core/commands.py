@@ -11,7 +11,7 @@ import torch
 from tasks.core import trainer
 from tasks.core.checkpoints import Steps
 from tasks.core.loading import load_task
-from tasks.core.run_folder import main_process, own_run, set_aside, tell_differences
+from tasks.core.run_folder import main_process, own_run, set_aside, tell_differences, tell_whose
 from tasks.core.task import Task
 from utils.files.ownership import refuse_input_as_output
 from utils.memory import within_memory
@@ -79,6 +79,7 @@ def train(kind: Any, config: Any, work_dir: Path, where: str, *, debug: str | No
         trainer.train(new_task(kind, config, where), work_dir, debug="fast")
         print("debug run ended; nothing was saved")
         return
+    tell_whose(work_dir, getattr(config, "video_id", ""))
     with own_run(work_dir):
         task = new_task(kind, config, where)
         if reset:

@@ -11,9 +11,7 @@ trains again from the last checkpoint before that update, writes nothing, and sh
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import statistics
 from collections import deque
 from collections.abc import Sequence
@@ -26,7 +24,7 @@ from torch import Tensor
 
 from tasks.core.checkpoints import checkpoint_files
 from utils.errors import UserError
-from utils.files.tables import write_json
+from utils.files.tables import read_json, write_json
 from utils.paths import show_path
 
 log = logging.getLogger(__name__)
@@ -208,7 +206,7 @@ def newest_record(work_dir: Path) -> dict[str, Any]:
     files = sorted(work_dir.glob("not_finite_*.json"), key=lambda file: file.stat().st_mtime)
     if not files:
         raise UserError(f"{show_path(work_dir)} has met no loss that is not finite: there is nothing to replay.")
-    record: dict[str, Any] = json.loads(files[-1].read_text())
-    if not isinstance(record.get("update"), int) or not math.isfinite(record["update"]):
+    record = read_json(files[-1])
+    if not isinstance(record, dict) or not isinstance(record.get("update"), int):
         raise UserError(f"{show_path(files[-1])} is damaged; delete it.")
     return record

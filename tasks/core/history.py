@@ -119,14 +119,14 @@ def _line(cells: Iterable[str]) -> str:
 
 def _read(path: Path) -> list[Row] | None:
     """Read the whole rows of a table; None when it is another kind of file."""
+    if not path.exists():
+        return []
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    except FileNotFoundError:
-        return []
-    except UnicodeDecodeError:
+        whole = [line for line in lines if line.endswith("\n")]
+        head, *rows = list(csv.reader(whole)) or [[KEY]]
+    except (UnicodeDecodeError, csv.Error):
         return None
-    whole = [line for line in lines if line.endswith("\n")]
-    head, *rows = list(csv.reader(whole)) or [[KEY]]
     if head[:1] != [KEY] or not all(row and row[0].isdecimal() for row in rows):
         return None
     full = [dict(zip(head, row, strict=True)) for row in rows if len(row) == len(head)]

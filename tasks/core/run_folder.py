@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import subprocess
 from collections.abc import Iterator
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.checkpoints import is_run
 from tasks.core.config import TaskConfig
-from utils.config.strict_yaml import read_yaml
+from utils.command import plain
+from utils.config.strict_yaml import read_yaml_file
 from utils.errors import ConfigError, UserError
 from utils.files.aside import write_aside
 from utils.files.lock import HOLDER, alone_in
 from utils.paths import ROOT, show_path
+from utils.world import world
 
 if TYPE_CHECKING:
     pass
@@ -48,7 +49,7 @@ def own_run(work_dir: Path) -> Iterator[None]:
 
 def main_process() -> bool:
     """Tell whether this is the process that writes, under torchrun or alone."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return world().rank == 0
 
 
 def set_aside(work_dir: Path) -> None:
@@ -79,13 +80,21 @@ def set_aside(work_dir: Path) -> None:
 def tell_differences(saved: Path, config: Any) -> None:
     """List how the recipe differs from the one the run was last trained with; the recipe wins."""
     try:
-        old = read_yaml(saved.read_text(), str(saved))
-    except (UserError, OSError):
+        old = read_yaml_file(saved)
+    except UserError as error:
+        log.warning("%s", plain(f"What this run was trained with before is not known: {error}"))
         return
     new = config.model_dump(mode="json")
     lines = [f"  {k}: {old[k]!r} -> {new[k]!r}" for k in new if isinstance(old, dict) and k in old and old[k] != new[k]]
     if lines and main_process():
         log.info("Changed since this run was last trained (the recipe wins):\n%s", "\n".join(lines))
+
+
+def tell_whose(work_dir: Path, video_id: str) -> None:
+    """Say when a run that is called after one person trains on the video of another, as a copied recipe may say."""
+    person = work_dir.resolve().parent.name
+    if video_id and main_process() and person not in (video_id, "checkpoints") and work_dir.name != video_id:
+        log.warning("This run is called %s and trains on the video of %s (video_id).", person, video_id)
 
 
 def write_config(work_dir: Path, config: TaskConfig) -> None:
@@ -95,7 +104,7 @@ def write_config(work_dir: Path, config: TaskConfig) -> None:
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     with write_aside(work_dir / "config.yaml") as aside:
         head = "# Every setting of this run as it was resolved. Edit the recipe in egs/, not this copy.\n"
-        aside.write_text(head + text)
+        aside.write_text(head + text, encoding="utf-8")
 
 
 def write_environment(work_dir: Path) -> None:

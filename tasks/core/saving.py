@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from tasks.core.board import or_without
 from tasks.core.checkpoints import INDEX, best_step, checkpoint_files, read_index
 from tasks.core.config import TaskConfig
 from tasks.core.resuming import set_rates
@@ -20,8 +20,6 @@ from utils.errors import DataError
 from utils.files.aside import write_aside
 from utils.files.tables import write_json
 from utils.paths import show_path
-
-log = logging.getLogger(__name__)
 
 
 class KeepCheckpoints(pl.Callback):
@@ -87,10 +85,8 @@ class KeepCheckpoints(pl.Callback):
             there = {*checkpoint_files(self.work_dir), task.updates}
             write_json(self.work_dir / INDEX, {step: index[step] for step in sorted(index) if step in there})
             if task.board.writer is not None:
-                try:
+                with or_without():
                     task.board.writer.flush()  # a killed run must not lose the curves up to its last checkpoint
-                except OSError as error:  # its folder is gone, say; the weights are worth more
-                    log.warning("TensorBoard's curves could not be written (%s).", error.strerror or error)
         path = self.work_dir / f"model_ckpt_steps_{task.updates}.ckpt"
         try:
             trainer.save_checkpoint(path)

@@ -7,17 +7,15 @@ re-seeded from them before every batch, so a run that was killed goes on exactly
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.loggers import TensorBoardLogger
 
 from tasks.core.batches import TaskData
-from tasks.core.board import Board
+from tasks.core.board import Board, Curves
 from tasks.core.callbacks import Ema, ShowProgress, Updates
 from tasks.core.checkpoints import checkpoint_files, newest_sound, read_checkpoint
 from tasks.core.guard import NotFinite, newest_record
@@ -30,6 +28,7 @@ from tasks.core.task import Task
 from utils.errors import WORKER_DIED, ConfigError, DataError
 from utils.files.aside import clear_after_killed
 from utils.memory import keep_freed_memory
+from utils.world import world
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +64,7 @@ def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None)
     for pattern in (".*does not have many workers.*", ".*litlogger.*", ".*GPU available.*", ".*LeafSpec.*"):
         warnings.filterwarnings("ignore", pattern)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
+    processes, local, _ = world()
     gpu = torch.cuda.is_available()
     if cfg.trainer.accelerator == "gpu" and not gpu:
         raise ConfigError("trainer.accelerator = gpu, but torch finds none here; auto takes what there is.")
@@ -76,14 +74,14 @@ def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None)
     logger: Any = False
     if work_dir is not None and debug != "fast":
         callbacks += [KeepCheckpoints(work_dir), StopSignals()]
-        board = TensorBoardLogger(save_dir=str(work_dir), name="", version="tb_logs")
+        board = Curves(save_dir=str(work_dir), name="", version="tb_logs", default_hp_metric=False)
         logger = [board, History(work_dir / "metrics.csv", task)]  # the first is trainer.logger
     interval = cfg.val_check_interval * cfg.accumulate_grad_batches
     return pl.Trainer(
         accelerator="gpu" if gpu else "cpu",
-        devices=local if world > 1 else 1,
-        num_nodes=max(1, world // local),
-        strategy="ddp_find_unused_parameters_true" if world > 1 else "auto",
+        devices=local if processes > 1 else 1,
+        num_nodes=max(1, processes // local),
+        strategy="ddp_find_unused_parameters_true" if processes > 1 else "auto",
         precision="bf16-mixed" if cfg.precision == "bf16" else "32-true",
         max_epochs=1,
         val_check_interval=interval,

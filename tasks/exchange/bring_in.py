@@ -16,7 +16,8 @@ from tasks.weights.read import read_file
 from utils.command import plain
 from utils.errors import ConfigError, DataError, nearest
 from utils.files.digests import sha256
-from utils.paths import show_path
+from utils.files.tree import files_under
+from utils.paths import existing_file, show_path
 
 log = logging.getLogger("vizeme")
 SUFFIXES = (".ckpt", ".pt", ".pth", ".h5", ".onnx", ".safetensors", ".npy")
@@ -52,6 +53,7 @@ def import_file(path: Path, options: Options = Options(), default: str = "") -> 
     Raises:
         DataError: It cannot be read, is nothing known, does not fit, or another run would be overwritten.
     """
+    existing_file(path)  # a pipe would be waited for
     if path.open("rb").read(len(MAGIC)) == MAGIC:
         scene = import_dataset(path)
         _tell("%s is GeneFace's dataset of a person; its renderers need %s", path, show_path(scene))
@@ -144,7 +146,7 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
         raise DataError(f"{folder} holds no checkpoint ({', '.join(SUFFIXES)}).")
     done, failed, passed = [], [], 0
     for path in chosen:
-        inside = place_of(path).resolve().relative_to(folder.resolve())
+        inside = place_of(path).relative_to(folder)  # not resolved: it may lie behind a link
         name = inside if alone(path) else inside / path.stem
         asked = options.exp_name if len(chosen) == 1 or not options.exp_name else str(Path(options.exp_name) / name)
         default = str(Path(folder.resolve().name) / name)
@@ -167,10 +169,11 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
 def candidates(folder: Path) -> list[Path]:
     """List the files of a folder to import; tells of those that are passed over."""
     paths: list[Path] = []
-    inner = [path for path in sorted(folder.rglob("*")) if path.is_dir()]
-    folders = [folder, *(path for path in inner if path.name != ORIGINALS or not is_imported(path.parent))]
-    for place in folders:
-        files = sorted(path for path in place.iterdir() if path.is_file() and path.suffix in SUFFIXES)
+    by_folder: dict[Path, list[Path]] = {}
+    for path in files_under(folder):
+        if path.suffix in SUFFIXES and (path.parent.name != ORIGINALS or not is_imported(path.parent.parent)):
+            by_folder.setdefault(path.parent, []).append(path)
+    for files in by_folder.values():
         steps = {int(match[1] or -1): path for path in files if (match := STEPS.fullmatch(path.name))}
         newest = steps[max(steps)] if steps else None
         for path in files:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ LICENCES = {
 }
 """What is known of the licences of the projects that are imported from."""
 UNKNOWN = "not stated"
+_PLACE = re.compile(
+    r"(?<![\w./~-])(?:(?:~[\w.-]*|\.{1,2}|[A-Za-z]:|file:/)?[/\\]+|(?:[^\s'\",;|@]{0,200}[/\\])?\.\.[/\\])[^\s'\",;|/\\][^\s'\",;|]*"
+)
+"""A path that says something of this machine: it begins at the root, at a home, at a drive or above."""
 
 
 def write_safetensors(path: Path, out: Path | None, *, raw: bool, said: tuple[str, str]) -> tuple[Path, Path]:
@@ -101,7 +106,7 @@ def permissions(recipe: dict[str, Any], digest: str) -> tuple[str, str]:
         for name in ("meta.json", "index.json"):
             try:
                 meta = json.loads((place / name).read_text(encoding="utf-8"))
-            except (OSError, ValueError):
+            except (OSError, ValueError, RecursionError):
                 continue
             if isinstance(meta, dict) and digest and meta.get("fingerprint") == digest:
                 return str(meta.get("licence", "")), str(meta.get("consent", ""))
@@ -111,13 +116,28 @@ def permissions(recipe: dict[str, Any], digest: str) -> tuple[str, str]:
 def portable(value: Any) -> Any:
     """Return plain data whose absolute paths are relative to the project, or only a name when they lie elsewhere."""
     if isinstance(value, dict):
-        return {str(key): portable(item) for key, item in value.items()}
+        return {without_places(str(key)): portable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [portable(item) for item in value]
-    if isinstance(value, str) and value.startswith("/"):
-        path = Path(value)
-        return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
-    return value
+    return without_places(value) if isinstance(value, str) else value
+
+
+def without_places(text: str) -> str:
+    """Return a text in which of every path that begins at the root, at a home or above only the last name is left.
+
+    A path within the project becomes relative to it. What is no path stays: `5e-4/2`, `read/write`, a web address.
+    """
+    text = text.replace(f"{ROOT}/", "")
+    before, at, path = text.rpartition("@")  # of `model@path`
+    if _PLACE.match(path) and "\n" not in path:  # all of it is the path, though a folder's name have blanks
+        return without_places(before) + at + _last_name(path)
+    return _PLACE.sub(
+        lambda match: match[0] if text[: match.start()].endswith(("http:", "https:")) else _last_name(match[0]), text
+    )
+
+
+def _last_name(path: str) -> str:
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
 def card(facts: dict[str, Any], out: Path, count: int) -> str:

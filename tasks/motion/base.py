@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -91,4 +92,5 @@ class SpeakingTask(MotionTask):
         """Speak `infer_audio_source_name` into `infer_out_npy_name`."""
         audio, pitch = read_speech(self.cfg.infer_audio_source_name, self.cfg.audio_feature)
         landmarks = self.predict(audio, pitch, seed=self.cfg.infer_seed)
-        print(write_landmarks(self.cfg.infer_out_npy_name, landmarks, self.work_dir))
+        sound = Path(self.cfg.infer_audio_source_name)
+        print(write_landmarks(self.cfg.infer_out_npy_name, landmarks, self.work_dir, sound))

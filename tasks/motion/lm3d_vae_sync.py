@@ -20,7 +20,7 @@ from tasks.motion.losses import continuity, lip_metrics, masked_rows, mse, sync_
 from tasks.motion.pictures import draw_motion
 from tasks.motion.syncnet import second_hits
 from tasks.motion.windows import imagine, prior_noise
-from utils.config.schema import Config, Count, Fraction, Weight, Whole
+from utils.config.schema import Config, Count, Fraction, Layers, Weight, Whole
 
 
 class Lm3dVaeWeights(Config):
@@ -54,9 +54,9 @@ class Lm3dVaeSyncConfig(MotionConfig):
     """Channels the speech is squeezed to."""
     latent_size: Count = 16
     """Latent values per four frames."""
-    encoder_layers: Count = 8
+    encoder_layers: Layers = 8
     """WaveNet layers of the encoder."""
-    decoder_layers: Count = 4
+    decoder_layers: Layers = 4
     """WaveNet layers of the decoder."""
     dilation: Count = 1
     """Each decoder layer hears this many times further than the one before; 2 suits a small network of few layers."""

@@ -85,7 +85,7 @@ class Selection:
         try:
             saved = json.loads((self.work_dir / SCORE_FILE).read_text(encoding="utf-8"))["validations"]
             rows = [Parts(**{name: _number(name, row[name]) for name in Parts._fields}) for row in saved]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return
         self.rows = [row for row in rows if row.step <= until]
 

@@ -155,7 +155,10 @@ class SyncNetTask(MotionTask):
             offset = find_offset(self.model, batch.audio[0, : 2 * n], batch.landmarks[0, :n])
             curves[f"window {number}: {offset.offset_frames:+d}"] = offset.curve.numpy()
         if curves:
-            board.image("offset", plot_curves(curves, "similarity over offsets; in step is the middle", fps=1.0))
+            reach = max(len(curve) for curve in curves.values()) // 2
+            padded = {name: np.pad(c, reach - len(c) // 2, constant_values=np.nan) for name, c in curves.items()}
+            xlabel = "sound late by (frames)"
+            board.image("offset", plot_curves(padded, "similarity over offsets", xlabel=xlabel, fps=1.0, first=-reach))
 
     def infer(self) -> None:
         """Print the offset and its confidence of a sound against landmarks, or of the validation data."""

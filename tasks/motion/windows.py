@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from modules.motion.lm3d_vae import STRIDE, SpeechToLandmarks
+from tasks.speaking.origin import note_sound
 from utils.errors import ConfigError, DataError
 from utils.files.aside import write_aside
 from utils.media.wav import read_wav
@@ -127,14 +128,14 @@ def read_speech(source: str, feature: str, frames: int | None = None) -> tuple[T
     if not source:
         raise ConfigError("Say what to speak: --infer_audio_source_name=<sound>")
     wav = read_wav(Path(source))
-    frames = frames or max(1, len(wav) // SAMPLES_A_FRAME)
+    frames = frames or -(-len(wav) // SAMPLES_A_FRAME)  # the last one begun included, as in a video of the sound
     audio = audio_features(wav, feature, frames=frames)
     pitch = audio_features(wav, "pitch_hz", frames=frames).reshape(-1)
     return torch.from_numpy(np.asarray(audio, np.float32)), torch.from_numpy(np.asarray(pitch, np.float32))
 
 
-def write_landmarks(path: str, landmarks: Tensor, work_dir: Path | None) -> Path:
-    """Write landmarks (T, 68, 3) as (1, T, 204) float32, aside and renamed, and return where."""
+def write_landmarks(path: str, landmarks: Tensor, work_dir: Path | None, sound: Path) -> Path:
+    """Write landmarks (T, 68, 3) of a sound as (1, T, 204) float32, aside and renamed, and return where."""
     run = "_".join(work_dir.parts[-2:]) if work_dir else "landmarks"
     target = Path(path or f"infer_out/{run}.npy")
     if target.suffix != ".npy":
@@ -142,4 +143,5 @@ def write_landmarks(path: str, landmarks: Tensor, work_dir: Path | None) -> Path
     target.parent.mkdir(parents=True, exist_ok=True)
     with write_aside(target) as aside:
         np.save(aside, landmarks.flatten(1)[None].cpu().numpy().astype(np.float32))
+    note_sound(target, sound)
     return target

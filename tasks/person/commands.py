@@ -9,12 +9,13 @@ from pathlib import Path
 from tasks.core.checkpoints import checkpoint_files, parse_steps, work_dir_of
 from tasks.person.evaluate import evaluate_person
 from tasks.person.head import TalkingHead
-from tasks.person.page import serve
+from tasks.person.page.server import serve
 from tasks.person.peers import evaluate_as_peers
 from tasks.person.runs import RENDERERS, find_run
 from tasks.person.settings import EvaluateCommand, InferCommand, PlayCommand, TrainCommand, settings_of
 from tasks.person.train import train_person
 from utils.files.ownership import refuse_input_as_output
+from utils.media.sound_source import refuse_without_sound
 from utils.paths import existing_file
 
 WHOLE = {"infer_compose": "full"}
@@ -37,12 +38,15 @@ def train(command: TrainCommand) -> int:
 def infer(command: InferCommand) -> None:
     """Write the video and print its path."""
     refuse_input_as_output(command.out, [command.audio])
+    refuse_without_sound(command.audio)
     print(load(command).speak_to(command.audio, command.out))
 
 
 def play(command: PlayCommand) -> None:
     """Show the page until Ctrl-C."""
     sounds = [existing_file(path) for path in command.audio]
+    for sound in sounds:
+        refuse_without_sound(sound)
     serve(load(command), command.id, sounds, port=command.port, max_upload_mb=command.max_upload_mb)
 
 

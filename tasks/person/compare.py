@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.renderer.evaluate import seconds_a_frame
 from utils.arrays import Bytes, Floats, Ints
 from utils.camera import to_camera
 from utils.drawing.canvas import side_by_side
@@ -42,7 +42,6 @@ class Pictures:
         self.footage = head.renderer.footage
         self.judged: dict[str, list[dict[str, float]]] = {name: [] for name in sequences}
         self.points_px: dict[str, list[Floats]] = {name: [] for name in ("real", *sequences)}
-        self.seconds: list[float] = []
         self.kept: dict[str, list[Bytes]] = {name: [] for name in ("real", *sequences)}
 
     def run(self) -> None:
@@ -57,9 +56,7 @@ class Pictures:
             for index, frame in enumerate(self.ids.tolist()):
                 row = {"real": self.footage.picture("frames", frame)}
                 for name, render in renders.items():
-                    began = time.perf_counter()
                     row[name] = next(render)
-                    self.seconds.append(time.perf_counter() - began)
                     self.judged[name].append(self.head.renderer.judge(frame, row[name]))
                 for name, picture in row.items():
                     self.points_px[name].append(find_points(detector, picture))
@@ -88,8 +85,9 @@ class Pictures:
         return out
 
     def seconds_per_frame(self) -> float:
-        """Return the median time of one rendered frame; the first ones warm up."""
-        return float(np.median(self.seconds[2:] or self.seconds))
+        """Return how long a frame takes to draw when nothing else is done."""
+        landmarks = next(iter(self.sequences.values()))
+        return seconds_a_frame(self.head.renderer, landmarks, self.footage.cameras[self.ids], self.ids)
 
     def measured(self) -> dict[str, Floats]:
         """Lift the points found in the pictures to landmarks (T, 68, 3): the depth is that of the driving landmarks."""

@@ -15,7 +15,7 @@ from tasks.registry import task_class
 from utils.config.assignments import assignment, set_dotted
 from utils.config.recipe import load_recipe, merge
 from utils.config.schema import parse
-from utils.config.strict_yaml import read_yaml
+from utils.config.strict_yaml import read_yaml_file
 from utils.errors import ConfigError, DataError, UserError
 from utils.files.digests import sha256
 from utils.paths import ROOT, show_path
@@ -118,10 +118,11 @@ def fields_of(stage: str) -> set[str]:
 def is_finished(stage: Step, work_dir: Path) -> bool:
     """Tell whether a run has all its updates and was trained with this very recipe."""
     try:
-        saved = read_yaml((work_dir / "config.yaml").read_text(encoding="utf-8"), str(work_dir))
-    except (OSError, UserError):
+        saved = read_yaml_file(work_dir / "config.yaml")
+        wanted = int(saved.get("max_updates", stage.updates))
+    except (UserError, ValueError, TypeError, AttributeError, OverflowError):
         return False
-    if not isinstance(saved, dict) or finished_updates(work_dir) < int(saved.get("max_updates", stage.updates)):
+    if finished_updates(work_dir) < wanted:
         return False
     return _within({k: v for k, v in stage.values.items() if not k.startswith("infer_")}, saved)
 

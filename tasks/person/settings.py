@@ -19,8 +19,8 @@ BOTH = ("tasks.speaking.settings:InferSettings", "tasks.renderer.config:NerfConf
 class TrainCommand(Config):
     id: Annotated[str, Positional()]
     """the id given to data_gen/run.py video --id"""
-    preset: str = "person"
-    """set of recipes: person (a GPU or a night), person_small (two cores), demo"""
+    preset: str = ""
+    """set of recipes: person (a GPU or a night), person_small (two cores), demo (that of the last time, or person)"""
     audio_feature: str = ""
     """speech feature: mel, mfcc, whisper, hubert, ... (the first of whisper:3-5, whisper, mel that is there)"""
     settings: Annotated[tuple[str, ...], Flag("set"), Assignments()] = ()
@@ -60,7 +60,9 @@ class InferCommand(HeadCommand):
     """who speaks"""
     audio: Annotated[Sound, Positional()]
     """what is said: any sound or video file, any length"""
-    out: Annotated[Path, Positional()]
+    out: Annotated[
+        Path, Positional(), must(lambda out: out.suffix.lower() == ".mp4", "the video is an mp4; end its name in .mp4")
+    ]
     """the mp4 to write"""
 
 

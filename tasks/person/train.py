@@ -10,29 +10,39 @@ from collections.abc import Sequence
 
 from tasks.core.checkpoints import finished_updates, work_dir_of
 from tasks.person.plan import Step, is_finished, is_outdated, plan
-from tasks.person.runs import NEEDS
+from tasks.person.runs import NEEDS, STAGES
+from utils.errors import ConfigError
+from utils.files.tables import read_json, write_json
 from utils.paths import show_path
 
 log = logging.getLogger(__name__)
 UPDATE_S = {"syncnet": 0.13, "lm3d_vae_sync": 0.15, "postnet": 0.25, "lm3d_nerf": 0.12, "lm3d_nerf_torso": 0.05}
 """Seconds an update takes on two cores, roughly: a first guess, corrected by what is measured."""
+PRESET = "preset.json"
+"""File beside a person's runs: which recipes they were begun with."""
 START_S = 12.0
 """Seconds to start a stage: imports and opening data."""
 
 
 def train_person(
-    video_id: str, *, preset: str = "person", settings: Sequence[str] = (), binary_dir: str = "", reset: bool = False
+    video_id: str, *, preset: str = "", settings: Sequence[str] = (), binary_dir: str = "", reset: bool = False
 ) -> int:
     """Train what is not trained yet and return 0, or the exit code of the stage that failed.
 
     Args:
         video_id: Whose video.
-        preset: Which recipes: person (a GPU or a night), person_small (two cores), demo.
+        preset: Which recipes: person (a GPU or a night), person_small (two cores), demo. When empty, those that the
+            person was begun with, or person.
         settings: As for `plan`.
         binary_dir: As for `plan`.
         reset: Train every stage anew; old runs are set aside.
+
+    Raises:
+        ConfigError: The person was begun with another preset, whose networks are others.
     """
+    preset = choose_preset(video_id, preset, reset=reset)
     stages = plan(video_id, preset, settings, binary_dir)
+    write_json(work_dir_of(f"{video_id}/{PRESET}"), {"preset": preset})
     clock = Clock()
     trained: set[str] = set()
     for number, stage in enumerate(stages, 1):
@@ -63,6 +73,25 @@ def train_person(
         f"{video_id} is ready: bash scripts/infer_talking_head.sh {video_id} speech.wav infer_out/{video_id}/speech.mp4"
     )
     return 0
+
+
+def choose_preset(video_id: str, preset: str, *, reset: bool) -> str:
+    """Return the preset to train with: the one that was given, or the one that the person was begun with.
+
+    Raises:
+        ConfigError: They are not the same, and something is trained already.
+    """
+    file = work_dir_of(f"{video_id}/{PRESET}")
+    note = read_json(file) if file.is_file() else None
+    begun = note.get("preset") if isinstance(note, dict) else None
+    if not isinstance(begun, str) or not any(finished_updates(work_dir_of(f"{video_id}/{name}")) for name in STAGES):
+        return preset or "person"
+    if preset not in ("", begun) and not reset:
+        raise ConfigError(
+            f"{video_id} was begun with --preset {begun}, whose networks are others than those of --preset {preset}. "
+            "Leave --preset away to go on, or add --reset to train anew (the old runs are set aside)."
+        )
+    return preset or begun
 
 
 def run_child(command: list[str]) -> int:

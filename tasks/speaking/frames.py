@@ -18,6 +18,7 @@ from data_gen.video.dataset import VideoDataset, open_video
 from tasks.speaking.backdrop import read_background
 from tasks.speaking.head_pose import HeadMotion
 from tasks.speaking.mend import post_process
+from tasks.speaking.origin import refuse_other_sound
 from tasks.speaking.resting_face import Person
 from tasks.speaking.settings import InferSettings
 from tasks.speaking.sound import Sound
@@ -115,6 +116,7 @@ def infer_video(task: Task) -> Path:
     rms = np.full(2 * len(landmarks), 0.1, np.float32)
     audio = settings.infer_audio_source_name
     if audio:
+        refuse_other_sound(settings.infer_cond_name, audio)
         with Sound(audio) as sound:
             rms = sound.rms()
     seed_everything(task.cfg.seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,6 +11,7 @@ import numpy as np
 
 from utils.arrays import Floats
 from utils.errors import DataError
+from utils.files.scratch import scratch_folder
 from utils.media.ffmpeg import Stream
 from utils.media.sound_source import refuse_too_long, sound_arguments
 from utils.media.wav import no_sound
@@ -28,16 +29,13 @@ class Sound:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.samples = 0
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._kept = ExitStack()
         self._file: Path | None = None
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="vizeme-")
-        try:
-            self._convert(Path(self._folder.name) / "sound.f32")
-        except BaseException:
-            self._folder.cleanup()
-            raise
+        with ExitStack() as kept:
+            self._convert(kept.enter_context(scratch_folder()) / "sound.f32")
+            self._kept = kept.pop_all()
         return self
 
     def _convert(self, target: Path) -> None:
@@ -59,8 +57,7 @@ class Sound:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file = None
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._kept.close()
 
     @property
     def frames(self) -> int:

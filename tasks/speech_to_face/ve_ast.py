@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 from torch import Tensor
 
 from data_gen.face_voice.sound import ast_features
@@ -16,7 +18,7 @@ from tasks.speech_to_face.config import VoiceConfig
 from tasks.speech_to_face.voice import VoiceTask
 from utils.asset_table import ASSETS
 from utils.assets import asset_path
-from utils.config.schema import Count, Positive
+from utils.config.schema import Count, Layers, Positive
 from utils.errors import ConfigError
 from utils.rates import RATE
 
@@ -39,9 +41,9 @@ class VeAstConfig(VoiceConfig):
     """Spread of the filter banks over the training data."""
     hidden: Count = 768
     """Width of the transformer."""
-    layers: Count = 12
+    layers: Layers = 12
     """Blocks."""
-    heads: Count = 12
+    heads: Layers = 12
     """Attention heads of a block."""
     patch_stride: Count = 10
     """Step of the patches both ways."""
@@ -55,6 +57,12 @@ class VeAstConfig(VoiceConfig):
     """Step size of Adam in the first phase."""
     lr_fine_tune: Positive = 1e-6
     """Step size of Adam in the second phase."""
+
+    @model_validator(mode="after")
+    def _whole_heads(self) -> Self:
+        if self.hidden % self.heads:
+            raise PydanticCustomError("heads", "hidden has to be a multiple of heads")
+        return self
 
 
 class VeAstTask(VoiceTask):

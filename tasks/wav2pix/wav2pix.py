@@ -21,6 +21,7 @@ from tasks.wav2pix.data import PairBatch, PairSource
 from tasks.wav2pix.evaluate import evaluate
 from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
+from utils.files.tree import files_under
 from utils.media.pictures import write_picture
 from utils.media.wav import read_wav
 from utils.rates import RATE
@@ -247,7 +248,7 @@ class Wav2PixTask(Task):
         if not cfg.infer_audio_source_name:
             raise ConfigError("Say which sound: --infer_audio_source_name=<file or folder>.")
         source = Path(cfg.infer_audio_source_name)
-        files = sorted(source.rglob("*.wav")) if source.is_dir() else [source]
+        files = [f for f in files_under(source) if f.suffix == ".wav"] if source.is_dir() else [source]
         if not files:
             raise DataError(f"No .wav under {source}.")
         wavs = []

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from utils.errors import AssetError
+from utils.memory import limit_process
 from utils.paths import ROOT
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 TIMEOUT = 120
 """Seconds to list the arrays of a file; a few take one."""
+SECONDS, MEMORY = 60, 4 << 30
+"""Of the processor, and bytes of address space: a small file may name a long text a million times."""
+MOST_NAMES, LONGEST_NAME = 50_000, 500
+NUMBERS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "b1")
+"""Kinds of number that torch has too."""
 
 
 def read_keras(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -77,12 +83,14 @@ def places(path: Path) -> dict[str, Any]:
         root = file["model_weights"] if isinstance(inner, h5py.HardLink) else file
         if "layer_names" not in root.attrs:
             raise ValueError("it is an HDF5 file without Keras's list of layers (Keras 3 writes another layout)")
-        layers = list(map(_text, root.attrs["layer_names"]))
+        layers = _texts(root, "layer_names")
         arrays = []
         for layer in layers:
             group = _inside(root, layer)
-            for name in map(_text, group.attrs.get("weight_names", ())):
+            for name in _texts(group, "weight_names"):
                 arrays.append((name, *_place(_inside(group, name), name)))
+                if len(arrays) > MOST_NAMES:
+                    raise ValueError(f"it holds more than {MOST_NAMES} arrays")
     return {"layers": layers, "arrays": arrays}
 
 
@@ -101,7 +109,7 @@ def _inside(group: Any, name: str) -> Any:
 def _place(data: Any, name: str) -> tuple[str, list[int], int]:
     import h5py
 
-    if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "fiub" or data.is_virtual or data.external:
+    if not isinstance(data, h5py.Dataset) or data.dtype.str[1:] not in NUMBERS or data.is_virtual or data.external:
         raise ValueError(f"{name} is not an array of numbers in this file")
     offset = data.id.get_offset()
     if offset is None and data.size:
@@ -109,11 +117,16 @@ def _place(data: Any, name: str) -> tuple[str, list[int], int]:
     return data.dtype.str, list(data.shape), offset or 0
 
 
-def _text(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
+def _texts(group: Any, attribute: str) -> list[str]:
+    """Return a list of names that Keras keeps beside a group; empty when it keeps none."""
+    names = group.attrs.get(attribute, ())
+    if len(names) > MOST_NAMES or any(len(name) > LONGEST_NAME for name in names):
+        raise ValueError(f"its {attribute} have no end")
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 
 
 if __name__ == "__main__":
+    limit_process(SECONDS, MEMORY)
     try:
         said = places(Path(sys.argv[1]))
     except ValueError as error:

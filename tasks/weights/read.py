@@ -20,11 +20,20 @@ from torch import Tensor
 
 from modules.onnx.format import read_onnx
 from tasks.weights.keras_file import read_keras
-from tasks.weights.torch_file import by_python2, module_tensors, read_as_data
-from tasks.weights.unpickle import Refused, StandIn
-from utils.errors import DataError
+from tasks.weights.torch_file import (
+    MAX_DEPTH,
+    MAX_NAME,
+    by_python2,
+    check_archive,
+    module_tensors,
+    outline,
+    read_as_data,
+    refuse_endless,
+)
+from tasks.weights.values import Refused, StandIn, word
+from utils.errors import AssetError, DataError
 
-MAX_DEPTH, MAX_ENTRIES = 40, 50_000
+MAX_ENTRIES = 50_000
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 
 
@@ -74,8 +83,12 @@ def read_file(path: str | Path) -> ForeignFile:
     except Refused as error:
         held = re.sub(r"<[^<>]* at 0x[0-9a-f]+>", "something unknown", str(error))
         raise DataError(f"{path} cannot be imported: it holds {held}. Nothing of it was run.") from None
-    except (ValueError, EOFError, RuntimeError, MemoryError, OSError) as error:
-        reason = getattr(error, "strerror", "") or " ".join(str(error).split())[:300] or "it is damaged"
+    except AssetError:
+        raise
+    except Exception as error:  # strangers' files fail in ways that nobody can list
+        plain = isinstance(error, ValueError | EOFError | RuntimeError | MemoryError | OSError)
+        reason = getattr(error, "strerror", "") or (" ".join(str(error).split())[:300] if plain else "")
+        reason = reason or "it is damaged"
         raise DataError(f"{path} cannot be imported: {reason}.") from None
     _check_sizes(foreign)
     return foreign
@@ -113,34 +126,21 @@ def _is_text(head: bytes) -> bool:
 
 
 def _read_zip(path: Path) -> ForeignFile:
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
-        names = {entry.filename for entry in entries}
-        if len(names) != len(entries) or sum(entry.file_size for entry in entries) > path.stat().st_size:
-            raise ValueError("its parts are larger than the file (torch does not compress)")
-        if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries):
-            raise ValueError("its parts are compressed or encrypted; torch writes them plainly")
-        if any(name.endswith("/constants.pkl") for name in names):
-            raise ValueError("it is a TorchScript program, which is code; save the state_dict() of it")
-        if not any(name.endswith("data.pkl") for name in names):
-            raise ValueError("it is a zip archive, but not one that torch made; unpack it and name a file in it")
-    return _read_torch(path, zipped=True)
+    """Let torch read what it takes for safe and has an end, and read the rest (whole networks, old numpy) as data."""
+    check_archive(path)
+    try:
+        outline(path)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # it refuses and fails in many ways; the reader below says which in plain words
+        content = read_as_data(path, zipped=True)
+    return _collected(path, content)
 
 
 def _read_legacy(path: Path) -> ForeignFile:
-    return _read_torch(path, zipped=False)
-
-
-def _read_torch(path: Path, *, zipped: bool) -> ForeignFile:
-    """Let torch read what it takes for safe, and read the rest (whole networks, old numpy) as data."""
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Detected pickle protocol", category=UserWarning)
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped or None)
-    except Exception:  # it refuses and fails in many ways; the reader below says which in plain words
-        content = read_as_data(path, zipped=zipped)
-    file = _collected(path, content)
-    if not zipped and by_python2(path):
+    file = _collected(path, read_as_data(path, zipped=False))
+    if by_python2(path):
         file.extras["python2"] = True
     return file
 
@@ -155,6 +155,8 @@ def _collected(path: Path, content: Any) -> ForeignFile:
         count += 1
         if depth > MAX_DEPTH or count > MAX_ENTRIES:
             raise ValueError("its containers lie too deep in each other, or are too many")
+        if len(name) > MAX_NAME:
+            raise ValueError(f"it holds something with a name of {len(name)} letters")
         parts: list[tuple[str, Any]] = []
         if isinstance(value, StandIn):
             held = module_tensors(value)
@@ -164,7 +166,7 @@ def _collected(path: Path, content: Any) -> ForeignFile:
             extras[".".join(filter(None, (name, "class")))] = str(value.kind)
             parts = list(held.items())
         elif isinstance(value, Mapping):
-            parts = [(str(key), item) for key, item in value.items()]
+            parts = [(word(key), item) for key, item in value.items()]
         elif isinstance(value, list | tuple) and any(not _plain(item) for item in value):
             parts = [(str(order), item) for order, item in enumerate(value)]
         elif _tensor_of(value) is not None:
@@ -172,10 +174,11 @@ def _collected(path: Path, content: Any) -> ForeignFile:
                 raise ValueError(f"it holds two tensors called {name}")
             tensors[name] = _tensor_of(value)
         else:
-            extras[name] = value if _plain(value) else str(value)[:200]
+            extras[name] = value if _plain(value) else word(value)
         for key, item in parts:
             walk(f"{name}.{key}" if name else key, item, depth + 1)
 
+    refuse_endless(content)
     walk("", content, 0)
     if not tensors:
         raise ValueError("it holds no tensors")

@@ -3,104 +3,60 @@
 A pickle is a program that may name any function of Python and call it. Here a name stays a name: `Named`. The few
 calls that make up a checkpoint are done by functions of this file (`_CALLS`); any other call is refused by its name.
 An object of a class that is not known, such as a whole network, becomes a `StandIn` that only holds its attributes.
+
+A few bytes may also ask for work without end: tuples that hold the one before twice have a hash and a text that take
+twice as long each, and a long text can be copied by every call. So keys are single values, refusals never write out
+what they refuse, and copies are counted against the bytes that were read.
 """
 
 from __future__ import annotations
 
 import pickletools
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import IO, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tasks.weights.values import Named, NumpyArray, NumpyType, Refused, StandIn, finished, short_name, single_key, word
+
 MAX_STEPS = 20_000_000
 """Instructions of one pickle: GeneFace's dataset of a person has about 390 a frame, and so half an hour has room."""
-
-
-class Refused(ValueError):
-    """Say what in a pickle is not taken."""
-
-
-@dataclass(frozen=True)
-class Named:
-    """A class or function that a pickle names; nothing of it is imported."""
-
-    module: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
-
-
-@dataclass(eq=False)
-class StandIn:
-    """An object of a class that is not imported: only the attributes it was saved with."""
-
-    kind: Named
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(eq=False)
-class _NumpyType:
-    """A number type under construction: numpy pickles its byte order apart from its name."""
-
-    code: str
-    order: str = "|"
-
-    def make(self) -> np.dtype[Any]:
-        dtype = np.dtype(self.code)
-        if dtype.kind not in "fiub" or self.order not in "<>|=":
-            raise Refused(f"numbers of numpy type {self.code!r}")
-        return dtype.newbyteorder(">") if self.order == ">" else dtype
-
-
-@dataclass(eq=False)
-class _NumpyArray:
-    """A numpy array under construction."""
-
-    array: np.ndarray | None = None
+COPIES, FREE_COPIES = 8, 1 << 18
+"""Entries and letters that calls may copy: so many a byte that was read, and so many besides."""
+MAX_DIMENSIONS = 64
 
 
 LoadStorage = Callable[[tuple[Any, ...]], tuple["torch.UntypedStorage", "torch.dtype"]]
 
 
-def unpickle(file: IO[bytes], load_storage: LoadStorage) -> Any:
+def unpickle(file: IO[bytes], load_storage: LoadStorage, *, plain: bool = False) -> Any:
     """Read one pickle; the file is left right behind it.
 
     Args:
         file: Open at the pickle's first byte.
         load_storage: Turns a reference to a tensor's numbers into them.
+        plain: Refuse objects of classes that are not known, instead of letting a `StandIn` stand for them.
 
     Raises:
         Refused: It calls what is not known here, or is no whole pickle.
     """
-    machine = _Machine(load_storage)
+    machine, begin = _Machine(load_storage, plain), file.tell()
     try:
-        for steps, (code, argument, _) in enumerate(pickletools.genops(file)):
+        for steps, (code, argument, place) in enumerate(pickletools.genops(file)):
             if steps > MAX_STEPS:
                 raise Refused("a pickle without end")
             machine.step(code.name, argument)
+            if machine.copied > COPIES * ((place or 0) - begin) + FREE_COPIES:
+                raise Refused("a pickle that copies the same over and over")
     except Refused:
         raise
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
-        raise Refused(
-            f"a pickle that is damaged ({str(error).splitlines()[0][:120] if str(error) else 'stack'})"
-        ) from None
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError):
+        raise Refused("a pickle that is damaged") from None
     if len(machine.stack) != 1:
         raise Refused("a pickle that is damaged (it leaves nothing, or too much)")
     return finished(machine.stack[0])
-
-
-def finished(value: Any) -> Any:
-    """Return an array that was under construction as the array, anything else as it is."""
-    if not isinstance(value, _NumpyArray):
-        return value
-    if value.array is None:
-        raise Refused("a numpy array without numbers")
-    return value.array
 
 
 _MARK = object()
@@ -118,10 +74,12 @@ _EMPTY: dict[str, Callable[[], Any]] = {
 class _Machine:
     """The stack and the memory of a pickle."""
 
-    def __init__(self, load_storage: LoadStorage) -> None:
+    def __init__(self, load_storage: LoadStorage, plain: bool) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.load_storage = load_storage
+        self.plain = plain
+        self.copied = 0
 
     def step(self, code: str, argument: Any) -> None:
         """Do one instruction."""
@@ -199,10 +157,10 @@ class _Machine:
         values = self._since_mark()
         if not isinstance(self.stack[-1], set):
             raise Refused(f"items given to a {type(self.stack[-1]).__name__}")
-        self.stack[-1].update(values)
+        self.stack[-1].update(map(single_key, values))
 
     def do_frozenset(self, _: Any) -> None:
-        self.stack.append(frozenset(self._since_mark()))
+        self.stack.append(frozenset(map(single_key, self._since_mark())))
 
     def do_dict(self, _: Any) -> None:
         values = self._since_mark()
@@ -218,21 +176,21 @@ class _Machine:
 
     def _set(self, flat: list[Any]) -> None:
         if isinstance(self.stack[-1], StandIn):  # a class that is a dict, such as a settings object
-            self.stack[-1].attributes.update(zip(map(str, flat[::2]), flat[1::2], strict=True))
+            self.stack[-1].attributes.update(zip(map(word, flat[::2]), flat[1::2], strict=True))
             return
         if not isinstance(self.stack[-1], dict):
             raise Refused(f"keys given to a {type(self.stack[-1]).__name__}")
-        self.stack[-1].update(zip(flat[::2], flat[1::2], strict=True))
+        self.stack[-1].update(zip(map(single_key, flat[::2]), flat[1::2], strict=True))
 
     def do_global(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
-        self.stack.append(Named(module, name))
+        self.stack.append(short_name(module, name))
 
     def do_stack_global(self, _: Any) -> None:
         name, module = self.stack.pop(), self.stack.pop()
         if not isinstance(name, str) or not isinstance(module, str):
             raise Refused("a name that is no text")
-        self.stack.append(Named(module, name))
+        self.stack.append(short_name(module, name))
 
     def do_binpersid(self, _: Any) -> None:
         reference = self._pop()
@@ -246,27 +204,41 @@ class _Machine:
     def do_newobj(self, _: Any) -> None:
         arguments, kind = self._pop(), self.stack.pop()
         if not isinstance(kind, Named) or arguments != ():
-            raise Refused(f"an object made of {kind}")
-        self.stack.append({} if str(kind) == "collections.OrderedDict" else StandIn(kind))
+            raise Refused(f"an object made of {word(kind)}")
+        self.stack.append({} if str(kind) == "collections.OrderedDict" else self._stand_in(kind))
+
+    def _stand_in(self, kind: Named) -> StandIn:
+        if self.plain:
+            raise Refused(f"an object of {kind}")
+        return StandIn(kind)
 
     def do_reduce(self, _: Any) -> None:
         arguments, called = self._pop(), self.stack.pop()
         if not isinstance(called, Named) or not isinstance(arguments, tuple):
             raise Refused("a call of something without a name")
-        self.stack.append(call(called, arguments))
+        self._count(arguments)
+        result = call(called, arguments)
+        self.stack.append(self._stand_in(result.kind) if isinstance(result, StandIn) else result)
+
+    def _count(self, parts: Any) -> None:
+        """Count what a call may copy of what it is given."""
+        for part in parts if isinstance(parts, tuple) else (parts,):
+            if isinstance(part, str | bytes | list | tuple | dict | set | frozenset):
+                self.copied += len(part)
 
     def do_build(self, _: Any) -> None:
         state, target = self._pop(), self.stack[-1]
+        self._count(state)
         if isinstance(target, StandIn):
             plain, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
             for part in (plain, slots):
                 if isinstance(part, dict):
-                    target.attributes.update({str(key): value for key, value in part.items()})
+                    target.attributes.update({word(key): value for key, value in part.items()})
                 elif part is not None:
                     raise Refused(f"the state of a {target.kind}")
-        elif isinstance(target, _NumpyType):
-            target.order = str(state[1])
-        elif isinstance(target, _NumpyArray):
+        elif isinstance(target, NumpyType):
+            target.order = word(state[1])
+        elif isinstance(target, NumpyArray):
             target.array = _array(*state[1:5])
         elif not isinstance(target, dict):  # a state dict carries attributes that say nothing of its tensors
             raise Refused(f"a state given to a {type(target).__name__}")
@@ -289,10 +261,12 @@ def call(called: Named, arguments: tuple[Any, ...]) -> Any:
 
 def _tensor(held: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
     storage, dtype = held
+    if len(size) > MAX_DIMENSIONS or max((offset, *size, *stride), default=0) >= 1 << 62:
+        raise Refused("a tensor larger than its data")
     reach = offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if 0 not in size else offset
     if min((offset, *size, *stride)) < 0 or reach * dtype.itemsize > storage.nbytes():
         raise Refused(f"a tensor of shape {tuple(size)} larger than its data")
-    return torch.empty(0, dtype=dtype).set_(storage, offset, tuple(size), tuple(stride))
+    return torch.empty(0, dtype=dtype, device=storage.device).set_(storage, offset, tuple(size), tuple(stride))
 
 
 def _array(shape: tuple[int, ...], kind: Any, fortran: bool, raw: bytes | str | list[Any]) -> np.ndarray:
@@ -304,13 +278,13 @@ def _array(shape: tuple[int, ...], kind: Any, fortran: bool, raw: bytes | str | 
     return np.frombuffer(data, kind.make()).reshape(shape, order="F" if fortran else "C").copy()
 
 
-def _scalar(kind: _NumpyType, raw: bytes | str) -> int | float | bool:
+def _scalar(kind: NumpyType, raw: bytes | str) -> int | float | bool:
     return _array((), kind, False, raw).item()
 
 
 def _reconstructed(kind: Any, base: Any, state: Any) -> Any:
-    if not isinstance(kind, Named) or str(base) not in ("builtins.object", "__builtin__.object") or state is not None:
-        raise Refused(f"an object made of {kind}")
+    if not isinstance(kind, Named) or word(base) not in ("builtins.object", "__builtin__.object") or state is not None:
+        raise Refused(f"an object made of {word(kind)}")
     return StandIn(kind)
 
 
@@ -320,14 +294,14 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_parameter": lambda data, *_: data,
     "torch._utils._rebuild_parameter_with_state": lambda data, *_: data,
     "torch.Size": lambda sizes: tuple(sizes),
-    "torch.device": lambda *parts: ":".join(map(str, parts)),
+    "torch.device": lambda *parts: ":".join(map(word, parts)),
     "collections.defaultdict": lambda *_: {},
-    "collections.OrderedDict": lambda items=(): dict(items),
-    "builtins.set": lambda items=(): set(items),
-    "builtins.frozenset": lambda items=(): frozenset(items),
+    "collections.OrderedDict": lambda items=(): {single_key(key): value for key, value in items},
+    "builtins.set": lambda items=(): set(map(single_key, items)),
+    "builtins.frozenset": lambda items=(): frozenset(map(single_key, items)),
     "_codecs.encode": lambda text, _="latin1": text.encode("latin-1"),
-    "numpy.dtype": lambda code, *_: _NumpyType(str(code)),
-    "numpy.core.multiarray._reconstruct": lambda *_: _NumpyArray(),
+    "numpy.dtype": lambda code, *_: NumpyType(word(code)[:16]),
+    "numpy.core.multiarray._reconstruct": lambda *_: NumpyArray(),
     "numpy.core.multiarray.scalar": _scalar,
     "copyreg._reconstructor": _reconstructed,
     "copy_reg._reconstructor": _reconstructed,

@@ -22,7 +22,8 @@ import torch
 
 from tasks.person.head import TalkingHead
 from tasks.person.live import LiveHead
-from tasks.person.page import Programme, Server
+from tasks.person.page.programme import Programme
+from tasks.person.page.server import Server
 from tasks.speaking.mend import post_process
 from tasks.speaking.sound import Sound
 from utils.faces.landmarks import mouth_opening
@@ -111,7 +112,7 @@ def run(given: argparse.Namespace, piece: Path, folder: Path) -> None:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=600)
         began, cpu = time.monotonic(), time.process_time()
-        connection.request("GET", f"/play/{speech.id}.mp4")
+        connection.request("GET", f"/play/{speech.id}.mp4?token={server.token}")
         answer = connection.getresponse()
         body = answer.read(1)
         while b"mdat" not in body:

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from data_gen.stages import Workshop
+from tests.patience import HANG_S
 from utils.errors import DataError
 from utils.workers import in_parallel
 
@@ -91,7 +92,7 @@ with shop.locked():
 
 def test_kill_9_leaves_nothing_that_is_believed(tmp_path):
     script = KILLED.format(folder=str(tmp_path))
-    done = subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": os.getcwd()}, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": os.getcwd()}, timeout=HANG_S)
     assert done.returncode == -9
     assert list(tmp_path.glob(".*part"))
     made: list[str] = []

@@ -23,8 +23,10 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+from tests.patience import HANG_S
+
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_S = 900.0
+LONGEST_S = float(HANG_S)
 """A command that has not ended by then hangs."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 CHANGES = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
@@ -117,7 +119,7 @@ class Running:
         self.send(signal.SIGKILL)
         return self.wait() == -signal.SIGKILL
 
-    def left(self, patience_s: float = 20.0) -> list[str]:
+    def left(self, patience_s: float = HANG_S) -> list[str]:
         """Name what still runs of it after `patience_s`; the command itself must have ended."""
         until = time.monotonic() + patience_s
         while (found := _session(self.pid)) and time.monotonic() < until:

@@ -22,6 +22,7 @@ from tests.reliability.harness import Command, Running, Stop, main_of
 from tests.tasks import test_every_picture_task as pictures
 from tests.tasks import test_every_speech_to_face_task as voices
 from tests.tasks import test_every_task as heads
+from tests.tasks.exchange import geneface_files
 from utils.files.aside import remove
 
 MORE = ("num_valid_plots=0", "num_ckpt_keep=1")
@@ -33,9 +34,12 @@ INFERENCE = (
     "infer postnet", "infer lm3d_nerf", "infer lm3d_nerf_torso", "infer ve_conv", "infer ve_ast", "infer face_decoder",
     "infer template_decoder", "infer wav2pix", "talking_head infer", "lm_visualizer",
 )  # fmt: skip
-NAMES = (*DATA, *TRAINING, *INFERENCE)
+EXCHANGE = ("import_checkpoint", "export_checkpoint")
+NAMES = (*DATA, *TRAINING, *INFERENCE, *EXCHANGE)
 OF_LIBRARIES = ("torchinductor_", ".ses")
 """What torch and others keep in the temporary folder from one process to the next, once they are imported."""
+RUNS = ("training", "import")
+"""Kinds of commands that write the folder of a run."""
 SLOW = {
     "data_gen video", "data_gen clips", "data_gen demo", "template_decoder", "ve_ast", "wav2pix", "infer face_decoder",
     "infer lm3d_nerf", "infer template_decoder", "infer ve_ast", "infer wav2pix",
@@ -59,7 +63,7 @@ class Case:
     """
 
     name: str
-    kind: Literal["training", "data", "inference"]
+    kind: Literal["training", "data", "inference", "import"]
     script: str
     words: Callable[[Path], list[str]]
     needs: tuple[str, ...] = ()
@@ -93,7 +97,9 @@ class House:
             (root / folder).mkdir(parents=True, exist_ok=True)
         (root / "checkpoints/made").symlink_to(root / "runs")
         (root / "data/binary/videos").symlink_to(root / "binary")
-        self.cases = {case.name: case for case in [*self._trainings(), *self._data(), *self._inferences()]}
+        geneface_files.save_syncnet(root / "published.ckpt")
+        cases = [*self._trainings(), *self._data(), *self._inferences(), *self._exchange()]
+        self.cases = {case.name: case for case in cases}
         assert set(self.cases) == set(NAMES)
 
     def whole(self, case: Case) -> Path:
@@ -128,7 +134,7 @@ class House:
 
     def folder(self, case: Case, run: str) -> Path:
         """Return the folder of results of one run of a case."""
-        if case.kind == "training":
+        if case.kind in RUNS:
             return self.root / "runs" / (case.name if run == "whole" else f"{case.name}_{run}")
         return self.root / "out" / case.name.replace(" ", "_") / run
 
@@ -188,7 +194,7 @@ class House:
     def differences(self, case: Case, run: str) -> list[str]:
         """List in what the results of a run differ from the unbroken one's."""
         whole, folder = self.folder(case, "whole"), self.folder(case, run)
-        if case.kind == "training":
+        if case.kind in RUNS:
             return compare.same_runs(whole, folder)
         return compare.same_files(whole, folder, case.varies)
 
@@ -197,7 +203,7 @@ class House:
         whole, folder = self.folder(case, "whole"), self.folder(case, run)
         if not folder.exists():
             return []
-        if case.kind == "training":
+        if case.kind in RUNS:
             return compare.sound_checkpoints(whole, folder)
         return compare.half_written(whole, folder, case.varies)
 
@@ -273,6 +279,21 @@ class House:
                 "talking_head infer", "inference", "tasks/talking_head.py", speak, ("postnet", "lm3d_nerf_torso"), root
             ),
             Case("lm_visualizer", "inference", "utils/visualization/lm_visualizer.py", look, home=root),
+        ]
+
+
+    def _exchange(self) -> list[Case]:
+        def bring_in(folder: Path) -> list[str]:
+            return [str(self.root / "published.ckpt"), f"--exp_name={folder}"]
+
+        def export(folder: Path) -> list[str]:
+            told = ["--licence=CC0", "--consent=made, nobody's"]
+            return [str(self.folder(self.cases["syncnet"], "whole")), f"--out={folder / 'made.safetensors'}", *told]
+
+        home = self.root
+        return [
+            Case("import_checkpoint", "import", "tasks/import_checkpoint.py", bring_in, home=home),
+            Case("export_checkpoint", "inference", "tasks/export_checkpoint.py", export, ("syncnet",), home=home),
         ]
 
 

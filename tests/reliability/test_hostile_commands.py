@@ -17,6 +17,7 @@ from tasks import export_checkpoint, import_checkpoint, run, talking_head
 from tests.made import write_tone
 from tests.made_faces import draw_face, make_faces, make_recogniser, make_speakers
 from tests.made_heads import make_house
+from tests.patience import HANG_S
 from tests.reliability.hostile import SEED
 from tests.reliability.hostile_commands import SLIPS
 from tests.reliability.hostile_media import BAD_PICTURES, BAD_SOUNDS, GOOD_SOUNDS, picture, wav
@@ -245,7 +246,7 @@ def test_a_name_comes_through_every_script(stage, tmp_path, name, record_propert
         given = [{"IN": name, "OUT": f"out {name}"}.get(word, word) for word in words]
         done = subprocess.run(
             ["bash", str(stage / "scripts" / script), *given],
-            cwd=here, capture_output=True, text=True, timeout=30, env={**os.environ, "VIZEME_SAID": str(said)},
+            cwd=here, capture_output=True, text=True, timeout=HANG_S, env={**os.environ, "VIZEME_SAID": str(said)},
         )  # fmt: skip
         assert done.returncode == 0, (script, done.stderr)
         told = said.read_bytes().decode().split("\0")[:-1]
@@ -266,7 +267,8 @@ def test_a_name_comes_through_every_script(stage, tmp_path, name, record_propert
 @pytest.mark.parametrize("script", sorted(SCRIPT_LINES))
 def test_scripts_refuse_too_many_words(stage, tmp_path, script, record_property):
     done = subprocess.run(
-        ["bash", str(stage / "scripts" / script), *"abcdefg"], cwd=tmp_path, capture_output=True, text=True, timeout=30
+        ["bash", str(stage / "scripts" / script), *"abcdefg"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S
     )
     assert done.returncode == 2
     assert script in done.stderr
@@ -277,7 +279,7 @@ def test_scripts_refuse_too_many_words(stage, tmp_path, script, record_property)
 def test_scripts_refuse_a_run_that_is_not_there(stage, tmp_path, script, record_property):
     words = [{"made": "nobody", "made/postnet": "nobody/x"}.get(word, word) for word in SCRIPT_LINES[script][0]]
     done = subprocess.run(
-        ["bash", str(stage / "scripts" / script), *words], cwd=tmp_path, capture_output=True, text=True, timeout=30
+        ["bash", str(stage / "scripts" / script), *words], cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S
     )
     assert done.returncode == 2
     assert done.stderr.startswith("error: no trained")
@@ -288,7 +290,8 @@ def test_scripts_refuse_a_run_that_is_not_there(stage, tmp_path, script, record_
 def test_the_real_command_through_the_shell(tmp_path, line, record_property):
     write_tone(tmp_path / "a.wav", np.zeros(100))
     done = subprocess.run(
-        ["bash", str(ROOT / "scripts/infer_talking_head.sh"), *line[1:]], cwd=tmp_path, capture_output=True, timeout=120
+        ["bash", str(ROOT / "scripts/infer_talking_head.sh"), *line[1:]],
+        cwd=tmp_path, capture_output=True, timeout=HANG_S
     )
     assert done.returncode == 2
     assert done.stderr.startswith(b"error: ")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.made import make_video_dataset, write_tone
+from tests.patience import HANG_S
 from utils.errors import DataError, UserError
 from utils.files.digests import inside
 from utils.media.ffmpeg import executable
@@ -236,7 +237,7 @@ def secret(tmp_path_factory):
         for _ in range(25):
             out.write(np.full((64, 64, 3), 200, np.uint8))
     ts = [executable(), "-v", "error", "-i", str(folder / "secret/s.mp4"), "-c", "copy", str(folder / "secret/s.ts")]
-    subprocess.run(ts, check=True, timeout=60)
+    subprocess.run(ts, check=True, timeout=HANG_S)
     return folder
 
 
@@ -260,7 +261,7 @@ def test_such_a_list_is_followed_by_ffmpeg_left_alone(secret):
     """The attack is a real one: without the fences, the frames of the other file are read."""
     (secret / "list.mp4").write_text(LISTS["concat"])
     command = [executable(), "-v", "error", "-i", str(secret / "list.mp4"), "-f", "rawvideo", "pipe:1"]
-    assert len(subprocess.run(command, capture_output=True, timeout=60).stdout) >= 25 * 64 * 64
+    assert len(subprocess.run(command, capture_output=True, timeout=HANG_S).stdout) >= 25 * 64 * 64
 
 
 def test_every_input_of_ffmpeg_has_its_fences():
@@ -283,7 +284,8 @@ def test_every_input_of_ffmpeg_has_its_fences():
 
 # -- the page ----------------------------------------------------------------------------------------------------------
 def test_the_page_cannot_be_reached_from_another_machine(tmp_path):
-    from tasks.person.page import Programme, Server
+    from tasks.person.page.programme import Programme
+    from tasks.person.page.server import Server
 
     with Server(Programme(None, "made", tmp_path, max_bytes=1000)) as server:  # type: ignore[arg-type]
         assert server.socket.getsockname()[0] == "127.0.0.1"
@@ -295,7 +297,7 @@ def test_the_page_cannot_be_reached_from_another_machine(tmp_path):
 
 @pytest.mark.parametrize("kind", LISTS)
 def test_an_upload_that_is_a_play_list_is_refused_by_its_content(kind):
-    from tasks.person.page import is_sound
+    from tasks.person.page.programme import is_sound
 
     assert not is_sound(LISTS[kind].encode()[:16]) or kind == "after_id3"  # that one is refused when it is opened
 
@@ -330,8 +332,8 @@ def test_a_checkpoint_that_holds_code_is_refused(tmp_path):
 
 def test_the_audit_of_dependencies_is_a_script_that_says_what_it_does():
     script = ROOT / "scripts/audit_dependencies.sh"
-    assert subprocess.run(["bash", "-n", str(script)], timeout=20).returncode == 0
-    shown = subprocess.run(["bash", str(script), "--help"], capture_output=True, text=True, timeout=20)
+    assert subprocess.run(["bash", "-n", str(script)], timeout=HANG_S).returncode == 0
+    shown = subprocess.run(["bash", str(script), "--help"], capture_output=True, text=True, timeout=HANG_S)
     assert shown.returncode == 0
     assert "requirements.lock" in shown.stdout
 

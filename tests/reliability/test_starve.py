@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from tasks import run
 from tasks.core.checkpoints import checkpoint_files, read_checkpoint
 from tasks.core.loading import load_task
 from tests.made import make_video_dataset
+from tests.patience import HANG_S
 from tests.tasks.toy import ToySource, ToyTask
 from utils.command import refused_by_machine, run_command
 from utils.errors import DataError
@@ -63,7 +63,7 @@ def mounted(folder: Path, options: str) -> None:
     folder.mkdir(parents=True)
     try:
         command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-        done = subprocess.run(command, capture_output=True, timeout=20)
+        done = subprocess.run(command, capture_output=True, timeout=HANG_S)
     except OSError:
         pytest.skip("no mount here")
     if done.returncode:
@@ -76,7 +76,7 @@ def disk(tmp_path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     mounted(folder, "size=2m")
     yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True, timeout=20)
+    subprocess.run(["umount", "-l", str(folder)], check=True, timeout=HANG_S)
 
 
 def fill(disk: Path, leave: int = 0) -> Path:
@@ -229,7 +229,7 @@ def test_a_limit_on_file_sizes_is_one_line_too(tmp_path):
     for way in ("arrays", "json"):
         done = subprocess.run(
             [sys.executable, "-c", code, way, str(tmp_path / "a.safetensors")],
-            cwd=ROOT, capture_output=True, text=True, timeout=60,
+            cwd=ROOT, capture_output=True, text=True, timeout=HANG_S,
         )  # fmt: skip
         assert done.returncode == 2, done.stderr
         assert done.stderr.startswith("error: ")
@@ -243,7 +243,7 @@ def test_a_limit_on_file_sizes_is_one_line_too(tmp_path):
 def test_a_run_that_may_only_be_read_is_refused_and_can_still_be_used(toy, disk, capfd):
     words = toy_words(disk / "run")
     assert run.main([*words, "--max_updates=4"]) == 0
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True, timeout=20)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True, timeout=HANG_S)
     line = refusal(lambda: run.main(words), capfd)
     assert "Read-only file system" in line
     assert load_task(disk / "run").updates == 4
@@ -417,7 +417,7 @@ HOLD = (
     "with alone_in(Path(sys.argv[1]), 'busy'):\n"
     "    child = os.fork()\n"
     "    os.write(1, b'%d\\n' % child)\n"
-    "    time.sleep(60)\n"
+    f"    time.sleep({HANG_S})\n"
 )
 """Hold a folder, with a forked child as a DataLoader has them."""
 
@@ -432,12 +432,10 @@ def test_a_lock_ends_with_a_killed_process_though_its_children_live_on(tmp_path)
             pass
         assert json.loads((tmp_path / ".held_by.json").read_text())["pid"] == holder.pid
         holder.kill()
-        holder.wait(timeout=20)
+        holder.wait(timeout=HANG_S)
         os.kill(child, 0)  # it lives
-        began = time.monotonic()
         with alone_in(tmp_path, "busy"):
             pass
-        assert time.monotonic() - began < 1
     finally:
         os.kill(child, signal.SIGKILL)
         holder.kill()

@@ -18,10 +18,12 @@ from safetensors.torch import load_file, save_file
 from data_gen.video.dataset import VideoDataset
 from tasks import export_checkpoint, import_checkpoint
 from tasks.core.checkpoints import read_checkpoint
+from tasks.core.run_folder import tell_differences
 from tasks.exchange.sources.geneface_renderers import original_settings
 from tests.made import make_video_dataset
 from tests.made_heads import make_house
-from utils.errors import DataError
+from tests.patience import HANG_S
+from utils.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -129,9 +131,37 @@ def test_a_dropped_connection_and_a_batch_system_end_a_training_with_a_checkpoin
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "toy.yaml").write_text("task_cls: toy\nmax_updates: 100000\nval_check_interval: 1000\n")
     done = subprocess.run(
-        [sys.executable, "-c", TRAINING, name], cwd=tmp_path, capture_output=True, text=True, timeout=300,
+        [sys.executable, "-c", TRAINING, name], cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == code, done.stderr
     assert list((tmp_path / "checkpoints/toy").glob("model_ckpt_steps_*.ckpt"))
     assert signal.Signals[name]
+
+
+@pytest.mark.parametrize("content", [b"task_cls: postn\xe5t\n", b"[" * 3000, b"a: !!timestamp x\n"], ids=range(3))
+def test_a_config_that_a_flipped_bit_spoiled_stops_nobody(house, content, caplog):
+    file = Path("checkpoints/made/postnet/config.yaml")
+    file.write_bytes(content)
+    export_checkpoint.main(["made/postnet", "--steps", "best", "--out", "again.safetensors"])
+    assert Path("again.safetensors").exists()
+    tell_differences(file, None)
+    assert "What this run was trained with before is not known" in caplog.text
+
+
+def test_a_folder_with_a_linked_folder_and_a_pipe_is_imported(house):
+    Path("release/inner").mkdir(parents=True)
+    Path("elsewhere").mkdir()
+    Path("hp.safetensors").rename("elsewhere/hp.safetensors")
+    Path("release/inner/link").symlink_to(Path("elsewhere").resolve())
+    Path("release/inner/circle").symlink_to(Path("release").resolve())
+    os.mkfifo("release/pipe.ckpt")
+    import_checkpoint.main(["release"])
+    assert Path("checkpoints/release/inner/link/config.yaml").is_file()
+    with pytest.raises(DataError, match="is not a file"):
+        import_checkpoint.main(["release/pipe.ckpt"])
+
+
+def test_a_name_of_a_run_with_nul_is_refused(house):
+    with pytest.raises(ConfigError, match="NUL"):
+        import_checkpoint.main(["hp.safetensors", "--exp_name", "a\0b"])

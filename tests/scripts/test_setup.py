@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG_S
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -25,7 +27,7 @@ def checkout(tmp_path) -> Path:
 def setup(checkout: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     own = {"PATH": os.environ["PATH"], "HOME": str(checkout), "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull}
     command = ["bash", "scripts/setup.sh"]
-    return subprocess.run(command, cwd=checkout, env=own | variables, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=checkout, env=own | variables, capture_output=True, text=True, timeout=HANG_S)
 
 
 def pip_works(checkout: Path) -> bool:

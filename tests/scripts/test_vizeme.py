@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG_S
+
 ROOT = Path(__file__).resolve().parents[2]
 WINGS = ("tasks", "modules", "data_gen", "utils")
 
@@ -29,7 +31,7 @@ def installed(tmp_path_factory) -> Path:
             target.write_bytes((ROOT / name).read_bytes())
     command = [sys.executable, "-c", "import setuptools.build_meta as b; b.build_wheel('../built')"]
     (scratch / "built").mkdir()
-    subprocess.run(command, cwd=scratch / "source", capture_output=True, check=True, timeout=120)
+    subprocess.run(command, cwd=scratch / "source", capture_output=True, check=True, timeout=HANG_S)
     (wheel,) = (scratch / "built").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(scratch / "site")
@@ -39,7 +41,7 @@ def installed(tmp_path_factory) -> Path:
 def vizeme(site: Path, folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIZEME_HOME")}
     return subprocess.run(
-        [sys.executable, "-P", "-m", "vizeme", *words], cwd=folder, capture_output=True, text=True, timeout=120,
+        [sys.executable, "-P", "-m", "vizeme", *words], cwd=folder, capture_output=True, text=True, timeout=HANG_S,
         env=environment | {"PYTHONPATH": str(site)} | variables,
     )  # fmt: skip
 
@@ -74,5 +76,5 @@ def test_runs_and_data_lie_in_one_home(installed, tmp_path):
 def test_a_reader_that_has_enough_is_no_error():
     command = f"{sys.executable} -m vizeme --help | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")},
-                          capture_output=True, text=True, timeout=60)  # fmt: skip
+                          capture_output=True, text=True, timeout=HANG_S)  # fmt: skip
     assert (done.stdout, done.stderr) == ("usage: vizeme COMMAND ...\n", "")

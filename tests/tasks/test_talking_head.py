@@ -17,7 +17,7 @@ from tests.made import write_tone
 from tests.made_heads import make_house
 from utils.camera import loop_indices
 from utils.errors import ConfigError, DataError, UserError
-from utils.media.video import probe, read_frames
+from utils.media.video import VideoWriter, probe, read_frames
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,24 @@ def test_frames_come_one_by_one_and_the_same_every_time(head):
 def test_speech_longer_than_the_footage_goes_on(head):
     write_tone(Path("long.wav"), 0.1 * np.sin(np.arange(16000 * 6) / 30))
     assert len(list(head.speak("long.wav"))) == 150
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["infer", "made", "voice.wav", "out/film.avi"], "the video is an mp4; end its name in .mp4"),
+        (["infer", "made", "silent.mp4", "out.mp4"], "silent.mp4 is a video without sound"),
+        (["infer", "made", "text.wav", "out.mp4"], "text.wav is no sound that ffmpeg can read"),
+        (["play", "made", "voice.wav", "silent.mp4"], "silent.mp4 is a video without sound"),
+    ],
+)
+def test_what_cannot_be_spoken_or_written_is_told_before_anything_is_loaded(inside, monkeypatch, words, said):
+    with VideoWriter(Path("silent.mp4"), 32, 32) as writer:
+        writer.write(np.zeros((32, 32, 3), np.uint8))
+    Path("text.wav").write_text("no sound")
+    monkeypatch.setattr(TalkingHead, "load", lambda *_, **__: pytest.fail("it was loaded"))
+    with pytest.raises(UserError, match=said):
+        talking_head.main(words)
 
 
 def test_the_command_writes_a_video_with_sound(inside, capsys):
@@ -146,11 +164,14 @@ def test_the_two_steps_of_the_seeds_give_a_video(inside, capsys):
     recipe = "--config=egs/datasets/videos/person_small/postnet.yaml"
     words = [recipe, "--exp_name=made/postnet", "--set", "infer_out_npy_name=lm.npy", *common]
     assert run.main(words) == 0
-    assert np.load("lm.npy").shape[::2] == (1, 204)
+    assert np.load("lm.npy").shape == (1, 38, 204)
     recipe = "--config=egs/datasets/videos/person_small/lm3d_nerf_torso.yaml"
     words = [recipe, "--exp_name=made/lm3d_nerf_torso", "--set", "infer_cond_name=lm.npy", *common]
     assert run.main([*words, "--set", "infer_out_video_name=two.mp4"]) == 0
     assert probe("two.mp4").has_audio
+    write_tone(Path("other.wav"), np.ones(1600) / 9)
+    with pytest.raises(DataError, match=r"lm.npy was made of another sound than other.wav is now"):
+        run.main([*words, "--set", "infer_out_video_name=two.mp4", "--set", "infer_audio_source_name=other.wav"])
 
 
 def test_the_evaluation_measures_held_out_frames(inside, capsys):

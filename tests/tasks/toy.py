@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +74,8 @@ class ToyTask(Task):
         """Compare with the plane."""
         error = (self.model(batch.x)[:, 0] - batch.y).square().mean()
         if self.training:
+            if str(self.updates) == os.environ.get("TOY_KILLED_AT"):
+                os.kill(os.getpid(), signal.SIGKILL)
             self.thrown = True
             if self.updates == self.cfg.nan_at:
                 error = error * float("nan")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import zipfile
 
@@ -74,3 +75,48 @@ def test_a_member_of_an_archive_is_kept_and_checked(bare_machine, monkeypatch):
     with pytest.raises(AssetError, match="not the file expected"):
         download("a")
     assert not (bare_machine / "cache" / "b.bin").exists()
+
+
+def flip(file):
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+
+
+def test_a_flipped_bit_is_found_in_every_weight(bare_machine, monkeypatch):
+    """Whether its SHA-256 is published, or only known from the first use; in each file of a folder."""
+    for name, asset in ASSETS.items():
+        place = bare_machine / "given" / asset.names[0]
+        files = [place / part.file for part in asset.parts] if asset.folder else [place]
+        for file in files:
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(name.encode() * 5)
+        published = {"digests": ("d" * 64,) if asset.digests else (), "parts": asset.parts}
+        if asset.digests:
+            published["digests"] = (hashlib.sha256(files[0].read_bytes()).hexdigest()[: len(asset.digests[0])],)
+        published["parts"] = tuple(
+            dataclasses.replace(part, sha256=part.sha256 and hashlib.sha256(name.encode() * 5).hexdigest())
+            for part in asset.parts
+        )
+        monkeypatch.setitem(ASSETS, name, dataclasses.replace(asset, **published))
+        for file in files:
+            assert find_asset(name) == place.resolve()
+            flip(file)
+            with pytest.raises(AssetError, match="its SHA-256 is another"):
+                find_asset(name)
+            flip(file)
+
+
+def test_a_weight_without_published_digest_may_be_replaced_by_one_of_another_size(bare_machine):
+    file = bare_machine / "given" / "lpips_alexnet.safetensors"
+    for content in (b"one", b"another"):
+        file.write_bytes(content)
+        assert find_asset("lpips_alexnet") == file.resolve()
+    (bare_machine / "cache" / "digests.json").write_text("[")
+    assert find_asset("lpips_alexnet") == file.resolve()
+
+
+def test_a_home_of_nobody_is_told(monkeypatch):
+    monkeypatch.setenv("VIZEME_ASSETS", "~nobodyatall/x")
+    with pytest.raises(AssetError, match="there is no such user"):
+        find_asset("vgg11")

@@ -3,10 +3,12 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG_S
 from utils.command import Command, Door, Moved, run_command
 from utils.config.schema import Config
 from utils.errors import ConfigError, DataError
@@ -33,6 +35,19 @@ def exit_code(error: BaseException) -> int:
             OSError(errno.ENOSPC, "No space left on device"),
             "error: No space left on device. Free some room, or choose another disk.\n",
         ),
+        (
+            ValueError("embedded null byte"),
+            "error: A name or a path holds a NUL character, which no file's name may. Choose another.\n",
+        ),
+        (
+            RuntimeError("Could not determine home directory."),
+            "error: This user, or one named after `~`, has no home folder. Set HOME to a folder that may be written.\n",
+        ),
+        (
+            UnicodeEncodeError(sys.getfilesystemencoding(), "\u2603", 0, 1, "ordinal not in range(256)"),
+            f"error: A name has no form in this machine's {sys.getfilesystemencoding()}. Set LC_ALL=C.UTF-8, or choose "
+            "another name.\n",
+        ),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_exit_code_2(error, line, capsys):
@@ -50,7 +65,7 @@ def test_sigterm_ends_it_by_way_of_every_finally(tmp_path):
         "run_command(main)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "a.txt")], cwd=Path(__file__).parents[2], timeout=60,
+        [sys.executable, "-c", code, str(tmp_path / "a.txt")], cwd=Path(__file__).parents[2], timeout=HANG_S,
         capture_output=True, text=True,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (143, "")
@@ -75,6 +90,17 @@ def test_an_error_of_ours_keeps_its_traceback():
 
     with pytest.raises(FileNotFoundError):
         run_command(main)
+
+
+def test_a_machine_without_a_temporary_folder_is_told_what_to_do(monkeypatch, capsys):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nonexistent"])
+    with pytest.raises(SystemExit) as left:
+        run_command(tempfile.TemporaryFile)  # type: ignore[arg-type]
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: No usable temporary directory found in ['/nonexistent']: ")
+    assert said.endswith("Free some room, or name one: TMPDIR=FOLDER\n")
 
 
 class Place(Config):

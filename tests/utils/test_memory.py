@@ -1,11 +1,13 @@
 """Memory of one update for the next."""
 
+
 import platform
 import subprocess
 import sys
 
 import pytest
 
+from tests.patience import HANG_S
 from utils.paths import ROOT
 
 PROGRAM = """
@@ -28,7 +30,7 @@ def test_memory_that_was_freed_is_not_asked_for_again():
     counts = {}
     for word in ("no", "yes"):
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, word], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+            [sys.executable, "-c", PROGRAM, word], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, check=True
         )
         counts[word] = int(done.stdout)
     assert counts["yes"] < counts["no"] / 3, counts

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from utils.config.strict_yaml import read_yaml
+from utils.config.strict_yaml import read_yaml_file
 from utils.errors import ConfigError, nearest
 from utils.paths import ROOT, show_path
 
@@ -82,12 +82,9 @@ class _Reader:
     def _read(self, path: Path, above: tuple[Path, ...]) -> _Read:
         problems = self.recipe.problems
         try:
-            own = read_yaml(path.read_text(encoding="utf-8"), show_path(path))
+            own = read_yaml_file(path)
         except ConfigError as error:
             problems.append(str(error))
-            return {}, {}
-        except (UnicodeDecodeError, OSError) as error:
-            problems.append(f"{show_path(path)}: it cannot be read as text ({getattr(error, 'strerror', '') or error})")
             return {}, {}
         if own is None:
             own = {}

@@ -22,6 +22,8 @@ from utils.paths import show_path
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, lt=2**63)]
+Layers = Annotated[int, Field(ge=1, le=1000)]
+"""Layers one after another; a stranger's recipe may name a number of which there is no end of making them."""
 Whole = Annotated[int, Field(ge=0, lt=2**63)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from utils.errors import ConfigError
+from utils.paths import show_path
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -67,6 +69,20 @@ for _tag in (None, *(f"tag:yaml.org,2002:{name}" for name in ("timestamp", "bina
 
 _StrictLoader.add_constructor("tag:yaml.org,2002:map", _mapping)  # type: ignore[type-var]
 _StrictLoader.compose_node = _no_alias  # type: ignore[method-assign,assignment]
+
+
+def read_yaml_file(path: Path) -> Any:
+    """Read a YAML file strictly.
+
+    Raises:
+        ConfigError: It is missing, no text in UTF-8, not YAML, or repeats a key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError) as error:
+        reason = getattr(error, "strerror", "") or error
+        raise ConfigError(f"{show_path(path)}: it cannot be read as text ({reason})") from None
+    return read_yaml(text, show_path(path))
 
 
 def read_yaml(text: str, where: str) -> Any:

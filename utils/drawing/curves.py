@@ -17,16 +17,20 @@ def plot_curves(
     title: str = "",
     *,
     ylabel: str = "",
+    xlabel: str = "seconds",
     fps: float = 25.0,
+    first: float = 0.0,
     size: tuple[int, int] = (900, 300),
 ) -> Bytes:
-    """Plot named curves (T,) over time in seconds as a picture.
+    """Plot named curves (T,), over time in seconds where nothing else is said, as a picture.
 
     Args:
         curves: Label -> one value a frame; the lengths may differ, NaN leaves a gap.
         title: Line above the plot.
         ylabel: What is plotted, with its unit.
-        fps: Values a second.
+        xlabel: Over what, with its unit.
+        fps: Values a second, or a unit of `xlabel`.
+        first: Where the first value stands, in that unit.
         size: Width and height of the picture in pixels.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -37,8 +41,8 @@ def plot_curves(
     axes = figure.add_subplot()
     for order, (name, values) in enumerate(curves.items()):
         colour = np.array(SEQUENCE_COLOURS[order % len(SEQUENCE_COLOURS)]) / 255
-        axes.plot(np.arange(len(values)) / fps, values, label=name, color=colour, linewidth=1.2)
-    axes.set(title=title, xlabel="seconds", ylabel=ylabel)
+        axes.plot(first + np.arange(len(values)) / fps, values, label=name, color=colour, linewidth=1.2)
+    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
     axes.grid(alpha=0.3)
     axes.margins(x=0)
     if curves:

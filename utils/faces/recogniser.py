@@ -65,6 +65,8 @@ class OnnxRecogniser(Recogniser):
     def __init__(self, path: Path, name: str) -> None:
         import onnxruntime
 
+        if name not in ASSET_NAMES:  # of those the SHA-256 is known
+            _refuse_programs(path)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
@@ -89,6 +91,23 @@ class OnnxRecogniser(Recogniser):
             batch = (crops[start : start + step].astype(np.float32) - 127.5) / 127.5
             parts.append(self._session.run(None, {self._input: np.ascontiguousarray(batch.transpose(0, 3, 1, 2))})[0])
         return np.concatenate(parts).astype(np.float32) if parts else np.zeros((0, self.id.width), np.float32)
+
+
+def _refuse_programs(path: Path) -> None:
+    """Refuse a graph that holds graphs: loops need not end, and no recogniser has any.
+
+    Raises:
+        DataError: It does, or it is no ONNX file.
+    """
+    import onnx
+
+    try:
+        model = onnx.load_model(str(path), load_external_data=False)
+    except Exception as error:  # protobuf's errors are of many kinds
+        raise DataError(f"{path} is not an ONNX network that can be read ({str(error).splitlines()[0]}).") from None
+    for node in (*model.graph.node, *(node for function in model.functions for node in function.node)):
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            raise DataError(f"{path} holds a program ({node.op_type[:100]}), which no recogniser does; it is not run.")
 
 
 class DlibRecogniser(Recogniser):

@@ -26,6 +26,7 @@ from utils.files.digests import inside, refuse_changed, stamp
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
 _BLOCK, _LONGEST_READ = 1 << 20, 1 << 24
 _LONGEST_HEADER = 100_000_000
+_MOST_SIDES, _MOST_NUMBERS = 32, 1 << 48
 MOST_OPEN = 128
 """Shards of a dataset that are held open at once."""
 
@@ -67,7 +68,7 @@ class ArrayFile:
             raise DataError(f"{path} cannot be read ({error.strerror}). {again}") from None
         try:
             self._read_header()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             self.close()
             reason = str(error) if isinstance(error, _Damaged) else "its header makes no sense"
             raise DataError(f"{path} is damaged: {reason}. {again}") from None
@@ -89,6 +90,8 @@ class ArrayFile:
             shape = tuple(int(side) for side in entry["shape"])
             start, stop = (int(place) for place in entry["data_offsets"])
             dtype = str(entry["dtype"])
+            if len(shape) > _MOST_SIDES or math.prod(max(side, 1) for side in shape) >= _MOST_NUMBERS:
+                raise _Damaged(f"the shape of {name} in it makes no sense")  # zeros beside such sides are refused too
             wide = np.dtype(_DTYPES[dtype]).itemsize * math.prod(shape)
             if min((*shape, start)) < 0 or stop - start != wide:
                 raise _Damaged(f"the place of {name} in it makes no sense")

@@ -17,6 +17,9 @@ from pathlib import Path
 from utils.errors import DataError
 from utils.files.ownership import Made
 
+_LONGEST = 180
+"""Bytes of a name that go into a hidden one."""
+
 
 @contextmanager
 def write_aside(path: str | Path, made: Made | None = None) -> Iterator[Path]:
@@ -92,7 +95,9 @@ def clear_after_killed(folder: Path, stem: str = "", *, held: bool = False) -> N
         name, machine, process, old, suffix = match.groups()
         whose = name.lstrip(".")  # what was written aside for a file that was itself aside begins with two dots
         over = not _lives(int(process)) if machine == _machine() else held
-        if stem.lstrip(".") in ("", whose) and over:
+        if _short(stem).lstrip(".") in ("", whose) and over:
+            if old and re.search("~[0-9a-f]{16}$", name):
+                continue  # whose place that was is not known; it is a whole folder, and stays
             if old and not (target := folder / f"{name}{suffix}").exists():
                 os.rename(file, target)
             else:
@@ -100,7 +105,15 @@ def clear_after_killed(folder: Path, stem: str = "", *, held: bool = False) -> N
 
 
 def _beside(path: Path, what: str) -> Path:
-    return path.with_name(f".{path.stem}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.{what}{path.suffix}")
+    return path.with_name(f".{_short(path.stem)}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.{what}{path.suffix}")
+
+
+def _short(stem: str) -> str:
+    """Return a name that leaves room for what a hidden name has besides: names have 255 bytes at most."""
+    raw = os.fsencode(stem)
+    if len(raw) <= _LONGEST:
+        return stem
+    return raw[: _LONGEST - 17].decode("utf-8", "ignore") + "~" + hashlib.sha256(raw).hexdigest()[:16]
 
 
 @functools.cache

@@ -37,17 +37,12 @@ def alone_in(folder: Path, busy: str) -> Iterator[None]:
     Raises:
         DataError: `busy` (a sentence without its full stop) and which process holds it, when another one does.
     """
-    import fcntl
-
     make_folder(folder)
-    handle = os.open(folder, os.O_RDONLY)
     note = folder / HOLDER
+    handle = hold(folder)
+    if handle is None:
+        raise DataError(f"{busy}{_holder(note)}")
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise DataError(f"{busy}{_holder(note)}") from None
-        _held.add(handle)
         with suppress(OSError):  # a full disk is told when something worth keeping cannot be written
             note.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         try:
@@ -56,8 +51,31 @@ def alone_in(folder: Path, busy: str) -> Iterator[None]:
             with suppress(OSError):
                 note.unlink(missing_ok=True)
     finally:
-        _held.discard(handle)
+        let_go(handle)
+
+
+def hold(folder: Path) -> int | None:
+    """Lock a folder for this process and return the handle to let go of; None when another process holds it.
+
+    Raises:
+        OSError: There is no such folder.
+    """
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
         os.close(handle)
+        return None
+    _held.add(handle)
+    return handle
+
+
+def let_go(handle: int) -> None:
+    """Unlock what `hold` locked."""
+    _held.discard(handle)
+    os.close(handle)
 
 
 def filling(folder: Path) -> AbstractContextManager[None]:
@@ -70,5 +88,5 @@ def _holder(note: Path) -> str:
     try:
         holder = json.loads(note.read_text())
         return f" (it is process {int(holder['pid'])} on {str(holder['host'])[:80]})."
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return "."

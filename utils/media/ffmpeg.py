@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -11,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from utils.errors import DataError
+from utils.errors import AssetError, DataError
 
 STALL_S = 120.0
 FORMATS = (
@@ -24,10 +26,21 @@ ffmpeg knows them by their content: one called .mp4 would be followed."""
 
 @functools.cache
 def executable() -> str:
-    """Return the path of the ffmpeg program."""
+    """Return the path of the ffmpeg program.
+
+    Raises:
+        AssetError: There is none, or what IMAGEIO_FFMPEG_EXE names is no program.
+    """
     import imageio_ffmpeg
 
-    return str(imageio_ffmpeg.get_ffmpeg_exe())
+    try:
+        program = str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError:
+        raise AssetError("imageio-ffmpeg has no ffmpeg for this machine. Name one: IMAGEIO_FFMPEG_EXE=FILE") from None
+    if shutil.which(program) is None:
+        named = " (named by IMAGEIO_FFMPEG_EXE)" if os.environ.get("IMAGEIO_FFMPEG_EXE") else ""
+        raise AssetError(f"{program}{named} is no program that can be run, and ffmpeg is needed. Name another one.")
+    return program
 
 
 def input_arguments(file: Path, skipped_s: float = 0) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from utils.arrays import Bytes
 from utils.errors import DataError
 from utils.files.aside import write_aside
+from utils.files.tree import files_under
 from utils.paths import existing_file
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
@@ -100,7 +101,7 @@ def find_pictures(folder: str | Path) -> list[Path]:
         DataError: There is none.
     """
     folder = Path(folder)
-    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES and path.is_file())
+    pictures = [path for path in files_under(folder) if path.suffix.lower() in PICTURES]
     if not pictures:
         raise DataError(
             f"No picture under {folder} ({', '.join(sorted(PICTURES))}). Put photos as <person>/<photo>.jpg."

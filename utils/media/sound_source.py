@@ -66,6 +66,18 @@ def sound_arguments(
     ]  # fmt: skip
 
 
+def refuse_without_sound(file: Path) -> None:
+    """Refuse, before seconds are spent on anything else, a file whose header names no sound.
+
+    Raises:
+        DataError: It does not.
+    """
+    header = read_header(file)
+    if not header.of_kind("Audio"):
+        what = "is a video without sound" if header.of_kind("Video") else "is no sound that ffmpeg can read"
+        raise DataError(f"{file} {what}. Name a recording of what is to be said.")
+
+
 def most_seconds(file: Path) -> float:
     """Return how long the sound of a file of this size may be."""
     return min(LONGEST_S, max(_SHORT_S, file.stat().st_size / _LEAST_BYTES_A_SECOND))

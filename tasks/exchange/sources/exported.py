@@ -14,7 +14,7 @@ from torch import Tensor
 from tasks.exchange.source import Converted, Source, verify
 from tasks.registry import task_class
 from utils.config.schema import parse, with_present_names
-from utils.errors import DataError
+from utils.errors import DataError, UserError
 
 
 def exported(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -> Converted:
@@ -40,7 +40,9 @@ def exported(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Pat
         with torch.device("meta"):
             task = kind(config)
         task.load_state_dict(dict(tensors), assign=True)
-    except (RuntimeError, KeyError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # sizes that a stranger chose fail in as many ways as there are layers
         raise DataError(f"{path} is of another network than its recipe makes; nothing was written.\n{error}") from None
     left_out = dict.fromkeys(dropped, "a place on another machine; where things lie here is said here")
     converted = Converted(

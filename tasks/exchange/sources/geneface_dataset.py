@@ -10,7 +10,8 @@ import numpy as np
 
 from tasks.exchange.sources.geneface import OURS
 from tasks.renderer.geneface.scene import FILE, scene_of
-from tasks.weights.unpickle import Refused, unpickle
+from tasks.weights.unpickle import unpickle
+from tasks.weights.values import Refused
 from utils.errors import DataError
 
 MAGIC = b"\x93NUMPY"

@@ -16,6 +16,7 @@ from tasks.core.task import Task
 from tasks.renderer.geneface.scene import FILE, GenefaceScene, open_scene
 from tasks.speaking.frames import need, write_frames
 from tasks.speaking.mend import clamp_reach
+from tasks.speaking.origin import refuse_other_sound
 from utils.arrays import Bytes, Floats
 from utils.camera import loop_indices, smooth_path
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
@@ -164,6 +165,8 @@ class ImportedRenderer(Task):
 
     def _read_conditions(self) -> tuple[Floats | None, Floats | None]:
         landmarks = read_landmarks(self.cfg.infer_cond_name).astype(np.float32) if self.landmark_driven else None
+        if landmarks is not None and self.cfg.infer_audio_source_name:
+            refuse_other_sound(self.cfg.infer_cond_name, self.cfg.infer_audio_source_name)
         speech = read_speech_windows(self.cfg.infer_speech_name, self.speech_shape()) if self.needs_speech() else None
         return landmarks, speech
 

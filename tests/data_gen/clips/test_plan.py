@@ -21,6 +21,14 @@ def test_speakers_are_folders(tmp_path):
         find_videos(tmp_path / "anna" / "none")
 
 
+def test_a_speaker_behind_a_link_is_taken(tmp_path):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/1.mp4").touch()
+    (tmp_path / "videos/carla").symlink_to(tmp_path / "elsewhere")
+    assert [(video.speaker, video.name) for video in find_videos(tmp_path / "videos")] == [("carla", "carla/1")]
+
+
 def test_a_csv_lists_videos(tmp_path):
     (tmp_path / "list.csv").write_text("video,speaker,start_s,stop_s,note\na/x.mp4,,,,hi\nb/y.mp4,bert,2,5.5,\n")
     assert find_videos(tmp_path / "list.csv") == [

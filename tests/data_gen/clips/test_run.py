@@ -17,23 +17,25 @@ from data_gen import run
 from data_gen.clips.shards import ClipShards
 from tests.data_gen.clips import toy
 from tests.data_gen.clips.toy import NAMES, files_of, words
+from tests.patience import HANG_S
 from utils.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[3]
 def test_a_build_killed_twice_gives_the_same_bytes_and_makes_no_finished_clip_again(videos, whole, tmp_path):
     out = tmp_path / "corpus"
-    environment = {**os.environ, "TOY_SECONDS": "0.15", "PYTHONPATH": str(ROOT)}
+    last = sorted(NAMES)[-1].removesuffix(".mp4")
+    environment = {**os.environ, "TOY_HANGS": last, "PYTHONPATH": str(ROOT)}  # so it cannot end before it is killed
     command = [sys.executable, "-m", "tests.data_gen.clips.toy", *words(videos, out, "--workers=2")]
     rng = random.Random()
     for least in (1, 4):
         finished = kill_after(least + rng.randint(0, 1), rng.uniform(0, 0.1), command, environment, out)
         assert not (out / "index.json").exists(), "it was killed before its end"
     log = tmp_path / "last.txt"  # orphans of the killed run may still write into the other
-    environment["TOY_LOG"] = str(log)
-    subprocess.run(command, env=environment, cwd=ROOT, timeout=100, check=True, stdout=subprocess.DEVNULL)
+    environment |= {"TOY_LOG": str(log), "TOY_HANGS": ""}
+    subprocess.run(command, env=environment, cwd=ROOT, timeout=HANG_S, check=True, stdout=subprocess.DEVNULL)
     assert files_of(out) == whole
     assert len(log.read_text().split()) == len(NAMES) - finished
-    subprocess.run(command, env=environment, cwd=ROOT, timeout=100, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, env=environment, cwd=ROOT, timeout=HANG_S, check=True, stdout=subprocess.DEVNULL)
     assert len(log.read_text().split()) == len(NAMES) - finished, "a corpus that is whole is not made again"
     assert files_of(out) == whole
 
@@ -41,12 +43,11 @@ def test_a_build_killed_twice_gives_the_same_bytes_and_makes_no_finished_clip_ag
 def kill_after(least: int, more_s: float, command: list[str], environment: dict[str, str], out: Path) -> int:
     """Kill a build a moment after `least` clips are finished; return how many are."""
     running = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 100
-    while finished_clips(out) < least and running.poll() is None and time.monotonic() < deadline:
+    while finished_clips(out) < least and running.poll() is None:
         time.sleep(0.005)
     time.sleep(more_s)
     running.send_signal(signal.SIGKILL)
-    running.wait(timeout=30)
+    running.wait(timeout=HANG_S)
     return finished_clips(out)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from data_gen.clips import run
 from data_gen.clips.plan import ClipJob
 from data_gen.clips.process import Arrays, ClipRecipe
+from tests.patience import HANG_S
 from utils.arguments import read_words
 from utils.media.video import VideoWriter
 
@@ -32,7 +33,8 @@ def make_videos(folder: Path, names: list[str], seconds: float = 1.0) -> Path:
 
 def toy_clip(job: ClipJob, recipe: ClipRecipe) -> Arrays | str:
     """Make a clip whose numbers say which file and frame they are of; `none` in the name has no face."""
-    time.sleep(float(os.environ.get("TOY_SECONDS", "0")))
+    if job.id == os.environ.get("TOY_HANGS"):
+        time.sleep(HANG_S)
     if log := os.environ.get("TOY_LOG"):
         with open(log, "a") as file:
             file.write(f"{job.id}\n")

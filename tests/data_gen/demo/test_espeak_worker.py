@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from data_gen.demo.speech import speak
+from tests.patience import HANG_S
 from utils.errors import DataError
 
 
@@ -16,5 +17,5 @@ def test_an_unknown_voice_is_named():
 
 def test_espeak_stays_out_of_this_process():
     code = "import data_gen.demo.speech as s, sys; s.speak('Hi.'); print('espeakng_loader' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG_S, check=True)
     assert done.stdout.strip() == "False"

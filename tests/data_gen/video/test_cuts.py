@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
-from data_gen.video.cuts import find_cuts, frame_changes
+import numpy as np
+import pytest
+
+from data_gen.video.cuts import find_cuts, frame_changes, refuse_without_runs
+from data_gen.video.job import first_held_out
+from utils.errors import DataError
 
 
 def moving(frames: int, jump: int | None = None, seed: int = 0) -> list[np.ndarray]:
@@ -35,3 +40,17 @@ def test_frames_dropped_or_repeated_by_a_change_of_rate_are_no_cuts():
 def test_a_new_picture_is_a_cut_at_its_first_frame():
     frames = moving(30) + [255 - frame for frame in moving(30)]
     assert find_cuts(frame_changes(frames)) == [30]
+
+
+def test_a_video_that_training_could_not_use_is_refused_with_the_part_and_the_length_it_takes():
+    assert [first_held_out(frames) for frames in (50, 115, 1000)] == [38, 103, 900]
+    refuse_without_runs(Path("a.mp4"), [20, 40], 60)
+    refuse_without_runs(Path("a.mp4"), [950], 1000)
+    with pytest.raises(DataError) as error:
+        refuse_without_runs(Path("a.mp4"), [52], 60)
+    assert str(error.value) == (
+        "a.mp4: from 1.9 to 2.4 s, the part to validate on, no shot lasts 0.48 s. "
+        "Use a longer video, or another part of it (--start_s, --duration_s)."
+    )
+    with pytest.raises(DataError, match=r"from 0.0 to 1.5 s, the part to learn from"):
+        refuse_without_runs(Path("a.mp4"), [10, 20, 30], 50)

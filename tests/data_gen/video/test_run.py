@@ -6,13 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import HANG_S
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_command_answers_quickly_and_exits_with_2_on_a_slip(tmp_path):
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / "data_gen" / "run.py"), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=HANG_S)
 
     assert "video" in run("--help").stdout
     assert "--parsing" in run("video", "--help").stdout

@@ -104,3 +104,11 @@ def test_a_file_beyond_the_limit_is_not_parsed(monkeypatch):
     monkeypatch.setattr(onnx_format, "LARGEST", 100)
     with pytest.raises(ValueError, match="it has 101 bytes; 100 are the most that are read"):
         read_onnx(bytes(101))
+
+
+def test_dimensions_without_end_are_refused_before_they_are_multiplied():
+    def claim(tensor):
+        tensor.dims[:] = [1 << 62] * 100_000
+
+    with pytest.raises(ValueError, match="the weights w have 100000 dimensions"):
+        read_onnx(changed(claim))

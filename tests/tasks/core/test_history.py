@@ -52,7 +52,11 @@ def test_a_run_that_goes_on_drops_what_it_does_again_and_what_was_cut_off(tmp_pa
     assert read(path) == [{"update": "2", "tr/b": "1"}], "a run that begins anew has no old rows"
 
 
-@pytest.mark.parametrize("content", [b"a;b\n1;2\n", b"\xff\xfe\n", b"update,tr/a\nthird,1\n"])
+@pytest.mark.parametrize(
+    "content",
+    [b"a;b\n1;2\n", b"\xff\xfe\n", b"update,tr/a\nthird,1\n", b"update,a\n1," + b"9" * 200_000 + b"\n"],
+    ids=range(4),
+)
 def test_another_kind_of_file_is_kept_under_another_name(tmp_path, caplog, content):
     path = tmp_path / "metrics.csv"
     path.write_bytes(content)

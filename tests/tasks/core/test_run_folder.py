@@ -6,6 +6,7 @@ import pytest
 
 from tasks import run
 from tasks.core.loading import load_task
+from tasks.core.run_folder import tell_whose
 
 
 def recipe(tmp_path, text=""):
@@ -32,3 +33,11 @@ def test_a_process_that_does_not_move_the_old_run_begins_anew_too(toy, tmp_path,
     with pytest.raises(SystemExit):
         run.main([f"--config={path}", f"--exp_name={tmp_path / 'exp'}", "--reset"])
     assert seen == [0]
+
+
+def test_a_recipe_that_was_copied_with_its_video_is_told(tmp_path, caplog):
+    for place, video_id in (("anna/syncnet", "anna"), ("checkpoints/anna", "anna"), ("anna/x", ""), ("x/anna", "anna")):
+        tell_whose(tmp_path / place, video_id)
+    assert not caplog.text
+    tell_whose(tmp_path / "anna/syncnet", "May")
+    assert "This run is called anna and trains on the video of May (video_id)." in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -45,3 +46,19 @@ def test_weights_that_are_not_finite_never_overlay_a_sound_checkpoint(toy, tmp_p
     with pytest.raises(UserError, match=r"is nan .* at update 6\. The last checkpoint is sound"):
         train(task, tmp_path)
     assert list(checkpoint_files(tmp_path)) == [4]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_curves_whose_folder_is_gone_cost_no_checkpoint(toy, tmp_path, caplog):
+    task = ToyTask(config(max_updates=8))
+    step = task.training_step
+
+    def lose(*inputs):
+        if task.updates == 2:
+            shutil.rmtree(tmp_path / "tb_logs")
+        return step(*inputs)
+
+    task.training_step = lose
+    train(task, tmp_path)
+    assert list(checkpoint_files(tmp_path)) == [4, 8]
+    assert "TensorBoard's curves could not be written" in caplog.text

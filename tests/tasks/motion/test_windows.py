@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from modules.motion.lm3d_vae import SpeechToLandmarks
-from tasks.motion.windows import EDGE, imagine, in_windows, prior_noise, write_landmarks
+from tasks.motion.windows import EDGE, imagine, in_windows, prior_noise, read_speech, write_landmarks
+from tests.made import write_tone
 from utils.visualization.lm_visualizer import read_landmarks
 
 
@@ -54,10 +55,19 @@ def test_windows_join_in_order():
 
 def test_landmarks_go_to_disk_and_back(tmp_path):
     landmarks = torch.randn(7, 68, 3)
-    path = write_landmarks(str(tmp_path / "out"), landmarks, None)
+    sound = write_tone(tmp_path / "a.wav", np.ones(100) / 9)
+    path = write_landmarks(str(tmp_path / "out"), landmarks, None, sound)
     assert path == tmp_path / "out.npy"
     assert np.load(path).shape == (1, 7, 204)
     np.testing.assert_array_equal(read_landmarks(str(path)), landmarks.numpy())
+
+
+def test_the_last_frame_begun_is_spoken_too(tmp_path):
+    """A sound of 5.03 s has 126 frames, as in a video of it, and what ends within the last one is not cut off."""
+    for seconds, frames in ((5.03, 126), (5.04, 126), (0.01, 1)):
+        sound = write_tone(tmp_path / "a.wav", np.sin(np.arange(round(seconds * 16000)) / 9) / 9)
+        audio, pitch = read_speech(str(sound), "mel")
+        assert (len(audio), len(pitch)) == (2 * frames, 2 * frames)
 
 
 def test_a_stretch_of_speech_has_the_noise_of_the_whole():

@@ -14,6 +14,7 @@ from tasks.person import plan
 from tasks.person import train as training
 from tasks.person.runs import HEARING, STAGES
 from tests.made import make_video_dataset
+from tests.patience import HANG_S
 from utils.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -129,6 +130,23 @@ def test_slips_are_named(house, binary_dir):
         training.train_person("made", preset="tiny", binary_dir=binary_dir, settings=["nonsense=1"])
 
 
+def test_the_preset_is_remembered_until_all_is_trained_anew(house, binary_dir):
+    folder, asked = house
+    (folder / "egs/datasets/videos/other").mkdir()
+    for name in STAGES:
+        (folder / f"egs/datasets/videos/other/{name}.yaml").write_text(f"task_cls: {name}\nmax_updates: 9\n")
+    assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 0
+    asked.clear()
+    assert training.train_person("made", binary_dir=binary_dir, settings=["max_updates=20"]) == 0
+    assert all("videos/tiny/" in command[2] for command in asked)
+    with pytest.raises(ConfigError) as error:
+        training.train_person("made", preset="other", binary_dir=binary_dir)
+    assert "was begun with --preset tiny" in str(error.value)
+    assert "--exp_name" not in str(error.value)
+    assert training.choose_preset("made", "other", reset=True) == "other"
+    assert training.choose_preset("nobody", "", reset=False) == "person"
+
+
 def test_a_setting_reaches_every_stage_that_has_it(house, binary_dir):
     stages = training.plan("made", "tiny", ["audio_feature=mfcc", "max_updates=7", "lm3d_nerf.upsample=2"], binary_dir)
     assert [s.overrides.get("audio_feature") for s in stages] == ["mfcc", "mfcc", "mfcc", None, None]
@@ -162,5 +180,5 @@ def test_a_polite_kill_reaches_the_child(tmp_path):
             break
         time.sleep(0.05)
     os.kill(run.pid, signal.SIGTERM)
-    assert run.wait(timeout=20) == 7
+    assert run.wait(timeout=HANG_S) == 7
     assert (tmp_path / "saved").exists()

@@ -9,7 +9,8 @@ import pytest
 
 from tasks import run
 from tasks.core.trainer import train
-from tasks.renderer.evaluate import Flicker, compare_points
+from tasks.renderer import evaluate
+from tasks.renderer.evaluate import Flicker, compare_points, seconds_a_frame
 from tasks.renderer.lm3d_nerf import Lm3dNerfTask
 from tests.made import make_video_dataset
 from tests.tasks.renderer.small import SMALL
@@ -42,6 +43,22 @@ def test_points_are_compared_where_both_faces_are_found():
     assert found["lmd_face"] == pytest.approx(5, abs=1e-3)
     assert found["lmd_mouth"] == pytest.approx(5, abs=1e-3)
     assert found["lip_opening_correlation"] == pytest.approx(1)
+
+
+def test_a_frame_costs_what_it_costs_though_it_was_drawn_ahead(monkeypatch):
+    class Ahead:
+        """Draw all frames as soon as the first is wanted."""
+
+        clock = 0.0
+
+        def render(self, landmarks, cameras, ids, **_):
+            self.clock += 0.5 * len(ids)
+            yield from ids
+
+    task, ids = Ahead(), np.arange(100)
+    monkeypatch.setattr(evaluate.time, "perf_counter", lambda: task.clock)
+    assert seconds_a_frame(task, ids, ids, ids) == 0.5
+    assert task.clock == 0.5 * evaluate.TIMED
 
 
 def test_flicker_is_the_change_against_the_footages(head):

@@ -34,3 +34,12 @@ def test_only_the_head_learns_first_and_a_checkpoint_remembers_the_second_phase(
 def test_an_average_and_a_second_phase_exclude_each_other():
     with pytest.raises(ConfigError, match=r"^ema_decay averages the weights that learn from the start; set it to 0"):
         task(ema_decay=0.9).prepare()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"heads": 3}, "hidden has to be a multiple of heads"), ({"layers": 10**9}, "less than or equal to 1000")],
+)
+def test_sizes_of_which_no_network_can_be_made_are_refused(settings, said):
+    with pytest.raises(ValueError, match=said):
+        task(**settings)

@@ -96,7 +96,7 @@ def test_few_bytes_do_not_become_many_numbers(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.pth") as old, zipfile.ZipFile(tmp_path / "bomb.pth", "w", 8) as new:
         for name in old.namelist():
             new.writestr(name, old.read(name))
-    with pytest.raises(DataError, match="parts are larger than the file"):
+    with pytest.raises(DataError, match="its parts are compressed"):
         read_file(tmp_path / "bomb.pth")
     torch.save({"weight": torch.zeros(70_000)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     data = (tmp_path / "old.pth").read_bytes()

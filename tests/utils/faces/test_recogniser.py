@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from tests.made_faces import draw_face, make_recogniser
 from utils.errors import ConfigError, DataError
@@ -42,3 +43,17 @@ def test_the_content_counts_and_not_the_name():
 
 def test_units_have_length_one():
     np.testing.assert_allclose(units(np.array([[3.0, 4.0]], np.float32)), [[0.6, 0.8]])
+
+
+def test_a_graph_with_a_loop_is_not_run(tmp_path):
+    value = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    body = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "body", [], [value])
+    graph = helper.make_graph(
+        [helper.make_node("If", ["yes"], ["y"], then_branch=body, else_branch=body)], "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 112, 112])], [value],
+        [helper.make_tensor("yes", TensorProto.BOOL, [], [True])],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    (tmp_path / "x.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(DataError, match=r"holds a program \(If\)"):
+        open_recogniser(str(tmp_path / "x.onnx"))

@@ -125,3 +125,16 @@ def test_a_whole_array_is_read_once_and_still_compared(tmp_path, monkeypatch):
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
     with pytest.raises(DataError, match="the numbers of x are not those written"):
         ArrayFile(file, "Make it again.").rows("x")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ['"shape":[0,4611686018427387904]', '"shape":[9223372036854775808,0]', f'"shape":{[1] * 100}', '"shape":[Infinity]',
+     '"data_offsets":[0,Infinity]', f'"shape":{[1 << 62] * 20_000}'],
+    ids=range(6),
+)  # fmt: skip
+def test_a_header_that_lies_of_a_shape_is_refused(tmp_path, words):
+    header = '{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0],' + words + "}}"  # of two the later counts
+    (tmp_path / "x.safetensors").write_bytes(len(header).to_bytes(8, "little") + header.encode())
+    with pytest.raises(DataError, match="is damaged"):
+        ArrayFile(tmp_path / "x.safetensors", "Make it again.")

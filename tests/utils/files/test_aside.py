@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG_S
 from utils.errors import DataError
-from utils.files.aside import clear_after_killed, write_aside
+from utils.files.aside import _machine, _short, clear_after_killed, write_aside
 from utils.files.ownership import Made
 
 
@@ -73,7 +74,7 @@ with files.write_aside(path) as half:
 
 
 def killed_while_writing(path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[3], timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=Path(__file__).parents[3], timeout=HANG_S)
     assert done.returncode == -9
 
 
@@ -84,7 +85,7 @@ def test_what_was_written_aside_for_a_file_that_was_itself_aside_is_removed_too(
         "with write_aside(sys.argv[1] + '/demo.mp4') as video, write_aside(video.with_suffix('.wav')) as sound:\n"
         "    video.write_text('half'), sound.write_text('half')\n    os.kill(os.getpid(), 9)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[3], timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[3], timeout=HANG_S)
     assert done.returncode == -9
     assert len(list(tmp_path.iterdir())) == 2
     with write_aside(tmp_path / "demo.mp4") as aside:
@@ -132,3 +133,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         write_aside(tmp_path / "file" / "new" / "a.txt"),
     ):
         pass
+
+
+@pytest.mark.parametrize("stem", ["a" * 251, "ä" * 125 + "b"])
+def test_a_name_as_long_as_names_may_be_is_written(tmp_path, stem):
+    path = tmp_path / f"{stem}.txt"
+    with write_aside(path) as aside, write_aside(aside) as inner:
+        inner.write_text("whole")
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    left = tmp_path / f".{_short(stem)}.{_machine()}-999999999-abcdef.part.txt"
+    left.write_text("half")
+    clear_after_killed(tmp_path, stem)
+    assert not left.exists()
+    assert path.read_text() == "whole"

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from utils.media.ffmpeg import Stream
+import pytest
+
+from utils.errors import AssetError
+from utils.media.ffmpeg import Stream, executable
+
+
+@pytest.fixture
+def anew():
+    """Look for ffmpeg once more, and again afterwards."""
+    executable.cache_clear()
+    yield
+    executable.cache_clear()
+
+
+def test_a_program_that_is_none_is_told(tmp_path, monkeypatch, anew):
+    (tmp_path / "text").write_text("no program")
+    for name in ("/nonexistent", str(tmp_path), str(tmp_path / "text")):
+        monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", name)
+        with pytest.raises(AssetError) as error:
+            executable()
+        assert str(error.value).startswith(f"{name} (named by IMAGEIO_FFMPEG_EXE) is no program that can be run")
 
 
 def test_a_stalled_stream_is_killed():

@@ -5,6 +5,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from tests.patience import HANG_S
 from utils.errors import DataError
 from utils.media.ffmpeg import Stream, executable
 from utils.media.video import VideoWriter, probe, read_frames
@@ -79,7 +80,7 @@ def test_a_late_start_is_waited_for(tmp_path, monkeypatch):
 def test_a_turned_video_is_shown_upright(tmp_path):
     write(tmp_path / "a.mp4", ramp(3))
     command = [executable(), "-v", "error", "-nostdin", "-display_rotation:v:0", "90", "-i", str(tmp_path / "a.mp4")]
-    subprocess.run([*command, "-c", "copy", str(tmp_path / "b.mp4")], check=True, timeout=30)
+    subprocess.run([*command, "-c", "copy", str(tmp_path / "b.mp4")], check=True, timeout=HANG_S)
     assert (probe(tmp_path / "b.mp4").width, next(read_frames(tmp_path / "b.mp4")).shape) == (32, (48, 32, 3))
 
 
@@ -136,7 +137,7 @@ def test_a_file_that_may_not_be_read_is_said(tmp_path, monkeypatch):
 
 
 def ffmpeg(*arguments):
-    subprocess.run([executable(), "-v", "error", "-nostdin", "-y", *map(str, arguments)], check=True, timeout=30)
+    subprocess.run([executable(), "-v", "error", "-nostdin", "-y", *map(str, arguments)], check=True, timeout=HANG_S)
 
 
 def test_sound_and_picture_keep_their_distance_whichever_starts_later(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.patience import HANG_S
 from utils.errors import AssetError, DataError
 from utils.sound import content_features
 from utils.sound.content_features import ContentFeature, content_blocks, parse_content_feature
@@ -152,7 +153,7 @@ print(peak(60), peak(int(sys.argv[3])))
 def test_long_sound_needs_no_more_memory_than_a_minute(kind, seconds, whisper_folder, hubert_folder):
     folder = whisper_folder if kind == "whisper" else hubert_folder
     command = [sys.executable, "-c", MEMORY, kind, str(folder), str(seconds)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, check=True)
     minute, long = map(float, done.stdout.split())
     assert long - minute < 12, f"{minute:.0f} MB for a minute, {long:.0f} MB for {seconds} s"
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.made import write_tone
+from tests.patience import HANG_S
 from utils.errors import DataError, UserError
 from utils.media.video import probe, read_frames
 from utils.visualization.lm_visualizer import read_landmarks, visualize
@@ -41,7 +42,7 @@ def test_it_runs_as_a_script_from_any_folder(files):
         cwd=files,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "x.mp4\n", "")
     assert not probe(files / "x.mp4").has_audio

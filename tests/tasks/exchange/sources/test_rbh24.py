@@ -112,6 +112,19 @@ def test_an_onnx_file_that_only_looks_like_a_decoder_is_refused(tmp_path):
         converted(tmp_path / "x.onnx")
 
 
+def test_a_decoder_that_is_also_something_else_is_not_computed(tmp_path):
+    graph = TemplateDecoder("fr").eval().onnx_graph()
+    many = node("ConstantOfShape", ["shape"], "many")
+    (tmp_path / "x.onnx").write_bytes(write_onnx(dataclasses.replace(graph, nodes=(*graph.nodes, many))))
+    with pytest.raises(DataError, match=r"it has the operation\(s\) ConstantOfShape"):
+        converted(tmp_path / "x.onnx")
+    outputs = (*graph.outputs, graph.nodes[0].outputs[0])
+    shapes_too = {**graph.shapes, outputs[1]: (1, 512, 1, 1)}
+    (tmp_path / "x.onnx").write_bytes(write_onnx(dataclasses.replace(graph, outputs=outputs, shapes=shapes_too)))
+    with pytest.raises(DataError, match="one input and one output"):
+        converted(tmp_path / "x.onnx")
+
+
 @torch.no_grad()
 def test_the_iresnet_gives_its_templates_before_the_negative_half_is_cut(tmp_path):
     torch.save(filled(IResNet(50)).state_dict(), tmp_path / "backbone.pth")
