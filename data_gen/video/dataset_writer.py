@@ -134,7 +134,7 @@ class DatasetWriter:
 
 
 def fingerprint(path: Path, split: Mapping[str, float]) -> str:
-    """Digest a dataset's folder: sha256 over the names and digests of its files, `meta.json` left out, and the split."""
+    """Digest a dataset's folder: sha256 over the names and digests of its files but `meta.json`, and the split."""
     total = hashlib.sha256("".join(f"{name} {split[name]:g}\n" for name in sorted(split)).encode())
     for file in sorted(Path(path).iterdir()):
         if file.name != "meta.json":
