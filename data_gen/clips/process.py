@@ -24,9 +24,10 @@ from utils.media.video import probe, read_frames
 from utils.media.wav import read_wav
 from utils.rates import FPS
 from utils.sound.features import audio_features, mel
+from utils.sound.speech_level import levelled, measure
 
 Arrays = dict[str, NDArray[np.float32]]
-VERSION = 3
+VERSION = 4
 """Raise it when process_clip changes what it returns: all clips are then made again."""
 MAX_OFFSET = 1.0
 """A clip whose sound is certainly further off than this many frames teaches the wrong thing."""
@@ -81,6 +82,7 @@ def process_clip(job: ClipJob, detector: LandmarkDetector, features: tuple[str, 
     if cuts := find_cuts(changes):
         raise DataError(f"{video}: a cut at {start_s + cuts[0] / FPS:.2f} s; split it there")
     wav = read_wav(video, start_s=start_s, seconds=count / FPS)
+    wav = levelled(wav, measure(wav))
     track = track_landmarks(frames(), detector, video=video, start_s=start_s)
     if count >= JUDGE_FRAMES:
         offset = measure_offset(track.points_px, mel(wav))

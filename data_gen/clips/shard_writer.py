@@ -22,6 +22,7 @@ from utils.files.aside import clear_after_killed, write_aside
 from utils.files.digests import fingerprint
 from utils.files.ownership import keep_only
 from utils.files.tables import read_json, write_json
+from utils.sound.speech_level import SOUND_LEVEL
 
 log = logging.getLogger(__name__)
 CLIPS_PER_SHARD = 500
@@ -152,6 +153,7 @@ class ClipShardWriter(ShardWriter):
             clips[-held_out:] = [clip.model_copy(update={"split": "val"}) for clip in clips[-held_out:]]
         index = ClipIndex(
             audio_features=self.audio_features, landmark_source=self.landmark_source, licence=self.licence,
+            sound_level=SOUND_LEVEL,
             clips=clips, skipped=skipped, fingerprint=fingerprint([clip.model_dump() for clip in clips], recipes),
         )  # fmt: skip
         self.close(shards, index)

@@ -51,6 +51,8 @@ class ClipIndex(BaseModel):
     audio_features: dict[str, int]
     """Width of every audio feature."""
     landmark_source: str = ""
+    sound_level: str = ""
+    """How the sound was levelled before features were made of it (`utils.sound.speech_level`); empty: not at all."""
     licence: str = ""
     clips: list[ClipInfo]
     skipped: dict[str, str] = {}

@@ -92,7 +92,7 @@ def read_sound(video: Path, start_s: float, duration_s: float | None) -> np.ndar
     if begin >= len(wav):
         raise DataError(f"{video}: the sound ends at {len(wav) / RATE:.1f} s, before --start_s {start_s:g}.")
     wav = wav[begin:] if duration_s is None else wav[begin : begin + round(duration_s * RATE)]
-    if np.abs(wav).max(initial=0.0) < _QUIET:
+    if not len(wav) or np.abs(wav - wav.mean()).max() < _QUIET:  # an offset is not heard
         raise DataError(f"{video} is silent. A talking head is learned from a person's speech: use a video with it.")
     return wav
 

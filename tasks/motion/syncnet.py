@@ -164,7 +164,8 @@ class SyncNetTask(MotionTask):
         """Print the offset and its confidence of a sound against landmarks, or of the validation data."""
         if self.cfg.infer_npy_name:
             landmarks = read_landmarks(self.cfg.infer_npy_name)
-            audio, _ = read_speech(self.cfg.infer_audio_source_name, self.cfg.audio_feature, len(landmarks))
+            source, level = self.cfg.infer_audio_source_name, self.sound_level
+            audio, _ = read_speech(source, self.cfg.audio_feature, len(landmarks), sound_level=level)
             _say(self.cfg.infer_npy_name, self.find_offset(audio, torch.from_numpy(landmarks)))
             return
         corpus = open_corpus(self.cfg, "val")

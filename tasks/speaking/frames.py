@@ -40,7 +40,7 @@ def render_landmarks(
     task: Any,
     video: VideoDataset,
     landmarks: Floats,
-    rms: NDArray[np.floating[Any]],
+    rms: NDArray[np.floating[Any]] | None,
     settings: InferSettings,
     seed: int,
 ) -> Iterator[NDArray[np.uint8]]:
@@ -112,7 +112,7 @@ def infer_video(task: Task) -> Path:
     settings = settings_of(task)
     need(settings, "infer_cond_name", "infer_out_video_name")
     landmarks = read_landmarks(settings.infer_cond_name)
-    rms = np.full(2 * len(landmarks), 0.1, np.float32)
+    rms = None
     audio = settings.infer_audio_source_name
     if audio:
         refuse_other_sound(settings.infer_cond_name, audio)
