@@ -40,6 +40,7 @@ class VideoJob:
         parsing: auto, bisenet or grabcut.
         audio_features: More speech features than those that are always made, comma-separated: whisper:3-6, ...
         start_s, duration_s: The part of the video to use; by default all of it.
+        audio_track: Which track of sound is heard, from 1 on; None is the loudest.
         redo: Stages to do again although nothing changed.
     """
 
@@ -54,6 +55,7 @@ class VideoJob:
     data_dir: Path = Path("data")
     start_s: float = 0.0
     duration_s: float | None = None
+    audio_track: int | None = None
     redo: tuple[str, ...] = ()
 
     @property
@@ -95,6 +97,8 @@ def check_job(job: VideoJob) -> None:
         slips.append(f"--start_s {job.start_s}: must be a number of seconds, 0 or more")
     if job.duration_s is not None and not SHORTEST_S <= job.duration_s < math.inf:
         slips.append(f"--duration_s {job.duration_s}: must be a number of seconds, {SHORTEST_S:.0f} or more")
+    if job.audio_track is not None and job.audio_track < 1:
+        slips.append(f"--audio_track {job.audio_track}: tracks are counted from 1")
     for flag, names, choices in (
         ("--landmarks", [job.landmarks], get_args(DetectorName)),
         ("--parsing", [job.parsing], get_args(ParserName)),

@@ -31,6 +31,8 @@ class VideoCommand(Config):
     """use the video from this second on"""
     duration_s: float | None = None
     """use so many seconds of it"""
+    audio_track: int | None = None
+    """which of the video's tracks of sound is heard, from 1 on (the loudest)"""
     redo: tuple[str, ...] = ()
     """do a stage again; may be repeated"""
 

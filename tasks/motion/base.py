@@ -121,7 +121,8 @@ class SpeakingTask(MotionTask):
     def infer(self) -> None:
         """Speak `infer_audio_source_name` into `infer_out_npy_name`."""
         cfg = self.cfg
-        audio, pitch = read_speech(cfg.infer_audio_source_name, cfg.audio_feature, sound_level=self.sound_level)
+        source, track = cfg.infer_audio_source_name, cfg.infer_audio_track
+        audio, pitch = read_speech(source, cfg.audio_feature, sound_level=self.sound_level, track=track)
         landmarks = self.predict(audio, pitch, seed=self.cfg.infer_seed)
         sound = Path(self.cfg.infer_audio_source_name)
         print(write_landmarks(self.cfg.infer_out_npy_name, landmarks, self.work_dir, sound))

@@ -65,6 +65,8 @@ class InferSettings(PostSettings, PoseSettings):
 
     infer_audio_source_name: str = ""
     """The sound to speak: any file that ffmpeg reads."""
+    infer_audio_track: Count | None = None
+    """Which of its tracks of sound is heard, from 1 on; the loudest when not given."""
     infer_cond_name: str = ""
     """Landmarks to render: the .npy that infer_postnet.sh wrote, [1, T, 204] or [T, 68, 3]."""
     infer_out_npy_name: str = ""

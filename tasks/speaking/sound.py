@@ -26,11 +26,12 @@ log = logging.getLogger(__name__)
 class Sound:
     """Hold any sound as 16 kHz mono on the disk and read pieces of it; memory does not grow with its length.
 
-    Use it in a `with` block; the copy is deleted at the end, nothing is written beside the user's file.
+    Use it in a `with` block; the copy is deleted at the end, nothing is written beside the user's file. `track`, from
+    0, says which track of a file is heard; None is the loudest.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, track: int | None = None) -> None:
+        self.path, self._track = Path(path), track
         self.samples = 0
         self.level = SpeechLevel(0.0, 0.0, 0.0)
         self._rms = np.zeros(0, np.float32)
@@ -49,7 +50,7 @@ class Sound:
         band, meter = VoiceBand(), SpeechMeter()
         loudness: list[Floats] = []
         # As `read_wav` hears it, so that what is heard is what was trained on.
-        with Stream(sound_arguments(file, RATE)) as stream, target.open("wb") as out:
+        with Stream(sound_arguments(file, RATE, track=self._track)) as stream, target.open("wb") as out:
             while filled := stream.read_into(memoryview(block)):
                 out.write(memoryview(block)[:filled])
                 rows, means = band.add(_mended(np.frombuffer(block, np.float32, filled // 4)))

@@ -29,7 +29,8 @@ def test_all_slips_are_told_at_once():
 
 
 @pytest.mark.parametrize(
-    "slip", [{"id": "-anna"}, {"start_s": float("nan")}, {"start_s": -1.0}, {"duration_s": float("inf")}]
+    "slip",
+    [{"id": "-anna"}, {"start_s": float("nan")}, {"start_s": -1.0}, {"duration_s": float("inf")}, {"audio_track": 0}],
 )
 def test_a_value_that_makes_no_sense_is_named(slip):
     (name,) = slip
