@@ -239,5 +239,5 @@ def _runs(number: int, source: VideoDataset | ClipShards, split: Split, speakers
         for order, clip in enumerate(source.index.clips):
             if split in (clip.split, "all"):
                 speaker = speakers.setdefault(f"{source.path.name}:{clip.speaker}", len(speakers))
-                runs.append(Run(number, order, 0, clip.frames, speaker))
+                runs += [Run(number, order, start, stop, speaker) for start, stop in clip.shots()]
     return [run for run in runs if run.frames >= MIN_FRAMES]
