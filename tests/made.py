@@ -11,6 +11,7 @@ import numpy as np
 
 from data_gen.video.dataset import VideoDataset, VideoMeta
 from data_gen.video.dataset_writer import DatasetWriter
+from utils.sound.speech_level import SOUND_LEVEL
 
 AUDIO = {"mel": 80, "mfcc": 39}
 
@@ -97,7 +98,7 @@ def make_video_dataset(path: Path, frames: int = 60, size: int = 64, seed: int =
         meta = VideoMeta(
             id=path.name, frames=frames, height=size, width=size, focal_px=focal, cuts=[frames // 2],
             val_start=frames - max(frames // 5, 12), audio_features=AUDIO, landmark_source="made",
-            parsing_source="made", licence="made for tests", consent="no person",
+            parsing_source="made", licence="made for tests", consent="no person", sound_level=SOUND_LEVEL,
         )  # fmt: skip
         with tempfile.TemporaryDirectory() as folder:
             wav = Path(folder) / "audio.wav"

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data_gen.clips.shards import ClipShards
-from data_gen.video.dataset import VideoDataset
+from data_gen.clips.shards import ClipIndex, ClipShards
+from data_gen.video.dataset import VideoDataset, VideoMeta
 from data_gen.video.job import MIN_FRAMES
 from utils.arrays import Floats
 from utils.errors import DataError
@@ -88,6 +88,10 @@ class MotionCorpus:
         if len(set(widths.values())) > 1:
             raise DataError(f"'{audio_feature}' is not equally wide everywhere: {widths}. Make the odd one again.")
         self.audio_dim = next(iter(widths.values()))
+        levels = {str(source.path): _facts(source).sound_level for source in self.sources}
+        if len(set(levels.values())) > 1:
+            raise DataError(f"Speech is not equally loud everywhere: {levels}. Make what has no level again.")
+        self.sound_level = next(iter(levels.values()))
         self.speakers = list(speakers)
         if not self.runs:
             folders = ", ".join(str(source.path) for source in self.sources)
@@ -96,7 +100,7 @@ class MotionCorpus:
         self._last: list[tuple[Run, int, int]] = []
 
     def _width(self, source: VideoDataset | ClipShards) -> int:
-        widths = source.meta.audio_features if isinstance(source, VideoDataset) else source.index.audio_features
+        widths = _facts(source).audio_features
         if self.audio_feature not in widths:
             names = ", ".join(sorted(widths))
             video = isinstance(source, VideoDataset)
@@ -115,7 +119,7 @@ class MotionCorpus:
     @property
     def fingerprint(self) -> str:
         """Digest which data this is, as the sources state it."""
-        parts = [s.meta.fingerprint if isinstance(s, VideoDataset) else s.index.fingerprint for s in self.sources]
+        parts = [_facts(source).fingerprint for source in self.sources]
         return fingerprint(parts, self.audio_feature, *([f"{self.val_share:g}"] if self.val_share else []))
 
     def read(self, run: Run, first: int = 0, frames: int | None = None) -> Window:
@@ -202,6 +206,10 @@ def collate(windows: Sequence[Window], frames: int | None = None) -> MotionBatch
     return MotionBatch(audio, landmarks, pitch, mask, torch.tensor([window.speaker for window in windows]))
 
 
+def _facts(source: VideoDataset | ClipShards) -> VideoMeta | ClipIndex:
+    return source.meta if isinstance(source, VideoDataset) else source.index
+
+
 def _open(path: Path, audio_feature: str, val_share: float) -> VideoDataset | ClipShards:
     if (path / "meta.json").is_file():
         video = VideoDataset(path)
@@ -231,5 +239,5 @@ def _runs(number: int, source: VideoDataset | ClipShards, split: Split, speakers
         for order, clip in enumerate(source.index.clips):
             if split in (clip.split, "all"):
                 speaker = speakers.setdefault(f"{source.path.name}:{clip.speaker}", len(speakers))
-                runs.append(Run(number, order, 0, clip.frames, speaker))
+                runs += [Run(number, order, start, stop, speaker) for start, stop in clip.shots()]
     return [run for run in runs if run.frames >= MIN_FRAMES]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +24,13 @@ from utils.files.digests import fingerprint, stamp
 from utils.media.video import probe, read_frames
 from utils.media.wav import read_wav
 from utils.rates import FPS
-from utils.sound.features import audio_features, mel
+from utils.sound.features import audio_features
+from utils.sound.speech_level import levelled, measure
 
-Arrays = dict[str, NDArray[np.float32]]
-VERSION = 3
+Arrays = dict[str, NDArray[Any]]
+"""landmarks (T, 68, 3), speech features and pitch_hz (2T rows), float32, and what there is of `shards.EXTRAS`."""
+VERSION = 4
 """Raise it when process_clip changes what it returns: all clips are then made again."""
-MAX_OFFSET = 1.0
-"""A clip whose sound is certainly further off than this many frames teaches the wrong thing."""
-JUDGE_FRAMES = 200
-"""In shorter clips a sound that is out of step cannot be told from chance."""
 
 
 class ClipRecipe(NamedTuple):
@@ -64,37 +63,65 @@ def make_clip(job: ClipJob, recipe: ClipRecipe) -> Arrays | str:
 
 
 def process_clip(job: ClipJob, detector: LandmarkDetector, features: tuple[str, ...]) -> Arrays:
-    """Read a video at 25 frames a second and return landmarks (T, 68, 3), speech features and pitch (2T rows).
+    """Read a video at 25 frames a second and return its clip, shot by shot; what of it cannot be used is left out.
 
     Raises:
-        DataError: No sound, no face, several faces, too short, a cut, or the sound is out of step.
+        DataError: No sound, no face, several faces, or too short.
     """
     video, start_s = job.video, job.first / FPS
-
-    def frames() -> Iterator[NDArray[np.uint8]]:
-        return read_frames(video, fps=FPS, start=job.first, count=job.frames, seek=True)
-
-    changes = frame_changes(frames())  # read twice, so that no video is held in memory
+    changes = frame_changes(_frames(job, 0, job.frames))  # read twice, so that no video is held in memory
     count = len(changes)
     if count < MIN_FRAMES:
         raise DataError(f"{video}: {count} frames; at least {MIN_FRAMES} are needed")
-    if cuts := find_cuts(changes):
-        raise DataError(f"{video}: a cut at {start_s + cuts[0] / FPS:.2f} s; split it there")
+    edges = [0, *find_cuts(changes), count]
+    tracks: list[tuple[int, int, NDArray[np.float32], NDArray[np.float32]]] = []
+    notes = [f"a cut at {start_s + cut / FPS:.2f} s" for cut in edges[1:-1]]
+    for start, stop in itertools.pairwise(edges):
+        try:
+            tracks.append((start, stop, *_track(job, start, stop, detector)))
+        except DataError as error:
+            if len(edges) == 2:
+                raise
+            span = f"{start_s + start / FPS:.2f} to {start_s + stop / FPS:.2f} s"
+            notes.append(f"{span} is left out: {reason_without(str(error), video)}")
+    if not tracks:
+        raise DataError(f"{video}: {'; '.join(notes)}")
     wav = read_wav(video, start_s=start_s, seconds=count / FPS)
-    track = track_landmarks(frames(), detector, video=video, start_s=start_s)
-    if count >= JUDGE_FRAMES:
-        offset = measure_offset(track.points_px, mel(wav))
-        if offset.measurable and abs(offset.frames) - offset.uncertainty > MAX_OFFSET:
-            raise DataError(f"{video}: the sound is {offset.frames:+.1f} frames off; move it and try again")
-    info = probe(video)
-    fit = fit_camera(track.points_px, track.found, info.height, info.width)
-    arrays: Arrays = {"landmarks": fit.landmarks.astype(np.float32)}
-    for name in dict.fromkeys([*features, "pitch_hz"]):
-        arrays[name] = np.asarray(audio_features(wav, name, frames=count), np.float32)
+    wav = levelled(wav, measure(wav))
+
+    def heard(name: str) -> NDArray[np.float32]:
+        rows = np.asarray(audio_features(wav, name, frames=count), np.float32)
+        return np.concatenate([rows[2 * start : 2 * stop] for start, stop, _, _ in tracks])
+
+    arrays: Arrays = {"landmarks": np.concatenate([landmarks for _, _, _, landmarks in tracks])}
+    arrays |= {name: heard(name) for name in dict.fromkeys([*features, "pitch_hz"])}
     refuse_not_finite({"landmarks": arrays["landmarks"]}, video)
     refuse_not_finite({name: array for name, array in arrays.items() if name != "landmarks"}, video, rows_a_frame=2)
+    if curve := measure_offset(np.concatenate([points for _, _, points, _ in tracks]), heard("mel")).curve:
+        arrays["sync"] = np.asarray(curve, np.float32)
+    if len(tracks) > 1:
+        arrays["cuts"] = np.cumsum([stop - start for start, stop, _, _ in tracks], dtype=np.int32)[:-1]
+    if notes:
+        arrays["note"] = np.frombuffer("; ".join(notes).encode(), np.uint8)
+    return arrays
+
+
+def _frames(job: ClipJob, start: int, count: int | None) -> Iterator[NDArray[np.uint8]]:
+    return read_frames(job.video, fps=FPS, start=job.first + start, count=count, seek=True)
+
+
+def _track(
+    job: ClipJob, start: int, stop: int, detector: LandmarkDetector
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Follow the face through one shot: its landmarks in the picture (T, 68, 2), and those without the pose."""
+    if stop - start < MIN_FRAMES:
+        raise DataError(f"{stop - start} frames; at least {MIN_FRAMES} are needed")
+    first_s = (job.first + start) / FPS
+    info = probe(job.video)
+    track = track_landmarks(_frames(job, start, stop - start), detector, video=job.video, start_s=first_s)
+    fit = fit_camera(track.points_px, track.found, info.height, info.width)
     jumps, odd = pose_jumps(fit.world_from_camera), odd_frames(fit.landmarks)
     for what, wrong in (("the head jumps at", jumps), ("the landmarks are no face's at", odd)):
         if len(wrong):
-            raise DataError(f"{video}: {what} {frames_told(wrong, start_s)}; leave that part out")
-    return arrays
+            raise DataError(f"{job.video}: {what} {frames_told(wrong, first_s)}; leave that part out")
+    return track.points_px, fit.landmarks.astype(np.float32)

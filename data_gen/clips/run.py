@@ -159,6 +159,12 @@ def _report(out: Path, corpus: ClipShards, count: int, seconds: float) -> None:
     index = corpus.index
     for name, why in index.skipped.items():
         print(f"skipped {name}: {why}")
+    for clip in index.clips:
+        if clip.note:
+            print(f"split {clip.id}: {clip.note}")
+    late = Counter((clip.speaker, clip.late_rows) for clip in index.clips if clip.late_rows)
+    for (speaker, rows), count in sorted(late.items()):
+        print(f"{speaker}: the sound of {count} clip(s) is {rows / 2:+.1f} frames late; it was put in step")
     kinds = Counter(re.sub(r"[-+]?\d[\d.]*", "N", why) for why in index.skipped.values())
     if len(index.skipped) > len(kinds):
         for why, count in kinds.most_common():

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.clips.shards import ClipIndex, ClipInfo, ClipShards
+from data_gen.clips.in_step import late_rows
+from data_gen.clips.shards import EXTRAS, ClipIndex, ClipInfo, ClipShards
 from data_gen.shard_writer import ShardWriter
 from data_gen.video.outliers import refuse_not_finite
 from utils.errors import DataError
@@ -22,6 +23,7 @@ from utils.files.aside import clear_after_killed, write_aside
 from utils.files.digests import fingerprint
 from utils.files.ownership import keep_only
 from utils.files.tables import read_json, write_json
+from utils.sound.speech_level import SOUND_LEVEL
 
 log = logging.getLogger(__name__)
 CLIPS_PER_SHARD = 500
@@ -69,6 +71,7 @@ class ClipShardWriter(ShardWriter):
                 raise DataError(f"clip {digest}: {feature} wants {2 * frames} rows for {frames} frames")
         wanted = ["landmarks", *self.audio_features, "pitch_hz"]
         refuse_not_finite({key: result[key] for key in wanted}, f"clip {digest}")
+        wanted += [key for key in EXTRAS if key in result]
         save_arrays(self._part(digest, ".safetensors"), {key: result[key] for key in wanted})
 
     def salvage(self, wanted: set[str], kept: set[int]) -> None:
@@ -106,15 +109,22 @@ class ClipShardWriter(ShardWriter):
         infos: list[dict[str, Any]] = []
         skipped: dict[str, str] = {}
         used: list[str] = []
+        curves: dict[str, list[float]] = {}
         for order, (name, speaker, digest) in enumerate(clips):
             refused = self._part(digest, ".json")
             if refused.is_file():
                 skipped[name] = read_json(refused)["skipped"]
                 continue
-            frames = shape_of(self._part(digest, ".safetensors"), "landmarks")[0]
+            frames, extras = _frames_and_extras(self._part(digest, ".safetensors"))
             split: Literal["train", "val"] = "val" if (first + order) % VAL_EVERY == VAL_EVERY - 1 else "train"
             key, shard = str(len(used)), self.shard(number).name
-            info = ClipInfo(id=name, speaker=speaker, shard=shard, key=key, frames=frames, split=split)
+            cuts, note = extras.get("cuts", np.zeros(0)).tolist(), extras.get("note", np.zeros(0, np.uint8)).tobytes()
+            info = ClipInfo(
+                id=name, speaker=speaker, shard=shard, key=key, frames=frames, split=split, cuts=cuts,
+                note=note.decode("utf-8", "replace"),
+            )  # fmt: skip
+            if "sync" in extras:
+                curves[name] = [round(float(value), 4) for value in extras["sync"]]
             infos.append(info.model_dump())
             used.append(digest)
         with write_aside(self.shard(number)) as aside:
@@ -127,7 +137,7 @@ class ClipShardWriter(ShardWriter):
             for file in self.outdated(number):
                 file.unlink(missing_ok=True)  # from here on, a run that is killed must not be believed
         digests = {name: digest for name, _, digest in clips}
-        notes = {"recipe": recipe, "clips": infos, "skipped": skipped, "digests": digests}
+        notes = {"recipe": recipe, "clips": infos, "skipped": skipped, "digests": digests, "sync": curves}
         write_json(self.notes(number), notes)
         for digest in digests.values():
             for suffix in (".safetensors", ".json"):
@@ -141,17 +151,22 @@ class ClipShardWriter(ShardWriter):
         clips: list[ClipInfo] = []
         skipped: dict[str, str] = dict(refused or {})
         recipes: list[str] = []
+        curves: dict[str, list[float]] = {}
         for notes in self.all_notes(shards):
             clips += [ClipInfo.model_validate(entry) for entry in notes["clips"]]
             skipped |= notes["skipped"]
             recipes.append(notes["recipe"])
+            curves |= notes.get("sync", {})
         if not clips:
             self.refuse_nothing("not one clip", skipped)
+        late = late_rows(clips, curves)
+        clips = [clip.model_copy(update={"late_rows": late[clip.id]}) for clip in clips]
         if len(clips) > 1 and not any(clip.split == "val" for clip in clips):
             held_out = max(1, len(clips) // 10)
             clips[-held_out:] = [clip.model_copy(update={"split": "val"}) for clip in clips[-held_out:]]
         index = ClipIndex(
             audio_features=self.audio_features, landmark_source=self.landmark_source, licence=self.licence,
+            sound_level=SOUND_LEVEL,
             clips=clips, skipped=skipped, fingerprint=fingerprint([clip.model_dump() for clip in clips], recipes),
         )  # fmt: skip
         self.close(shards, index)
@@ -167,7 +182,8 @@ class ClipShardWriter(ShardWriter):
         return self.path / "parts" / f"{digest}{suffix}"
 
 
-def shape_of(file: Path, name: str) -> list[int]:
-    """Return the shape of one array of a safetensors file without reading it."""
+def _frames_and_extras(file: Path) -> tuple[int, dict[str, NDArray[np.generic]]]:
+    """Return how many frames a part holds, and what else is said of it, without reading the rest."""
     with closing(ArrayFile(file, "Delete it and run the command again.")) as opened:
-        return list(opened.shape(name))
+        extras = {name: opened.rows(name) for name in EXTRAS if name in opened.names}
+        return opened.shape("landmarks")[0], extras

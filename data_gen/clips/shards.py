@@ -11,6 +11,7 @@ Opening a folder reads the index alone; a window of a clip reads only its own ro
 
 from __future__ import annotations
 
+import itertools
 import logging
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,9 @@ from utils.files.array_file import ShardFolder
 from utils.files.tables import read_checked
 
 log = logging.getLogger(__name__)
+EXTRAS = ("cuts", "sync", "note")
+"""What else may be known of a clip: the first frames after its cuts, the correlation of lips and sound at each offset
+(`data_gen.video.sync_offset`), and what of the video was left out (UTF-8)."""
 
 
 class ClipInfo(BaseModel):
@@ -39,6 +43,18 @@ class ClipInfo(BaseModel):
     """Prefix of the clip's arrays in the shard."""
     frames: int = Field(ge=1)
     split: Literal["train", "val"] = "train"
+    cuts: list[int] = []
+    """First frame of every new shot; nothing reaches across one."""
+    late_rows: int = 0
+    """By how many rows of 20 ms the sound was found to be late; `ClipShards.read` puts it right."""
+    note: str = ""
+    """What of the video was left out, and why."""
+
+    def shots(self) -> list[tuple[int, int]]:
+        """List the [start, stop) runs of frames within one shot whose sound is there."""
+        low, high = max(0, (1 - self.late_rows) // 2), self.frames - max(0, (self.late_rows + 1) // 2)
+        edges = sorted({low, high, *(cut for cut in self.cuts if low < cut < high)})
+        return [(start, stop) for start, stop in itertools.pairwise(edges) if stop > start]
 
 
 class ClipIndex(BaseModel):
@@ -51,6 +67,8 @@ class ClipIndex(BaseModel):
     audio_features: dict[str, int]
     """Width of every audio feature."""
     landmark_source: str = ""
+    sound_level: str = ""
+    """How the sound was levelled before features were made of it (`utils.sound.speech_level`); empty: not at all."""
     licence: str = ""
     clips: list[ClipInfo]
     skipped: dict[str, str] = {}
@@ -74,12 +92,13 @@ class ClipShards:
         self.index = _read_index(self.path)
 
     def read(self, clip: ClipInfo, name: str, start: int, stop: int) -> Floats:
-        """Read rows [start, stop) of one array (rows, ...) of a clip, float32.
+        """Read rows [start, stop) of one array (rows, ...) of a clip, float32; of sound, those in step with the lips.
 
         Raises:
             DataError: The shard is missing or damaged, or the array is of another type.
         """
-        values = self._shards[clip.shard].rows(f"{clip.key}/{name}", start, stop)
+        late = 0 if name == "landmarks" else clip.late_rows
+        values = self._shards[clip.shard].rows(f"{clip.key}/{name}", start + late, stop + late)
         if values.dtype != np.float32:
             raise DataError(f"{self.path / clip.shard}: {clip.key}/{name} is not float32. Make the clips again.")
         return values

@@ -8,7 +8,7 @@ import numpy as np
 
 from utils.arrays import Bytes, Floats
 from utils.errors import DataError
-from utils.faces.crops import similarity
+from utils.faces.crops import may_be_meant, similarity
 from utils.faces.detector import LandmarkDetector
 from utils.faces.landmarks import MEAN_FACE
 
@@ -57,11 +57,15 @@ def align(picture: Bytes, landmarks_px: Floats, size: int = FACE_SIZE) -> FaceCr
     return FaceCrop(np.asarray(crop, np.uint8), moved.astype(np.float32))
 
 
-def find_face(picture: Bytes, detector: LandmarkDetector, size: int = FACE_SIZE) -> FaceCrop:
+def find_face(
+    picture: Bytes, detector: LandmarkDetector, size: int = FACE_SIZE, *, alone: bool = False
+) -> FaceCrop:
     """Crop the largest face of a picture (H, W, 3) uint8 RGB to a side of `size` pixels.
 
+    With `alone`, another one in it that is not far smaller is refused, since either may be meant.
+
     Raises:
-        DataError: There is none, or its landmarks are no face's.
+        DataError: There is none, its landmarks are no face's, or there are several and it must be `alone`.
     """
     import cv2
 
@@ -72,6 +76,8 @@ def find_face(picture: Bytes, detector: LandmarkDetector, size: int = FACE_SIZE)
     faces = detector.detect(np.asarray(small, np.uint8))
     if not faces:
         raise DataError("no face in it")
+    if alone and (count := len(may_be_meant(faces))) > 1:
+        raise DataError(f"{count} faces in it, and which is this person's cannot be told; cut the others off")
     ratio = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
     try:
         crop = align(picture, faces[0].points_px * ratio, size)

@@ -82,7 +82,7 @@ def process_person(files: PersonFiles, detector: LandmarkDetector | None, limits
                 skipped[str(path)] = " ".join(str(error).split())
     for path in files.pictures[: limits.faces]:
         try:
-            crop = find_face(read_photo(path), detector)
+            crop = find_face(read_photo(path), detector, alone=True)
             person.faces.append((path.name, crop.picture, crop.landmarks_px))
         except DataError as error:
             skipped[str(path)] = " ".join(str(error).split())
@@ -94,21 +94,22 @@ def process_person(files: PersonFiles, detector: LandmarkDetector | None, limits
                 skipped[str(path)] = " ".join(str(error).split())
                 continue
             person.faces.extend(crops[: max(0, limits.faces - len(person.faces))])
-            if not crops:
-                skipped[str(path)] = "no face in it"
     return result
 
 
 def _faces_of_video(path: Path, detector: LandmarkDetector, count: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
     """Crop up to `count` faces, evenly over the video (its first minute)."""
     frames = list(read_frames(path, fps=5.0, count=300))
-    crops = []
+    crops, why = [], "no face in it"
     for number in np.unique(np.linspace(0, len(frames) - 1, min(count, len(frames))).astype(int)):
         try:
-            crop = find_face(frames[number], detector)
-        except DataError:
+            crop = find_face(frames[number], detector, alone=True)
+        except DataError as error:
+            why = str(error)
             continue
         crops.append((f"{path.name}#{number / 5:.1f}s", crop.picture, crop.landmarks_px))
+    if not crops:
+        raise DataError(why)
     return crops
 
 

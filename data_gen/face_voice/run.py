@@ -30,7 +30,7 @@ from utils.progress import Progress
 from utils.workers import WorkerPool
 
 log = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 2
 """Raise it when process_person changes what it gives: old shards are then made again."""
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 

@@ -50,11 +50,12 @@ def speech_seconds(wav: Floats) -> float:
 
 
 def clean_speech(wav: Floats, *, min_seconds: float = 0.3) -> Floats:
-    """Return a sound (S,) of 16 000/s at normal loudness.
+    """Return a sound (S,) of 16 000/s at normal loudness, without an offset.
 
     Raises:
         DataError: Nobody speaks in it for `min_seconds`.
     """
+    wav = (wav - np.mean(wav, dtype=np.float64)).astype(np.float32) if len(wav) else wav
     seconds = speech_seconds(wav)
     if seconds < min_seconds:
         raise DataError(f"no speech in it ({seconds:.2f} s of voice; {min_seconds:g} s are needed)")

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from data_gen.templates.own_face import own_faces
 from data_gen.templates.shards import PER_SHARD, Split, decode, encode
 from data_gen.templates.writer import TemplateShardWriter
 from utils.config.schema import Config, Count, Whole
 from utils.errors import DataError, UserError
-from utils.faces.crops import CROP, crops_of
+from utils.faces.crops import CROP, aligned_crop, five_points, may_be_meant
 from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
 from utils.faces.recogniser import Recogniser, open_recogniser
@@ -28,7 +29,7 @@ from utils.progress import Progress
 from utils.workers import WorkerPool
 
 log = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 2
 """Raise it when what is written changes: old shards are then made again."""
 BATCH = 64
 
@@ -38,9 +39,9 @@ class TemplatesCommand(Config):
 
         python data_gen/run.py templates --faces data/raw/faces --out data/binary/faces --recogniser arcface_mbf
 
-    Faces are found, turned upright and cut to 112 pixels by five points; photos that are aligned already are taken as
-    they are with `--aligned`. People for validation are never seen in training. What was made is kept: the command may
-    be stopped and run again.
+    Faces are found, turned upright and cut to 112 pixels by five points; of several in a photo that is taken which is
+    like the person's other photos. Photos that are aligned already are taken as they are with `--aligned`. People for
+    validation are never seen in training. What was made is kept: the command may be stopped and run again.
     """
 
     faces: Path
@@ -97,9 +98,10 @@ def main(args: TemplatesCommand) -> int:
                 continue
             skipped: dict[str, str] = {}
             crops = cut_out(group, args, pool, skipped, progress)
+            own = own_faces(with_templates(crops, recogniser), lambda p: identity_of(p, args.faces), skipped)
             pairs = (
                 (str(p.relative_to(args.faces)), numbers[identity_of(p, args.faces)], jpeg, template)
-                for p, jpeg, template in with_templates(crops, recogniser)
+                for p, jpeg, template in own
             )
             writer.write(number, pairs, split=split, recipe=recipe, skipped=skipped)
         shards = writer.finish(len(jobs))
@@ -151,7 +153,7 @@ def cut_out(
     skipped: dict[str, str],
     bar: Progress,
 ) -> Iterator[tuple[Path, bytes]]:
-    """Yield each usable photo with its crop as JPEG; note the others in `skipped`."""
+    """Yield each usable photo with the crop of each face as JPEG; note the others in `skipped`."""
     jobs = [(photo, args.aligned, args.detector) for photo in photos]
     results = pool.map(_one, jobs, chunksize=16) if pool is not None else map(_one, jobs)
     for photo, result in zip(photos, results, strict=True):
@@ -160,7 +162,7 @@ def cut_out(
             log.warning("skipped %s: %s", photo, result)
             skipped[str(photo)] = result
         else:
-            yield photo, result
+            yield from ((photo, jpeg) for jpeg in result)
 
 
 def with_templates(
@@ -186,18 +188,19 @@ _detectors: dict[str, LandmarkDetector] = {}
 
 
 def _one(job: tuple[Path, bool, str]) -> Any:
-    """Return one photo's crop as JPEG, or why there is none."""
+    """Return the crops of one photo's faces as JPEG, the largest first, or why there is none."""
     path, aligned, name = job
     try:
         photo = read_photo(path)
         if aligned:
             if photo.shape[0] != photo.shape[1]:
                 return f"{photo.shape[1]} x {photo.shape[0]} pixels is not a square crop; leave out --aligned"
-            return encode(resized(photo, CROP))
+            return [encode(resized(photo, CROP))]
         if name not in _detectors:
             _detectors[name] = make_detector(name)
-        crop = next(crops_of(photo, _detectors[name]), None)
-        return "no face found" if crop is None else encode(crop)
+        _detectors[name].forget()
+        faces = may_be_meant(_detectors[name].detect(photo))
+        return [encode(aligned_crop(photo, five_points(face.points_px))) for face in faces] or "no face found"
     except DataError as error:
         return " ".join(str(error).split())
     except UserError:

@@ -19,6 +19,7 @@ from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
 from utils.files.arrays import map_new_array
 from utils.files.digests import sha256, stamp
+from utils.media.sound_source import choose_sound, track_of
 from utils.media.video import probe, read_frames
 from utils.media.wav import read_wav, write_wav
 from utils.rates import FPS, RATE
@@ -36,12 +37,15 @@ _MARGIN = 2.5
 
 def probe_settings(job: VideoJob) -> dict[str, Any]:
     """Return the video's digest and the part that is used."""
-    return {"video": sha256(job.video), "start_s": job.start_s, "duration_s": job.duration_s}
+    track = {} if job.audio_track is None else {"audio_track": job.audio_track}
+    return {"video": sha256(job.video), "start_s": job.start_s, "duration_s": job.duration_s} | track
 
 
 def probe_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Look at the file; nothing is written."""
-    return probe_video(bench.job.video, bench.job.start_s, bench.job.duration_s)
+    job = bench.job
+    about = probe_video(job.video, job.start_s, job.duration_s)
+    return about | {"heard": choose_sound(job.video, track_of(job.audio_track)).reason}
 
 
 def convert_settings(job: VideoJob) -> dict[str, Any]:
@@ -58,8 +62,9 @@ def convert_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     job = bench.job
     with native_noise_muted(), make_detector(job.landmarks) as detector:
         summary = convert(
-            job.video, folder, tick, size=job.size, detector=detector, start_s=job.start_s, duration_s=job.duration_s
-        )
+            job.video, folder, tick, size=job.size, detector=detector, start_s=job.start_s, duration_s=job.duration_s,
+            audio_track=job.audio_track,
+        )  # fmt: skip
     if stamp(job.video) != bench.video_stamp:
         raise DataError(f"{job.video} was changed while it was read. Run the command again when it is whole.")
     return summary
@@ -81,18 +86,18 @@ def probe_video(video: Path, start_s: float, duration_s: float | None) -> dict[s
     return asdict(info) | {"sha256": sha256(video), "start_s": start_s, "duration_s_wanted": duration_s}
 
 
-def read_sound(video: Path, start_s: float, duration_s: float | None) -> np.ndarray:
-    """Return the sound of the part wanted, (S,) at 16 kHz, from the start of its first frame on.
+def read_sound(video: Path, start_s: float, duration_s: float | None, track: int | None = None) -> np.ndarray:
+    """Return the sound of the part wanted, (S,) at 16 kHz, from the start of its first frame on; `track` from 1 on.
 
     Raises:
         DataError: it is silent, or the part lies beyond its end.
     """
     begin = round(start_s * FPS) * RATE // FPS
-    wav = read_wav(video)
+    wav = read_wav(video, track=track_of(track))
     if begin >= len(wav):
         raise DataError(f"{video}: the sound ends at {len(wav) / RATE:.1f} s, before --start_s {start_s:g}.")
     wav = wav[begin:] if duration_s is None else wav[begin : begin + round(duration_s * RATE)]
-    if np.abs(wav).max(initial=0.0) < _QUIET:
+    if not len(wav) or np.abs(wav - wav.mean()).max() < _QUIET:  # an offset is not heard
         raise DataError(f"{video} is silent. A talking head is learned from a person's speech: use a video with it.")
     return wav
 
@@ -136,6 +141,7 @@ def convert(
     detector: LandmarkDetector,
     start_s: float = 0.0,
     duration_s: float | None = None,
+    audio_track: int | None = None,
 ) -> dict[str, Any]:
     """Write `frames.npy` (T, size, size, 3) and `audio.wav` into `folder`; return sizes and the crop.
 
@@ -144,7 +150,7 @@ def convert(
     Raises:
         DataError: The video is too short, or cannot be read.
     """
-    wav = read_sound(video, start_s, duration_s)
+    wav = read_sound(video, start_s, duration_s, audio_track)
     info = probe(video)
     shrink = max(1.0, max(info.height, info.width) / _LONGEST_SIDE)
     small = (max(2, round(info.height / shrink)), max(2, round(info.width / shrink)))

@@ -64,6 +64,8 @@ class VideoMeta(BaseModel):
     parsing_source: str = ""
     av_offset_frames: float = 0.0
     """How late the sound was in the source, in frames; already corrected here."""
+    sound_level: str = ""
+    """How the sound was levelled before features were made of it (`utils.sound.speech_level`); empty: not at all."""
     licence: str = ""
     consent: str = ""
     fingerprint: str = ""

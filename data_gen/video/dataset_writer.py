@@ -198,6 +198,7 @@ def _meta(bench: Bench) -> VideoMeta:
         landmark_source=bench.summary("landmarks")["source"],
         parsing_source=bench.summary("parsing")["source"],
         av_offset_frames=bench.summary("audio")["late_frames"],
+        sound_level=bench.summary("audio")["sound_level"],
         licence=job.licence,
         consent=job.consent,
     )

@@ -44,6 +44,7 @@ class VideoJob:
         start_s, duration_s: The part of the video to use; by default all of it.
         val_seconds: How much of the end is held out; a tenth when not given.
         train_seconds: How much of the beginning is learnt from; all that is not held out when not given.
+        audio_track: Which track of sound is heard, from 1 on; None is the loudest.
         redo: Stages to do again although nothing changed.
     """
 
@@ -60,6 +61,7 @@ class VideoJob:
     duration_s: float | None = None
     val_seconds: float | None = None
     train_seconds: float | None = None
+    audio_track: int | None = None
     redo: tuple[str, ...] = ()
 
     @property
@@ -104,6 +106,8 @@ def check_job(job: VideoJob) -> None:
     for flag, seconds in (("--val_seconds", job.val_seconds), ("--train_seconds", job.train_seconds)):
         if seconds is not None and not LEAST_SPLIT_S <= seconds < math.inf:
             slips.append(f"{flag} {seconds}: must be a number of seconds, {LEAST_SPLIT_S:g} or more")
+    if job.audio_track is not None and job.audio_track < 1:
+        slips.append(f"--audio_track {job.audio_track}: tracks are counted from 1")
     for flag, names, choices in (
         ("--landmarks", [job.landmarks], get_args(DetectorName)),
         ("--parsing", [job.parsing], get_args(ParserName)),

@@ -214,7 +214,9 @@ def _sound(said: Mapping[str, dict[str, Any]]) -> list[Check]:
         offset,
         _check(
             "speech",
-            f"voiced {audio['voiced']:.0%}, peak {audio['peak']:.2f}, clipped {audio['clipped']:.2%}",
+            f"voiced {audio['voiced']:.0%}, peak {audio['peak']:.2f}, clipped {audio['clipped']:.2%}; speech at "
+            f"{audio['speech_db']:.0f} dB, noise at {audio['noise_db']:.0f} dB, {audio['gain_db']:+.0f} dB were given"
+            + (f"; {heard}" if (heard := said["probe"].get("heard")) else ""),
             audio["voiced"] >= 0.2 and audio["clipped"] < 0.001,
             "Little voice, or a clipped recording: use cleaner speech without music.",
         ),

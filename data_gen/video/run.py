@@ -35,6 +35,8 @@ class VideoCommand(Config):
     """hold out so many seconds at the end (a tenth of the video)"""
     train_seconds: float | None = None
     """learn from so many seconds at the beginning only (all that is not held out)"""
+    audio_track: int | None = None
+    """which of the video's tracks of sound is heard, from 1 on (the loudest)"""
     redo: tuple[str, ...] = ()
     """do a stage again; may be repeated"""
 

@@ -17,8 +17,9 @@ from utils.media.wav import fit_length, read_wav, write_wav
 from utils.rates import FPS, RATE
 from utils.sound.content_features import BEST_WHISPER
 from utils.sound.features import audio_features
+from utils.sound.speech_level import SOUND_LEVEL, levelled, measure
 
-AUDIO_VERSION = 1
+AUDIO_VERSION = 2
 _CONTENT_FEATURES = {
     "whisper": "whisper_base_encoder",
     BEST_WHISPER: "whisper_base_encoder",
@@ -40,12 +41,16 @@ def audio_settings(job: VideoJob) -> dict[str, Any]:
 
 
 def audio_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
-    """Write the sound, shifted where it surely was late or early, and its features (2T rows for T frames)."""
+    """Write the sound, shifted where it surely was late or early, its speech at one loudness, and its features.
+
+    Features have 2T rows for T frames. What is said of peaks and clipping is of the recording.
+    """
     names = feature_names(bench.job)
     count = bench.summary("convert")["frames"]
     late = corrected_offset(bench.summary("sync"))
     wav = read_wav(bench.done["convert"].folder / "audio.wav")
-    wav = fit_length(shift_sound(wav, late, RATE), count * RATE // FPS)
+    level, peak, clipped = measure(wav), float(np.abs(wav).max()), float((np.abs(wav) > 0.999).mean())
+    wav = fit_length(shift_sound(levelled(wav, level), late, RATE), count * RATE // FPS)
     write_wav(folder / "audio.wav", wav)
     arrays = {}
     for index, name in enumerate(names):
@@ -56,6 +61,11 @@ def audio_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
         "late_frames": late,
         "features": {name: array.shape[1] for name, array in arrays.items() if array.ndim == 2},
         "voiced": float((arrays["pitch_hz"] > 0).mean()),
-        "peak": float(np.abs(wav).max()),
-        "clipped": float((np.abs(wav) > 0.999).mean()),
+        "peak": peak,
+        "clipped": clipped,
+        "sound_level": SOUND_LEVEL,
+        "dc": level.dc,
+        "noise_db": level.noise_db,
+        "speech_db": level.speech_db,
+        "gain_db": level.gain_db,
     }

@@ -82,6 +82,12 @@ def measure_offset(landmarks_px: NDArray[np.floating], mel: NDArray[np.floating]
     bands = np.pad(bands, ((0, 2 * count - len(bands)), (0, 0)), mode="edge")
     frames = _frames_to_judge(count)
     curve = np.array([_correlation(lips, bands, frames, int(offset)) for offset in offsets])
+    return judge_curve(curve, count)
+
+
+def judge_curve(curve: NDArray[np.float64], count: int) -> SyncOffset:
+    """Tell how late the sound is from the correlations (61,) at all offsets, of `count` frames."""
+    offsets = np.arange(-RANGE_ROWS, RANGE_ROWS + 1)
     best = int(np.argmax(curve))
     far = np.abs(offsets - offsets[best]) > 14
     peak, rest = float(curve[best]), float(curve[far].max())

@@ -114,5 +114,10 @@ def load_frozen(task: Task, name: str, work_dir: str, steps: Steps, *, kind: str
                 f"{work_dir} listens to '{have.audio_feature}', this recipe to '{wanted.audio_feature}': "
                 f"give --audio_feature {have.audio_feature}, or train it again."
             )
+        if getattr(earlier, "sound_level", "") != getattr(task, "sound_level", ""):
+            raise ConfigError(
+                f"{work_dir} was trained with sound at another level than this: the data was made again since. "
+                "Train both anew with --reset (the old runs are set aside)."
+            )
         task.freeze(name, earlier)
     return task.frozen[name]

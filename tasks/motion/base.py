@@ -15,6 +15,7 @@ from tasks.core.task import Task
 from tasks.motion.config import MotionConfig
 from tasks.motion.data import WindowSource, open_corpus, val_batches
 from tasks.motion.windows import read_speech, write_landmarks
+from utils.errors import ConfigError
 
 
 class MotionTask(Task):
@@ -26,12 +27,41 @@ class MotionTask(Task):
         super().__init__(config)
         self._val: list[MotionBatch] = []
         self._corpus: MotionCorpus | None = None
+        self._sound_level: str | None = None
+
+    @property
+    def sound_level(self) -> str:
+        """Return how the sound was levelled that this was trained with (`utils.sound.speech_level`)."""
+        return self._sound_level or ""
+
+    def hear_as(self, sound_level: str) -> None:
+        """Take over how the data's sound is levelled, or the saved run's.
+
+        Raises:
+            ConfigError: The two are not the same.
+        """
+        if self._sound_level not in (None, sound_level):
+            told = [f"levelled ('{level}')" if level else "as recorded" for level in (self.sound_level, sound_level)]
+            raise ConfigError(
+                f"The sound of the data and that of the run differ: one is {told[0]}, the other {told[1]}. The data "
+                "was made again since the run was begun: train it anew with --reset (the old run is set aside)."
+            )
+        self._sound_level = sound_level
+
+    def extra_state(self) -> dict[str, Any]:
+        """Keep how the sound was levelled."""
+        return {"sound_level": self.sound_level}
+
+    def on_load_extra(self, extra: dict[str, Any]) -> None:
+        """Take it back; a run that does not say was trained with sound as it was recorded."""
+        self.hear_as(str(extra.get("sound_level", "")))
 
     def open_data(self) -> MotionCorpus:
         """Open both parts of the data that the recipe names, and return the one to learn from."""
         self._corpus = open_corpus(self.cfg, "train")
         self._val = val_batches(open_corpus(self.cfg, "val"), self.cfg.eval_max_batches)
         self.data_fingerprint = self._corpus.fingerprint
+        self.hear_as(self._corpus.sound_level)
         return self._corpus
 
     def train_source(self) -> Any:
@@ -90,7 +120,9 @@ class SpeakingTask(MotionTask):
 
     def infer(self) -> None:
         """Speak `infer_audio_source_name` into `infer_out_npy_name`."""
-        audio, pitch = read_speech(self.cfg.infer_audio_source_name, self.cfg.audio_feature)
+        cfg = self.cfg
+        source, track = cfg.infer_audio_source_name, cfg.infer_audio_track
+        audio, pitch = read_speech(source, cfg.audio_feature, sound_level=self.sound_level, track=track)
         landmarks = self.predict(audio, pitch, seed=self.cfg.infer_seed)
         sound = Path(self.cfg.infer_audio_source_name)
         print(write_landmarks(self.cfg.infer_out_npy_name, landmarks, self.work_dir, sound))

@@ -70,6 +70,9 @@ class MotionConfig(TaskConfig):
     augment_content: AugmentConfig | None = None
     """The same for hubert and whisper, whose hundreds of channels say everything several times; none: as `augment`."""
 
+    infer_audio_track: Count | None = None
+    """--infer: which track of the sound is heard, from 1 on; the loudest when not given."""
+
     @property
     def audio_dim(self) -> int:
         """Return the width of the speech feature."""

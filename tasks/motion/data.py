@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tasks.core.task import Task
 from tasks.motion.config import AugmentConfig, MotionConfig
 from utils.errors import ConfigError, DataError
 
+log = logging.getLogger(__name__)
 
 def open_corpus(cfg: MotionConfig, split: Split, paths: Sequence[Path] | None = None) -> MotionCorpus:
     """Open the corpus a recipe names and check that its speech feature is as wide as the network expects.
@@ -39,6 +41,8 @@ def start_from(task: Task, run: str) -> None:
         ConfigError: That run is of another task or of another network.
     """
     other = load_task(run, "best", kind=task.cfg.task_cls, setting="start_from")
+    if getattr(other, "sound_level", "") != getattr(task, "sound_level", ""):
+        log.warning("%s was trained with sound at another level than this data has; it has more to learn.", run)
     try:
         task.load_state_dict(other.state_dict())
     except RuntimeError:

@@ -123,11 +123,12 @@ class Lm3dVaeSyncTask(SpeakingTask):
             self.model.start_at(landmarks)
 
     def extra_state(self) -> dict[str, Any]:
-        """Keep whether the sync loss is on."""
-        return {"sync_on": self.sync_on}
+        """Keep whether the sync loss is on, too."""
+        return {**super().extra_state(), "sync_on": self.sync_on}
 
     def on_load_extra(self, extra: dict[str, Any]) -> None:
         """Take it back."""
+        super().on_load_extra(extra)
         self.sync_on = bool(extra.get("sync_on", False))
 
     def schedule(self, update: int) -> float:

@@ -88,6 +88,8 @@ class PostnetTask(SpeakingTask):
         self._generic = open_corpus(cfg, "train", [Path(cfg.binary_data_dir)]) if cfg.binary_data_dir else self._person
         self._val = val_batches(open_corpus(cfg, "val", [cfg.person_path()]), cfg.eval_max_batches)
         self.data_fingerprint = self._person.fingerprint
+        for corpus in (self._person, self._generic):
+            self.hear_as(corpus.sound_level)
         self.load_speech()
         self.load_syncnet()
 

@@ -164,7 +164,9 @@ class SyncNetTask(MotionTask):
         """Print the offset and its confidence of a sound against landmarks, or of the validation data."""
         if self.cfg.infer_npy_name:
             landmarks = read_landmarks(self.cfg.infer_npy_name)
-            audio, _ = read_speech(self.cfg.infer_audio_source_name, self.cfg.audio_feature, len(landmarks))
+            source, track = self.cfg.infer_audio_source_name, self.cfg.infer_audio_track
+            level, frames = self.sound_level, len(landmarks)
+            audio, _ = read_speech(source, self.cfg.audio_feature, frames, sound_level=level, track=track)
             _say(self.cfg.infer_npy_name, self.find_offset(audio, torch.from_numpy(landmarks)))
             return
         corpus = open_corpus(self.cfg, "val")

@@ -14,9 +14,11 @@ from modules.motion.lm3d_vae import STRIDE, SpeechToLandmarks
 from tasks.speaking.origin import note_sound
 from utils.errors import ConfigError, DataError
 from utils.files.aside import write_aside
+from utils.media.sound_source import track_of
 from utils.media.wav import read_wav
 from utils.rates import SAMPLES_A_FRAME
 from utils.sound.features import audio_features
+from utils.sound.speech_level import levelled, measure
 from utils.windows import overlapping_windows
 
 WINDOW = 500
@@ -119,15 +121,20 @@ def _drawn_out(rows: Tensor) -> Tensor:
     return torch.cat([whole[:1].repeat(times), whole, whole[-1:].repeat(times)])
 
 
-def read_speech(source: str, feature: str, frames: int | None = None) -> tuple[Tensor, Tensor]:
+def read_speech(
+    source: str, feature: str, frames: int | None = None, *, sound_level: str = "", track: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Read a sound and return its features (2T, C) and pitch (2T,) in Hz, T its length in video frames.
+
+    `sound_level` says how the network is used to hear it, `track` which track is heard, from 1 on.
 
     Raises:
         ConfigError: No sound was named.
     """
     if not source:
         raise ConfigError("Say what to speak: --infer_audio_source_name=<sound>")
-    wav = read_wav(Path(source))
+    wav = read_wav(Path(source), track=track_of(track))
+    wav = levelled(wav, measure(wav), sound_level)
     frames = frames or -(-len(wav) // SAMPLES_A_FRAME)  # the last one begun included, as in a video of the sound
     audio = audio_features(wav, feature, frames=frames)
     pitch = audio_features(wav, "pitch_hz", frames=frames).reshape(-1)

@@ -104,7 +104,10 @@ class Chain:
         if folder is None:
             return None, training_command(folders[0])
         try:
-            return load_task(folder, self.steps), ""
+            task: Any = load_task(folder, self.steps)
+            if hasattr(task, "hear_as"):
+                task.hear_as(self.video.meta.sound_level)
+            return task, ""
         except UserError as error:
             return None, one_line(error)
 

@@ -19,11 +19,12 @@ from tasks.speaking.windows import MARGIN
 from utils.arrays import Floats, Ints
 from utils.drawing.canvas import grid_of
 from utils.drawing.curves import plot_lip_opening
-from utils.errors import DataError
+from utils.errors import ConfigError, DataError
 from utils.faces.landmarks import MOUTH, mouth_opening
 from utils.files.aside import write_aside
 from utils.files.tables import write_json
 from utils.metrics import correlation
+from utils.sound.speech_level import voice_rms
 
 if TYPE_CHECKING:
     from tasks.person.head import TalkingHead
@@ -92,6 +93,7 @@ def speak_held_out(head: TalkingHead, ids: Ints) -> Floats:
     """Imagine the landmarks of held-out frames from their sound, (T, 68, 3), mended as for speaking."""
     import torch
 
+    head.postnet.hear_as(head.video.meta.sound_level)
     start = max(0, int(ids[0]) - MARGIN)
     stop = min(len(head.video), int(ids[-1]) + 1 + MARGIN)
     rows = slice(2 * start, 2 * stop)
@@ -100,7 +102,7 @@ def speak_held_out(head: TalkingHead, ids: Ints) -> Floats:
     temperature = head.settings.infer_temperature
     values = head.postnet.predict(audio, pitch, seed=head.seed, temperature=temperature)
     landmarks = np.asarray(values.cpu(), np.float32)[ids - start]
-    rms = head.video.audio("rms")[2 * ids[0] : 2 * (ids[-1] + 1)]
+    rms = voice_rms(head.video.wav())[2 * ids[0] : 2 * (ids[-1] + 1)]
     person = Person.of(head.video, head.settings.infer_sil_ref_frame_idx)
     return post_process(landmarks, person, ids, rms, head.settings, head.seed)
 
@@ -112,11 +114,12 @@ def measure_sync(head: TalkingHead, video_id: str, ids: Ints, sequences: dict[st
     out = {}
     try:
         syncnet: Any = load_task(find_run(video_id, SYNCNETS), "best")
+        syncnet.hear_as(head.video.meta.sound_level)
         rows = head.video.audio(syncnet.cfg.audio_feature)[2 * ids[0] : 2 * (ids[-1] + 1)]
         for name, landmarks in sequences.items():
             offset = syncnet.find_offset(torch.from_numpy(rows), torch.from_numpy(landmarks))
             out[name] = {"offset_frames": int(offset.offset_frames), "confidence": float(offset.confidence)}
-    except DataError as error:
+    except (ConfigError, DataError) as error:
         log.warning("No sync figures: %s", error)
     return out
 

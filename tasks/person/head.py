@@ -23,6 +23,7 @@ from tasks.speaking.sound import Sound
 from tasks.speaking.windows import sound_to_landmarks
 from utils.config.schema import parse
 from utils.errors import ConfigError, DataError
+from utils.media.sound_source import track_of
 
 if TYPE_CHECKING:
     from tasks.person.live import LiveHead
@@ -110,7 +111,7 @@ class TalkingHead:
         Raises:
             DataError: The sound cannot be read.
         """
-        with Sound(audio) as sound:
+        with Sound(audio, track_of(self.settings.infer_audio_track)) as sound:
             yield from self._frames(sound)
 
     def _frames(self, sound: Any) -> Iterator[NDArray[np.uint8]]:
@@ -133,5 +134,6 @@ class TalkingHead:
         target = Path(out)
         if target.suffix.lower() != ".mp4":
             raise DataError(f"{out}: the video is an mp4; end its name in .mp4")
-        with Sound(audio) as sound:
-            return write_frames(self._frames(sound), target, audio, sound.frames)
+        track = track_of(self.settings.infer_audio_track)
+        with Sound(audio, track) as sound:
+            return write_frames(self._frames(sound), target, audio, sound.frames, track=track)

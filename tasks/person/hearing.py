@@ -1,4 +1,4 @@
-"""Keep the last seconds of a sound that grows, and how loud it has been."""
+"""Keep the last seconds of a sound that grows, how loud it is, and how loud its speech has been."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import numpy as np
 
 from utils.arrays import Floats
 from utils.media.wav import fit_length
-from utils.rates import SAMPLES_A_FRAME
+from utils.rates import FPS, SAMPLES_A_FRAME
 from utils.sound.content_features import content_blocks, parse_content_feature
 from utils.sound.features import audio_features
+from utils.sound.speech_level import SpeechMeter, VoiceBand, levelled
 
 WHISPER_ROWS = 250
 """Rows that the network sees at once (5 s of 30)."""
+RISE_DB_A_FRAME = 6 / FPS
+"""How fast a sound is made louder when its speech turns out softer than it was so far; softer, at once."""
 
 
 class Hearing:
@@ -26,10 +29,14 @@ class Hearing:
         self.samples = 0
         self._first = 0
         self._kept = np.zeros(0, np.float32)
+        self._band = VoiceBand()
+        self._rows, self._first_row = np.zeros((0, 2), np.float32), 0
 
     def add(self, wav: Floats) -> None:
         """Hear more: (S,) float32 at 16 kHz."""
-        self._kept = np.concatenate([self._kept, np.nan_to_num(np.asarray(wav, np.float32).reshape(-1)).clip(-1, 1)])
+        mended = np.nan_to_num(np.asarray(wav, np.float32).reshape(-1)).clip(-1, 1)
+        self._kept = np.concatenate([self._kept, mended])
+        self._rows = np.concatenate([self._rows, np.stack(self._band.add(mended), axis=1)])
         self.samples += wav.size
 
     @property
@@ -43,28 +50,45 @@ class Hearing:
         piece = self._kept[start * SAMPLES_A_FRAME - self._first :][:length]
         return np.pad(piece, (0, length - len(piece)))
 
+    def rows(self, start: int, stop: int) -> tuple[Floats, Floats]:
+        """Return loudness and mean sample (2T,) of frames [start, stop), `VoiceBand`'s; 0 beyond what was heard."""
+        rows = self._rows[2 * start - self._first_row :][: 2 * (stop - start)]
+        loudness, means = np.pad(rows, ((0, 2 * (stop - start) - len(rows)), (0, 0))).T
+        return loudness, means
+
     def forget(self, frame: int) -> None:
         """Drop what lies more than `past` before a frame."""
         keep = max(0, frame - self.past) * SAMPLES_A_FRAME
         if keep - self._first > self.past * SAMPLES_A_FRAME:
             self._kept, self._first = self._kept[keep - self._first :].copy(), keep
+            first_row = 2 * max(0, frame - self.past)
+            self._rows, self._first_row = self._rows[first_row - self._first_row :].copy(), first_row
 
 
-class Loudness:
-    """Know how loud the speech has been: what `silence_weight` compares with, from a histogram of decibels."""
+class LiveLevel:
+    """Bring a sound that is still coming to the loudness of speech, by what was heard of it so far.
+
+    Until somebody speaks it stays as it is. From then on its speech has one loudness, as `levelled` gives it: softer at
+    once when that turns out to be louder, and louder by 6 dB a second at most, so that no word jumps.
+    """
 
     def __init__(self) -> None:
-        self.counts = np.zeros(480, np.int64)
+        self._meter = SpeechMeter()
+        self._gain_db: float | None = None
+        self.heard = self._meter.level()
 
-    def add(self, rms: Floats) -> None:
-        """Count frames (T,) of loudness."""
-        level = 20 * np.log10(np.maximum(rms, 1e-6))
-        np.add.at(self.counts, np.clip(((level + 120) * 4).astype(np.int64), 0, 479), 1)
+    def add(self, loudness: Floats, means: Floats) -> None:
+        """Hear rows (2T,) more, as `Hearing.rows` returns them."""
+        self._meter.add(loudness, means)
+        self.heard = self._meter.level()
+        if self.heard.somebody_speaks:
+            wanted = self.heard.gain_db
+            most = wanted if self._gain_db is None else self._gain_db + RISE_DB_A_FRAME * len(loudness) / 2
+            self._gain_db = min(wanted, most)
 
-    def speech(self) -> float:
-        """Return the loudness where the loudest twentieth begins."""
-        place = int(np.searchsorted(np.cumsum(self.counts), 0.95 * self.counts.sum()))
-        return float(10 ** ((place / 4 - 120) / 20)) if self.counts[1:].any() else 0.0
+    def levelled(self, wav: Floats, sound_level: str) -> Floats:
+        """Return the samples (S,) as networks hear them that were trained with `sound_level`."""
+        return levelled(wav, self.heard, sound_level, gain_db=self._gain_db or 0.0)
 
 
 def live_features(wav: Floats, name: str, frames: int) -> Floats:

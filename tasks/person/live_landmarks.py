@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from tasks.person.hearing import WHISPER_ROWS, Hearing, Loudness, live_features
+from tasks.person.hearing import WHISPER_ROWS, Hearing, LiveLevel, live_features
 from tasks.speaking.head_pose import HeadMotion
 from tasks.speaking.mend import mend
 from tasks.speaking.resting_face import Person
 from tasks.speaking.settings import InferSettings
-from tasks.speaking.silence import frame_rms, silence_weight, silent_frames
+from tasks.speaking.silence import silence_weight, silent_frames
 from tasks.speaking.sound import Sound
 from tasks.speaking.windows import landmark_blocks
 from utils.arrays import Floats
-from utils.rates import SAMPLES_A_FRAME, SAMPLES_A_ROW
+from utils.rates import SAMPLES_A_FRAME
 from utils.sound.content_features import content_kind
+from utils.sound.speech_level import SpeechLevel
 
 LOOKAHEAD, STEP = 8, 4
 """Frames that must have been heard after one that is drawn, and frames drawn at a time: 0.49 s before the first."""
@@ -50,7 +51,7 @@ class LiveLandmarks:
         if content_kind(postnet.cfg.audio_feature) == "whisper":
             self.past = max(self.past, WHISPER_ROWS // 2 - lookahead - step - 4)
         self.hearing = Hearing(self.past + 8)
-        self.loudness, self.rest = Loudness(), np.zeros(0, np.float32)
+        self.level, self.rest = LiveLevel(), np.zeros(0, np.float32)
         self.measured = 0
         self.done = 0
         self._raw = np.zeros((0, 68, 3), np.float32)
@@ -73,6 +74,8 @@ class LiveLandmarks:
         if finished:
             stop = min(stop, self.hearing.frames)
         start = max(0, self.done - self.past) // 4 * 4
+        self.level.add(*self.hearing.rows(self.measured, stop))
+        self.measured = stop
         values = self._predict(start, stop, finished and stop == self.hearing.frames)
         past = self.done - start
         values[:past] = self._raw[start - self._begin : self.done - self._begin]
@@ -89,7 +92,7 @@ class LiveLandmarks:
         """Imagine frames [start, stop); `ends`: nothing follows them."""
         import torch
 
-        wav = self.hearing.read(start, stop, 0 if ends else EXTRA)
+        wav = self.level.levelled(self.hearing.read(start, stop, 0 if ends else EXTRA), self.postnet.sound_level)
         cfg, frames = self.postnet.cfg, stop - start
         audio = torch.from_numpy(live_features(wav, cfg.audio_feature, frames))
         listens = cfg.pitch or self.postnet.load_speech().cfg.pitch
@@ -100,10 +103,7 @@ class LiveLandmarks:
 
     def _rest(self, start: int, stop: int, count: int) -> Floats:
         """Return how far the mouth closes in frames [start, stop)."""
-        rms = np.sqrt(np.mean(self.hearing.read(start, stop).reshape(-1, 2, SAMPLES_A_ROW) ** 2, axis=-1)).reshape(-1)
-        self.loudness.add(frame_rms(rms, stop - start)[max(0, self.measured - start) :])
-        self.measured = stop
-        weight = silence_weight(rms, stop - start, self.settings, self.loudness.speech())
+        weight = silence_weight(self.hearing.rows(start, stop)[0], stop - start, self.settings, self._speech())
         past = self.done - start
         shown = self.rest[len(self.rest) - past :] if past else self.rest[:0]
         weight[:past] = shown
@@ -112,6 +112,10 @@ class LiveLandmarks:
                 weight[index] = min(weight[index], weight[index - 1] + RISE)
         self.rest = weight[: past + count].copy()
         return weight
+
+    def _speech(self) -> SpeechLevel:
+        """Return how loud speech and noise are, as far as that is known."""
+        return self.level.heard
 
 
 class FileLandmarks(LiveLandmarks):
@@ -124,9 +128,13 @@ class FileLandmarks(LiveLandmarks):
         super().__init__(postnet, video, settings, 2 * LOOKAHEAD, STEP, seed)
         self._blocks = landmark_blocks(postnet, sound, temperature=settings.infer_temperature, seed=seed)
         self._ahead, self._ahead_begin = np.zeros((0, 68, 3), np.float32), 0
+        self._whole = sound.level
 
     def _predict(self, start: int, stop: int, ends: bool) -> Floats:
         while self._ahead_begin + len(self._ahead) < stop:
             kept = self._ahead[start - self._ahead_begin :]
             self._ahead, self._ahead_begin = np.concatenate([kept, next(self._blocks)]), start
         return self._ahead[start - self._ahead_begin : stop - self._ahead_begin].copy()
+
+    def _speech(self) -> SpeechLevel:
+        return self._whole

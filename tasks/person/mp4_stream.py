@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from utils.errors import DataError
 from utils.media.ffmpeg import STALL_S, Stream, input_arguments
+from utils.media.sound_source import choose_sound
 
 log = logging.getLogger(__name__)
 FRAGMENT_S = 0.2
@@ -44,12 +45,14 @@ class Mp4Stream:
         height, width = self.even
         arguments = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
         arguments += ["-framerate", str(self.fps), "-i", "pipe:0", *input_arguments(self.sound)]
-        arguments += ["-map", "0:v:0", "-map", "1:a:0", "-t", f"{self.count / self.fps:.6f}"]
+        source = choose_sound(self.sound, say=False)
+        arguments += ["-map", "0:v:0", "-map", f"1:a:{source.track}", "-t", f"{self.count / self.fps:.6f}"]
         arguments += ["-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"]
         arguments += ["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-crf", "18", "-g", "25"]
         arguments += ["-x264-params", "threads=1", "-colorspace", "bt709", "-color_primaries", "bt709"]
         arguments += ["-color_trc", "bt709", "-color_range", "tv"]
-        arguments += ["-af", "aresample=48000:async=1:first_pts=0,apad", "-ac", "2", "-c:a", "aac", "-b:a", "128k"]
+        arguments += ["-af", f"{source.filters}aresample=48000:async=1:first_pts=0,apad"]
+        arguments += ["-ac", "2", "-c:a", "aac", "-b:a", "128k"]
         arguments += ["-movflags", "+empty_moov+default_base_moof", "-frag_duration", str(int(1e6 * FRAGMENT_S))]
         return [*arguments, "-flush_packets", "1", "-f", "mp4", "pipe:1"]
 

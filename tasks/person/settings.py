@@ -64,6 +64,8 @@ class InferCommand(HeadCommand):
         Path, Positional(), must(lambda out: out.suffix.lower() == ".mp4", "the video is an mp4; end its name in .mp4")
     ]
     """the mp4 to write"""
+    audio_track: Count | None = None
+    """which of its tracks of sound is heard, from 1 on (the loudest)"""
 
 
 class PlayCommand(HeadCommand):
@@ -114,4 +116,6 @@ def settings_of(command: HeadCommand) -> dict[str, Any]:
         schema = next((one for one in schemas if name in one.model_fields), schemas[0])
         dotted, value = typed_assignment(schema, text)
         values[dotted] = value
+    if isinstance(command, InferCommand) and command.audio_track is not None:
+        values["infer_audio_track"] = command.audio_track
     return values

@@ -25,6 +25,7 @@ from tasks.speaking.sound import Sound
 from utils.arrays import Floats
 from utils.config.schema import Config
 from utils.errors import ConfigError, DataError
+from utils.media.sound_source import track_of
 from utils.media.video import VideoWriter
 from utils.progress import Progress
 from utils.visualization.lm_visualizer import read_landmarks
@@ -40,7 +41,7 @@ def render_landmarks(
     task: Any,
     video: VideoDataset,
     landmarks: Floats,
-    rms: NDArray[np.floating[Any]],
+    rms: NDArray[np.floating[Any]] | None,
     settings: InferSettings,
     seed: int,
 ) -> Iterator[NDArray[np.uint8]]:
@@ -62,7 +63,13 @@ def render_landmarks(
 
 
 def write_frames(
-    frames: Iterable[NDArray[np.uint8]], out: str | Path, sound: str | Path | None, total: int, title: str = "rendering"
+    frames: Iterable[NDArray[np.uint8]],
+    out: str | Path,
+    sound: str | Path | None,
+    total: int,
+    title: str = "rendering",
+    *,
+    track: int | None = None,
 ) -> Path:
     """Stream frames (H, W, 3) into an mp4 with its sound, showing progress; it appears when it is whole.
 
@@ -73,7 +80,9 @@ def write_frames(
     first = next(stream, None)
     if first is None:
         raise DataError(f"{out}: there is nothing to render (0 frames).")
-    with VideoWriter(out, first.shape[0], first.shape[1], audio=sound or None) as video, Progress(title, total) as bar:
+    height, width = first.shape[:2]
+    writer = VideoWriter(out, height, width, audio=sound or None, audio_track=track)
+    with writer as video, Progress(title, total) as bar:
         video.write(first)
         bar.step()
         for frame in stream:
@@ -113,15 +122,17 @@ def infer_video(task: Task) -> Path:
     settings = settings_of(task)
     need(settings, "infer_cond_name", "infer_out_video_name")
     landmarks = read_landmarks(settings.infer_cond_name)
-    rms = np.full(2 * len(landmarks), 0.1, np.float32)
+    rms = None
     audio = settings.infer_audio_source_name
+    track = track_of(settings.infer_audio_track)
     if audio:
         refuse_other_sound(settings.infer_cond_name, audio)
-        with Sound(audio) as sound:
+        with Sound(audio, track) as sound:
             rms = sound.rms()
     seed_everything(task.cfg.seed)
     frames = render_landmarks(task, video_of(task), landmarks, rms, settings, task.cfg.seed)
-    out = write_frames(frames, Path(settings.infer_out_video_name).with_suffix(".mp4"), audio, len(landmarks))
+    target = Path(settings.infer_out_video_name).with_suffix(".mp4")
+    out = write_frames(frames, target, audio, len(landmarks), track=track)
     print(out)
     return out
 

@@ -97,7 +97,7 @@ def post_process(
     landmarks: Floats,
     person: Person,
     frame_ids: Ints,
-    rms: np.ndarray,
+    rms: np.ndarray | None,
     settings: PostSettings,
     seed: int = 0,
 ) -> Floats:
@@ -107,7 +107,7 @@ def post_process(
         landmarks: (T, 68, 3) predicted, tenths of an eye distance.
         person: What their footage says.
         frame_ids: (T,) the footage frame whose head pose each output frame shows.
-        rms: (2T,) loudness of the sound, 50 rows a second.
+        rms: (2T,) loudness of the sound's voice, 50 rows a second; None when nothing is heard, and no mouth closed.
         settings: What to do.
         seed: Decides when `period` blinks.
 
@@ -115,7 +115,7 @@ def post_process(
         (T, 68, 3) float32.
     """
     rest = None
-    if settings.infer_close_mouth_when_sil:
+    if settings.infer_close_mouth_when_sil and rms is not None:
         rest = silence_weight(rms, len(landmarks), settings)
     return mend(landmarks, person, frame_ids, rest, settings, seed)
 

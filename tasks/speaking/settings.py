@@ -54,12 +54,15 @@ class PostSettings(Config):
     infer_eye_blink_ref_frames_end_idx: int | None = None
     """Frame after the end of that blink."""
     infer_close_mouth_when_sil: bool = True
-    """Close the mouth in true silence, which a room never has and the networks may not know."""
+    """Close the mouth in silences, which the networks may not know. Where nobody speaks at all, it stays closed."""
+    infer_close_mouth_in_pauses: bool = True
+    """A pause in a real room is a silence, too: what does not stand out of the room's own noise. Without it, only what
+    `infer_sil_db` says is one, and rooms are seldom that quiet."""
     infer_sil_ref_frame_idx: int | None = None
     """Frame whose mouth is the closed one; found in the footage when not given."""
     infer_sil_db: Annotated[float, Field(lt=0)] = -50.0
-    """Silence is so many decibels below the loud speech of the same sound. -30 closes the mouth in a quiet room's
-    pauses too, which is calmer than people are."""
+    """What is so many decibels below the speech of the same sound is silence in any case. -30 closes the mouth in soft
+    speech, too."""
     infer_sil_seconds: Annotated[float, Field(gt=0)] = 0.4
     """Shorter silences leave the mouth alone."""
     infer_lm3d_smooth_sigma: Weight = 0.0
@@ -73,6 +76,8 @@ class InferSettings(PostSettings, PoseSettings):
 
     infer_audio_source_name: str = ""
     """The sound to speak: any file that ffmpeg reads."""
+    infer_audio_track: Count | None = None
+    """Which of its tracks of sound is heard, from 1 on; the loudest when not given."""
     infer_cond_name: str = ""
     """Landmarks to render: the .npy that infer_postnet.sh wrote, [1, T, 204] or [T, 68, 3]."""
     infer_out_npy_name: str = ""

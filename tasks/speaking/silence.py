@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from utils.arrays import Floats
+from utils.sound.speech_level import SpeechLevel, SpeechMeter, decibels
 
 if TYPE_CHECKING:
     from tasks.speaking.settings import PostSettings
+
+_LEAST_SPEECH = 2
+"""A sound of fewer frames is a click or a knock."""
 
 
 def frame_rms(rms: np.ndarray, frames: int) -> Floats:
@@ -19,28 +24,48 @@ def frame_rms(rms: np.ndarray, frames: int) -> Floats:
     return rows.reshape(frames, 2).max(axis=1)
 
 
-def silence_weight(rms: np.ndarray, frames: int, settings: PostSettings, speech_rms: float | None = None) -> Floats:
+def silence_weight(rms: np.ndarray, frames: int, settings: PostSettings, level: SpeechLevel | None = None) -> Floats:
     """Tell how much the mouth rests in each frame, (T,) from 0 (speaks) to 1 (pause), with soft edges of 4 frames.
 
     Args:
-        rms: (2T,) loudness of the sound, 50 rows a second.
+        rms: (2T,) loudness of the sound between 120 and 4000 Hz (`voice_rms`), 50 rows a second.
         frames: T.
         settings: How quiet and how long a pause is.
-        speech_rms: How loud the speech is; the loudest twentieth of `rms` begins there when None.
+        level: How loud speech and noise are in the whole sound; as `rms` says when None.
     """
-    loud = frame_rms(rms, frames)
-    if not len(loud) or max(float(loud.max()), speech_rms or 0) <= 1e-5:
+    if level is None:
+        meter = SpeechMeter()
+        meter.add(rms, np.zeros(len(rms)))
+        level = meter.level()
+    if not level.somebody_speaks:
         return np.ones(frames, np.float32)
-    reference = float(np.quantile(loud, 0.95)) if speech_rms is None else speech_rms
-    level = 20 * np.log10(np.maximum(loud, 1e-9) / max(reference, 1e-5))
-    quiet = level < settings.infer_sil_db
-    long_enough = silent_frames(settings)
+    loud_db = decibels(frame_rms(rms, frames))
+    quiet = loud_db < level.speech_db + settings.infer_sil_db
+    if settings.infer_close_mouth_in_pauses:
+        quiet |= ~speaking(loud_db, level)
     weight = np.zeros(frames, np.float32)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet.astype(np.int8), [0]])))
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        if stop - start >= long_enough:
+    for start, stop in _runs(quiet):
+        if stop - start >= silent_frames(settings):
             weight[start:stop] = 1
     return ramp(weight, 4)
+
+
+def speaking(loud_db: np.ndarray, level: SpeechLevel) -> NDArray[np.bool_]:
+    """Tell in which frames (T,) of a loudness in dB somebody speaks.
+
+    A stretch above `ends_db` is speech when it rises above `begins_db` somewhere: soft beginnings and ends belong to
+    it, noise that strays does not begin one.
+    """
+    speech = np.zeros(len(loud_db), bool)
+    for start, stop in _runs(loud_db >= level.ends_db):
+        speech[start:stop] = stop - start >= _LEAST_SPEECH and loud_db[start:stop].max() >= level.begins_db
+    return speech
+
+
+def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """List [start, stop) of the stretches in which (T,) is true."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+    return [(int(start), int(stop)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def silent_frames(settings: PostSettings) -> int:

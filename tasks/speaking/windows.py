@@ -49,7 +49,7 @@ def landmark_blocks(task: Any, sound: Sound, *, temperature: float | None = None
     windows = list(spans(sound.frames))
     tail = np.zeros((0, 68, 3), np.float32)
     for number, (start, stop, first) in enumerate(windows):
-        wav = sound.read(start, stop)
+        wav = sound.read(start, stop, task.sound_level)
         values = predict_window(task, wav, stop - start, temperature=temperature, seed=seed, first=start)
         fade = len(tail)
         share = ((np.arange(fade, dtype=np.float32) + 1) / (fade + 1))[:, None, None]

@@ -5,7 +5,7 @@ crop = aligned_crop(photo, five_points(face.points_px))     # (112, 112, 3) RGB 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from utils.arrays import Bytes, Doubles, Reals
 
 CROP = 112
 """Side of a crop in pixels."""
+SMALLEST_SHARE = 0.2
+"""A face of less than this share of the largest one's area is not the one that a photo was taken of."""
 FIVE_POINTS = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
 )
@@ -59,6 +61,20 @@ def aligned_crop(photo: Bytes, five: Reals) -> Bytes:
     wide[:, 2] += half
     crop = cv2.warpAffine(photo, wide, (CROP * finer, CROP * finer), flags=cv2.INTER_LINEAR)
     return np.asarray(crop if finer == 1 else cv2.resize(crop, (CROP, CROP), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def may_be_meant(faces: Sequence[Any]) -> list[Any]:
+    """Return the faces (`utils.faces.detector.Face`) that a photo may be of, the largest first.
+
+    Left out are those far smaller than the largest: somebody in the background.
+    """
+
+    def area(face: Any) -> float:
+        x0, y0, x1, y1 = face.box
+        return float((x1 - x0) * (y1 - y0))
+
+    ordered = sorted(faces, key=area, reverse=True)
+    return [face for face in ordered if area(face) >= SMALLEST_SHARE * area(ordered[0])]
 
 
 def crops_of(photo: Bytes, detector: Any) -> Iterator[Bytes]:

@@ -18,6 +18,7 @@ from utils.arrays import Floats
 from utils.errors import DataError
 from utils.media.ffmpeg import Stream, input_arguments
 from utils.media.header import StreamHeader, read_header
+from utils.media.plain_wav import plain_wav
 
 log = logging.getLogger(__name__)
 LONGEST_S = 4 * 3600
@@ -45,6 +46,11 @@ class SoundSource:
     reason: str = ""
     lasts_s: float = 0.0
 
+    @property
+    def filters(self) -> str:
+        """Return what ffmpeg's audio filters begin with, a comma behind it; empty when all channels are heard."""
+        return "" if self.channel is None else f"pan=mono|c0=c{self.channel},"
+
 
 def sound_arguments(
     file: Path, rate: int, *, skipped_s: float = 0, track: int | None = None, whole: bool = True
@@ -58,10 +64,9 @@ def sound_arguments(
     if whole:
         refuse_too_long(file, int(source.lasts_s * rate), rate)
     mix = ["-ac", "1"] if source.channel is None else []
-    one = f"pan=mono|c0=c{source.channel}," if source.channel is not None else ""
     return [
         *input_arguments(file, skipped_s), "-map", f"0:a:{source.track}", "-vn", "-sn", "-dn", *mix,
-        "-t", f"{most_seconds(file) + 1:.3f}", "-af", f"{one}aresample={rate}:async=1:first_pts=0",
+        "-t", f"{most_seconds(file) + 1:.3f}", "-af", f"{source.filters}aresample={rate}:async=1:first_pts=0",
         "-f", "f32le", "pipe:1",
     ]  # fmt: skip
 
@@ -101,27 +106,36 @@ def refuse_too_long(file: Path, samples: int, rate: int) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _chosen(path: str, size: int, modified: int) -> SoundSource:
+def _chosen(path: str, size: int, modified: int, track: int | None) -> SoundSource:
     file = Path(path)
-    header = read_header(file)
-    tracks = header.of_kind("Audio")
+    if (form := plain_wav(file)) is not None:
+        tracks, count, lasts_s = [], 1, form.samples / form.rate
+    else:
+        header = read_header(file)
+        tracks, count, lasts_s = header.of_kind("Audio"), len(header.of_kind("Audio")), header.duration_s
+    if track is not None and not 0 <= track < count:
+        raise DataError(f"{file} has {count} track(s) of sound; there is no track {track + 1}.")
     if not tracks or (len(tracks) == 1 and _channels(tracks[0]) == 1):
-        return SoundSource(lasts_s=header.duration_s)
-    loudness = [_loudness(file, number, _channels(stream)) for number, stream in enumerate(tracks)]
-    track = int(np.argmax([max(each) if each else 0.0 for each, _ in loudness]))
-    each, mixed = loudness[track]
+        return SoundSource(lasts_s=lasts_s)
+    loudness = {
+        number: _loudness(file, number, _channels(stream))
+        for number, stream in enumerate(tracks) if track in (None, number)
+    }  # fmt: skip
+    heard = max(loudness, key=lambda number: max(loudness[number][0], default=0.0))
+    each, mixed = loudness[heard]
     reasons = []
-    if len(tracks) > 1:
-        reasons.append(f"track {track + 1} of {len(tracks)} is heard, the loudest")
+    if count > 1:
+        why = "the loudest" if track is None else "as asked"
+        reasons.append(f"track {heard + 1} of {count} is heard, {why}")
     channel = None
     if len(each) == 2 and mixed < _CANCELLED * max(each):  # of more, the voice is in one, and the mix weighs them
         channel = int(np.argmax(each))
         reasons.append(f"its channels cancel each other, so channel {channel + 1} is heard alone")
-    return SoundSource(track, channel, "; ".join(reasons), header.duration_s)
+    return SoundSource(heard, channel, "; ".join(reasons), lasts_s)
 
 
-def choose_sound(file: Path, track: int | None = None) -> SoundSource:
-    """Choose what is heard of a file, and say so when there was a choice.
+def choose_sound(file: Path, track: int | None = None, *, say: bool = True) -> SoundSource:
+    """Choose what is heard of a file, and `say` so when there was a choice.
 
     Args:
         track: The one that the user names, from 0; None chooses the loudest.
@@ -129,16 +143,16 @@ def choose_sound(file: Path, track: int | None = None) -> SoundSource:
     Raises:
         DataError: There is no such track.
     """
-    if track is not None:
-        count = len(read_header(file).of_kind("Audio"))
-        if not 0 <= track < count:
-            raise DataError(f"{file} has {count} track(s) of sound; there is no track {track + 1}.")
-        return SoundSource(track)
     status = file.stat()
-    source = _chosen(str(file.absolute()), status.st_size, status.st_mtime_ns)
-    if source.reason:
+    source = _chosen(str(file.absolute()), status.st_size, status.st_mtime_ns, track)
+    if source.reason and say:
         log.info("%s: %s", file.name, source.reason)
     return source
+
+
+def track_of(number: int | None) -> int | None:
+    """Return the track, from 0, that a person calls by `number`, from 1; None stays None."""
+    return None if number is None else number - 1
 
 
 def _channels(stream: StreamHeader) -> int:

@@ -21,6 +21,7 @@ from utils.files.aside import write_aside
 from utils.files.ownership import refuse_input_as_output
 from utils.media.ffmpeg import STALL_S, Stream, input_arguments, run
 from utils.media.header import read_header
+from utils.media.sound_source import choose_sound
 from utils.media.wav import read_wav, write_wav
 from utils.paths import existing_file
 from utils.rates import FPS, RATE
@@ -160,6 +161,7 @@ class VideoWriter:
         height, width: Size of the frames in pixels.
         fps: Frames a second.
         audio: Sound to lay under it: a file, or (S,) float32 at `audio_rate`; cut or padded to the video's length.
+        audio_track: Which of the file's tracks, from 0; None takes what `choose_sound` hears.
         crf: x264's quality, 0 (lossless) to 51.
     """
 
@@ -173,6 +175,7 @@ class VideoWriter:
         *,
         crf: int = 18,
         audio_rate: int = RATE,
+        audio_track: int | None = None,
     ) -> None:
         self.path = Path(path)
         self.frames = 0
@@ -180,6 +183,7 @@ class VideoWriter:
         self._fps = fps
         self._audio = audio
         self._audio_rate = audio_rate
+        self._audio_track = audio_track
         self._crf = crf
         self._stack = ExitStack()
         self._stream: Stream | None = None
@@ -249,8 +253,10 @@ class VideoWriter:
         """Lay the sound under the finished picture: only then is its length known."""
         assert self._sound is not None
         length_s = self.frames / self._fps
-        arguments = ["-y", *input_arguments(picture), *input_arguments(self._sound), "-map", "0:v:0", "-map", "1:a:0"]
-        arguments += ["-c:v", "copy", "-af", "apad", "-c:a", "aac", "-b:a", "128k", "-flags:a", "+bitexact"]
+        source = choose_sound(self._sound, self._audio_track, say=False)
+        arguments = ["-y", *input_arguments(picture), *input_arguments(self._sound)]
+        arguments += ["-map", "0:v:0", "-map", f"1:a:{source.track}", "-c:v", "copy"]
+        arguments += ["-af", f"{source.filters}apad", "-c:a", "aac", "-b:a", "128k", "-flags:a", "+bitexact"]
         arguments += ["-t", f"{length_s:.6f}", *self._target(self._aside)]
         doing = f"{self.path} could not be given its sound"
         try:
@@ -258,12 +264,13 @@ class VideoWriter:
         except DataError:  # values that are no numbers, say, on which the encoder ends: once more with them mended
             place, mended = arguments.index(f"file:{self._sound.absolute()}"), self._mended(self._sound)
             arguments[place] = f"file:{mended.absolute()}"
+            arguments[arguments.index(f"1:a:{source.track}")], arguments[arguments.index("-af") + 1] = "1:a:0", "apad"
             run(arguments, STALL_S + length_s, doing)
 
     def _mended(self, sound: Path) -> Path:
         mended = self._aside.with_suffix(".wav")
         self._stack.callback(mended.unlink, missing_ok=True)
-        write_wav(mended, read_wav(sound, 48_000), 48_000)
+        write_wav(mended, read_wav(sound, 48_000, track=self._audio_track), 48_000)
         return mended
 
     @staticmethod

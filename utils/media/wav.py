@@ -10,6 +10,7 @@ import numpy as np
 from utils.errors import DataError
 from utils.files.aside import write_aside
 from utils.media.ffmpeg import Stream
+from utils.media.plain_wav import plain_wav, read_plain_wav
 from utils.media.sound_source import refuse_too_long, sound_arguments
 from utils.paths import existing_file
 from utils.rates import RATE
@@ -36,9 +37,25 @@ def read_wav(
         DataError: the file is missing, empty, holds no sound, or lasts longer than it can.
     """
     file = existing_file(path)
+    count = None if seconds is None else round(seconds * rate)
+    form = plain_wav(file) if track in (None, 0) else None
+    if form is not None and (form.rate, form.width) == (rate, 2):
+        if count is None:
+            refuse_too_long(file, form.samples, rate)
+        wav = read_plain_wav(file, round(start_s * rate), count)
+    else:
+        wav = _decoded(file, rate, start_s, count, track)
+    if not len(wav):
+        where = f" after {start_s:g} s" if start_s else ""
+        raise DataError(f"{path} holds no sound{where} (0 samples).")
+    wav = np.nan_to_num(wav, copy=False).clip(-1, 1)
+    return wav if count is None else fit_length(wav, count)
+
+
+def _decoded(file: Path, rate: int, start_s: float, count: int | None, track: int | None) -> np.ndarray:
+    """Let ffmpeg read (S,) float32 mono from `start_s` on: the rest, or about `count` samples and a few more."""
     skipped_s = max(0, int(start_s) - 1)  # a decoder needs a moment before its sound is right
     first = round((start_s - skipped_s) * rate)
-    count = None if seconds is None else round(seconds * rate)
     arguments = sound_arguments(file, rate, skipped_s=skipped_s, track=track, whole=count is None)
     if count is not None:
         arguments[arguments.index("-t") + 1] = f"{(first + count) / rate + 0.1:.6f}"
@@ -51,16 +68,11 @@ def read_wav(
             if filled < block.nbytes:
                 break
         if stream.finish() != 0:
-            raise no_sound(path, stream)
+            raise no_sound(file, stream)
     wav = np.concatenate(blocks)
     if count is None:
         refuse_too_long(file, len(wav), rate)
-    wav = wav[first:]
-    if not len(wav):
-        where = f" after {start_s:g} s" if start_s else ""
-        raise DataError(f"{path} holds no sound{where} (0 samples).")
-    wav = np.nan_to_num(wav, copy=False).clip(-1, 1)
-    return wav if count is None else fit_length(wav, count)
+    return wav[first:]
 
 
 def no_sound(path: str | Path, stream: Stream) -> DataError:

@@ -8,6 +8,8 @@ import pytest
 from data_gen.clips.corpus import MotionCorpus, collate
 from tests.made import make_video_dataset
 from utils.errors import DataError
+from utils.files.tables import read_json, write_json
+from utils.sound.speech_level import SOUND_LEVEL
 
 
 def test_windows_are_aligned_and_a_function_of_the_generator(shards):
@@ -52,6 +54,16 @@ def test_a_video_and_clips_together(shards, tmp_path):
     np.testing.assert_array_equal(window.landmarks, video.landmarks[first : first + 5])
     np.testing.assert_array_equal(window.audio, video.audio("mel")[2 * first : 2 * first + 10])
     assert collate([window]).mask.all()
+
+
+def test_speech_that_is_louder_in_one_source_than_in_another_is_refused(shards, tmp_path):
+    video = make_video_dataset(tmp_path / "videos/made", frames=80, size=16)
+    assert MotionCorpus([shards.path, video.path], "mel").sound_level == SOUND_LEVEL
+    meta = read_json(video.path / "meta.json") | {"sound_level": ""}
+    write_json(video.path / "meta.json", meta)
+    assert MotionCorpus([video.path], "mel").sound_level == ""
+    with pytest.raises(DataError, match=r"not equally loud everywhere: .*Make what has no level again"):
+        MotionCorpus([shards.path, video.path], "mel")
 
 
 def test_missing_data_names_the_command(tmp_path):

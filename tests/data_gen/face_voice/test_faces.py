@@ -59,6 +59,16 @@ def test_a_large_photograph_is_searched_small_and_cropped_large():
         find_face(picture, Fixed([]))
 
 
+def test_of_a_group_no_face_is_taken_for_one_persons():
+    picture = np.zeros((300, 500, 3), np.uint8)
+    faces = [Face(mean_shape() + shift, (shift, 0, shift + side, side)) for shift, side in ((0, 200), (250, 150))]
+    with pytest.raises(DataError, match="2 faces in it, and which is this person's cannot be told; cut the others off"):
+        find_face(picture, Fixed(faces), alone=True)
+    assert find_face(picture, Fixed(faces)).picture.shape == (224, 224, 3)
+    in_the_background = Face(faces[1].points_px, (250, 0, 290, 40))
+    assert find_face(picture, Fixed([faces[0], in_the_background]), alone=True).picture.shape == (224, 224, 3)
+
+
 def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
     from PIL import Image
 

@@ -74,3 +74,25 @@ def test_a_made_person_is_the_same_every_time():
     np.testing.assert_array_equal(first.clips[0][1], second.clips[0][1])
     np.testing.assert_array_equal(first.faces[0][1], second.faces[0][1])
     assert first.faces[0][2].shape == (68, 2)
+
+
+class Pairs(LandmarkDetector):
+    """Find two faces of a size in every picture."""
+
+    name = "pairs"
+    smoothing_frames = 0.0
+
+    def detect(self, frame):
+        return [Face(mean_shape(), (0, 0, 9, 9)), Face(mean_shape(), (9, 0, 18, 9))]
+
+
+def test_a_group_photo_in_a_persons_folder_is_skipped_and_named(files, tmp_path):
+    result = process_person(files, Pairs(), Limits(voices=False))
+    assert result.person.faces == []
+    assert set(result.skipped) == {str(path) for path in files.pictures}
+    assert all("2 faces in it" in why for why in result.skipped.values())
+    with VideoWriter(tmp_path / "a.mp4", 224, 224) as out:
+        for _ in range(10):
+            out.write(made_face(0.5)[0])
+    result = process_person(PersonFiles("anna", "train", videos=(tmp_path / "a.mp4",)), Pairs(), Limits(voices=False))
+    assert "2 faces in it" in result.skipped[str(tmp_path / "a.mp4")]

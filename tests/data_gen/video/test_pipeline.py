@@ -73,7 +73,7 @@ KEPT = {
     "camera": (2, ("convert", "cuts", "landmarks"), {}),
     "parsing": (3, ("convert", "cuts", "landmarks"), {"source": "grabcut"}),
     "plate": (2, ("convert", "parsing"), {}),
-    "audio": (1, ("convert", "sync"), {"features": ["mel", "mfcc", "pitch_hz", "rms", "whisper:3-6"]}),
+    "audio": (2, ("convert", "sync"), {"features": ["mel", "mfcc", "pitch_hz", "rms", "whisper:3-6"]}),
     "dataset": (1, ("convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"),
                 {"licence": "L", "consent": "C"}),
     "report": (2, ("probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset"),

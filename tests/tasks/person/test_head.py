@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.person.head import TalkingHead
+from tasks.speaking.settings import InferSettings
 from utils.errors import DataError
 
 
@@ -16,7 +17,7 @@ def test_a_video_is_an_mp4():
 
 
 def test_a_sound_that_is_not_there_is_named(tmp_path):
-    head = TalkingHead(None, None, None, None)
+    head = TalkingHead(None, None, None, InferSettings())
     with pytest.raises(DataError, match=r"nothing\.wav does not exist"):
         next(head.speak(tmp_path / "nothing.wav"))
     assert not list(tmp_path.iterdir())

@@ -1,21 +1,50 @@
-"""What was heard is kept for seconds, and its loudness for good."""
+"""What was heard is kept for seconds, and how loud its speech is for good."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tasks.person.hearing import Hearing, Loudness
+from tasks.person.hearing import Hearing, LiveLevel
+from tests.utils.sound.made_room import room, syllables
 from utils.rates import SAMPLES_A_FRAME
+from utils.sound.speech_level import SOUND_LEVEL, TARGET_DB, measure
 
 
-def test_how_loud_speech_is_follows_the_loudest_twentieth():
-    loudness = Loudness()
-    assert loudness.speech() == 0
-    heard = np.random.default_rng(0).uniform(0.01, 0.2, 5000).astype(np.float32)
-    for part in np.split(heard, 50):
-        loudness.add(part)
-    assert loudness.speech() == pytest.approx(np.quantile(heard, 0.95), rel=0.05)
+def live_db(wavs: list[np.ndarray]) -> list[float]:
+    """Let sounds be heard one after the other and tell how loud the speech in each is, as networks hear it."""
+    hearing, level, heard = Hearing(past=1000), LiveLevel(), []
+    done = 0
+    for wav in wavs:
+        pieces = []
+        hearing.add(wav)
+        for start in range(done, hearing.frames - 3, 4):
+            level.add(*hearing.rows(start, start + 4))
+            pieces.append(level.levelled(hearing.read(start, start + 4), SOUND_LEVEL))
+            done = start + 4
+        heard.append(measure(np.concatenate(pieces)[-32_000:]).speech_db)
+    return heard
+
+
+@pytest.mark.parametrize("gain", [0.05, 0.3, 1.0, 3.0])
+def test_live_speech_is_brought_to_one_loudness_by_what_was_heard_of_it(gain):
+    assert live_db([gain * syllables(3.0) + 0.03]) == [pytest.approx(TARGET_DB, abs=1.5)]
+
+
+def test_a_breath_before_the_first_word_does_not_blow_it_up():
+    breath = room(1.0, 0.003)
+    breath[:4000] *= 0.01
+    assert live_db([breath, syllables(3.0)])[1] == pytest.approx(TARGET_DB, abs=1.5)
+
+
+def test_a_live_room_is_not_made_louder_and_what_is_as_recorded_stays_so():
+    level = LiveLevel()
+    wav = room(2.0, 0.003)
+    hearing = Hearing(past=1000)
+    hearing.add(wav)
+    level.add(*hearing.rows(0, 50))
+    assert np.abs(level.levelled(wav, SOUND_LEVEL)).max() <= np.abs(wav).max() + 1e-3
+    assert level.levelled(wav, "") is wav
 
 
 def test_what_was_heard_is_kept_as_far_back_as_asked_and_silence_follows_it():

@@ -18,6 +18,7 @@ class LoudnessPostnet:
     """Open the mouth as far as the first mel band says; see nothing beyond the row itself."""
 
     cfg = SimpleNamespace(audio_feature="mel", pitch=False)
+    sound_level = ""
 
     def load_speech(self):
         return self

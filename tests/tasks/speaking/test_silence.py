@@ -1,18 +1,59 @@
-"""When nobody speaks, the mouth rests."""
+"""When nobody speaks, the mouth rests: in silence, in a room's noise, with an offset."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tasks.speaking import silence
 from tasks.speaking.settings import PostSettings
+from tests.utils.sound.made_room import room, syllables
+from utils.sound.speech_level import SpeechLevel, voice_rms
+
+PAUSE = np.concatenate([syllables(2.0), np.zeros(32_000, np.float32), syllables(2.0)])
+"""Frames 50 to 99 are a pause."""
 
 
-def test_total_silence_rests_and_steady_noise_does_not():
-    settings = PostSettings()
-    assert silence.silence_weight(np.zeros(100), 50, settings).min() == 1
-    assert silence.silence_weight(np.full(100, 0.01), 50, settings).max() == 0
-    assert len(silence.silence_weight(np.zeros(0), 0, settings)) == 0
+def weigh(wav: np.ndarray, **settings) -> np.ndarray:
+    frames = -(-len(wav) // 640)
+    return silence.silence_weight(voice_rms(wav), frames, PostSettings(**settings))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.01])
+@pytest.mark.parametrize("offset", [0.0, 0.05])
+def test_the_mouth_rests_in_the_pause_of_a_room_and_nowhere_else(noise, offset):
+    weight = weigh(PAUSE + room(6.0, noise) + offset)
+    assert (weight[57:95] == 1).all()
+    assert not weight[:48].any()
+    assert not weight[102:].any()
+
+
+def test_nobody_speaks_and_no_mouth_moves():
+    assert weigh(np.zeros(64_000, np.float32)).min() == 1
+    assert weigh(room(4.0, 0.002)).min() == 1
+    assert weigh(room(4.0, 0.02) + 0.05).min() == 1
+    assert len(silence.silence_weight(np.zeros(0), 0, PostSettings())) == 0
+
+
+def test_a_listener_says_one_word():
+    wav = room(20.0, 0.002)
+    wav[160_000:176_000] += syllables(1.0)
+    weight = weigh(wav)
+    assert (weight[:245] == 1).all()
+    assert (weight[281:] == 1).all()
+    assert weight[252:272].max() == 0
+
+
+def test_a_knock_is_no_speech():
+    wav = PAUSE + room(6.0, 0.001)
+    wav[48_000:48_200] += 0.3
+    assert (weigh(wav)[57:95] == 1).all()
+
+
+def test_a_room_may_be_left_to_the_networks_and_softer_speech_counted_as_silence():
+    wav = PAUSE + room(6.0, 0.01)
+    assert not weigh(wav, infer_close_mouth_in_pauses=False).any()
+    assert weigh(wav, infer_close_mouth_in_pauses=False, infer_sil_db=-15)[57:95].min() == 1
 
 
 def test_only_long_pauses_rest_and_their_edges_are_soft():
@@ -25,6 +66,13 @@ def test_only_long_pauses_rest_and_their_edges_are_soft():
     assert not weight[70:].any()
     np.testing.assert_allclose(weight[40:44], 0.5 - 0.5 * np.cos(np.pi * np.arange(1, 5) / 5), atol=1e-6)
     np.testing.assert_allclose(weight[40:70], weight[69:39:-1], atol=1e-6)
+
+
+def test_soft_ends_of_speech_belong_to_it_and_straying_noise_begins_none():
+    level = SpeechLevel(dc=0.0, noise_db=-60.0, speech_db=-20.0)
+    assert (level.begins_db, level.ends_db) == (-48, -51)
+    loud_db = np.array([-60, -50, -50, -60, -50, -40, -20, -50, -60, -40, -60])
+    assert silence.speaking(loud_db, level).tolist() == [False] * 4 + [True] * 4 + [False] * 3
 
 
 def test_a_frame_is_as_loud_as_the_louder_of_its_two_rows():

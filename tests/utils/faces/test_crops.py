@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from utils.faces.crops import CROP, FIVE_POINTS, aligned_crop, five_points, similarity
+from utils.faces.crops import CROP, FIVE_POINTS, aligned_crop, five_points, may_be_meant, similarity
+from utils.faces.detector import Face
 from utils.faces.landmarks import MEAN_FACE
 
 
@@ -51,3 +52,9 @@ def test_five_points_of_the_mean_face_are_in_arcface_order():
     assert eye_left[0] < nose[0] < eye_right[0]
     assert mouth_left[0] < nose[0] < mouth_right[0]
     assert eye_left[1] < nose[1] < mouth_left[1]
+
+
+def test_somebody_far_smaller_is_not_whom_a_photo_is_of():
+    faces = [Face(np.zeros((68, 2), np.float32), (0, 0, side, side)) for side in (40, 100, 50)]
+    assert [face.box[2] for face in may_be_meant(faces)] == [100, 50]
+    assert may_be_meant([]) == []
