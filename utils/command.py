@@ -38,6 +38,8 @@ class Command:
         run: "module:function", called with the settings that were read; it returns an exit code or None.
         help: One line.
         holds: The setting that names the folder to hold alone while it runs; empty holds none.
+        first: "module:function", called with the settings before what `run` names is imported, to tell at once what can
+            be told without it; an exit code that it returns ends the command.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Command:
     run: str
     help: str
     holds: str = ""
+    first: str = ""
 
     def __call__(self, words: Sequence[str], title: str, at: Path | None = None) -> int:
         """Read the words after the command's name and run it, or print its help.
@@ -66,6 +69,8 @@ class Command:
             settings = settings.model_copy(update=_absolute(settings))
             at.mkdir(parents=True, exist_ok=True)
             os.chdir(at)
+        if self.first and (code := find(self.first)(settings)) is not None:
+            return code
         run = find(self.run)
         if not self.holds:
             return run(settings) or 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data_gen.video.job import VideoJob
+from data_gen.video.job import VideoJob, check_job
 from utils.config.schema import Config
+from utils.paths import existing_file
 
 
 class VideoCommand(Config):
@@ -33,6 +34,14 @@ class VideoCommand(Config):
     """use so many seconds of it"""
     redo: tuple[str, ...] = ()
     """do a stage again; may be repeated"""
+
+
+def look(command: VideoCommand) -> None:
+    """Tell slips, and that the video is not there, before anything heavy is imported."""
+    job = VideoJob(**command.model_dump())
+    check_job(job)
+    existing_file(job.video)
+    _ = job.more_features  # a name that none has is told now
 
 
 def main(command: VideoCommand) -> None:

@@ -1,0 +1,23 @@
+"""Load the talking head that a command is about."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from tasks.core.checkpoints import parse_steps
+from tasks.person.head import TalkingHead
+from tasks.person.settings import EvaluateCommand, InferCommand, PlayCommand, settings_of
+
+
+def load_head(command: InferCommand | PlayCommand | EvaluateCommand) -> TalkingHead:
+    """Load the head of a command's person, with its settings."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    return TalkingHead.load(
+        command.id,
+        renderer=command.renderer,
+        device=command.device,
+        steps=parse_steps(command.steps),
+        seed=command.seed,
+        settings=settings_of(command),
+    )
