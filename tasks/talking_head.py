@@ -5,6 +5,7 @@
     python tasks/talking_head.py play May speech.wav        # a page that plays while it is drawn
     python tasks/talking_head.py evaluate May
     python tasks/talking_head.py check May                  # which stage is sound, and what to do about the others
+    python tasks/talking_head.py pack May                   # all that May needs to speak, in one file, for `unpack`
 
 In Python: `from tasks.talking_head import TalkingHead` (it lies in `tasks/person/head.py`).
 """
@@ -19,6 +20,7 @@ from typing import Any
 if __name__ == "__main__":  # not this script's folder, which hides the packages beside it, but the repository
     sys.path[: not sys.flags.safe_path] = [str(Path(__file__).resolve().parents[1])]
 
+from tasks.handover.settings import PackCommand, UnpackCommand
 from tasks.person.settings import CheckCommand, EvaluateCommand, InferCommand, PlayCommand, TrainCommand
 from utils.arguments import find
 from utils.command import Command, Door, run_command
@@ -40,6 +42,10 @@ DOOR = Door(
         Command("check", CheckCommand, "tasks.person.check:main",
                 "say of every stage of a talking head whether it is sound",
                 first="tasks.person.commands.ready:look_at_check"),
+        Command("pack", PackCommand, "tasks.handover.pack:main", "pack a person into one file, to speak elsewhere",
+                first="tasks.handover.ready:look_at_pack"),
+        Command("unpack", UnpackCommand, "tasks.handover.unpack:main", "unpack a person from such a file",
+                first="tasks.handover.ready:look_at_unpack"),
     ),
 )  # fmt: skip
 

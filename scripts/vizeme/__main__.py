@@ -37,6 +37,8 @@ DOOR = Door(
         _ROWS["play"],
         _ROWS["check"],
         _ROWS["evaluate"],
+        _ROWS["pack"],
+        _ROWS["unpack"],
         Inner("run", "tasks.run:main", "train, validate, evaluate or use one task by its recipe"),
         Inner("data", "data_gen.run:main", DATA.help.rstrip(".").lower()),
         _named("import", IMPORT.rows[0]),
