@@ -21,7 +21,14 @@ if __name__ == "__main__":  # not this script's folder, which hides the packages
     sys.path[: not sys.flags.safe_path] = [str(Path(__file__).resolve().parents[1])]
 
 from tasks.handover.settings import PackCommand, UnpackCommand
-from tasks.person.settings import CheckCommand, EvaluateCommand, InferCommand, PlayCommand, TrainCommand
+from tasks.person.settings import (
+    CheckCommand,
+    DoctorCommand,
+    EvaluateCommand,
+    InferCommand,
+    PlayCommand,
+    TrainCommand,
+)
 from utils.arguments import find
 from utils.command import Command, Door, run_command
 
@@ -42,6 +49,8 @@ DOOR = Door(
         Command("check", CheckCommand, "tasks.person.check:main",
                 "say of every stage of a talking head whether it is sound",
                 first="tasks.person.commands.ready:look_at_check"),
+        Command("doctor", DoctorCommand, "tasks.person.commands.doctor:main",
+                "look at this machine, and say what is missing and how to mend it"),
         Command("pack", PackCommand, "tasks.handover.pack:main", "pack a person into one file, to speak elsewhere",
                 first="tasks.handover.ready:look_at_pack"),
         Command("unpack", UnpackCommand, "tasks.handover.unpack:main", "unpack a person from such a file",

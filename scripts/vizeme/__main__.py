@@ -37,6 +37,7 @@ DOOR = Door(
         _ROWS["play"],
         _ROWS["check"],
         _ROWS["evaluate"],
+        _ROWS["doctor"],
         _ROWS["pack"],
         _ROWS["unpack"],
         Inner("run", "tasks.run:main", "train, validate, evaluate or use one task by its recipe"),

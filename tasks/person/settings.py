@@ -103,6 +103,13 @@ class CheckCommand(Config):
     """JSON to write (infer_out/<id>/check.json)"""
 
 
+class DoctorCommand(Config):
+    """Look at this machine: Python, torch, GPU, ffmpeg, disk, processor, outside weights. Exit code 2: mend first."""
+
+    json_: Annotated[bool, Flag("json")] = False
+    """one JSON object in place of lines"""
+
+
 def settings_of(command: HeadCommand) -> dict[str, Any]:
     """Return the settings that were typed, read as their types ask: a name stays as it is, a number is one."""
     schemas = [find(place) for place in BOTH]
