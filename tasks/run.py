@@ -5,6 +5,7 @@ python tasks/run.py --config=egs/datasets/demo/syncnet.yaml --exp_name=demo/sync
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -18,7 +19,7 @@ if __name__ == "__main__":  # not this script's folder, which hides the packages
 from tasks.core.checkpoints import finished_updates, is_foreign, parse_steps, refuse_missing, work_dir_of
 from tasks.registry import TASKS, schema_of, task_class
 from utils.arguments import Assignments, Bare, Flag, Steps, flag_of, read_words, usage
-from utils.command import run_command
+from utils.command import run_command, version_text
 from utils.config.assignments import assignment, set_dotted, split_assignment, split_hparams, typed_assignment
 from utils.config.recipe import Recipe, load_recipe
 from utils.config.schema import Config, describe, parse
@@ -58,6 +59,8 @@ class RunCommand(Config):
     """fast: a few updates, nothing saved; overfit: learn one batch by heart"""
     listed: Annotated[bool, Flag("list")] = False
     """list the tasks"""
+    json_: Annotated[bool, Flag("json")] = False
+    """with --list: one JSON object"""
     helped: Annotated[bool, Flag("help", "-h")] = False
     """this text, or with --config the task's settings"""
 
@@ -73,8 +76,16 @@ class RunCommand(Config):
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = sys.argv[1:] if words is None else words
+    if list(words) == ["--version"]:
+        print(version_text())
+        return 0
     args = read_words(RunCommand, words, "tasks/run.py")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    if args.json_ and not args.listed:
+        raise ConfigError("--json goes with --list")
+    if args.listed and args.json_:
+        print(json.dumps({"tasks": [{"name": name, "what": what} for name, (_, what) in TASKS.items()]}, indent=1))
+        return 0
     if args.listed:
         for name, (_, what) in TASKS.items():
             print(f"{name:18} {what}")

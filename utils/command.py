@@ -17,6 +17,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,7 @@ from utils.arguments import find, read_words, row, usage
 from utils.config.schema import Config
 from utils.errors import WORKER_DIED, ConfigError, UserError, nearest
 from utils.files.lock import filling
+from utils.paths import ROOT
 from utils.world import settle_world
 
 
@@ -155,6 +157,9 @@ class Door:
             ConfigError: There is no such command, or something is wrong with what follows it.
         """
         words = sys.argv[1:] if words is None else words
+        if list(words) == ["--version"]:
+            print(version_text())
+            return 0
         commands = {one.name: one for one in self.rows}
         if "" in commands:
             return commands[""](words, self.typed, at)
@@ -176,6 +181,14 @@ class Door:
         for one in self.rows:
             lines += row(one.name, one.help, 12) if not isinstance(one, Moved) else []
         return "\n".join([*lines, "", f"`{self.typed} COMMAND --help` tells a command's flags."])
+
+
+def version_text() -> str:
+    """Say which version this is, and for a checkout where it lies."""
+    try:
+        return f"vizeme {version('vizeme')}"
+    except PackageNotFoundError:
+        return f"vizeme (a checkout at {ROOT})"
 
 
 _CHOOSE = "Change its permissions, or choose another place."

@@ -29,6 +29,8 @@ class TrainCommand(Config):
     """where processed videos lie (data/binary/videos)"""
     reset: bool = False
     """train anew; old runs are set aside"""
+    dry_run: bool = False
+    """only say which stages would be trained, for how many updates and how long, by what is known of two cores"""
 
 
 class HeadCommand(Config):
@@ -86,6 +88,8 @@ class EvaluateCommand(HeadCommand):
     """at most so many held-out frames"""
     out: Path | None = None
     """folder to write (infer_out/<id>/evaluation)"""
+    json_: Annotated[bool, Flag("json")] = False
+    """one JSON object on standard output, what metrics.json holds; all else goes to standard error"""
 
 
 class CheckCommand(Config):
@@ -101,6 +105,8 @@ class CheckCommand(Config):
     """held-out frames to render; 0 leaves that out"""
     out: Path | None = None
     """JSON to write (infer_out/<id>/check.json)"""
+    json_: Annotated[bool, Flag("json")] = False
+    """one JSON object on standard output, what check.json holds; all else goes to standard error"""
 
 
 class DoctorCommand(Config):

@@ -19,4 +19,5 @@ def main(command: TrainCommand) -> int:
         settings=[*hearing, *command.settings],
         binary_dir=command.binary_data_dir,
         reset=command.reset,
+        dry_run=command.dry_run,
     )
