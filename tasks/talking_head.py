@@ -22,6 +22,7 @@ if __name__ == "__main__":  # not this script's folder, which hides the packages
 
 from tasks.handover.settings import PackCommand, UnpackCommand
 from tasks.person.settings import (
+    BatchCommand,
     CheckCommand,
     DoctorCommand,
     EvaluateCommand,
@@ -40,6 +41,9 @@ DOOR = Door(
                 "train the five tasks of a person whose video is processed"),
         Command("infer", InferCommand, "tasks.person.commands.infer:main", "speak a sound into an mp4",
                 first="tasks.person.commands.ready:look_at_film"),
+        Command("batch", BatchCommand, "tasks.person.commands.batch:main",
+                "speak many sounds or texts, each into an mp4",
+                first="tasks.person.commands.ready:look_at_batch"),
         Command("play", PlayCommand, "tasks.person.commands.play:main",
                 "show a page on this machine that plays while it is drawn",
                 first="tasks.person.commands.ready:look_at_page"),

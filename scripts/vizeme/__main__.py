@@ -33,6 +33,7 @@ DOOR = Door(
         _named("process", _ROWS["video"]),
         _ROWS["train"],
         _named("speak", _ROWS["infer"]),
+        _ROWS["batch"],
         _ROWS["play"],
         _ROWS["check"],
         _ROWS["evaluate"],

@@ -68,6 +68,22 @@ class InferCommand(HeadCommand):
     """the mp4 to write"""
 
 
+class BatchCommand(HeadCommand):
+    """Speak many sounds, each into an mp4 of its name. One that cannot be made does not stop the others (exit code 2).
+
+    Given again, it skips films that are whole and of the same sound, networks and settings.
+    """
+
+    id: Annotated[str, Positional()]
+    """who speaks"""
+    sounds: Annotated[tuple[Path, ...], Positional()] = ()
+    """sounds of any format, folders of them, or a .csv with a column `sound`"""
+    texts: Annotated[tuple[str, ...], Flag("text")] = ()
+    """a text that espeak-ng speaks, as in the demo: not the person's voice; may be repeated"""
+    out: Path | None = None
+    """folder of the films (infer_out/<id>)"""
+
+
 class PlayCommand(HeadCommand):
     id: Annotated[str, Positional()]
     """who speaks"""

@@ -7,10 +7,10 @@ import sys
 
 from tasks.core.checkpoints import parse_steps
 from tasks.person.head import TalkingHead
-from tasks.person.settings import EvaluateCommand, InferCommand, PlayCommand, settings_of
+from tasks.person.settings import BatchCommand, EvaluateCommand, InferCommand, PlayCommand, settings_of
 
 
-def load_head(command: InferCommand | PlayCommand | EvaluateCommand) -> TalkingHead:
+def load_head(command: InferCommand | BatchCommand | PlayCommand | EvaluateCommand) -> TalkingHead:
     """Load the head of a command's person, with its settings."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     return TalkingHead.load(

@@ -6,8 +6,17 @@ from pathlib import Path
 
 from data_gen.video.dataset import open_video
 from tasks.core.checkpoints import parse_steps, refuse_missing
+from tasks.person.commands.films import films_of
 from tasks.person.runs import POSTNETS, RENDERERS, find_run
-from tasks.person.settings import CheckCommand, EvaluateCommand, HeadCommand, InferCommand, PlayCommand, settings_of
+from tasks.person.settings import (
+    BatchCommand,
+    CheckCommand,
+    EvaluateCommand,
+    HeadCommand,
+    InferCommand,
+    PlayCommand,
+    settings_of,
+)
 from tasks.registry import schema_of
 from tasks.speaking.settings import InferSettings
 from utils.config.schema import parse
@@ -27,6 +36,12 @@ def look_at_film(command: InferCommand) -> None:
     refuse_input_as_output(command.out, [command.audio])
     look_at_head(command.id, command)
     refuse_without_sound(command.audio)
+
+
+def look_at_batch(command: BatchCommand) -> None:
+    """See that there is something to speak, and that it can be; a sound that is missing is told when its turn comes."""
+    films_of(command.sounds, command.texts, command.out or Path("infer_out") / command.id)
+    look_at_head(command.id, command)
 
 
 def look_at_page(command: PlayCommand) -> None:
