@@ -16,7 +16,7 @@ DOOR = Door(
     "Make data: datasets from videos, photos and sounds.",
     (
         Command("video", "data_gen.video.run:VideoCommand", "data_gen.video.run:main",
-                "turn a video of a talking person into a dataset"),
+                "turn a video of a talking person into a dataset", first="data_gen.video.run:look"),
         Command("demo", "data_gen.demo.run:DemoCommand", "data_gen.demo.run:main",
                 "make a video of a made presenter, from a public-domain portrait"),
         Command("clips", "data_gen.clips.run:ClipsCommand", "data_gen.clips.run:main",

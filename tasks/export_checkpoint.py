@@ -21,8 +21,11 @@ from utils.command import Command, Door, run_command
 DOOR = Door(
     "tasks/export_checkpoint.py",
     "Export a trained network for others.",
-    (Command("", ExportCommand, "tasks.exchange.commands:export", "export a trained network for others"),),
-)
+    (
+        Command("", ExportCommand, "tasks.exchange.commands:export", "export a trained network for others",
+                first="tasks.exchange.ready:look_at_export"),
+    ),
+)  # fmt: skip
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -25,7 +25,8 @@ DOOR = Door(
     "Make a run of this project from a checkpoint of another one.",
     (
         Command("", ImportCommand, "tasks.exchange.commands:bring_in",
-                "make a run of this project from a checkpoint of another one; nothing in the file is run"),
+                "make a run of this project from a checkpoint of another one; nothing in the file is run",
+                first="tasks.exchange.ready:look_at_import"),
     ),
 )  # fmt: skip
 

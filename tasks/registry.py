@@ -1,10 +1,10 @@
-"""The table of tasks: a name in a recipe -> a class, imported only when it is used."""
+"""The table of tasks: a name in a recipe -> a class or its settings, imported only when they are used."""
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
+from utils.arguments import find
 from utils.errors import ConfigError, nearest
 
 TASKS: dict[str, tuple[str, str]] = {
@@ -36,6 +36,23 @@ TASKS: dict[str, tuple[str, str]] = {
 }
 """Task name -> ("module:Class", one line of help)."""
 
+SCHEMAS: dict[str, str] = {
+    "syncnet": "tasks.motion.config:SyncNetConfig",
+    "lm3d_vae_sync": "tasks.motion.config:Lm3dVaeSyncConfig",
+    "postnet": "tasks.motion.postnet_config:PostnetConfig",
+    "lm3d_nerf": "tasks.renderer.config:Lm3dNerfConfig",
+    "lm3d_nerf_torso": "tasks.renderer.config:Lm3dNerfTorsoConfig",
+    "geneface_nerf": "tasks.renderer.geneface.config:GenefaceNerfConfig",
+    "geneface_radnerf": "tasks.renderer.geneface.config:GenefaceRadnerfConfig",
+    "template_decoder": "tasks.template_to_face.config:TemplateDecoderConfig",
+    "wav2pix": "tasks.wav2pix.config:Wav2PixConfig",
+    "face_encoder": "tasks.speech_to_face.config:FaceEncoderConfig",
+    "face_decoder": "tasks.speech_to_face.config:FaceDecoderConfig",
+    "ve_conv": "tasks.speech_to_face.config:VeConvConfig",
+    "ve_ast": "tasks.speech_to_face.config:VeAstConfig",
+}
+"""Task name -> "module:Schema" of its settings, which need no torch: slips in a recipe are told at once."""
+
 
 def task_class(name: str) -> type[Any]:
     """Import and return the task class called `name`.
@@ -47,5 +64,13 @@ def task_class(name: str) -> type[Any]:
         guess = nearest(name, TASKS)
         hint = f" Did you mean '{guess}'?" if guess else ""
         raise ConfigError(f"No task is called '{name}'.{hint} Known: {', '.join(TASKS)}.")
-    module, _, attribute = TASKS[name][0].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return find(TASKS[name][0])
+
+
+def schema_of(name: str) -> type[Any]:
+    """Return the settings of the task called `name`, without importing the task.
+
+    Raises:
+        ConfigError: No task has that name; the nearest one is named.
+    """
+    return find(SCHEMAS[name]) if name in SCHEMAS else task_class(name).schema

@@ -5,6 +5,7 @@ python tasks/run.py --config=egs/datasets/demo/syncnet.yaml --exp_name=demo/sync
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -15,10 +16,10 @@ from typing import Annotated, Any, Literal
 if __name__ == "__main__":  # not this script's folder, which hides the packages beside it, but the repository
     sys.path[: not sys.flags.safe_path] = [str(Path(__file__).resolve().parents[1])]
 
-from tasks.core.checkpoints import is_foreign, parse_steps, work_dir_of
-from tasks.registry import TASKS, task_class
+from tasks.core.checkpoints import finished_updates, is_foreign, parse_steps, refuse_missing, work_dir_of
+from tasks.registry import TASKS, schema_of, task_class
 from utils.arguments import Assignments, Bare, Flag, Steps, flag_of, read_words, usage
-from utils.command import run_command
+from utils.command import run_command, version_text
 from utils.config.assignments import assignment, set_dotted, split_assignment, split_hparams, typed_assignment
 from utils.config.recipe import Recipe, load_recipe
 from utils.config.schema import Config, describe, parse
@@ -58,6 +59,8 @@ class RunCommand(Config):
     """fast: a few updates, nothing saved; overfit: learn one batch by heart"""
     listed: Annotated[bool, Flag("list")] = False
     """list the tasks"""
+    json_: Annotated[bool, Flag("json")] = False
+    """with --list: one JSON object"""
     helped: Annotated[bool, Flag("help", "-h")] = False
     """this text, or with --config the task's settings"""
 
@@ -73,8 +76,16 @@ class RunCommand(Config):
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = sys.argv[1:] if words is None else words
+    if list(words) == ["--version"]:
+        print(version_text())
+        return 0
     args = read_words(RunCommand, words, "tasks/run.py")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    if args.json_ and not args.listed:
+        raise ConfigError("--json goes with --list")
+    if args.listed and args.json_:
+        print(json.dumps({"tasks": [{"name": name, "what": what} for name, (_, what) in TASKS.items()]}, indent=1))
+        return 0
     if args.listed:
         for name, (_, what) in TASKS.items():
             print(f"{name:18} {what}")
@@ -87,18 +98,25 @@ def main(words: Sequence[str] | None = None) -> int:
     is_main = world().rank == 0  # before torch and Lightning are imported, which read the same
     recipe = load_recipe(args.config)
     assignments = args.assignments
-    kind = kind_of(recipe, assignments)
-    overrides = dict(typed_assignment(kind.schema, text) for text in assignments)
+    schema = schema_in(recipe, assignments)
+    overrides = dict(typed_assignment(schema, text) for text in assignments)
     for name, value in overrides.items():
         set_dotted(recipe.values, name, value)
         recipe.origins.pop(name, None)
-    name_misspelt_flags(kind, recipe, overrides)
+    name_misspelt_flags(schema, recipe, overrides)
     if args.helped:
-        print(f"{kind.schema.__doc__ or ''}\n\nSettings of {recipe.values['task_cls']} ({show_path(recipe.path)}):\n")
-        for name, default, text in describe(kind.schema):
+        print(f"{schema.__doc__ or ''}\n\nSettings of {recipe.values['task_cls']} ({show_path(recipe.path)}):\n")
+        for name, default, text in describe(schema):
             print(f"  --{name:32} {default:14} {' '.join(text.split())}")
         return 0
-    config = parse(kind.schema, recipe.values, recipe.path, origins=recipe.origins, problems=recipe.problems)
+    config = parse(schema, recipe.values, recipe.path, origins=recipe.origins, problems=recipe.problems)
+    work_dir = choose_work_dir(args, recipe)
+    uses = args.infer or args.validated or args.evaluate or getattr(config, "inference", False)
+    steps = parse_steps(args.steps) if args.steps else config.infer_ckpt_steps or "best"
+    if uses:
+        refuse_missing(work_dir, steps)
+    elif not args.replay and (args.reset or finished_updates(work_dir) < config.max_updates):
+        config.refuse_missing_data()
     if config.trainer.accelerator == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks for one: whatever asks is told there is none
     # What trains imports torch and Lightning, which must wait: the door answers --help, --list and slips at once.
@@ -108,44 +126,45 @@ def main(words: Sequence[str] | None = None) -> int:
         log.info("recipe: %s", " <- ".join(show_path(path) for path in reversed(recipe.chain)))
     else:
         logging.getLogger().setLevel(logging.WARNING)
-    work_dir = choose_work_dir(args, recipe)
     where = show_path(recipe.path)
-    if args.infer or args.validated or args.evaluate or getattr(config, "inference", False):
-        steps = parse_steps(args.steps) if args.steps else config.infer_ckpt_steps or "best"
-        settings = {name: config.model_dump(mode="json")[name] for name in used_settings(args, kind, recipe, overrides)}
+    if uses:
+        chosen = used_settings(args, schema, recipe, overrides)
+        settings = {name: config.model_dump(mode="json")[name] for name in chosen}
         if args.evaluate:
             evaluate(work_dir, steps, settings, args.out or work_dir / "evaluation")
         elif args.validated:
             show_validation(work_dir, steps, settings)
         else:
             infer(work_dir, steps, settings)
-    elif args.replay:
+        return 0
+    kind = task_class(config.task_cls)
+    if args.replay:
         replay(kind, config, work_dir, where)
     else:
         train(kind, config, work_dir, where, debug=args.debug, reset=args.reset)
     return 0
 
 
-def used_settings(args: RunCommand, kind: Any, recipe: Recipe, overrides: dict[str, Any]) -> set[str]:
+def used_settings(args: RunCommand, schema: Any, recipe: Recipe, overrides: dict[str, Any]) -> set[str]:
     """Name the recipe's settings that a trained task is used with: the network and the rest are the checkpoint's."""
     uses = ("infer_", "eval_") if args.evaluate else ("infer_",)
-    of_recipe = {name for name in kind.schema.model_fields if name.startswith(uses) and name in recipe.values}
+    of_recipe = {name for name in schema.model_fields if name.startswith(uses) and name in recipe.values}
     return of_recipe | {name.split(".")[0] for name in overrides}
 
 
-def name_misspelt_flags(kind: Any, recipe: Recipe, overrides: dict[str, Any]) -> None:
+def name_misspelt_flags(schema: Any, recipe: Recipe, overrides: dict[str, Any]) -> None:
     """Note among the recipe's problems what is no setting but looks like one of the door's own flags."""
     flags = [flag_of(name, info) for name, info in RunCommand.model_fields.items()]
     for name in overrides:
-        if name.split(".")[0] not in kind.schema.model_fields:
-            guess = nearest(name, [*kind.schema.model_fields, *flags])
+        if name.split(".")[0] not in schema.model_fields:
+            guess = nearest(name, [*schema.model_fields, *flags])
             if guess in flags:
                 recipe.values.pop(name, None)
                 recipe.problems.append(f"--{name}: no such flag; write --{guess}")
 
 
-def kind_of(recipe: Recipe, assignments: list[str]) -> Any:
-    """Import the task class that a recipe, or a setting given with it, names.
+def schema_in(recipe: Recipe, assignments: list[str]) -> Any:
+    """Return the settings of the task that a recipe, or a setting given with it, names.
 
     Raises:
         ConfigError: It names none or an unknown one; with the mistakes of the files.
@@ -163,7 +182,7 @@ def kind_of(recipe: Recipe, assignments: list[str]) -> Any:
     lines = list(recipe.problems)
     if isinstance(name, str):
         try:
-            return task_class(name)
+            return schema_of(name)
         except ConfigError as error:
             lines.append(str(error))
     else:

@@ -5,6 +5,7 @@
     python tasks/talking_head.py play May speech.wav        # a page that plays while it is drawn
     python tasks/talking_head.py evaluate May
     python tasks/talking_head.py check May                  # which stage is sound, and what to do about the others
+    python tasks/talking_head.py pack May                   # all that May needs to speak, in one file, for `unpack`
 
 In Python: `from tasks.talking_head import TalkingHead` (it lies in `tasks/person/head.py`).
 """
@@ -19,7 +20,16 @@ from typing import Any
 if __name__ == "__main__":  # not this script's folder, which hides the packages beside it, but the repository
     sys.path[: not sys.flags.safe_path] = [str(Path(__file__).resolve().parents[1])]
 
-from tasks.person.settings import CheckCommand, EvaluateCommand, InferCommand, PlayCommand, TrainCommand
+from tasks.handover.settings import PackCommand, UnpackCommand
+from tasks.person.settings import (
+    BatchCommand,
+    CheckCommand,
+    DoctorCommand,
+    EvaluateCommand,
+    InferCommand,
+    PlayCommand,
+    TrainCommand,
+)
 from utils.arguments import find
 from utils.command import Command, Door, run_command
 
@@ -27,15 +37,28 @@ DOOR = Door(
     "tasks/talking_head.py",
     "Train a talking head, let it speak, measure it.",
     (
-        Command("train", TrainCommand, "tasks.person.commands:train",
+        Command("train", TrainCommand, "tasks.person.commands.train:main",
                 "train the five tasks of a person whose video is processed"),
-        Command("infer", InferCommand, "tasks.person.commands:infer", "speak a sound into an mp4"),
-        Command("play", PlayCommand, "tasks.person.commands:play",
-                "show a page on this machine that plays while it is drawn"),
-        Command("evaluate", EvaluateCommand, "tasks.person.commands:evaluate",
-                "compare with held-out footage; writes figures and pictures"),
+        Command("infer", InferCommand, "tasks.person.commands.infer:main", "speak a sound into an mp4",
+                first="tasks.person.commands.ready:look_at_film"),
+        Command("batch", BatchCommand, "tasks.person.commands.batch:main",
+                "speak many sounds or texts, each into an mp4",
+                first="tasks.person.commands.ready:look_at_batch"),
+        Command("play", PlayCommand, "tasks.person.commands.play:main",
+                "show a page on this machine that plays while it is drawn",
+                first="tasks.person.commands.ready:look_at_page"),
+        Command("evaluate", EvaluateCommand, "tasks.person.commands.evaluate:main",
+                "compare with held-out footage; writes figures and pictures",
+                first="tasks.person.commands.ready:look_at_measuring"),
         Command("check", CheckCommand, "tasks.person.check:main",
-                "say of every stage of a talking head whether it is sound"),
+                "say of every stage of a talking head whether it is sound",
+                first="tasks.person.commands.ready:look_at_check"),
+        Command("doctor", DoctorCommand, "tasks.person.commands.doctor:main",
+                "look at this machine, and say what is missing and how to mend it"),
+        Command("pack", PackCommand, "tasks.handover.pack:main", "pack a person into one file, to speak elsewhere",
+                first="tasks.handover.ready:look_at_pack"),
+        Command("unpack", UnpackCommand, "tasks.handover.unpack:main", "unpack a person from such a file",
+                first="tasks.handover.ready:look_at_unpack"),
     ),
 )  # fmt: skip
 

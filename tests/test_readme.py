@@ -68,7 +68,7 @@ def assert_settings_exist(command: run.RunCommand) -> None:
         evaluates = command.evaluate and command.config is not None and command.config.parts[0] == "checkpoints"
         assert not command.settings or evaluates
         return
-    fields = run.kind_of(load_recipe(command.config), given).schema.model_fields
+    fields = run.schema_in(load_recipe(command.config), given).model_fields
     assert {text.split("=")[0].split(".")[0] for text in given} <= set(fields)
 
 

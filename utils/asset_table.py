@@ -27,6 +27,7 @@ class Asset:
     `names` are the files (or folders) it may be called, first the one we give it. `digests` are the SHA-256 that
     a file may have, or how they begin; of a folder its parts say it. Where neither does, the first file that is used
     on a machine is the one that it must stay.
+    `megabytes` is what is fetched, roughly; `without` says what is used or lost where it is not here.
     """
 
     names: tuple[str, ...]
@@ -36,6 +37,8 @@ class Asset:
     digests: tuple[str, ...] = ()
     commercial: bool = True
     folder: bool = False
+    megabytes: int = 0
+    without: str = ""
 
 
 def _hugging_face(repository: str, **files: str | None) -> tuple[Part, ...]:
@@ -49,6 +52,8 @@ ASSETS: dict[str, Asset] = {
     "face_landmarker": Asset(
         names=("face_landmarker.task",),
         purpose="landmarks: 478 points and 52 blendshapes (MediaPipe)",
+        megabytes=4,
+        without="landmarks come from dlib or face_alignment, coarser about the lips",
         licence="Apache-2.0",
         digests=("64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",),
         parts=(
@@ -63,6 +68,8 @@ ASSETS: dict[str, Asset] = {
     "face_parsing": Asset(
         names=("face_parsing_bisenet_79999_iter.pth", "79999_iter.pth"),
         purpose="face parsing: BiSeNet, 19 classes of CelebAMask-HQ",
+        megabytes=53,
+        without="head and torso are cut out by GrabCut, with coarser edges of hair",
         licence="CelebAMask-HQ: non-commercial",
         commercial=False,
         digests=(
@@ -80,6 +87,8 @@ ASSETS: dict[str, Asset] = {
     "arcface_mbf": Asset(
         names=("arcface_w600k_mbf.onnx", "w600k_mbf.onnx"),
         purpose="face recognition: 512-d templates (InsightFace MobileFaceNet)",
+        megabytes=15,
+        without="templates are dlib's, 128-d; no template decoder for this recogniser",
         licence="InsightFace: non-commercial research",
         commercial=False,
         digests=("9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",),
@@ -95,6 +104,8 @@ ASSETS: dict[str, Asset] = {
     "arcface_r50": Asset(
         names=("w600k_r50.onnx",),
         purpose="face recognition: 512-d templates (InsightFace IResNet-50 of buffalo_l)",
+        megabytes=288,
+        without="no templates of the kind that the published decoders take",
         licence="InsightFace: non-commercial research",
         commercial=False,
         digests=("4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",),
@@ -110,6 +121,8 @@ ASSETS: dict[str, Asset] = {
     "vgg11": Asset(
         names=("vgg11-8a719046.pth",),
         purpose="perceptual loss: VGG-11's convolutions, ImageNet",
+        megabytes=507,
+        without="no template decoder is trained with perceptor vgg11",
         licence="BSD-3 (torchvision)",
         digests=("8a719046",),  # torchvision's names end with how the file's SHA-256 begins
         parts=(Part("https://download.pytorch.org/models/vgg11-8a719046.pth", "vgg11-8a719046.pth"),),
@@ -117,6 +130,8 @@ ASSETS: dict[str, Asset] = {
     "lpips_alexnet": Asset(
         names=("lpips_alexnet.safetensors",),
         purpose="perceptual loss and metric: AlexNet convolutions and the LPIPS v0.1 heads",
+        megabytes=233,
+        without="the renderer is trained and judged without LPIPS, and is less sharp",
         licence="BSD-2 (lpips), BSD-3 (torchvision)",
         parts=(
             Part(
@@ -134,6 +149,8 @@ ASSETS: dict[str, Asset] = {
     "whisper_base_encoder": Asset(
         names=("whisper-base-encoder",),
         purpose="audio features: Whisper encoder, 512 wide, 50 a second",
+        megabytes=291,
+        without="speech is heard as mel bands: single sounds get less of their shape",
         licence="MIT",
         folder=True,
         parts=_hugging_face(
@@ -143,6 +160,8 @@ ASSETS: dict[str, Asset] = {
     "hubert_large": Asset(
         names=("hubert-large-ls960-ft",),
         purpose="audio features: HuBERT-large, 1024 wide, 50 a second",
+        megabytes=1262,
+        without="GeneFace's published motion networks cannot be used",
         licence="Apache-2.0",
         folder=True,
         parts=_hugging_face(
@@ -155,6 +174,8 @@ ASSETS: dict[str, Asset] = {
     "ast_audioset": Asset(
         names=("ast-finetuned-audioset-10-10-0.4593",),
         purpose="voice to face: audio spectrogram transformer, 768 wide, trained on AudioSet",
+        megabytes=346,
+        without="ve_ast begins with random weights",
         licence="BSD-3",
         folder=True,
         parts=_hugging_face(

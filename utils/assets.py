@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from utils.arguments import Positional
+from utils.arguments import Flag, Positional
 from utils.asset_table import ASSETS, Asset, Part
 from utils.command import Command, Door, run_command
 from utils.config.schema import Config
@@ -30,6 +31,9 @@ from utils.files.tables import read_json, write_json
 
 class ListCommand(Config):
     """Print the table and what of it is here."""
+
+    json_: Annotated[bool, Flag("json")] = False
+    """one JSON object in place of the table"""
 
 
 class DownloadCommand(Config):
@@ -255,21 +259,34 @@ def fetch(command: DownloadCommand) -> None:
     print(download(command.name))
 
 
+def _place(name: str) -> str | None:
+    try:
+        path = find_asset(name)
+    except AssetError:
+        return "damaged"
+    return str(path) if path else None
+
+
 def show(command: ListCommand) -> None:
     """Print the table and what of it is here."""
     from rich.console import Console
     from rich.table import Table
 
-    places = roots()
+    searched = [str(root) for root in roots()]
+    places = {name: _place(name) for name in ASSETS}
+    if command.json_:
+        rows = [
+            {"name": name, "purpose": asset.purpose, "licence": asset.licence, "commercial": asset.commercial,
+             "megabytes": asset.megabytes, "without": asset.without, "here": places[name]}
+            for name, asset in ASSETS.items()
+        ]  # fmt: skip
+        print(json.dumps({"assets": rows, "searched": searched}, indent=1))
+        return
     table = Table("name", "what for", "licence", "here")
     for name, asset in ASSETS.items():
-        try:
-            here = str(find_asset(name) or "no")
-        except AssetError:
-            here = "damaged"
-        table.add_row(name, asset.purpose, asset.licence, here)
+        table.add_row(name, asset.purpose, asset.licence, places[name] or "no")
     Console().print(table)
-    print(f"Searched: {', '.join(map(str, places))}")
+    print(f"Searched: {', '.join(searched)}")
 
 
 def main(words: Sequence[str] | None = None) -> int:

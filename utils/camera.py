@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from utils.arrays import Doubles, Floats, Ints, Reals
 from utils.shots import filter_over_time
@@ -97,6 +96,8 @@ def make_transform(rotation: Reals, translation: Reals) -> Reals:
 
 def rotation_matrix(vectors: Reals) -> Reals:
     """Turn rotation vectors (..., 3), radians, into matrices (..., 3, 3) of the same precision."""
+    from scipy.spatial.transform import Rotation  # a third of a second, which a door that looks for data must not wait
+
     vectors = np.asarray(vectors)
     matrices: Doubles = Rotation.from_rotvec(vectors.reshape(-1, 3).astype(np.float64)).as_matrix()
     return matrices.reshape(*vectors.shape, 3).astype(np.result_type(vectors, np.float32))
@@ -108,6 +109,8 @@ def rotation_vector(matrices: Reals) -> Reals:
     Raises:
         ValueError: A matrix is a reflection or holds nothing.
     """
+    from scipy.spatial.transform import Rotation  # as above
+
     matrices = np.asarray(matrices)
     vectors: Doubles = Rotation.from_matrix(matrices.reshape(-1, 3, 3).astype(np.float64)).as_rotvec()
     return vectors.reshape(matrices.shape[:-1]).astype(np.result_type(matrices, np.float32))

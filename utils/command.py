@@ -17,6 +17,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,7 @@ from utils.arguments import find, read_words, row, usage
 from utils.config.schema import Config
 from utils.errors import WORKER_DIED, ConfigError, UserError, nearest
 from utils.files.lock import filling
+from utils.paths import ROOT
 from utils.world import settle_world
 
 
@@ -38,6 +40,8 @@ class Command:
         run: "module:function", called with the settings that were read; it returns an exit code or None.
         help: One line.
         holds: The setting that names the folder to hold alone while it runs; empty holds none.
+        first: "module:function", called with the settings before what `run` names is imported, to tell at once what can
+            be told without it; an exit code that it returns ends the command.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Command:
     run: str
     help: str
     holds: str = ""
+    first: str = ""
 
     def __call__(self, words: Sequence[str], title: str, at: Path | None = None) -> int:
         """Read the words after the command's name and run it, or print its help.
@@ -66,6 +71,8 @@ class Command:
             settings = settings.model_copy(update=_absolute(settings))
             at.mkdir(parents=True, exist_ok=True)
             os.chdir(at)
+        if self.first and (code := find(self.first)(settings)) is not None:
+            return code
         run = find(self.run)
         if not self.holds:
             return run(settings) or 0
@@ -150,6 +157,9 @@ class Door:
             ConfigError: There is no such command, or something is wrong with what follows it.
         """
         words = sys.argv[1:] if words is None else words
+        if list(words) == ["--version"]:
+            print(version_text())
+            return 0
         commands = {one.name: one for one in self.rows}
         if "" in commands:
             return commands[""](words, self.typed, at)
@@ -171,6 +181,14 @@ class Door:
         for one in self.rows:
             lines += row(one.name, one.help, 12) if not isinstance(one, Moved) else []
         return "\n".join([*lines, "", f"`{self.typed} COMMAND --help` tells a command's flags."])
+
+
+def version_text() -> str:
+    """Say which version this is, and for a checkout where it lies."""
+    try:
+        return f"vizeme {version('vizeme')}"
+    except PackageNotFoundError:
+        return f"vizeme (a checkout at {ROOT})"
 
 
 _CHOOSE = "Change its permissions, or choose another place."

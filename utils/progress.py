@@ -1,4 +1,7 @@
-"""Progress of long work: a bar on a terminal, a line now and then in a file; always with the time left."""
+"""Progress of long work: a bar on a terminal, a line now and then in a file; always with the time left.
+
+For other programs, `VIZEME_EVENTS=FILE` has every command append lines of JSON to a file; see `utils/events.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from utils.events import Events
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,6 +49,8 @@ class Progress:
         self.title, self.total, self.start, self.done = title, total, start, start
         self.every_s, self.show = every_s, show
         self._bar: Any = None
+        self._events = Events(title) if show else None
+        self._event_only = False
         self._began = self._said = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -63,11 +70,15 @@ class Progress:
             self._bar.start()
             self._row = self._bar.add_task(self.title, total=self.total, completed=self.start, more="")
         self._began = self._said = time.monotonic()
+        if self._events is not None:
+            self._events.write("start", self.done, self.total, None)
         return self
 
     def due(self) -> bool:
-        """Tell whether it is time to show something, so that a caller may spare itself the figures."""
-        return self.show and time.monotonic() - self._said >= (0.5 if self._bar is not None else self.every_s)
+        """Tell whether it is time to show or to note something, so that a caller may spare itself the figures."""
+        shown = self.show and time.monotonic() - self._said >= (0.5 if self._bar is not None else self.every_s)
+        self._event_only = not shown and self._events is not None and self._events.due()
+        return shown or self._event_only
 
     def step(self, count: int = 1) -> None:
         """Note that `count` more are done, and show it when it is time."""
@@ -78,11 +89,17 @@ class Progress:
     def at(self, done: int, more: str = "") -> None:
         """Show that `done` of the total are done, with a few more words."""
         self.done = done
-        self._said = now = time.monotonic()
+        now = time.monotonic()
+        left = (now - self._began) / max(1, done - self.start) * (self.total - done)
+        if self._events is not None and self._events.due():
+            self._events.write("progress", done, self.total, left, more)
+        if self._event_only:
+            self._event_only = False
+            return
+        self._said = now
         if self._bar is not None:
             self._bar.update(self._row, completed=done, total=self.total, more=more)
         elif self.show:
-            left = (now - self._began) / max(1, done - self.start) * (self.total - done)
             words = "  ".join(
                 part for part in (f"{self.title} {done}/{self.total}", more, f"{duration(left)} left") if part
             )
@@ -95,3 +112,6 @@ class Progress:
             self._bar.update(self._row, completed=self.done, total=self.total)
             self._bar.stop()
             self._bar = None
+        if self._events is not None:
+            left = 0.0 if kind is None else None
+            self._events.write("end", self.done, self.total, left, "" if kind is None else kind.__name__)

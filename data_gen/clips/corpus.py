@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data_gen.clips.presence import refuse_missing
 from data_gen.clips.shards import ClipIndex, ClipShards
 from data_gen.video.dataset import VideoDataset, VideoMeta
 from data_gen.video.job import MIN_FRAMES
@@ -211,23 +212,14 @@ def _facts(source: VideoDataset | ClipShards) -> VideoMeta | ClipIndex:
 
 
 def _open(path: Path, audio_feature: str, val_share: float) -> VideoDataset | ClipShards:
+    refuse_missing(path, audio_feature)
     if (path / "meta.json").is_file():
         video = VideoDataset(path)
         if val_share:
             start = round((1 - val_share) * video.meta.frames)
             video.meta = video.meta.model_copy(update={"val_start": start})
         return video
-    if (path / "index.json").is_file():
-        return ClipShards(path)
-    if path.parent.name == "videos":
-        raise DataError(
-            f"No processed video at {path}. Make it with: "
-            f"python data_gen/run.py video --id {path.name} --video <your video>.mp4"
-        )
-    raise DataError(
-        f"No clips at {path}. Make them with: python data_gen/run.py clips --out {path} --videos <folder of videos> "
-        f"--audio_features {audio_feature}"
-    )
+    return ClipShards(path)
 
 
 def _runs(number: int, source: VideoDataset | ClipShards, split: Split, speakers: dict[str, int]) -> list[Run]:

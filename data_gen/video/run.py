@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from data_gen.video.job import VideoJob
+from data_gen.video.job import VideoJob, check_job
 from utils.config.schema import Config
+from utils.errors import DataError
+from utils.files.tables import read_json
+from utils.paths import existing_file
 
 
 class VideoCommand(Config):
@@ -20,9 +24,9 @@ class VideoCommand(Config):
     parsing: str = "auto"
     """auto, bisenet (non-commercial weights) or grabcut"""
     licence: str = ""
-    """note on the footage's licence, kept in the dataset"""
+    """note on the footage's licence, kept in the dataset (as it was given before)"""
     consent: str = ""
-    """note on the person's consent, kept in the dataset"""
+    """note on the person's consent, kept in the dataset (as it was given before)"""
     audio_features: str = ""
     """more speech features than mel, mfcc, whisper, whisper:3-5, hubert: whisper:2, ..."""
     data_dir: Path = Path("data")
@@ -41,9 +45,29 @@ class VideoCommand(Config):
     """do a stage again; may be repeated"""
 
 
+def look(command: VideoCommand) -> None:
+    """Tell slips, and that the video is not there, before anything heavy is imported."""
+    job = VideoJob(**command.model_dump())
+    check_job(job)
+    existing_file(job.video)
+    _ = job.more_features  # a name that none has is told now
+
+
 def main(command: VideoCommand) -> None:
     """Process the video."""
     # What processes videos imports OpenCV and detectors, which takes a second that a slip should not wait.
     from data_gen.video.pipeline import process_video
 
-    process_video(VideoJob(**command.model_dump()))
+    process_video(keep_permissions(VideoJob(**command.model_dump())))
+
+
+def keep_permissions(job: VideoJob) -> VideoJob:
+    """Take licence and consent from the dataset that is made again, where they were not given this time."""
+    try:
+        meta = read_json(job.binary / "meta.json")
+    except DataError:
+        return job
+    kept = meta if isinstance(meta, dict) else {}
+    return replace(
+        job, licence=job.licence or str(kept.get("licence", "")), consent=job.consent or str(kept.get("consent", ""))
+    )

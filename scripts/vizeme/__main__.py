@@ -9,9 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 
-import vizeme  # lets Python find the wings
+import vizeme  # noqa: F401 (lets Python find the wings)
 from data_gen.run import DOOR as DATA
 from tasks.export_checkpoint import DOOR as EXPORT
 from tasks.import_checkpoint import DOOR as IMPORT
@@ -34,9 +33,13 @@ DOOR = Door(
         _named("process", _ROWS["video"]),
         _ROWS["train"],
         _named("speak", _ROWS["infer"]),
+        _ROWS["batch"],
         _ROWS["play"],
         _ROWS["check"],
         _ROWS["evaluate"],
+        _ROWS["doctor"],
+        _ROWS["pack"],
+        _ROWS["unpack"],
         Inner("run", "tasks.run:main", "train, validate, evaluate or use one task by its recipe"),
         Inner("data", "data_gen.run:main", DATA.help.rstrip(".").lower()),
         _named("import", IMPORT.rows[0]),
@@ -49,12 +52,6 @@ DOOR = Door(
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = sys.argv[1:] if words is None else words
-    if list(words) == ["--version"]:
-        try:
-            print(f"vizeme {version('vizeme')}")
-        except PackageNotFoundError:
-            print(f"vizeme (a checkout at {vizeme.ROOT})")
-        return 0
     return DOOR.main(words or ["--help"], at=home())
 
 

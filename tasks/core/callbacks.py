@@ -135,15 +135,16 @@ class ShowProgress(pl.Callback):
             words = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
             log.info("%s %d validated: %s", self.name, task.updates, words)
 
-    def _close(self) -> None:
+    def _close(self, task: Task, error: BaseException | None = None) -> None:
         if self.bar is not None:
-            self.bar.__exit__(None, None, None)
+            self.bar.done = task.updates
+            self.bar.__exit__(None if error is None else type(error), error, None)
             self.bar = None
 
     def on_train_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
         """Close the bar."""
-        self._close()
+        self._close(task)
 
     def on_exception(self, trainer: pl.Trainer, task: Task, exception: BaseException) -> None:  # type: ignore[override]
         """Close the bar before an error is printed."""
-        self._close()
+        self._close(task, exception)

@@ -188,6 +188,16 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
     return files[int(steps)]
 
 
+def refuse_missing(work_dir: Path, steps: Steps) -> None:
+    """Refuse a run without the checkpoint that is asked for, as far as that can be told without reading one.
+
+    Raises:
+        DataError: It has none, or not that one.
+    """
+    if steps not in ("best", "last") or not checkpoint_files(work_dir):
+        find_checkpoint(work_dir, steps)
+
+
 def training_command(work_dir: Path) -> str:
     """Write the command that trains the run of a folder, by the recipe of that person or corpus, else of anybody."""
     name = _exp(work_dir)

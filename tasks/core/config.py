@@ -55,6 +55,9 @@ class TaskConfig(Config):
     trainer: TrainerConfig = TrainerConfig()
     """What it runs on."""
 
+    def refuse_missing_data(self) -> None:
+        """Refuse to train when data is missing, as far as a look at the folders tells; a family says which they are."""
+
 
 class BatchSource(Protocol):
     """Make one training batch from a random generator, and from nothing else.

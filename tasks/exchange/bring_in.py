@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.core.checkpoints import work_dir_of
+from tasks.exchange.known import refuse_unknown
 from tasks.exchange.registry import recognised, sources
 from tasks.exchange.source import GoesWith
 from tasks.exchange.sources.geneface_dataset import MAGIC, import_dataset
 from tasks.exchange.write import ORIGINALS, is_imported, keep_originals, write_run
 from tasks.weights.read import read_file
 from utils.command import plain
-from utils.errors import ConfigError, DataError, nearest
+from utils.errors import DataError
 from utils.files.digests import sha256
 from utils.files.tree import files_under
 from utils.paths import existing_file, show_path
@@ -92,12 +93,8 @@ def choose(tensors: dict, kind: str, path: Path, wanted: str):  # type: ignore[n
         DataError: It belongs to none, or to several.
     """
     if wanted:
-        by_name = {source.name: source for source in sources()}
-        if wanted not in by_name:
-            guess = nearest(wanted, by_name)
-            hint = f" Did you mean {guess}?" if guess else ""
-            raise ConfigError(f"No source is called '{wanted}'.{hint} Known: {', '.join(by_name)}.")
-        return by_name[wanted]
+        refuse_unknown(wanted)
+        return {source.name: source for source in sources()}[wanted]
     matches = recognised(tensors, kind)
     if not matches:
         shown = ", ".join(f"{name} {tuple(value.shape)}" for name, value in list(tensors.items())[:4])

@@ -9,28 +9,12 @@ from tasks.core.loading import load_task
 from tasks.exchange.bring_in import Options, import_file, import_folder
 from tasks.exchange.model_card import write_safetensors
 from tasks.exchange.onnx_files import write_onnx_file
-from tasks.exchange.registry import sources
 from tasks.exchange.settings import ExportCommand, ImportCommand
-from utils.errors import ConfigError, DataError
 
 
 def bring_in(command: ImportCommand) -> None:
-    """Import a file or a folder, or list what can be imported.
-
-    Raises:
-        ConfigError: Nothing is named.
-        DataError: There is nothing at that place.
-    """
-    if command.listed:
-        for source in sources():
-            print(f"{source.name:28} {source.task_cls:18} {source.what}")
-        return
-    if command.path is None:
-        raise ConfigError(
-            "Say which file or folder to import: python tasks/import_checkpoint.py <path> (--list, --help)"
-        )
-    if not command.path.exists():
-        raise DataError(f"There is nothing at {command.path}.")
+    """Import a file or a folder; `tasks.exchange.ready` has seen that it is there."""
+    assert command.path is not None, "asked before"
     options = Options(command.exp_name, command.source)
     if command.path.is_dir():
         import_folder(command.path, options)
@@ -39,16 +23,10 @@ def bring_in(command: ImportCommand) -> None:
 
 
 def export(command: ExportCommand) -> None:
-    """Write the file and print its path.
-
-    Raises:
-        ConfigError: ONNX is asked for with the weights that training goes on with.
-    """
+    """Write the file and print its path."""
     steps = parse_steps(command.steps)
     work_dir = work_dir_of(command.run)
     if command.format == "onnx":
-        if command.weights == "raw":
-            raise ConfigError("ONNX holds the network as inference uses it; --weights raw is for safetensors.")
         task = load_task(command.run, steps)
         folder = task.work_dir or work_dir
         print(write_onnx_file(task, command.out or folder / "export" / f"{task.cfg.task_cls}.onnx"))

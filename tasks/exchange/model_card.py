@@ -63,10 +63,23 @@ def write_safetensors(path: Path, out: Path | None, *, raw: bool, said: tuple[st
     with write_aside(out) as aside:
         tensors = {name: value.detach().contiguous().clone() for name, value in state.items()}
         save_file(tensors, aside, {"format": "pt", "vizeme": json.dumps(facts, sort_keys=True)})
+        settle(aside)
     count = sum(value.numel() for value in state.values())
     with write_aside(card_path) as aside:
         aside.write_text(card(facts, out, count), encoding="utf-8")
     return out, card_path
+
+
+def settle(file: Path) -> None:
+    """Put what a safetensors file says of itself in the order of its names: its writer takes another one every time."""
+    with file.open("r+b") as opened:
+        size = int.from_bytes(opened.read(8), "little")
+        header = json.loads(opened.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(text) <= size:
+            opened.seek(8)
+            opened.write(text.ljust(size))
 
 
 def refuse_other_text(card_path: Path) -> None:

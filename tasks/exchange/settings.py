@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel
 
 from utils.arguments import Flag, Positional, Steps
 from utils.config.schema import Config
@@ -35,3 +37,10 @@ class ExportCommand(Config):
     """licence it is given on under (what the data says)"""
     consent: str = ""
     """who agreed to what (what the data says)"""
+
+
+def names_a_place(schema: type[BaseModel], name: str, value: Any) -> bool:
+    """Tell whether a setting says where something is read or written: a stranger's file does not decide that here."""
+    field = schema.model_fields[name]
+    place = name.startswith("infer_") or name.endswith("_dir") or name in ("start_from", "face_encoder")
+    return place and field.annotation is str and value != field.default

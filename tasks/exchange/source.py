@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tasks.exchange.known import KNOWN
 from tasks.registry import task_class
 from utils.config.schema import parse
 from utils.errors import DataError
@@ -63,20 +64,21 @@ class Source:
     """A kind of foreign checkpoint.
 
     Attributes:
-        name: "project/network", for example "geneface/syncnet".
-        task_cls: The task of this project that it becomes.
-        what: What it is, for people.
+        name: "project/network", for example "geneface/syncnet"; a name of `KNOWN`, which says what it is.
         recognise: (tensors, kind of file) -> is it one? By names; a wrong size must not hide what it is.
         convert: (tensors, extras, path) -> the run. Raises DataError with every tensor that is wrong.
         stage: Name of the run's folder when none is asked for.
     """
 
     name: str
-    task_cls: str
-    what: str
     recognise: Callable[[Mapping[str, Tensor], str], bool]
     convert: Callable[[Mapping[str, Tensor], Mapping[str, Any], Path], Converted]
     stage: str = ""
+
+    @property
+    def what(self) -> str:
+        """Say what it is, for people."""
+        return KNOWN[self.name][1]
 
 
 class Tally:

@@ -8,89 +8,16 @@ import torch
 from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch
-from modules.motion.audio_condition import AudioPairing
 from modules.motion.lm3d_vae import SpeechToLandmarks
 from modules.motion.syncnet import MOUTH
 from tasks.core.board import Board
-from tasks.core.checkpoints import Steps
 from tasks.motion.base import SpeakingTask
-from tasks.motion.config import MotionConfig
+from tasks.motion.config import Lm3dVaeSyncConfig
 from tasks.motion.data import augment, start_from, stretch
 from tasks.motion.losses import continuity, lip_metrics, masked_rows, mse, sync_of, warm_up_and_decay
 from tasks.motion.pictures import draw_motion
 from tasks.motion.syncnet import second_hits
 from tasks.motion.windows import imagine, prior_noise
-from utils.config.schema import Config, Count, Fraction, Layers, Weight, Whole
-
-
-class Lm3dVaeWeights(Config):
-    """How much each loss counts; 0 turns it off."""
-
-    kl: Weight = 0.4
-    """Distance between what the encoder says and what the prior expects."""
-    mse: Weight = 1.0
-    """Squared error of the landmarks."""
-    continuity: Weight = 3.0
-    """Squared error of frame-to-frame movement; raise it if the mouth jitters."""
-    sync: Weight = 0.01
-    """SyncNet's opinion of the imagined mouth; takes part once validation says it helps."""
-    prior: Weight = 0.0
-    """Squared error, in place and in frame-to-frame movement, of the likeliest imagination (no encoder), which is what
-    inference at temperature 0 shows."""
-    lips: Weight = 0.0
-    """Squared error of the mouth points in that likeliest imagination."""
-
-
-class Lm3dVaeSyncConfig(MotionConfig):
-    """Speech to 3-D landmarks, any speaker or one."""
-
-    pitch: bool = False
-    """Listen to the pitch as well."""
-    audio_pairing: AudioPairing = "pair"
-    """"pair": both 50 Hz feature rows of a frame; "even": the even ones only, as GeneFace's weights want it."""
-    hidden_size: Count = 256
-    """Channels of encoder and decoder."""
-    condition_size: Count = 64
-    """Channels the speech is squeezed to."""
-    latent_size: Count = 16
-    """Latent values per four frames."""
-    encoder_layers: Layers = 8
-    """WaveNet layers of the encoder."""
-    decoder_layers: Layers = 4
-    """WaveNet layers of the decoder."""
-    dilation: Count = 1
-    """Each decoder layer hears this many times further than the one before; 2 suits a small network of few layers."""
-    dropout: Fraction = 0.0
-    """Chance that an activation is dropped while training."""
-    direct_size: Whole = 0
-    """Channels of a plain network beside the VAE, which predicts the likeliest motion from speech alone; the VAE then
-    only adds what the speech leaves open. Needs weights.prior. 0 for none, as in GeneFace."""
-    direct_dropout: Fraction = 0.2
-    """Chance that an activation of that plain network is dropped while training."""
-    warmup_updates: int = 1000
-    """Reach the full learning rate after so many updates."""
-    decay_updates: Count = 250_000
-    """The learning rate falls to a tenth every so many updates."""
-    syncnet_work_dir: str = ""
-    """Where SyncNet was trained; empty: checkpoints/<video_id>/syncnet."""
-    syncnet_ckpt_steps: Steps = "best"
-    """Which of its checkpoints: best, last, or a number of updates."""
-    sync_clips: Count = 1024
-    """Pairs of 0.2 s that SyncNet judges in a training step."""
-    sync_start_below: Weight = 0.75
-    """Switch the sync loss on, for good, when validation finds it at or below this."""
-    weights: Lm3dVaeWeights = Lm3dVaeWeights()
-    """How much each loss counts."""
-    valid_samples: Whole = 4
-    """Judge so many samples of the prior at each validation, besides the likeliest motion."""
-    infer_audio_source_name: str = ""
-    """--infer: the sound to speak, any format."""
-    infer_out_npy_name: str = ""
-    """--infer: where the landmarks go, (1, T, 204) float32; empty: infer_out/<run>.npy."""
-    infer_temperature: Weight = 1.0
-    """--infer: spread of the prior's noise; 0 is the most likely motion."""
-    infer_seed: int = 0
-    """--infer: the same seed gives the same motion."""
 
 
 class Lm3dVaeSyncTask(SpeakingTask):

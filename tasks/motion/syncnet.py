@@ -14,11 +14,10 @@ from modules.motion.syncnet import CLIP_FRAMES, MOUTH, Offset, SyncNet, find_off
 from tasks.core.board import Board
 from tasks.motion.base import MotionTask
 from tasks.motion.clips import Clips, sample_clips
-from tasks.motion.config import MotionConfig
+from tasks.motion.config import SyncNetConfig
 from tasks.motion.data import augment, open_corpus, start_from, stretch
 from tasks.motion.losses import masked_rows
 from tasks.motion.windows import in_eval_mode, read_speech
-from utils.config.schema import Config, Count, Fraction, Weight
 from utils.drawing.curves import plot_curves
 from utils.errors import DataError
 from utils.metrics import auc
@@ -31,36 +30,6 @@ VAL_CLIPS = 512
 """Pairs compared per validation window."""
 RADIUS = 15
 """Offsets tried either way, in frames."""
-
-
-class SyncNetWeights(Config):
-    """How much each loss counts; 0 turns it off."""
-
-    sync: Weight = 1.0
-    """Binary cross-entropy of the cosine: in step or not."""
-    offset: Weight = 0.0
-    """Cross-entropy of the right offset among those up to 15 frames away; sharpens a net that has little data."""
-
-
-class SyncNetConfig(MotionConfig):
-    """Does this mouth say that sound?"""
-
-    sync_clips: Count = 1024
-    """Pairs of 0.2 s compared in a training step."""
-    width: Count = 512
-    """Channels of the embedding; 128 suits a minute of one person."""
-    dropout: Fraction = 0.0
-    """Chance that an input channel of a clip is silenced while training."""
-    mouth_noise: Weight = 0.0
-    """Noise added to mouth points while training, tenths of an eye distance."""
-    weights: SyncNetWeights = SyncNetWeights()
-    """How much each loss counts."""
-    valid_monitor_key: str = "val/sync"
-    """The validation figure that chooses the best checkpoint."""
-    infer_audio_source_name: str = ""
-    """--infer: measure this sound against infer_npy_name; empty: the validation part of the data."""
-    infer_npy_name: str = ""
-    """--infer: landmarks (T, 204) or (1, T, 204) as written by lm3d_vae_sync or postnet."""
 
 
 class SyncNetTask(MotionTask):

@@ -9,6 +9,9 @@ that is not trained yet is said to be, with the command. The figures also go to 
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -40,7 +43,7 @@ RANGE_MARGIN = 0.1
 
 def main(args: CheckCommand) -> int:
     """Check, print and write; return 0 whatever was found."""
-    from utils.files.tables import write_json
+    from utils.files.tables import read_json, write_json
 
     out = args.out or Path("infer_out") / args.id / "check.json"
     if out.is_dir():
@@ -48,12 +51,13 @@ def main(args: CheckCommand) -> int:
     video = open_video(args.id, args.binary_dir)
     chain = Chain(video, args.checkpoints or Path("checkpoints") / args.id, parse_steps(args.steps))
     stages = []
-    for stage in chain.stages(args.frames):
-        stages.append(stage)
-        show(stage)
+    with contextlib.redirect_stdout(sys.stderr if args.json_ else sys.stdout):
+        for stage in chain.stages(args.frames):
+            stages.append(stage)
+            show(stage)
     limits = {name: asdict(limit) for name, limit in LIMITS.items()}
     write_json(out, {"id": args.id, "stages": [asdict(stage) for stage in stages], "limits": limits})
-    print(out)
+    print(json.dumps(read_json(out), indent=1) if args.json_ else out)
     return 0
 
 

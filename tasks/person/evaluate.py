@@ -65,8 +65,9 @@ def evaluate_person(head: TalkingHead, video_id: str, folder: Path, *, frames: i
         "sync": measure_sync(head, video_id, ids, {"real": real, "spoken": imagined, **pictures.measured()}),
     }
     write_pictures(folder, pictures, {"real": real, "spoken": imagined})
-    write_json(folder / "metrics.json", without_nan(figures))
     show(figures, folder)
+    figures = without_nan(figures)
+    write_json(folder / "metrics.json", figures)
     return figures
 
 

@@ -129,8 +129,9 @@ def evaluate_as_peers(heads: Mapping[str, TalkingHead], video_id: str, folder: P
         "published": [vars(row) for row in PUBLISHED],
     }
     write_picture(folder / "peers.png", grid_of({name: t.kept for name, t in tallies.items()}, size=256))
-    write_json(folder / "peers.json", without_nan(report))
     show(report, folder)
+    report = without_nan(report)
+    write_json(folder / "peers.json", report)
     return report
 
 

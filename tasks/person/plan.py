@@ -11,7 +11,7 @@ from typing import Any
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.core.checkpoints import checkpoint_files, finished_updates, read_checkpoint, recipe_of
 from tasks.person.runs import HEARING, STAGES
-from tasks.registry import task_class
+from tasks.registry import schema_of
 from utils.config.assignments import assignment, set_dotted
 from utils.config.recipe import load_recipe, merge
 from utils.config.schema import parse
@@ -104,7 +104,7 @@ def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = 
         stage.values = merge({}, recipe.values)
         for name, value in stage.overrides.items():
             set_dotted(stage.values, name, value)
-        parse(task_class(stage.name).schema, stage.values, stage.recipe)  # a slip is told before the first is trained
+        parse(schema_of(stage.name), stage.values, stage.recipe)  # a slip is told before the first is trained
     if feature is not None and feature not in video.meta.audio_features:
         video.audio(str(feature))  # which says what there is
     return stages
@@ -112,7 +112,7 @@ def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = 
 
 def fields_of(stage: str) -> set[str]:
     """Return the names of a task's settings."""
-    return set(task_class(stage).schema.model_fields)
+    return set(schema_of(stage).model_fields)
 
 
 def is_finished(stage: Step, work_dir: Path) -> bool:

@@ -29,6 +29,8 @@ class TrainCommand(Config):
     """where processed videos lie (data/binary/videos)"""
     reset: bool = False
     """train anew; old runs are set aside"""
+    dry_run: bool = False
+    """only say which stages would be trained, for how many updates and how long, by what is known of two cores"""
 
 
 class HeadCommand(Config):
@@ -68,6 +70,22 @@ class InferCommand(HeadCommand):
     """which of its tracks of sound is heard, from 1 on (the loudest)"""
 
 
+class BatchCommand(HeadCommand):
+    """Speak many sounds, each into an mp4 of its name. One that cannot be made does not stop the others (exit code 2).
+
+    Given again, it skips films that are whole and of the same sound, networks and settings.
+    """
+
+    id: Annotated[str, Positional()]
+    """who speaks"""
+    sounds: Annotated[tuple[Path, ...], Positional()] = ()
+    """sounds of any format, folders of them, or a .csv with a column `sound`"""
+    texts: Annotated[tuple[str, ...], Flag("text")] = ()
+    """a text that espeak-ng speaks, as in the demo: not the person's voice; may be repeated"""
+    out: Path | None = None
+    """folder of the films (infer_out/<id>)"""
+
+
 class PlayCommand(HeadCommand):
     id: Annotated[str, Positional()]
     """who speaks"""
@@ -90,6 +108,8 @@ class EvaluateCommand(HeadCommand):
     """at most so many held-out frames (250; with peers all)"""
     out: Path | None = None
     """folder to write (infer_out/<id>/evaluation)"""
+    json_: Annotated[bool, Flag("json")] = False
+    """one JSON object on standard output, what metrics.json holds; all else goes to standard error"""
 
 
 class CheckCommand(Config):
@@ -105,6 +125,15 @@ class CheckCommand(Config):
     """held-out frames to render; 0 leaves that out"""
     out: Path | None = None
     """JSON to write (infer_out/<id>/check.json)"""
+    json_: Annotated[bool, Flag("json")] = False
+    """one JSON object on standard output, what check.json holds; all else goes to standard error"""
+
+
+class DoctorCommand(Config):
+    """Look at this machine: Python, torch, GPU, ffmpeg, disk, processor, outside weights. Exit code 2: mend first."""
+
+    json_: Annotated[bool, Flag("json")] = False
+    """one JSON object in place of lines"""
 
 
 def settings_of(command: HeadCommand) -> dict[str, Any]:

@@ -25,7 +25,13 @@ START_S = 12.0
 
 
 def train_person(
-    video_id: str, *, preset: str = "", settings: Sequence[str] = (), binary_dir: str = "", reset: bool = False
+    video_id: str,
+    *,
+    preset: str = "",
+    settings: Sequence[str] = (),
+    binary_dir: str = "",
+    reset: bool = False,
+    dry_run: bool = False,
 ) -> int:
     """Train what is not trained yet and return 0, or the exit code of the stage that failed.
 
@@ -36,13 +42,15 @@ def train_person(
         settings: As for `plan`.
         binary_dir: As for `plan`.
         reset: Train every stage anew; old runs are set aside.
+        dry_run: Say what would be trained and for how long, and train nothing.
 
     Raises:
         ConfigError: The person was begun with another preset, whose networks are others.
     """
     preset = choose_preset(video_id, preset, reset=reset)
     stages = plan(video_id, preset, settings, binary_dir)
-    write_json(work_dir_of(f"{video_id}/{PRESET}"), {"preset": preset})
+    if not dry_run:
+        write_json(work_dir_of(f"{video_id}/{PRESET}"), {"preset": preset})
     clock = Clock()
     trained: set[str] = set()
     for number, stage in enumerate(stages, 1):
@@ -60,6 +68,9 @@ def train_person(
         later = [s for s in stages[number:] if reset or not is_finished(s, work_dir_of(f"{video_id}/{s.name}"))]
         left = clock.left([stage, *later])
         say(f"{title}: {max(0, stage.updates - begun)} updates, about {clock.of(stage, begun)}; {left} over all")
+        if dry_run:
+            trained.add(stage.name)
+            continue
         began = time.monotonic()
         code = run_child(stage.command(exp_name, reset=reset or outdated))
         if code:
@@ -69,6 +80,9 @@ def train_person(
         if finished_updates(work_dir) > begun:
             clock.measured(stage, time.monotonic() - began, begun)
             trained.add(stage.name)
+    if dry_run:
+        say("nothing was trained (--dry_run); times are those of two cores")
+        return 0
     say(
         f"{video_id} is ready: bash scripts/infer_talking_head.sh {video_id} speech.wav infer_out/{video_id}/speech.mp4"
     )

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from data_gen.video.dataset import open_video
+from tasks.core.checkpoints import Steps
 from tasks.core.config import TaskConfig
 from tasks.speaking.settings import InferSettings
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
@@ -131,3 +133,28 @@ class NerfConfig(TaskConfig, InferSettings):
     """Render in bfloat16 where the processor does so natively."""
     weights: NerfWeights = NerfWeights()
     """How much each loss counts."""
+
+    def refuse_missing_data(self) -> None:
+        """Refuse a video that is not processed; `DataError` has the command that does it."""
+        open_video(self.video_id, self.binary_data_dir)
+
+
+class Lm3dNerfConfig(NerfConfig):
+    """A head that follows landmarks."""
+
+
+class Lm3dNerfTorsoConfig(NerfConfig):
+    """A torso under a trained head."""
+
+    head_model_dir: str = ""
+    """The run of `lm3d_nerf` whose head is used; checkpoints/<video_id>/lm3d_nerf when empty."""
+    head_ckpt_steps: Steps = "best"
+    """Which of its checkpoints: last, best, or a number of updates."""
+    torso_size: int = Field(default=512, ge=8)
+    """Resolution of the torso's picture."""
+    torso_motion_dim: int = Field(default=8, ge=0)
+    """Width of the code of how the shoulders lie; 0 lets the head's pose alone move them."""
+    torso_bases: int = Field(default=8, ge=0)
+    """Blended pictures of change: folds, shadows."""
+    in_rect_percent: float = Field(default=0.8, ge=0, le=1)
+    """Share of the patches that are centred on the torso; the others lie anywhere."""

@@ -15,14 +15,10 @@ from modules.renderer.planes import plane_roughness
 from modules.renderer.renderer import Patch
 from tasks.renderer.base import NerfTask
 from tasks.renderer.build import build_renderer
-from tasks.renderer.config import NerfConfig
+from tasks.renderer.config import Lm3dNerfConfig
 from tasks.renderer.patches import PatchBatch, PatchSource
 from tasks.speaking.backdrop import behind_the_torso
 from utils.media.pictures import cover, fitted
-
-
-class Lm3dNerfConfig(NerfConfig):
-    """A head that follows landmarks."""
 
 
 class Lm3dNerfTask(NerfTask):

@@ -8,16 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
 from modules.renderer import losses as terms
 from modules.renderer.torso import TorsoLayer
-from tasks.core.checkpoints import Steps
 from tasks.core.loading import load_task
 from tasks.renderer.base import NerfTask
 from tasks.renderer.build import build_renderer
-from tasks.renderer.config import NETWORK, NerfConfig
+from tasks.renderer.config import NETWORK, Lm3dNerfTorsoConfig
 from tasks.renderer.footage import mask_box
 from tasks.renderer.patches import PatchBatch, PatchSource
 from tasks.renderer.torso_motion import from_pose, shoulder_motion
@@ -26,23 +24,6 @@ from utils.media.pictures import cover, fitted
 
 FEW = 32
 """Frames from which the mean torso, and where it is, are found."""
-
-
-class Lm3dNerfTorsoConfig(NerfConfig):
-    """A torso under a trained head."""
-
-    head_model_dir: str = ""
-    """The run of `lm3d_nerf` whose head is used; checkpoints/<video_id>/lm3d_nerf when empty."""
-    head_ckpt_steps: Steps = "best"
-    """Which of its checkpoints: last, best, or a number of updates."""
-    torso_size: int = Field(default=512, ge=8)
-    """Resolution of the torso's picture."""
-    torso_motion_dim: int = Field(default=8, ge=0)
-    """Width of the code of how the shoulders lie; 0 lets the head's pose alone move them."""
-    torso_bases: int = Field(default=8, ge=0)
-    """Blended pictures of change: folds, shadows."""
-    in_rect_percent: float = Field(default=0.8, ge=0, le=1)
-    """Share of the patches that are centred on the torso; the others lie anywhere."""
 
 
 class Lm3dNerfTorsoTask(NerfTask):

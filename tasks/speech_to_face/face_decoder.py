@@ -18,8 +18,8 @@ from modules.faces.face_warp import to_normalised, warp_face
 from modules.speech_to_face.face_decoder import FaceDecoder
 from modules.speech_to_face.losses import identity_loss
 from tasks.core.board import Board
-from tasks.core.config import TaskConfig
 from tasks.core.task import Task
+from tasks.speech_to_face.config import FaceDecoderConfig
 from tasks.speech_to_face.data import DrawnFaces, FaceBatch, FaceSource
 from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.speech_to_face.features import FaceFeatures, encode, features_of
@@ -27,69 +27,12 @@ from tasks.speech_to_face.intervals import bootstrap
 from tasks.speech_to_face.pictures import decoder_picture, write_face
 from tasks.speech_to_face.report import validate_into, write_report
 from tasks.speech_to_face.shapes import shape_correlations
-from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
 from utils.faces.detectors import make_detector
 from utils.media.pictures import PICTURES, read_photo, write_picture
 
 EYE_DISTANCE_NORMALISED = 0.56
 """Of the mean face, in normalised units."""
-
-
-class FaceDecoderWeights(Config):
-    """How much each loss counts; 0 turns it off."""
-
-    landmarks: Weight = 100.0
-    """Squared error of the landmarks, in halves of the picture's side."""
-    texture: Weight = 20.0
-    """Absolute error of the texture, colours from 0 to 1. Far below 20 the identity loss draws blots that the encoder
-    takes for the person."""
-    identity: Weight = 0.5
-    """1 less the cosine of the input feature and the drawn face's own, with gradient through warp and encoder."""
-
-
-class FaceDecoderConfig(TaskConfig):
-    """Draw the face of a face feature."""
-
-    renamed = {"infer_out": "infer_out_image_name"}
-
-    binary_data_dir: str = "data/binary/face_voice"
-    """Persons with faces (python data_gen/run.py face_voice); voices are not needed."""
-    face_encoder: str = "checkpoints/face_voice/face_encoder"
-    """Run of face_encoder, or the file of the published VGG-Face."""
-    feature_dim: Count = 4096
-    """Length of the face feature; that of the face encoder."""
-    size: Count = 224
-    """Side of the face drawn, a multiple of 16."""
-    width: Positive = 1.0
-    """Factor on the network's widths."""
-    texture: Literal["canonical", "photo"] = "canonical"
-    """canonical: the texture has the mean face's shape and is warped to the landmarks. photo: it is the picture itself,
-    as in the published code, and is not warped."""
-    batch_size: Count = 16
-    """Pictures in a batch."""
-    identity_share: Fraction = 1.0
-    """Share of the batch that the identity loss looks at."""
-    eval_max_faces: Count = 500
-    """Validate on at most so many pictures."""
-    save_images: bool = False
-    """Write the pictures of each validation as PNG into the run's folder too."""
-    channels_last: bool = True
-    """Lay pictures out pixel by pixel, which is quicker on most processors."""
-    lr: Positive = 1e-3
-    """Step size of Adam."""
-    weights: FaceDecoderWeights = FaceDecoderWeights()
-    """How much each loss counts."""
-    valid_monitor_key: str = "val/face_cosine"
-    """The validation figure that chooses the best checkpoint."""
-    valid_monitor_mode: Literal["min", "max"] = "max"
-    """Whether a small or a large figure is good."""
-    infer_image: str = ""
-    """--infer: a photograph of any size, or a folder of them."""
-    infer_out_image_name: str = "infer_out/face.png"
-    """--infer: where the face goes; a folder when infer_image is one."""
-    infer_detector: str = "auto"
-    """--infer: landmark detector: auto, mediapipe, face_alignment, dlib."""
 
 
 class FaceDecoderTask(Task):

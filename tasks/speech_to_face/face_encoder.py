@@ -17,14 +17,13 @@ from modules.faces.vgg_face import from_keras
 from modules.speech_to_face.face_encoder import PUBLISHED_CLASSES, FaceEncoder
 from tasks.core.board import Board
 from tasks.core.checkpoints import work_dir_of
-from tasks.core.config import TaskConfig
 from tasks.core.loading import load_task
 from tasks.core.task import Task
+from tasks.speech_to_face.config import FaceEncoderConfig
 from tasks.speech_to_face.data import FaceBatch, FaceSource
 from tasks.speech_to_face.intervals import bootstrap_auc, verification
 from tasks.speech_to_face.report import validate_into, write_report
 from tasks.weights.read import read_file
-from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.drawing.canvas import grid_of
 from utils.errors import ConfigError, DataError, UserError
 from utils.files.digests import sha256
@@ -32,59 +31,6 @@ from utils.files.digests import sha256
 STILL = 48
 """Landmarks before the mouth's."""
 PUBLISHED = {".pt", ".pth", ".h5", ".safetensors"}
-
-
-class FaceEncoderWeights(Config):
-    """How much each loss counts; 0 turns it off."""
-
-    identity: Weight = 1.0
-    """Cross-entropy of who it is among the training persons."""
-    landmarks: Weight = 0.0
-    """Squared error of the face's shape, read from the feature by one more layer, so that the feature holds shapes."""
-
-
-class FaceEncoderConfig(TaskConfig):
-    """Who is it? The face feature that the voice encoders and the face decoder speak."""
-
-    binary_data_dir: str = "data/binary/faces"
-    """Persons with faces (python data_gen/run.py face_voice --faces_only)."""
-    network: Literal["vgg16", "iresnet50", "vgg_face"] = "vgg16"
-    """VGG-16 with batch norm, IResNet-50, or vgg_face: as published, not for training."""
-    size: Count = 224
-    """Side of the picture the network sees; a multiple of 32."""
-    width: Positive = 1.0
-    """Factor on the network's channels."""
-    feature_dim: Count = 4096
-    """Length of the face feature."""
-    classes: int = 0
-    """Persons of the last layer; 0 counts those of the data."""
-    margin: Weight = 0.0
-    """CosFace margin, for example 0.2; 0 is plain softmax."""
-    scale: Positive = 16.0
-    """CosFace scale; used with a margin."""
-    inputs: Literal["rgb01", "bgr_mean"] = "rgb01"
-    """What published weights expect; the published face decoder was trained with rgb01."""
-    label_dropout: Fraction = 0.0
-    """Chance that an element of the feature is silenced before the last layer while training."""
-    weight_decay: Weight = 5e-4
-    """Pull of the weights towards 0."""
-    augment: bool = True
-    """Mirror the pictures, and change light, place and scale a little."""
-    colour_jitter: Fraction = 0.0
-    """How far to change hue, saturation and tones while training: 0 not at all, 1 from grey to any colour. Where
-    colours alone tell the training persons apart, this makes the feature look elsewhere."""
-    batch_size: Count = 32
-    """Pictures in a batch."""
-    eval_max_faces: Count = 1000
-    """Validate on at most so many pictures."""
-    channels_last: bool = True
-    """Lay pictures out pixel by pixel, which is quicker on most processors."""
-    weights: FaceEncoderWeights = FaceEncoderWeights()
-    """How much each loss counts."""
-    valid_monitor_key: str = "val/auc"
-    """The validation figure that chooses the best checkpoint."""
-    valid_monitor_mode: Literal["min", "max"] = "max"
-    """Whether a small or a large figure is good."""
 
 
 class FaceEncoderTask(Task):

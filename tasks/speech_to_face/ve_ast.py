@@ -5,64 +5,21 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
-from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 from torch import Tensor
 
 from data_gen.face_voice.sound import ast_features
 from modules.speech_to_face.ve_ast import VoiceTransformer
-from tasks.speech_to_face.config import VoiceConfig
+from tasks.speech_to_face.config import VeAstConfig
 from tasks.speech_to_face.voice import VoiceTask
 from utils.asset_table import ASSETS
 from utils.assets import asset_path
-from utils.config.schema import Count, Layers, Positive
 from utils.errors import ConfigError
 from utils.rates import RATE
 
 log = logging.getLogger(__name__)
-
-
-class VeAstConfig(VoiceConfig):
-    """What does the owner of this voice look like? A transformer trained on sounds, taught faces."""
-
-    pretrained: str = "ast_audioset"
-    """Where the transformer's weights come from: an asset's name, a folder in transformers' layout, or none for
-    random ones."""
-    audio_seconds: Positive = 10.26
-    """Seconds heard at once."""
-    rows: Count = 1024
-    """Frames of 10 ms of the input; a change of it fits no pretrained weights."""
-    bank_mean: float = -5.460994
-    """Mean of the filter banks over the training data."""
-    bank_std: Positive = 3.1129124
-    """Spread of the filter banks over the training data."""
-    hidden: Count = 768
-    """Width of the transformer."""
-    layers: Layers = 12
-    """Blocks."""
-    heads: Layers = 12
-    """Attention heads of a block."""
-    patch_stride: Count = 10
-    """Step of the patches both ways."""
-    head_updates: Count = 10_000
-    """First phase: only the head learns, for so many updates or until early stopping."""
-    fine_tune: bool = True
-    """Second phase: the transformer learns too."""
-    fine_tune_layers: int = 0
-    """How many of the last blocks learn in the second phase; 0 is all of the transformer."""
-    lr: Positive = 1e-4
-    """Step size of Adam in the first phase."""
-    lr_fine_tune: Positive = 1e-6
-    """Step size of Adam in the second phase."""
-
-    @model_validator(mode="after")
-    def _whole_heads(self) -> Self:
-        if self.hidden % self.heads:
-            raise PydanticCustomError("heads", "hidden has to be a multiple of heads")
-        return self
 
 
 class VeAstTask(VoiceTask):

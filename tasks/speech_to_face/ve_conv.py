@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from data_gen.face_voice.sound import spectrogram
 from modules.speech_to_face.ve_conv import VoiceEncoder
-from tasks.speech_to_face.config import VoiceConfig
+from tasks.speech_to_face.config import VeConvConfig
 from tasks.speech_to_face.voice import VoiceTask
-from utils.config.schema import Fraction, Positive
 from utils.rates import RATE
-
-
-class VeConvConfig(VoiceConfig):
-    """What does the owner of this voice look like? Speech2Face's convolutional voice encoder."""
-
-    spectrogram: Literal["reim", "magphase"] = "reim"
-    """reim: real and imaginary part, as the paper; magphase: magnitude and phase, as the published code."""
-    audio_seconds: Positive = 6.0
-    """Seconds heard at once; at least 2.7."""
-    width: Positive = 1.0
-    """Factor on the network's channels; 0.25 suits a few hundred persons."""
-    recompute: bool = False
-    """Save two thirds of the memory for a quarter more time."""
-    channels_last: bool = True
-    """Lay spectrograms out pixel by pixel, which is quicker on most processors."""
-    lr: Positive = 1e-3
-    """Step size of Adam (betas 0.5, 0.999, epsilon 1e-4)."""
-    lr_decay: Fraction = 0.95
-    """Factor on the step size every `lr_decay_updates`."""
-    lr_decay_updates: Positive = 10_000
-    """See lr_decay."""
 
 
 class VeConvTask(VoiceTask):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from modules.template_decoder import Kind
 from tasks.core.config import TaskConfig
 from utils.config.schema import Config, Count, Positive, Weight, Whole
 
@@ -32,7 +31,7 @@ class TemplateDecoderConfig(TaskConfig):
 
     binary_data_dir: str = "data/binary/templates"
     """What `data_gen/run.py templates` made."""
-    network: Kind = "fr"
+    network: Literal["naive", "large", "fr", "light"] = "fr"
     """naive and large make 128 pixels, fr makes 112; light, too, at a quarter of the time."""
     normalize_templates: bool = True
     """Bring templates to length 1 first."""

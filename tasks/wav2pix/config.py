@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from modules.wav2pix import Matching
 from tasks.core.config import TaskConfig
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 
@@ -35,7 +34,7 @@ class Wav2PixConfig(TaskConfig):
     """Pairs in a training step."""
     epochs: int = 0
     """Go so often through the data instead of counting max_updates; 0 counts max_updates."""
-    matching: Matching = "concat"
+    matching: Literal["concat", "projection"] = "concat"
     """How the discriminator joins face and voice: concat, as published, which cannot tell whether they belong together;
     or projection, which can."""
     dropout: Fraction = 0.5

@@ -13,7 +13,8 @@ LIBRARIES = (
     "python_speech_features", "scipy.signal", "skimage.transform", "torch.utils.tensorboard",
 )  # fmt: skip
 OURS = (
-    "tasks.exchange.commands", "tasks.speaking.frames", "tasks.run", "tasks.person.commands", "tasks.core.commands",
+    "tasks.exchange.commands", "tasks.speaking.frames", "tasks.run", "tasks.person.commands.infer",
+    "tasks.person.commands.train", "tasks.person.commands.evaluate", "tasks.person.check", "tasks.core.commands",
     "data_gen.demo.clip", "data_gen.video.pipeline", "data_gen.video.report", "utils.visualization.lm_visualizer",
 )  # fmt: skip
 

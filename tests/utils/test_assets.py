@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import zipfile
 
 import pytest
@@ -120,3 +121,12 @@ def test_a_home_of_nobody_is_told(monkeypatch):
     monkeypatch.setenv("VIZEME_ASSETS", "~nobodyatall/x")
     with pytest.raises(AssetError, match="there is no such user"):
         find_asset("vgg11")
+
+
+def test_the_table_is_one_json_object_when_asked(bare_machine, capsys):
+    (bare_machine / "given" / "face_landmarker.task").write_bytes(b"not it")
+    assert assets.main(["list", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["assets"]}
+    assert list(rows) == list(ASSETS)
+    assert (rows["face_landmarker"]["here"], rows["vgg11"]["here"]) == ("damaged", None)
+    assert rows["vgg11"]["megabytes"] == 507

@@ -166,3 +166,15 @@ def test_the_help_lists_the_commands_and_not_what_has_moved(capsys):
         "usage: python make.py fill [flags]\n\nFill a place.\n\n"
         "  --out PATH                 folder to fill (required)\n"
     )
+
+
+def look(settings: Config) -> int | None:
+    """Look at a place before the command runs."""
+    return 3 if settings.out.name == "listed" else None  # type: ignore[attr-defined]
+
+
+def test_what_looks_first_may_end_a_command_whose_module_is_never_imported():
+    command = Command("make", Place, "utils.nowhere:main", "make something", first=f"{__name__}:look")
+    assert command(["--out", "listed"], "make") == 3
+    with pytest.raises(ModuleNotFoundError, match=r"utils\.nowhere"):
+        command(["--out", "else"], "make")

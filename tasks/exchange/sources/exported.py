@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel
 from torch import Tensor
 
+from tasks.exchange.settings import names_a_place
 from tasks.exchange.source import Converted, Source, verify
 from tasks.registry import task_class
 from utils.config.schema import parse, with_present_names
@@ -54,16 +54,9 @@ def exported(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Pat
     return converted
 
 
-def names_a_place(schema: type[BaseModel], name: str, value: Any) -> bool:
-    """Tell whether a setting says where something is read or written: a stranger's file does not decide that here."""
-    field = schema.model_fields[name]
-    place = name.startswith("infer_") or name.endswith("_dir") or name in ("start_from", "face_encoder")
-    return place and field.annotation is str and value != field.default
-
-
 SOURCES = [
     Source(
-        "vizeme/export", "", "what tasks/export_checkpoint.py wrote, of any task",
+        "vizeme/export",
         lambda tensors, kind: kind == "vizeme", exported,
     ),
 ]  # fmt: skip

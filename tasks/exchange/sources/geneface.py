@@ -164,15 +164,15 @@ def postnet(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path
 
 SOURCES = [
     Source(
-        "geneface/syncnet", "syncnet", "does a mouth go with a sound; HuBERT, many speakers",
+        "geneface/syncnet",
         has_children("model.hubert_encoder.", "model.mouth_encoder."), syncnet, "syncnet",
     ),
     Source(
-        "geneface/lm3d_vae_sync", "lm3d_vae_sync", "speech to landmarks of anybody, with or without pitch",
+        "geneface/lm3d_vae_sync",
         has_children("model.vae."), speech, "lm3d_vae_sync",
     ),
     Source(
-        "geneface/postnet", "postnet", "landmarks of anybody to one person's, with the speech network inside",
+        "geneface/postnet",
         has_children("model.block1.", "model.block3."), postnet, "lm3d_postnet_sync",
     ),
 ]  # fmt: skip

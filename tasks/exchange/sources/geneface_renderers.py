@@ -127,27 +127,27 @@ def radnerf(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path
 
 SOURCES = [
     Source(
-        "geneface/lm3d_radnerf", "geneface_radnerf", "landmarks (or speech: radnerf) to a head, RAD-NeRF",
+        "geneface/lm3d_radnerf",
         has_children("model.position_embedder.", without=("model.torso_",)), radnerf, "lm3d_radnerf",
     ),
     Source(
-        "geneface/lm3d_radnerf_torso", "geneface_radnerf", "landmarks to a head with a torso, RAD-NeRF",
+        "geneface/lm3d_radnerf_torso",
         has_children("model.position_embedder.", "model.torso_"), radnerf, "lm3d_radnerf_torso",
     ),
     Source(
-        "geneface/lm3d_nerf", "geneface_nerf", "landmarks to a head, vanilla NeRF",
+        "geneface/lm3d_nerf",
         has_children("model.model_fine.", "model.lm_encoder.", without=("head_model.",)), nerf, "lm3d_nerf",
     ),
     Source(
-        "geneface/adnerf", "geneface_nerf", "speech to a head, vanilla NeRF (AD-NeRF)",
+        "geneface/adnerf",
         has_children("model.model_fine.", "model.aud_net.", without=("head_model.",)), nerf, "adnerf",
     ),
     Source(
-        "geneface/lm3d_nerf_torso", "geneface_nerf", "landmarks to a head with a torso, two vanilla NeRFs",
+        "geneface/lm3d_nerf_torso",
         has_children("model.model_fine.", "head_model.lm_encoder."), nerf, "lm3d_nerf_torso",
     ),
     Source(
-        "geneface/adnerf_torso", "geneface_nerf", "speech to a head with a torso, two vanilla NeRFs (AD-NeRF)",
+        "geneface/adnerf_torso",
         has_children("model.model_fine.", "head_model.aud_net."), nerf, "adnerf_torso",
     ),
 ]  # fmt: skip

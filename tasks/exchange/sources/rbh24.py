@@ -216,15 +216,15 @@ def _is_decoder_graph(tensors: Mapping[str, Tensor], kind: str) -> bool:
 
 SOURCES = [
     Source(
-        "rbh24/decoder", "template_decoder", "template of buffalo_l to a face: naive, large or FR",
+        "rbh24/decoder",
         lambda tensors, kind: kind != "onnx" and beginning(tensors, *DECODER) is not None, decoder, "template_decoder",
     ),
     Source(
-        "rbh24/decoder_onnx", "template_decoder", "the same from ONNX", _is_decoder_graph, decoder_onnx,
+        "rbh24/decoder_onnx", _is_decoder_graph, decoder_onnx,
         "template_decoder",
     ),
     Source(
-        "rbh24/iresnet50", "face_encoder", "InsightFace's IResNet-50 (backbone.pth)", holds(*IRESNET), iresnet,
+        "rbh24/iresnet50", holds(*IRESNET), iresnet,
         "iresnet50",
     ),
 ]  # fmt: skip

@@ -190,22 +190,22 @@ VGG = (("layer14.1.weight", "layer16.0.weight"), ("layer14.0.weight", "layer16.1
 
 SOURCES = [
     Source(
-        "speech2face/ve_conv", "ve_conv", "voice to face feature, by convolutions", holds(*VE_CONV), ve_conv, "ve_conv",
+        "speech2face/ve_conv", holds(*VE_CONV), ve_conv, "ve_conv",
     ),
-    Source("speech2face/ast", "ve_ast", "voice to face feature, by a transformer", holds(*AST), ve_ast, "ve_ast"),
+    Source("speech2face/ast", holds(*AST), ve_ast, "ve_ast"),
     Source(
-        "speech2face/face_decoder", "face_decoder", "face feature to landmarks and face", holds(*DECODER), face_decoder,
+        "speech2face/face_decoder", holds(*DECODER), face_decoder,
         "face_decoder",
     ),
     Source(
-        "speech2face/vgg_face", "face_encoder", "VGG-Face, PyTorch, linear or convolutional at its end",
+        "speech2face/vgg_face",
         lambda tensors, kind: any(beginning(tensors, *names) is not None for names in VGG), vgg_face, "vgg_face",
     ),
     Source(
-        "speech2face/vgg_face_mended", "face_encoder", "the same, with the rows of fc6 mended; only by --source",
+        "speech2face/vgg_face_mended",
         lambda tensors, kind: False, vgg_face_mended, "vgg_face",
     ),
     Source(
-        "speech2face/vgg_face_keras", "face_encoder", "VGG-Face, Keras .h5", _is_keras_vgg, vgg_face_keras, "vgg_face",
+        "speech2face/vgg_face_keras", _is_keras_vgg, vgg_face_keras, "vgg_face",
     ),
 ]  # fmt: skip

@@ -91,11 +91,11 @@ def discriminator(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path
 
 SOURCES = [
     Source(
-        "wav2pix/generator", "wav2pix", "a voice to its speaker's face, 64 or 128 pixels; takes disc_*.pth along",
+        "wav2pix/generator",
         lambda tensors, kind: beginning(tensors, *GENERATOR) is not None, generator, "wav2pix",
     ),
     Source(
-        "wav2pix/discriminator", "wav2pix", "its discriminator; import the generator beside it",
+        "wav2pix/discriminator",
         lambda tensors, kind: beginning(tensors, *DISCRIMINATOR) is not None, discriminator, "wav2pix",
     ),
 ]  # fmt: skip

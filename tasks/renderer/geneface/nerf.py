@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from pydantic import Field
 from torch import Tensor
 
-from modules.renderer.geneface.nerf import CHUNK, GenefaceNerf, PinholeRays, TorsoNerf, pinhole_rays
-from tasks.renderer.geneface.rendering import ImportedRenderer, ImportedRendererConfig, View, in_chunks
-from utils.config.schema import Count, Positive
+from modules.renderer.geneface.nerf import GenefaceNerf, PinholeRays, TorsoNerf, pinhole_rays
+from tasks.renderer.geneface.config import GenefaceNerfConfig
+from tasks.renderer.geneface.rendering import ImportedRenderer, View, in_chunks
 from utils.errors import ConfigError
-
-
-class GenefaceNerfConfig(ImportedRendererConfig):
-    """GeneFace's vanilla NeRF, imported. Very slow on a CPU at full size; see infer_scale_factor."""
-
-    cond_type: Literal["landmarks", "deepspeech"] = "landmarks"
-    """What the head follows."""
-    torso: bool = False
-    """Whether a second NeRF draws the torso; it hears DeepSpeech features (`infer_speech_name`)."""
-    use_color: bool = True
-    """Whether the torso sees the head's colour."""
-    near: Positive = 0.3
-    """Depth at which rays begin, in the original's world."""
-    far: Positive = 0.9
-    """Depth at which they end."""
-    n_samples_per_ray: Annotated[int, Field(ge=4)] = 64
-    """Samples of the coarse network; 32 is what GeneFace's script renders with."""
-    n_samples_per_ray_fine: Annotated[int, Field(ge=0)] = 128
-    """Further samples of the fine network."""
-    chunk: Count = CHUNK
-    """Rays rendered at once; more need more memory."""
 
 
 class GenefaceNerfTask(ImportedRenderer):

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from modules.renderer.geneface.radnerf import RadHead, Seen, centre_rays, ngp_pose, picture_places
-from modules.renderer.geneface.tiled_grid import GridType, Interpolation
-from tasks.renderer.geneface.rendering import ImportedRenderer, ImportedRendererConfig, View, in_chunks
-from utils.config.schema import Count, Fraction, Positive
-
-
-class GenefaceRadnerfConfig(ImportedRendererConfig):
-    """GeneFace's RAD-NeRF, imported. Slow on a CPU at full size; see infer_scale_factor."""
-
-    cond_type: Literal["landmarks", "esperanto", "deepspeech"] = "landmarks"
-    """What the head follows."""
-    torso: bool = False
-    """Whether there is a torso; else the head is shown over the background."""
-    torso_head_aware: bool = False
-    """Whether the torso sees the head's colour. The original tosses a coin for every frame; here it always does."""
-    individual_embedding_num: Count = 13_000
-    """Rows of the tables of individual codes; the first is used."""
-    grid_type: GridType = "tiledgrid"
-    """Layout of the feature grids."""
-    grid_interpolation_type: Interpolation = "linear"
-    """How features are mixed inside a cell."""
-    camera_scale: Positive = 4.0
-    """Size of the original's world in that of the grids."""
-    camera_offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Where the original's origin lies in the world of the grids."""
-    torso_shrink: Positive = 0.8
-    """Places of the picture times this are places of the torso's plane."""
-    infer_lm3d_ema: Fraction = 0.2
-    """Share of the frame before in each frame's landmarks."""
-    chunk: Count = 16_384
-    """Rays rendered at once; more need more memory."""
+from tasks.renderer.geneface.config import GenefaceRadnerfConfig
+from tasks.renderer.geneface.rendering import ImportedRenderer, View, in_chunks
 
 
 class GenefaceRadnerfTask(ImportedRenderer):

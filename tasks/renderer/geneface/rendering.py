@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from tasks.core.config import TaskConfig
 from tasks.core.task import Task
+from tasks.renderer.geneface.config import ImportedRendererConfig
 from tasks.renderer.geneface.scene import FILE, GenefaceScene, open_scene
 from tasks.speaking.frames import need, write_frames
 from tasks.speaking.mend import clamp_reach
 from tasks.speaking.origin import refuse_other_sound
 from utils.arrays import Bytes, Floats
 from utils.camera import loop_indices, smooth_path
-from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.errors import ConfigError, DataError
 from utils.files.arrays import load_array
 from utils.media.pictures import fitted
@@ -27,44 +25,6 @@ from utils.visualization.lm_visualizer import read_landmarks
 
 if TYPE_CHECKING:
     from tasks.core.config import BatchSource
-
-
-class NoWeights(Config):
-    """An imported renderer is not trained here: it has no losses."""
-
-
-class ImportedRendererConfig(TaskConfig):
-    """Settings that imported renderers share; GeneFace's names where the meaning is the same."""
-
-    video_id: str = ""
-    """Whose renderer this is: a folder under `binary_data_dir`."""
-    binary_data_dir: str = "data/binary/videos"
-    """Where GeneFace's `trainval_dataset.npy` was imported, in `<video_id>/`."""
-    smo_win_size: Annotated[int, Field(ge=1, le=25)] = 5
-    """Frames that the attention smooths over."""
-    with_att: bool = True
-    """Use the attention; GeneFace does not in the first 200,000 updates of a head."""
-    weights: NoWeights = NoWeights()
-    """There are no losses."""
-    infer_audio_source_name: str = ""
-    """The sound that is laid under the video; empty for none."""
-    infer_cond_name: str = ""
-    """Landmarks to render, [1, T, 204] or [T, 68, 3] .npy, as infer_postnet.sh writes them."""
-    infer_out_video_name: str = ""
-    """Where the video goes (.mp4)."""
-    infer_speech_name: str = ""
-    """Features of the sound for a part that hears it, [T, window, channels] .npy made with GeneFace: DeepSpeech for
-    the torso of lm3d_nerf_torso and for adnerf, the Esperanto wav2vec for radnerf."""
-    infer_lm3d_clamp_std: Weight = 2.5
-    """Keep landmarks within this many standard deviations (brows and eyes: half of it in x and y); 0 turns it off."""
-    infer_lm3d_ema: Fraction = 0.0
-    """Share of the frame before in each frame's landmarks; GeneFace has 0.2 for RAD-NeRF, 0 for the vanilla one."""
-    infer_scale_factor: Positive = 1.0
-    """Size of the picture against the footage's; a half takes a quarter of the time."""
-    infer_smooth_camera_path: bool = True
-    """Average the head's motion over a few frames."""
-    infer_smooth_camera_path_kernel_size: Count = 7
-    """Over how many frames."""
 
 
 class ImportedRenderer(Task):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from tasks.core.batches import RefusedBatch
-from tasks.core.callbacks import Ema, Updates
+from tasks.core.callbacks import Ema, ShowProgress, Updates
 from tests.tasks.toy import ToyConfig, ToyTask
 from utils.errors import DataError
 
@@ -41,3 +42,19 @@ def test_the_average_moves_fast_at_first_and_is_put_back_after_validation():
 def test_a_batch_that_could_not_be_made_ends_the_training_with_its_reason():
     with pytest.raises(DataError, match=r"^clip\.mp4 is gone$"):
         Updates().on_train_batch_start(None, ToyTask(ToyConfig(task_cls="toy")), RefusedBatch("clip.mp4 is gone"), 0)
+
+
+@pytest.mark.parametrize(("error", "said"), [(None, ""), (DataError("x"), "DataError")])
+def test_other_programs_are_told_how_far_training_came_and_how_it_ended(tmp_path, monkeypatch, error, said):
+    monkeypatch.setenv("VIZEME_EVENTS", str(tmp_path / "events"))
+    task, show = ToyTask(ToyConfig(task_cls="toy", max_updates=9)), ShowProgress("May")
+    trainer = SimpleNamespace(is_global_zero=True, callback_metrics={})
+    show.on_train_start(trainer, task)
+    task.updates = 9
+    if error is None:
+        show.on_train_end(trainer, task)
+    else:
+        show.on_exception(trainer, task, error)
+    first, last = (json.loads(line) for line in (tmp_path / "events").read_text().splitlines())
+    assert (first["event"], first["stage"], first["done"], first["total"]) == ("start", "May", 0, 9)
+    assert (last["event"], last["done"], last["said"]) == ("end", 9, said)

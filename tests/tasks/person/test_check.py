@@ -76,6 +76,13 @@ def test_a_chain_without_any_run_says_what_to_train(video, tmp_path, capsys):
     assert "Traceback" not in out
 
 
+def test_json_is_the_only_thing_on_standard_output(video, tmp_path, capsys):
+    check(video, tmp_path, "--json")
+    said = capsys.readouterr()
+    assert json.loads(said.out) == json.loads((tmp_path / "check.json").read_text())
+    assert "picture and sound: " in said.err
+
+
 def test_a_sound_chain_is_good(video, tmp_path, monkeypatch):
     with_runs(monkeypatch, syncnet=Sync(video), lm3d_vae_sync=Speech(video), postnet=Speech(video))
     stages = check(video, tmp_path)

@@ -108,6 +108,19 @@ def test_a_stage_that_had_nothing_left_to_train_does_not_undo_those_after_it(hou
     assert stages_asked(asked) == ["lm3d_nerf"]  # which says that its updates are done
 
 
+def test_a_dry_run_says_what_would_be_trained_and_trains_nothing(house, binary_dir, capsys):
+    folder, asked = house
+    where = {"person_binary_data_dir": binary_dir}
+    finish(folder, "syncnet", **where)
+    assert training.train_person("made", preset="tiny", binary_dir=binary_dir, dry_run=True) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert asked == []
+    assert said[0].startswith("[1/5] syncnet: done before")
+    assert said[1].startswith("[2/5] lm3d_vae_sync: 10 updates, about ")
+    assert (len(said), said[-1]) == (6, "nothing was trained (--dry_run); times are those of two cores")
+    assert not (folder / "checkpoints/made/lm3d_nerf").exists()
+
+
 def test_a_failing_stage_stops_the_rest_with_its_exit_code(house, binary_dir, monkeypatch, caplog):
     asked = []
 

@@ -1,0 +1,70 @@
+"""What can be told of packing and unpacking before torch is there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tasks.core.checkpoints import parse_steps, refuse_missing, work_dir_of
+from tasks.handover.archive import Archive, open_archive
+from tasks.handover.manifest import check_name
+from tasks.handover.settings import PackCommand, UnpackCommand
+from tasks.person.runs import POSTNETS, RENDERERS, find_run
+from utils.errors import ConfigError, DataError
+from utils.files.digests import sha256
+from utils.paths import existing_file, show_path
+
+
+def look_at_pack(command: PackCommand) -> None:
+    """See that a person can be packed.
+
+    Raises:
+        ConfigError, DataError: What is wrong, and how to mend it.
+    """
+    check_name(Path(command.id).name, "ID")
+    out = command.out or Path(f"{command.id}.vizeme")
+    if out.suffix != ".vizeme":
+        raise ConfigError(f"--out {out}: let the name end in .vizeme.")
+    if os.path.lexists(out):
+        with open_archive(existing_file(out)):
+            pass  # a pack may be packed anew; what is none stays, and is named
+    renderers = RENDERERS if command.renderer == "auto" else (command.renderer,)
+    for run in (find_run(command.id, renderers), find_run(command.id, POSTNETS)):
+        refuse_missing(run, parse_steps(command.steps))
+
+
+def look_at_unpack(command: UnpackCommand) -> None:
+    """See that a pack is one, and that nobody of that name is here; errors as above."""
+    if command.exp_name:
+        check_name(command.exp_name, "--exp_name")
+    with open_archive(existing_file(command.pack)) as archive:
+        refuse_taken_by_others(archive, *places(command.exp_name or archive.manifest.id, command.binary_data_dir))
+
+
+def places(person: str, binary_dir: Path) -> tuple[Path, Path]:
+    """Return the folders that a person's runs and footage take."""
+    return work_dir_of(person), binary_dir / person
+
+
+def refuse_taken_by_others(archive: Archive, runs: Path, footage: Path) -> None:
+    """Refuse to unpack where something lies that this very pack has not left when it was killed; errors as below."""
+    refuse_taken(runs)
+    names = [name for name in archive.manifest.members if name.endswith(".safetensors") and name.startswith("footage/")]
+    try:
+        same = all(sha256(footage / Path(name).name) == archive.manifest.members[name].sha256 for name in names)
+    except OSError:
+        same = False
+    if not same:
+        refuse_taken(footage)
+
+
+def refuse_taken(*folders: Path) -> None:
+    """Refuse to unpack where something lies.
+
+    Raises:
+        DataError: It does, and where.
+    """
+    for folder in folders:
+        if os.path.lexists(folder):
+            where = show_path(folder)
+            raise DataError(f"{where} is there already; nothing of it is replaced. Give another --exp_name.")

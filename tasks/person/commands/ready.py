@@ -1,0 +1,101 @@
+"""What can be told before torch is there, of a command around one person: slips, what is not trained or processed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data_gen.video.dataset import open_video
+from tasks.core.checkpoints import parse_steps, refuse_missing
+from tasks.person.commands.films import films_of
+from tasks.person.runs import POSTNETS, RENDERERS, find_run
+from tasks.person.settings import (
+    BatchCommand,
+    CheckCommand,
+    EvaluateCommand,
+    HeadCommand,
+    InferCommand,
+    PlayCommand,
+    settings_of,
+)
+from tasks.registry import schema_of
+from tasks.speaking.settings import InferSettings
+from utils.config.schema import parse
+from utils.config.strict_yaml import read_yaml
+from utils.errors import ConfigError
+from utils.files.ownership import refuse_input_as_output
+from utils.media.sound_source import refuse_without_sound
+from utils.paths import existing_file
+
+
+def look_at_film(command: InferCommand) -> None:
+    """See that a sound can be spoken into a film.
+
+    Raises:
+        ConfigError, DataError: What is wrong, and how to mend it.
+    """
+    refuse_input_as_output(command.out, [command.audio])
+    look_at_head(command.id, command)
+    refuse_without_sound(command.audio)
+
+
+def look_at_batch(command: BatchCommand) -> None:
+    """See that there is something to speak, and that it can be; a sound that is missing is told when its turn comes."""
+    films_of(command.sounds, command.texts, command.out or Path("infer_out") / command.id)
+    look_at_head(command.id, command)
+
+
+def look_at_page(command: PlayCommand) -> None:
+    """See that a page can be shown; errors as above."""
+    look_at_head(command.id, command)
+    for sound in command.audio:
+        refuse_without_sound(existing_file(sound))
+
+
+def look_at_measuring(command: EvaluateCommand) -> None:
+    """See that a person can be measured; errors as above."""
+    look_at_head(command.id, command)
+
+
+def look_at_head(person: str, command: HeadCommand) -> None:
+    """See that a person's runs, checkpoints and dataset are there, and that settings are some.
+
+    Raises:
+        ConfigError: A setting does not exist, or has a value that it may not have.
+        DataError: Something is not trained or not processed; the message has the command that does it.
+    """
+    chosen = settings_of(command)
+    steps = parse_steps(command.steps)
+    renderer = find_run(person, RENDERERS if command.renderer == "auto" else (command.renderer,))
+    for run in (find_run(person, POSTNETS), renderer):
+        refuse_missing(run, steps)
+    schema = schema_of(renderer.name)
+    own = {name: value for name, value in chosen.items() if name.split(".")[0] not in schema.model_fields}
+    parse(InferSettings, own, Path(f"settings for {person}"))
+    parse(schema, {"task_cls": renderer.name, **{k: v for k, v in chosen.items() if k not in own and "." not in k}},
+          Path(f"settings for {person}"))  # fmt: skip
+    look_at_dataset(renderer)
+
+
+def look_at_dataset(run: Path) -> None:
+    """See that the dataset that a run says it was trained on is there; a run may say nothing.
+
+    Raises:
+        DataError: It is not; the message has the command that makes it.
+    """
+    try:
+        saved = read_yaml((run / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
+        place = (str(saved["video_id"]), str(saved.get("binary_data_dir", "data/binary/videos")))
+    except (OSError, UnicodeDecodeError, ConfigError, KeyError, TypeError, AttributeError):
+        return
+    open_video(*place)
+
+
+def look_at_check(command: CheckCommand) -> None:
+    """See that there is something to check, and where to say it.
+
+    Raises:
+        ConfigError: The JSON is a folder. DataError: The video is not processed.
+    """
+    if command.out is not None and command.out.is_dir():
+        raise ConfigError(f"--out {command.out} is a folder. Name the JSON to write.")
+    open_video(command.id, command.binary_dir)

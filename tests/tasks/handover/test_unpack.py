@@ -1,0 +1,84 @@
+"""Whoever is unpacked speaks as before, from the pack alone; what is there already is not touched."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from data_gen.video.dataset import VideoDataset
+from tasks.handover import unpack as unpacking
+from tasks.handover.pack import pack
+from tasks.handover.settings import UnpackCommand
+from tasks.handover.unpack import unpack
+from tasks.person.head import TalkingHead
+from utils.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Stand in another clone, which has no data."""
+    (tmp_path / "checkpoints").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def film(person: str, sound, renderer: str = "auto", **settings) -> bytes:
+    head = TalkingHead.load(person, renderer=renderer, device="cpu", settings=settings)
+    return head.speak_to(sound, "film.mp4").read_bytes()
+
+
+def test_the_film_is_the_same_to_the_byte(packed, house, elsewhere, monkeypatch, capsys):
+    unpacking.main(UnpackCommand(pack=packed, exp_name="other"))
+    assert capsys.readouterr().out == "checkpoints/other\n"
+    after = film("other", house / "voice.wav")
+    monkeypatch.chdir(house)
+    assert after == film("made", house / "voice.wav")
+    video = VideoDataset(elsewhere / "data/binary/videos/other")
+    assert (video.meta.id, video.meta.licence, video.meta.consent) == ("other", "CC BY 4.0", "the made person agreed")
+
+
+def test_a_head_before_its_footage_is_the_same_too(house, elsewhere, monkeypatch):
+    monkeypatch.chdir(house)
+    path = pack("made", elsewhere / "head.vizeme", renderer="lm3d_nerf")
+    before = film("made", house / "voice.wav", "lm3d_nerf", infer_bg_img_fname="green")
+    footage = VideoDataset(house / "data/binary/videos/made")
+    pictures, masks = np.array(footage.torso_frames), np.array(footage.torso_mask)
+    monkeypatch.chdir(elsewhere)
+    unpack(path)
+    video = VideoDataset(elsewhere / "data/binary/videos/made")
+    np.testing.assert_array_equal(video.torso_frames, pictures)
+    np.testing.assert_array_equal(video.torso_mask, masks)
+    assert film("made", house / "voice.wav", infer_bg_img_fname="green") == before
+
+
+@pytest.mark.parametrize("place", ["checkpoints/made", "data/binary/videos/made"])
+def test_what_is_there_is_not_replaced(packed, elsewhere, place):
+    (elsewhere / place).mkdir(parents=True)
+    (elsewhere / place / "mine").write_text("mine")
+    with pytest.raises(DataError, match=f"{place} is there already; nothing of it is replaced"):
+        unpack(packed)
+    assert [path.name for path in (elsewhere / place).iterdir()] == ["mine"]
+    assert not (elsewhere / "checkpoints/made/postnet").exists()
+
+
+def test_a_name_that_leads_elsewhere_is_refused(packed, elsewhere):
+    with pytest.raises(ConfigError, match=r"--exp_name '\.\./x': use letters"):
+        unpack(packed, "../x")
+
+
+def test_an_unpacking_that_was_killed_goes_on(packed, elsewhere, monkeypatch):
+    unpack(packed)
+    os.rename(elsewhere / "checkpoints/made", elsewhere / "gone")  # killed after the footage, before the runs
+    assert unpack(packed).is_dir()
+
+
+def test_nothing_is_left_of_a_pack_whose_networks_do_not_fit(packed, elsewhere, monkeypatch):
+    def refuse(*_):
+        raise DataError("another network")
+
+    monkeypatch.setattr(unpacking, "exported", refuse)
+    with pytest.raises(DataError, match="another network"):
+        unpack(packed)
+    assert not [path for path in elsewhere.rglob("*") if path.is_file()]

@@ -1,0 +1,78 @@
+"""Networks are loaded once, a bad sound does not stop the others, and what is made is not made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tasks.person.commands import batch
+from tasks.person.settings import BatchCommand
+from tasks.speaking.settings import InferSettings
+from utils.errors import DataError
+
+
+class Head:
+    """Stand for a loaded head: a film is the sound it was asked for."""
+
+    def __init__(self, seed: int) -> None:
+        self.postnet = self.renderer = SimpleNamespace(source={"sha256": "x"})
+        self.settings, self.seed, self.asked = InferSettings(), seed, []
+
+    def speak_to(self, sound: Path, out: Path) -> Path:
+        if sound.read_bytes() == b"bad":
+            raise DataError(f"{sound} holds no sound.")
+        self.asked.append(out.name)
+        out.write_bytes(b"film of " + sound.read_bytes()[:20])
+        return out
+
+
+@pytest.fixture
+def heads(tmp_path, monkeypatch):
+    """Stand among three sounds, one of them bad, and return the heads that are loaded."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in (("a.wav", b"good"), ("b.wav", b"bad"), ("c.wav", b"good too")):
+        (tmp_path / name).write_bytes(content)
+    loaded: list[Head] = []
+    monkeypatch.setattr(batch, "load_head", lambda command: loaded.append(Head(command.seed)) or loaded[-1])
+    return loaded
+
+
+def run(*sounds: str, **more) -> int:
+    return batch.main(BatchCommand(id="anna", sounds=tuple(map(Path, sounds)), out=Path("out"), **more))
+
+
+def test_a_bad_sound_does_not_stop_the_others_and_is_said_at_the_end(heads, capsys, caplog):
+    assert run("a.wav", "b.wav", "none.wav", "c.wav") == 2
+    assert capsys.readouterr().out == "out/a.mp4\nout/c.mp4\n"
+    last = caplog.records[-1].getMessage().splitlines()
+    assert last == [
+        "2 of 4 films were not made:", "  b.wav: b.wav holds no sound.", "  none.wav: none.wav does not exist."
+    ]  # fmt: skip
+    assert len(heads) == 1
+
+
+def test_what_is_made_is_skipped_until_sound_or_settings_change(heads):
+    assert run("a.wav", "c.wav") == 0
+    assert run("a.wav", "c.wav") == 0
+    Path("c.wav").write_bytes(b"other")
+    assert run("a.wav", "c.wav") == 0
+    assert run("a.wav", seed=1) == 0
+    Path("out/a.mp4").unlink()
+    assert run("a.wav", seed=1) == 0
+    assert [head.asked for head in heads] == [["a.mp4", "c.mp4"], [], ["c.mp4"], ["a.mp4"], ["a.mp4"]]
+
+
+def test_a_film_of_somebody_else_is_not_replaced(heads):
+    Path("out").mkdir()
+    Path("out/a.mp4").write_bytes(b"mine")
+    assert run("a.wav") == 2
+    assert Path("out/a.mp4").read_bytes() == b"mine"
+
+
+def test_a_text_is_spoken_by_the_synthesiser_and_said_to_be(heads, caplog):
+    caplog.set_level("INFO")
+    assert run(texts=("Hello there.",)) == 0
+    assert Path("out/text-1.mp4").read_bytes().startswith(b"film of RIFF")
+    assert "espeak-ng, a synthesiser, as the demo is; it is not the voice of anna" in caplog.text
