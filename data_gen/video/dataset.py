@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from data_gen.video.outliers import refuse_not_finite
+from data_gen.video.sections.left_out import kept
 from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.arrays import load_arrays
@@ -54,6 +55,8 @@ class VideoMeta(BaseModel):
     focal_px: float = Field(gt=0)
     cuts: list[int] = []
     """First frame of every new shot; nothing reaches across one."""
+    left_out: list[tuple[int, int]] = []
+    """[start, stop) runs of frames that are not used, since no face is seen; their edges are cuts."""
     val_start: int = Field(ge=0)
     """Frames from here on are for validation."""
     audio_features: dict[str, int]
@@ -231,12 +234,13 @@ class VideoDataset:
         return read_wav(self.wav_path)
 
     def shots(self, split: Split = "all") -> list[tuple[int, int]]:
-        """List the (start, stop) runs of frames that lie within one shot and one split."""
+        """List the (start, stop) runs of frames that lie within one shot and one split; without what is left out."""
+        keep = kept(self.meta.frames, self.meta.left_out)
         low, high = {"train": (0, self.meta.val_start), "val": (self.meta.val_start, self.meta.frames)}.get(
             split, (0, self.meta.frames)
         )
         edges = sorted({low, high, *(cut for cut in self.meta.cuts if low < cut < high)})
-        return [(start, stop) for start, stop in itertools.pairwise(edges) if stop > start]
+        return [(start, stop) for start, stop in itertools.pairwise(edges) if stop > start and keep[start]]
 
     def frame_ids(self, split: Split = "all") -> NDArray[np.int64]:
         """Return the frame numbers (n,) of a split, ascending."""

@@ -158,13 +158,14 @@ def dataset_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
 def _motion(bench: Bench) -> dict[str, np.ndarray]:
     track, camera = bench.arrays("landmarks"), bench.arrays("camera")
     points, landmarks = track["points_px"], camera["landmarks"]
+    used = landmarks[bench.kept()]
     motion = {
         "landmarks": landmarks,
         "landmarks_px": points,
         "world_from_camera": camera["world_from_camera"],
         "neutral": camera["neutral"],
-        "landmarks_mean": landmarks.mean(axis=0),
-        "landmarks_std": np.maximum(landmarks.std(axis=0), _LEAST_STD),
+        "landmarks_mean": used.mean(axis=0),
+        "landmarks_std": np.maximum(used.std(axis=0), _LEAST_STD),
         "face_box_px": np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1),
         "face_found": track["found"],
     }
@@ -176,6 +177,7 @@ def _motion(bench: Bench) -> dict[str, np.ndarray]:
 def _meta(bench: Bench) -> VideoMeta:
     job, size = bench.job, bench.summary("convert")
     count = size["frames"]
+    used = np.flatnonzero(bench.kept())
     return VideoMeta(
         id=job.id,
         fps=FPS,
@@ -183,8 +185,9 @@ def _meta(bench: Bench) -> VideoMeta:
         height=size["height"],
         width=size["width"],
         focal_px=bench.summary("camera")["focal_px"],
-        cuts=bench.summary("cuts")["cuts"],
-        val_start=first_held_out(count),
+        cuts=[cut for cut in bench.cuts() if 0 < cut < count],
+        left_out=bench.left_out(),
+        val_start=int(used[first_held_out(len(used))]),
         audio_features=bench.summary("audio")["features"],
         landmark_source=bench.summary("landmarks")["source"],
         parsing_source=bench.summary("parsing")["source"],

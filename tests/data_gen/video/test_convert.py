@@ -6,20 +6,25 @@ import numpy as np
 import pytest
 
 from data_gen.video import convert
-from data_gen.video.convert import check_room, crop_square, read_sound
+from data_gen.video.convert import check_room, fill_beside, read_sound
 from utils.errors import DataError
 from utils.media.wav import write_wav
 
 
-def test_a_square_of_nearly_the_right_size_is_not_scaled():
-    assert crop_square((0, 2, 510), 512, 512, 512) == (0, 0, 512, 512)
-    assert crop_square((100.4, 10, 250), 720, 1280, 256) == (97, 7, 353, 263)
-
-
-def test_other_squares_are_kept_inside_the_picture():
-    assert crop_square((40, 12, 200), 288, 360, 512) == (40, 12, 240, 212)
-    assert crop_square((300, -20, 240), 288, 360, 512) == (120, 0, 360, 240)
-    assert crop_square((-270, 0, 900), 288, 360, 512) == (36, 0, 324, 288)
+def test_what_lies_beside_an_upright_picture_is_still():
+    """A head that touches the edge now and then leaves no streak."""
+    rng = np.random.default_rng(0)
+    frames = np.zeros((20, 32, 32, 3), np.uint8)
+    frames[:, :, 8:24] = rng.integers(0, 3, (20, 32, 16, 3)) + np.array([60, 90, 120])
+    frames[5:9, 10:20, 20:24] = 250
+    before = frames.copy()
+    fill_beside(frames, 8, 24)
+    np.testing.assert_array_equal(frames[:, :, 8:24], before[:, :, 8:24])
+    for beside in (frames[:, :, :8], frames[:, :, 24:]):
+        assert np.abs(beside.astype(int) - (61, 91, 121)).max() <= 2
+        assert np.ptp(beside.astype(int), axis=0).max() == 0
+    fill_beside(before, 0, 32)
+    assert before[0, 0, 0].tolist() == [0, 0, 0]
 
 
 def test_the_sound_of_a_part_starts_with_its_first_frame(tmp_path):
