@@ -56,7 +56,7 @@ def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
     seconds -= lost
     persons = said["landmarks"].get("persons", "one")
     return [
-        _picture(said["convert"]),
+        picture_check(said["convert"]),
         make_check(
             "length",
             f"{seconds:.1f} s, {len(data.frame_ids())} frames",
@@ -84,7 +84,7 @@ def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
     ]
 
 
-def _picture(convert: dict[str, Any]) -> Check:
+def picture_check(convert: dict[str, Any]) -> Check:
     """Say what the video's pictures were, and what was done to them before the face was cut out."""
     high, wide = convert["source_height"], convert["source_width"]
     words = [f"{wide} x {high}, {convert['source_fps']:g} frames a second"]

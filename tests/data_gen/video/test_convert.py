@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from data_gen.video import convert
-from data_gen.video.convert import check_room, fill_beside, read_sound
+from data_gen.video.convert import check_room, convert_settings, fill_beside, read_sound
+from data_gen.video.job import VideoJob
+from tests.data_gen.video.scripted import Scripted, face_at
 from utils.errors import DataError
+from utils.media.ffmpeg import run
+from utils.media.video import VideoWriter
 from utils.media.wav import write_wav
 
 
@@ -42,3 +46,38 @@ def test_a_disk_too_small_is_told_before_it_is_full(tmp_path, monkeypatch):
     check_room(tmp_path, 1000, 256)
     with pytest.raises(DataError, match=r"2\.4 GB are needed .* 1\.0 GB are free"):
         check_room(tmp_path, 1000, 512)
+
+
+def test_bars_are_cut_off_and_what_was_seen_is_said(tmp_path):
+    hum = (0.3 * np.sin(np.arange(40_000) / 20)).astype(np.float32)
+    with VideoWriter(tmp_path / "a.mp4", 200, 120, audio=hum, crf=4) as writer:
+        for index in range(60):
+            picture = np.zeros((200, 120, 3), np.uint8)
+            picture[40:160] = 120 + 20 * (index % 2)
+            writer.write(picture)
+
+    class Still(Scripted):
+        def detect(self, frame):
+            return [face_at(60, 90, 20)] if frame.shape[0] == 200 else []
+
+    (tmp_path / "out").mkdir()
+    said = convert.convert(tmp_path / "a.mp4", tmp_path / "out", lambda *_: None, size=64, detector=Still([]))
+    left, top, right, bottom = said["crop_px"]
+    assert said["content_px"] == [0, 40, 120, 160]
+    assert top >= 40
+    assert bottom <= 160
+    assert (right - left, said["filled"], said["sizes"], said["treatment"]) == (bottom - top, 0, [], "")
+    assert np.load(tmp_path / "out" / "frames.npy")[:, :, :, 0].min() > 100
+
+
+def test_only_pictures_that_were_shown_otherwise_before_are_cut_out_anew(tmp_path):
+    for name, (height, width) in (("wide", (48, 64)), ("upright", (64, 48))):
+        with VideoWriter(tmp_path / f"{name}.mp4", height, width) as writer:
+            for _ in range(6):
+                writer.write(np.zeros((height, width, 3), np.uint8))
+    fields = ["-vf", "interlace", "-flags", "+ilme+ildct", "-c:v", "mpeg2video", str(tmp_path / "fields.mpg")]
+    run(["-y", "-i", str(tmp_path / "wide.mp4"), *fields], 30, "encoding")
+    names = ("wide.mp4", "upright.mp4", "fields.mpg")
+    settings = [convert_settings(VideoJob("a", tmp_path / name, 64)) for name in names]
+    assert settings[:2] == [{"size": 64}, {"size": 64, "upright": 1}]
+    assert settings[2] == {"size": 64, "form": "interlaced, brought to whole pictures (bwdif)"}
