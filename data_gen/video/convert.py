@@ -186,7 +186,8 @@ def convert(
     except NoFaceError:
         if shrink == 1.0:
             raise
-        box = find_face_box(large_samples(), detector, video=str(video), margin=_MARGIN)
+        large = large_samples()
+        box = find_face_box(large, detector, video=str(video), margin=_MARGIN, patience=_LARGE_SAMPLES // 2)
         shrink = 1.0
     if total < SHORTEST_S * FPS:
         raise DataError(

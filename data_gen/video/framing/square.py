@@ -76,6 +76,7 @@ def find_face_box(
     *,
     video: str = "video",
     margin: float = 2.2,
+    patience: int | None = None,
 ) -> FaceBox:
     """Find the square of a raw video that holds head and shoulders throughout.
 
@@ -85,6 +86,7 @@ def find_face_box(
         video: What to call the video in errors.
         margin: Side of the square as a multiple of the face's height (brows to chin), before the face's own
             wandering is added.
+        patience: Pictures to search until a first face is found; all of them when not given.
 
     Returns:
         The square, inside the picture where the picture is large enough for it; no larger than its shorter side,
@@ -105,6 +107,8 @@ def find_face_box(
         if face is not None:
             previous = face
             boxes.append(face.box)
+        elif len(times) == patience and not boxes:
+            break
     if not times:
         raise DataError(f"{video}: it has no frames. Is the file complete?")
     if not boxes:

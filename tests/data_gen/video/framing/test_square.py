@@ -67,6 +67,8 @@ def test_an_upright_picture_that_the_head_fills_keeps_crown_and_chin():
 def test_a_face_is_needed_in_most_of_the_pictures():
     with pytest.raises(NoFaceError, match=r"may.mp4: no face in any of 2 frames looked at.*at least 60 pixels wide"):
         find_face_box(((float(i), f) for i, f in enumerate(frames(2))), Scripted([[], []]), video="may.mp4")
+    with pytest.raises(NoFaceError, match="in any of 2 frames"):
+        find_face_box(((float(i), f) for i, f in enumerate(frames(5))), Scripted([[]] * 5), patience=2)
     card = [[]] * 3 + [[face_at(100, 100)]] * 5 + [[]] * 2
     assert find_face_box(((float(i), f) for i, f in enumerate(frames(10))), Scripted(card)).size > 0
     script = [[face_at(100, 100)]] * 2 + [[]] * 5 + [[face_at(100, 100)]] * 3 + [[]] * 2
