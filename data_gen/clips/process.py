@@ -15,7 +15,7 @@ from data_gen.video.job import MIN_FRAMES
 from data_gen.video.landmarks import track_landmarks
 from data_gen.video.outliers import frames_told, odd_frames, pose_jumps, refuse_not_finite
 from data_gen.video.pose.tracking import fit_camera
-from data_gen.video.sections.left_out import told
+from data_gen.video.sections.left_out import times_told
 from data_gen.video.sync_offset import measure_offset
 from utils.errors import AssetError, ConfigError, DataError, UserError
 from utils.faces.detector import LandmarkDetector
@@ -85,7 +85,7 @@ def process_clip(job: ClipJob, detector: LandmarkDetector, features: tuple[str, 
     track = track_landmarks(frames(), detector, video=video, start_s=start_s)
     if track.left_out:
         gaps = [(start_s + start / FPS, start_s + stop / FPS) for start, stop in track.left_out]
-        raise DataError(f"{video}: no face {told(gaps)}; leave that part out")
+        raise DataError(f"{video}: no face {times_told(gaps)}; leave that part out")
     if count >= JUDGE_FRAMES:
         offset = measure_offset(track.points_px, mel(wav))
         if offset.measurable and abs(offset.frames) - offset.uncertainty > MAX_OFFSET:

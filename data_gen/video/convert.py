@@ -124,9 +124,11 @@ def check_room(folder: Path, frames: int, size: int) -> None:
 def fill_beside(frames: np.ndarray, left: int, right: int) -> None:
     """Paint what lies beside the columns from `left` to `right` of frames (T, H, W, 3), in place.
 
-    It gets the colours that the edge has most of the time, so that nothing moves there when a head touches the edge.
+    It gets the colours that the edge has most of the time and around, so that nothing of a head that touches the edge
+    is seen there, and nothing moves.
     """
     import cv2
+    from scipy.ndimage import median_filter
 
     count, height, width = frames.shape[:3]
     if (left, right) == (0, width):
@@ -134,6 +136,7 @@ def fill_beside(frames: np.ndarray, left: int, right: int) -> None:
     chosen = np.unique(np.linspace(0, count - 1, min(_SAMPLES, count)).round().astype(int))
     for place, edge in ((slice(0, left), left), (slice(right, width), right - 1)):
         column = np.median(frames[chosen, :, edge], axis=0).astype(np.float32)
+        column = median_filter(column, size=(height // 3, 1), mode="nearest")
         column = cv2.GaussianBlur(column[:, None], (0, 0), height / 32, borderType=cv2.BORDER_REPLICATE)
         for frame in frames:
             frame[:, place] = column.round().astype(np.uint8).reshape(height, 1, 3)

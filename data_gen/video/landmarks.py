@@ -18,7 +18,7 @@ from data_gen.stages import Tick
 from data_gen.video.framing.follow import follow
 from data_gen.video.job import VideoJob
 from data_gen.video.outliers import excursions, frames_told
-from data_gen.video.sections.left_out import LEAST_SHARE, Runs, how_to_keep, kept, stretches_without, told
+from data_gen.video.sections.left_out import LEAST_SHARE, Runs, how_to_keep, kept, stretches_without, times_told
 from data_gen.video.sections.persons import refuse_two_persons
 from data_gen.video.stage import Bench
 from utils.arrays import Bytes, Reals
@@ -215,7 +215,7 @@ def _hardly_seen(
     frames = np.flatnonzero(strange)
     off = f", of which in {len(frames)} the landmarks leave it: {frames_told(frames, start_s)}" if len(frames) else ""
     gaps = [(start_s + start / fps, start_s + stop / fps) for start, stop in left_out]
-    words = f"{video}: no face in {int((~has_face).sum())} of {len(has_face)} frames ({told(gaps)}){off}."
+    words = f"{video}: no face in {int((~has_face).sum())} of {len(has_face)} frames ({times_told(gaps)}){off}."
     visible = [
         (start_s + start / fps, start_s + stop / fps)
         for start, stop in shot_ranges(len(keep), [edge for run in left_out for edge in run])
@@ -223,4 +223,5 @@ def _hardly_seen(
     ]
     if not visible:
         return f"{words} Use a video in which the face is seen from the front throughout."
-    return f"{words} It is seen {told(visible)}: {how_to_keep(visible)}, or use a video that shows the face throughout."
+    where = times_told(visible)
+    return f"{words} It is seen {where}: {how_to_keep(visible)}, or use a video that shows the face throughout."

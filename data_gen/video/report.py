@@ -17,7 +17,7 @@ from data_gen.video.dataset import VideoDataset
 from data_gen.video.masks.judge import mask_checks
 from data_gen.video.outliers import frames_told, odd_frames, pose_jumps
 from data_gen.video.pictures import contact_sheet, draw_curves
-from data_gen.video.sections.left_out import kept, told
+from data_gen.video.sections.left_out import kept, times_told
 from data_gen.video.stage import Bench
 from utils.faces.landmarks import eye_distance, mouth_opening
 from utils.files.arrays import load_arrays
@@ -52,7 +52,7 @@ def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
     times = ", ".join(f"{cut / FPS:.2f}" for cut in cuts[:6]) + (", ..." if len(cuts) > 6 else "")
     gaps = [[said["probe"]["start_s"] + frame / FPS for frame in run] for run in data.meta.left_out]
     lost = sum(stop - start for start, stop in gaps)
-    left_out = f"; left out where there is none: {told([(a, b) for a, b in gaps])} ({lost:.1f} s)" if gaps else ""
+    left_out = f"; left out where there is none: {times_told([(a, b) for a, b in gaps])} ({lost:.1f} s)" if gaps else ""
     seconds -= lost
     persons = said["landmarks"].get("persons", "one")
     return [

@@ -58,7 +58,9 @@ class Bench:
 
     def cuts(self) -> list[int]:
         """Return the first frame of every new shot; what is left out is a shot of its own."""
-        return sorted({*self.summary("cuts")["cuts"], *(edge for run in self.left_out() for edge in run)})
+        runs = self.left_out()
+        inside = {frame for start, stop in runs for frame in range(start, stop)}
+        return sorted({*self.summary("cuts")["cuts"]} - inside | {edge for run in runs for edge in run})
 
     def kept(self) -> NDArray[np.bool_]:
         """Return (T,) which frames are used."""

@@ -10,7 +10,7 @@ import numpy as np
 from data_gen.video.framing.bars import Bars, Region
 from data_gen.video.framing.follow import follow
 from data_gen.video.framing.search import detect_anywhere
-from data_gen.video.sections.left_out import LEAST_SHARE, how_to_keep, told
+from data_gen.video.sections.left_out import LEAST_SHARE, how_to_keep, times_told
 from utils.arrays import Reals
 from utils.errors import DataError
 from utils.faces.detector import Face, LandmarkDetector
@@ -117,15 +117,15 @@ def find_face_box(
             f"front, at least {LEAST_FACE_PX} pixels wide."
         )
     if len(boxes) < LEAST_SHARE * len(times):
-        stretches = _seen(times)
+        stretches = _stretches_with(times)
         raise DataError(
             f"{video}: no face in {len(times) - len(boxes)} of {len(times)} frames looked at. It is seen "
-            f"{told(stretches)}: {how_to_keep(stretches)}."
+            f"{times_told(stretches)}: {how_to_keep(stretches)}."
         )
     return _square(np.array(boxes), bars.content(), margin)
 
 
-def _seen(times: list[tuple[float, bool]]) -> list[tuple[float, float]]:
+def _stretches_with(times: list[tuple[float, bool]]) -> list[tuple[float, float]]:
     """List from when to when samples in a row show a face, in seconds."""
     stretches: list[tuple[float, float]] = []
     every = (times[-1][0] - times[0][0]) / max(1, len(times) - 1)

@@ -58,11 +58,13 @@ def background_plate(
     for top in range(0, height, _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
         values = np.stack([frames[index, rows] for index in chosen]).astype(np.float32)
-        free[:, rows] &= _at_rest(frames, chosen, usable, rows, free[:, rows])
         values[~free[:, rows]] = np.nan
+        still = np.where(_at_rest(frames, chosen, usable, rows, free[:, rows])[..., None], values, np.nan)
         where = visible[rows]
         with np.errstate(all="ignore"):
-            plate[rows][where] = np.nanmedian(values[:, where], axis=0)
+            usual, resting = (np.nanmedian(samples[:, where], axis=0) for samples in (values, still))
+            ghost = (np.abs(usual - resting) > _AT_REST).any(axis=1, keepdims=True)  # elsewhere more frames are better
+        plate[rows][where] = np.where(ghost, resting, usual)
     return fill(plate, visible.astype(np.float32)).round().clip(0, 255).astype(np.uint8), visible
 
 

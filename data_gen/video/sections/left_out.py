@@ -23,25 +23,25 @@ _SHORTEST_RUN = 12
 Runs = list[tuple[int, int]]
 
 
-def stretches_without(found: NDArray[np.bool_], cuts: Iterable[int] = ()) -> Runs:
-    """List the [start, stop) runs of frames to leave out of a video whose face was `found` (T,).
+def stretches_without(has_face: NDArray[np.bool_], cuts: Iterable[int] = ()) -> Runs:
+    """List the [start, stop) runs of frames to leave out of a video, by which of them have a face: `has_face` (T,).
 
     A run of up to `MAX_GAP` frames is none, unless they are too many in all. What is left between two of them, or
     between one and a cut, is left out too when it is too short to learn from.
     """
-    missing = _runs(~found)
+    missing = _runs(~has_face)
     long = [run for run in missing if run[1] - run[0] > MAX_GAP]
     bridged = sum(stop - start for start, stop in missing) - sum(stop - start for start, stop in long)
-    if bridged > MAX_MISSING * len(found):
+    if bridged > MAX_MISSING * len(has_face):
         long = missing
     if not long:
         return []
-    out = np.zeros(len(found), bool)
+    out = np.zeros(len(has_face), bool)
     for start, stop in long:
         out[max(0, start - _MARGIN) : stop + _MARGIN] = True
     inner = set(cuts)
     edges = {edge for run in _runs(out) for edge in run}
-    for start, stop in shot_ranges(len(found), [*inner, *edges]):
+    for start, stop in shot_ranges(len(has_face), [*inner, *edges]):
         if not out[start] and stop - start < _SHORTEST_RUN and {start, stop} & edges:
             out[start:stop] = True
     return _runs(out)
@@ -55,7 +55,7 @@ def kept(count: int, left_out: Iterable[Sequence[int]]) -> NDArray[np.bool_]:
     return keep
 
 
-def told(stretches: Sequence[tuple[float, float]], most: int = 8) -> str:
+def times_told(stretches: Sequence[tuple[float, float]], most: int = 8) -> str:
     """Write stretches in seconds: "from 3.0 to 13.0 s and from 15.0 to 16.0 s"; the rest is counted."""
     words = [f"from {start:.1f} to {stop:.1f} s" for start, stop in stretches[:most]]
     if len(stretches) > most:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from data_gen.video.sections.left_out import how_to_keep, told
+from data_gen.video.sections.left_out import how_to_keep, times_told
 from utils.arrays import Bytes, Floats, Reals
 from utils.errors import DataError
 from utils.faces.crops import aligned_crop, five_points
@@ -52,7 +52,7 @@ def refuse_two_persons(
         begin = stretches[person].pop()[0] if person == before else start_s + start / FPS
         stretches[person].append((begin, start_s + stop / FPS))
         before = person
-    listed = "; ".join(f"person {number + 1} {told(runs)}" for number, runs in enumerate(stretches))
+    listed = "; ".join(f"person {number + 1} {times_told(runs)}" for number, runs in enumerate(stretches))
     longest = max((run for runs in stretches for run in runs), key=lambda run: run[1] - run[0])
     raise DataError(
         f"{video} shows {len(stretches)} persons: {listed}. A talking head is of one: {how_to_keep([longest])}, or cut "

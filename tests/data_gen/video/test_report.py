@@ -45,7 +45,7 @@ def test_what_was_done_to_a_recording_is_said_and_what_is_left_out_with_its_time
     gaps = "left out where there is none: from 0.0 to 0.4 s and from 1.2 to 1.6 s (0.8 s)"
     assert plain["frames with a face"].value.endswith(gaps)
     assert plain["length"].value == "1.6 s, 40 frames"
-    seen = lines(
+    treated = lines(
         probe={"start_s": 60.0},
         convert={
             "treatment": "HDR (HLG), tone-mapped to BT.709", "content_px": [0, 40, 440, 320], "filled": 0.25,
@@ -53,12 +53,13 @@ def test_what_was_done_to_a_recording_is_said_and_what_is_left_out_with_its_time
         },
         landmarks={"persons": "not told apart: no recogniser"},
     )  # fmt: skip
-    assert seen["picture"].value == (
+    assert treated["picture"].value == (
         "440 x 360, 30 frames a second; HDR (HLG), tone-mapped to BT.709; black bars cut off: 440 x 280 are left; the "
         "head fills the upright picture, so its sides (25% of the square) are painted; from 4.0 s on 640 x 360, scaled "
         "to the first size"
     )
-    assert "from 60.0 to 60.4 s" in seen["frames with a face"].value
-    assert (plain["picture"].verdict, seen["picture"].verdict, seen["persons"].verdict) == ("pass", "warn", "warn")
-    if seen["head inside the picture"].verdict == "warn":
-        assert "film with room" not in seen["head inside the picture"].remedy
+    assert "from 60.0 to 60.4 s" in treated["frames with a face"].value
+    assert (plain["picture"].verdict, treated["picture"].verdict) == ("pass", "warn")
+    assert treated["persons"].verdict == "warn"
+    if treated["head inside the picture"].verdict == "warn":
+        assert "film with room" not in treated["head inside the picture"].remedy

@@ -68,8 +68,8 @@ def coded(transfer: str, primaries: str, matrix: str) -> list[str]:
 def test_other_colours_look_as_they_were_meant(tmp_path, transfer, primaries, matrix):
     video = film(tmp_path / "a.mov", SKIN, coded(transfer, primaries, matrix))
     assert probe(video).form.treatment
-    for given in ({}, {"crop": (31, 1, 95, 63), "size": (20, 30)}):
-        frame = next(read_frames(video, **given))
+    for options in ({}, {"crop": (31, 1, 95, 63), "size": (20, 30)}):
+        frame = next(read_frames(video, **options))
         np.testing.assert_allclose(frame[5:-5, -10:].mean((0, 1)), SKIN, atol=4)
     assert next(read_frames(video))[:, 4:16].min() > 215
 

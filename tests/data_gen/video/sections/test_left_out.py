@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_gen.video.sections.left_out import how_to_keep, kept, stretches_without, told
+from data_gen.video.sections.left_out import how_to_keep, kept, stretches_without, times_told
 
 
-def found(count: int, *gaps: tuple[int, int]) -> np.ndarray:
+def faces_except(count: int, *gaps: tuple[int, int]) -> np.ndarray:
     flags = np.ones(count, bool)
     for start, stop in gaps:
         flags[start:stop] = False
@@ -27,14 +27,14 @@ def found(count: int, *gaps: tuple[int, int]) -> np.ndarray:
     ids=["none", "short", "long", "title and end", "little between", "little before a cut", "many short ones"],
 )
 def test_stretches_are_left_out_when_they_are_long_or_many(gaps, cuts, expected):
-    left_out = stretches_without(found(500, *gaps), cuts)
+    left_out = stretches_without(faces_except(500, *gaps), cuts)
     assert left_out == expected
     assert (~kept(500, left_out)).sum() == sum(stop - start for start, stop in expected)
 
 
 def test_times_are_all_told_with_the_flags_that_help():
     stretches = [(3.0, 13.04), (20.0, 21.0), (30.0, 31.5)]
-    assert told(stretches) == "from 3.0 to 13.0 s, from 20.0 to 21.0 s and from 30.0 to 31.5 s"
-    assert told(stretches[:1]) == "from 3.0 to 13.0 s"
-    assert told(stretches, most=1) == "from 3.0 to 13.0 s and in 2 more"
+    assert times_told(stretches) == "from 3.0 to 13.0 s, from 20.0 to 21.0 s and from 30.0 to 31.5 s"
+    assert times_told(stretches[:1]) == "from 3.0 to 13.0 s"
+    assert times_told(stretches, most=1) == "from 3.0 to 13.0 s and in 2 more"
     assert how_to_keep(stretches) == "add --start_s 3 --duration_s 10.04 to use that part alone"
