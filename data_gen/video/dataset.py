@@ -233,9 +233,14 @@ class VideoDataset:
         """Read the sound, (S,) float32, 16 000 samples a second."""
         return read_wav(self.wav_path)
 
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """Return (T,) which frames are used: in the others no face is seen."""
+        return kept(self.meta.frames, self.meta.left_out)
+
     def shots(self, split: Split = "all") -> list[tuple[int, int]]:
         """List the (start, stop) runs of frames that lie within one shot and one split; without what is left out."""
-        keep = kept(self.meta.frames, self.meta.left_out)
+        keep = self.kept
         low, high = {"train": (0, self.meta.val_start), "val": (self.meta.val_start, self.meta.frames)}.get(
             split, (0, self.meta.frames)
         )

@@ -17,7 +17,7 @@ from data_gen.video.dataset import VideoDataset
 from data_gen.video.masks.judge import mask_checks
 from data_gen.video.outliers import frames_told, odd_frames, pose_jumps
 from data_gen.video.pictures import contact_sheet, draw_curves
-from data_gen.video.sections.left_out import kept, times_told
+from data_gen.video.sections.left_out import times_told
 from data_gen.video.stage import Bench
 from utils.faces.landmarks import eye_distance, mouth_opening
 from utils.files.arrays import load_arrays
@@ -106,7 +106,7 @@ def _outliers(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
     jumps = pose_jumps(data.world_from_camera, data.meta.cuts)
     ids = data.frame_ids()
     odd = ids[odd_frames(data.landmarks[ids])]
-    jumps = jumps[kept(len(data), data.meta.left_out)[jumps]]
+    jumps = jumps[data.kept[jumps]]
     most = 0.01 * len(data)
 
     def check(name: str, frames: Sequence[int] | np.ndarray, remedy: str, *, bad: bool = False) -> Check:

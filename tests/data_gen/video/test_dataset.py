@@ -26,6 +26,7 @@ def test_what_is_left_out_is_no_shot(tmp_path):
     assert data.shots() == [(0, 10), (20, 50)]
     assert data.shots("val") == [(48, 50)]
     assert list(data.frame_ids()) == [*range(10), *range(20, 50)]
+    assert list(np.flatnonzero(~data.kept)) == [*range(10, 20), *range(50, 60)]
 
 
 def test_frames_do_not_travel_to_workers(tmp_path):
