@@ -16,6 +16,7 @@ from data_gen.video.job import MIN_FRAMES
 from data_gen.video.landmarks import track_landmarks
 from data_gen.video.outliers import frames_told, odd_frames, pose_jumps, refuse_not_finite
 from data_gen.video.pose.tracking import fit_camera
+from data_gen.video.sections.left_out import times_told
 from data_gen.video.sync_offset import measure_offset
 from utils.errors import AssetError, ConfigError, DataError, UserError
 from utils.faces.detector import LandmarkDetector
@@ -119,6 +120,9 @@ def _track(
     first_s = (job.first + start) / FPS
     info = probe(job.video)
     track = track_landmarks(_frames(job, start, stop - start), detector, video=job.video, start_s=first_s)
+    if track.left_out:
+        gaps = [(first_s + begin / FPS, first_s + end / FPS) for begin, end in track.left_out]
+        raise DataError(f"{job.video}: no face {times_told(gaps)}; leave that part out")
     fit = fit_camera(track.points_px, track.found, info.height, info.width)
     jumps, odd = pose_jumps(fit.world_from_camera), odd_frames(fit.landmarks)
     for what, wrong in (("the head jumps at", jumps), ("the landmarks are no face's at", odd)):

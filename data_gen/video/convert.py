@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from data_gen.stages import Tick
+from data_gen.video.framing.square import NoFaceError, find_face_box
 from data_gen.video.job import SHORTEST_S, VideoJob
-from data_gen.video.landmarks import find_face_box
 from data_gen.video.stage import Bench
 from utils.errors import DataError
 from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
 from utils.files.arrays import map_new_array
 from utils.files.digests import sha256, stamp
+from utils.media.header import read_header
+from utils.media.picture_form import picture_form
 from utils.media.sound_source import choose_sound, track_of
 from utils.media.video import probe, read_frames
 from utils.media.wav import read_wav, write_wav
@@ -28,6 +30,8 @@ from utils.workers import native_noise_muted
 PROBE_VERSION = 1
 CONVERT_VERSION = 2
 _SAMPLES = 60
+_LARGE_SAMPLES = 12
+"""Pictures searched in full size, when no face was found in smaller ones."""
 _LONGEST_SIDE = 1280
 _QUIET = 1e-3
 _BYTES_A_PIXEL = 9  # frames and torso frames 3 each, three masks
@@ -49,8 +53,17 @@ def probe_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
 
 
 def convert_settings(job: VideoJob) -> dict[str, Any]:
-    """Return the size, and the detector when one was named: what `auto` means may change without a new crop."""
-    return {"size": job.size} | ({} if job.landmarks == "auto" else {"detector": job.landmarks})
+    """Return the size, and the detector when one was named: what `auto` means may change without a new crop.
+
+    Pictures that are treated before anything else, and upright ones, are named too: both were shown otherwise before.
+    """
+    stream = next(iter(read_header(job.video).of_kind("Video")), None)
+    form = picture_form(stream) if stream else None
+    settings: dict[str, Any] = {"size": job.size} | ({} if job.landmarks == "auto" else {"detector": job.landmarks})
+    if stream is None or form is None:
+        return settings
+    upright = form.height > form.width if stream.rotation % 180 == 0 else form.width > form.height
+    return settings | ({"form": form.treatment} if form.treatment else {}) | ({"upright": 1} if upright else {})
 
 
 def convert_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
@@ -102,25 +115,6 @@ def read_sound(video: Path, start_s: float, duration_s: float | None, track: int
     return wav
 
 
-def crop_square(box: Sequence[float], height: int, width: int, size: int) -> tuple[int, int, int, int]:
-    """Return x0, y0, x1, y1 of the square to cut out of a picture (height, width), whole pixels inside it.
-
-    Args:
-        box: x0, y0 and side of the square wanted.
-        size: Side it will be scaled to; a side that is nearly that is made exactly that, so that nothing is scaled.
-    """
-    x0, y0, wanted = box
-    limit = min(height, width)
-    side = min(round(wanted), limit)
-    for exact in (size, limit):
-        if exact <= limit and abs(wanted - exact) < 0.06 * exact:
-            side = exact
-            break
-    shift = (wanted - side) / 2
-    left, top = (int(np.clip(round(start + shift), 0, whole - side)) for start, whole in ((x0, width), (y0, height)))
-    return left, top, left + side, top + side
-
-
 def check_room(folder: Path, frames: int, size: int) -> None:
     """Raise `DataError` when the disk will not hold frames, masks and torso frames of a video."""
     needed = frames * size * size * _BYTES_A_PIXEL
@@ -130,6 +124,27 @@ def check_room(folder: Path, frames: int, size: int) -> None:
             f"{needed / 1e9:.1f} GB are needed for {frames} frames of {size} x {size}, {free / 1e9:.1f} GB are free "
             f"at {folder.parent}. Use a smaller --size, a part of the video (--duration_s), or another --data_dir."
         )
+
+
+def fill_beside(frames: np.ndarray, left: int, right: int) -> None:
+    """Paint what lies beside the columns from `left` to `right` of frames (T, H, W, 3), in place.
+
+    It gets the colours that the edge has most of the time and around, so that nothing of a head that touches the edge
+    is seen there, and nothing moves.
+    """
+    import cv2
+    from scipy.ndimage import median_filter
+
+    count, height, width = frames.shape[:3]
+    if (left, right) == (0, width):
+        return
+    chosen = np.unique(np.linspace(0, count - 1, min(_SAMPLES, count)).round().astype(int))
+    for place, edge in ((slice(0, left), left), (slice(right, width), right - 1)):
+        column = np.median(frames[chosen, :, edge], axis=0).astype(np.float32)
+        column = median_filter(column, size=(height // 3, 1), mode="nearest")
+        column = cv2.GaussianBlur(column[:, None], (0, 0), height / 32, borderType=cv2.BORDER_REPLICATE)
+        for frame in frames:
+            frame[:, place] = column.round().astype(np.uint8).reshape(height, 1, 3)
 
 
 def convert(
@@ -152,34 +167,53 @@ def convert(
     """
     wav = read_sound(video, start_s, duration_s, audio_track)
     info = probe(video)
-    shrink = max(1.0, max(info.height, info.width) / _LONGEST_SIDE)
-    small = (max(2, round(info.height / shrink)), max(2, round(info.width / shrink)))
     first, count = round(start_s * FPS), None if duration_s is None else round(duration_s * FPS)
     length_s = info.duration_s - start_s if info.duration_s else len(wav) / RATE  # some containers do not tell
     about = max(1, round(length_s * FPS))
     about = about if count is None else min(about, count)
+    shrink = max(1.0, max(info.height, info.width) / _LONGEST_SIDE)
+    small = (max(2, round(info.height / shrink)), max(2, round(info.width / shrink)))
     total = 0
+    sizes: dict[float, tuple[int, int]] = {}
 
     def samples() -> Iterator[tuple[float, np.ndarray]]:
         nonlocal total
         every = max(1, about // _SAMPLES)
-        for frame in read_frames(video, fps=FPS, size=small, start=first, count=count):
+        for frame in read_frames(video, fps=FPS, size=small, start=first, count=count, sizes=sizes):
             if total % every == 0:
                 yield (first + total) / FPS, frame
             total += 1
             tick(total, 2 * about)
 
-    box = find_face_box(samples(), detector, video=str(video), margin=_MARGIN)
+    def large_samples() -> Iterator[tuple[float, np.ndarray]]:
+        rate = FPS / max(1, total // _LARGE_SAMPLES)
+        for index, frame in enumerate(read_frames(video, fps=rate, start=round(start_s * rate), count=_LARGE_SAMPLES)):
+            yield start_s + index / rate, frame
+
+    try:
+        box = find_face_box(samples(), detector, video=str(video), margin=_MARGIN)
+    except NoFaceError:
+        if shrink == 1.0:
+            raise
+        large = large_samples()
+        box = find_face_box(large, detector, video=str(video), margin=_MARGIN, patience=_LARGE_SAMPLES // 2)
+        shrink = 1.0
     if total < SHORTEST_S * FPS:
         raise DataError(
             f"{video} lasts {total / FPS:.1f} s; at least {SHORTEST_S:.0f} s are needed, minutes are better."
         )
-    crop = crop_square([value * shrink for value in box], info.height, info.width, size)
+    whole = (info.height, info.width)
+    crop = box.crop(shrink, whole, size)
     check_room(folder, total, size)
+    region = box.region(shrink, whole)
+    inside = (max(crop[0], region.left), crop[1], min(crop[2], region.right), crop[3])
+    left, right = (round((edge - crop[0]) * size / (crop[2] - crop[0])) for edge in (inside[0], inside[2]))
     frames = map_new_array(folder / "frames.npy", (total, size, size, 3))
-    for index, frame in enumerate(read_frames(video, fps=FPS, crop=crop, size=(size, size), start=first, count=total)):
-        frames[index] = frame
+    pictures = read_frames(video, fps=FPS, crop=inside, size=(size, right - left), start=first, count=total)
+    for index, frame in enumerate(pictures):
+        frames[index, :, left:right] = frame
         tick(total + index + 1, 2 * total)
+    fill_beside(frames, left, right)
     frames.flush()
     write_wav(folder / "audio.wav", wav)
     return {
@@ -187,8 +221,12 @@ def convert(
         "height": size,
         "width": size,
         "crop_px": list(crop),
+        "content_px": list(region),
+        "filled": 1 - (right - left) / size,
         "source_height": info.height,
         "source_width": info.width,
         "source_fps": info.fps,
+        "sizes": [[time_s, *wide_high] for time_s, wide_high in sizes.items()],
+        "treatment": info.form.treatment,
         "sound_s": len(wav) / RATE,
     }

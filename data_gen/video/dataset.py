@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from data_gen.video.outliers import refuse_not_finite
+from data_gen.video.sections.left_out import kept
 from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.arrays import load_arrays
@@ -54,6 +55,8 @@ class VideoMeta(BaseModel):
     focal_px: float = Field(gt=0)
     cuts: list[int] = []
     """First frame of every new shot; nothing reaches across one."""
+    left_out: list[tuple[int, int]] = []
+    """[start, stop) runs of frames that are not used, since no face is seen; their edges are cuts."""
     val_start: int = Field(ge=0)
     """Frames from here on are for validation."""
     train_stop: int | None = Field(default=None, ge=1)
@@ -236,13 +239,18 @@ class VideoDataset:
         """Read the sound, (S,) float32, 16 000 samples a second."""
         return read_wav(self.wav_path)
 
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """Return (T,) which frames are used: in the others no face is seen."""
+        return kept(self.meta.frames, self.meta.left_out)
+
     def shots(self, split: Split = "all") -> list[tuple[int, int]]:
-        """List the (start, stop) runs of frames that lie within one shot and one split."""
-        meta = self.meta
+        """List the (start, stop) runs of frames that lie within one shot and one split; without what is left out."""
+        keep, meta = self.kept, self.meta
         train_stop = meta.val_start if meta.train_stop is None else min(meta.train_stop, meta.val_start)
         low, high = {"train": (0, train_stop), "val": (meta.val_start, meta.frames)}.get(split, (0, meta.frames))
         edges = sorted({low, high, *(cut for cut in self.meta.cuts if low < cut < high)})
-        return [(start, stop) for start, stop in itertools.pairwise(edges) if stop > start]
+        return [(start, stop) for start, stop in itertools.pairwise(edges) if stop > start and keep[start]]
 
     def frame_ids(self, split: Split = "all") -> NDArray[np.int64]:
         """Return the frame numbers (n,) of a split, ascending."""

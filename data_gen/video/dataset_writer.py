@@ -20,6 +20,7 @@ from data_gen.video.dataset import DATASET, PICTURES, Map, VideoDataset, VideoMe
 from data_gen.video.job import LEAST_SPLIT_S, VideoJob, first_held_out
 from data_gen.video.outliers import refuse_not_finite
 from data_gen.video.stage import Bench
+from utils.arrays import Ints
 from utils.errors import DataError
 from utils.files.arrays import load_arrays, map_new_array, save_arrays
 from utils.files.aside import make_folder, write_aside
@@ -167,13 +168,14 @@ def dataset_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
 def _motion(bench: Bench) -> dict[str, np.ndarray]:
     track, camera = bench.arrays("landmarks"), bench.arrays("camera")
     points, landmarks = track["points_px"], camera["landmarks"]
+    used = landmarks[bench.kept()]
     motion = {
         "landmarks": landmarks,
         "landmarks_px": points,
         "world_from_camera": camera["world_from_camera"],
         "neutral": camera["neutral"],
-        "landmarks_mean": landmarks.mean(axis=0),
-        "landmarks_std": np.maximum(landmarks.std(axis=0), _LEAST_STD),
+        "landmarks_mean": used.mean(axis=0),
+        "landmarks_std": np.maximum(used.std(axis=0), _LEAST_STD),
         "face_box_px": np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1),
         "face_found": track["found"],
     }
@@ -185,6 +187,7 @@ def _motion(bench: Bench) -> dict[str, np.ndarray]:
 def _meta(bench: Bench) -> VideoMeta:
     job, size = bench.job, bench.summary("convert")
     count = size["frames"]
+    used = np.flatnonzero(bench.kept())
     return VideoMeta(
         id=job.id,
         fps=FPS,
@@ -192,8 +195,9 @@ def _meta(bench: Bench) -> VideoMeta:
         height=size["height"],
         width=size["width"],
         focal_px=bench.summary("camera")["focal_px"],
-        cuts=bench.summary("cuts")["cuts"],
-        **_split(job, count),
+        cuts=[cut for cut in bench.cuts() if 0 < cut < count],
+        left_out=bench.left_out(),
+        **_split(job, used),
         audio_features=bench.summary("audio")["features"],
         landmark_source=bench.summary("landmarks")["source"],
         parsing_source=bench.summary("parsing")["source"],
@@ -204,12 +208,13 @@ def _meta(bench: Bench) -> VideoMeta:
     )
 
 
-def _split(job: VideoJob, count: int) -> dict[str, int]:
-    """Say which of `count` frames are learnt from and which are held out.
+def _split(job: VideoJob, used: Ints) -> dict[str, int]:
+    """Say which of the frames that are used (n,) are learnt from and which are held out.
 
     Raises:
         DataError: The video is too short for what was asked.
     """
+    count = len(used)
     wanted = count - first_held_out(count) if job.val_seconds is None else round(job.val_seconds * FPS)
     learnt = round((job.train_seconds or LEAST_SPLIT_S) * FPS)
     if count < wanted + learnt:
@@ -217,8 +222,8 @@ def _split(job: VideoJob, count: int) -> dict[str, int]:
             f"{job.video} gives {count / FPS:.1f} s: too short to hold out {wanted / FPS:.1f} s (--val_seconds) and "
             f"to learn from {learnt / FPS:.1f} s (--train_seconds). Ask for less, or give a longer video."
         )
-    split = {"val_start": count - wanted}
-    return split if job.train_seconds is None else {**split, "train_stop": learnt}
+    split = {"val_start": int(used[count - wanted])}
+    return split if job.train_seconds is None else {**split, "train_stop": int(used[learnt - 1]) + 1}
 
 
 def _picture(bench: Bench, name: str) -> Path:

@@ -1,13 +1,12 @@
 """Follow one face through a video: its 68 landmarks in every frame, gaps bridged when few and short.
 
-The square crop comes first (`find_face_box`, from sampled frames of the raw video), the landmarks after
+The square crop comes first (`framing.square`, from sampled frames of the raw video), the landmarks after
 (`track_landmarks`, every frame of the cropped one). Both refuse, with the time and the remedy, what cannot be
-learned from: no face, or two people of about equal size.
+learned from: hardly a face, or two people of about equal size. Longer stretches without a face are left out.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,25 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.stages import Tick
+from data_gen.video.framing.follow import follow
 from data_gen.video.job import VideoJob
 from data_gen.video.outliers import excursions, frames_told
+from data_gen.video.sections.left_out import LEAST_SHARE, Runs, how_to_keep, kept, stretches_without, times_told
+from data_gen.video.sections.persons import refuse_two_persons
 from data_gen.video.stage import Bench
 from utils.arrays import Bytes, Reals
-from utils.errors import DataError
+from utils.errors import AssetError, DataError
 from utils.faces.detector import Face, LandmarkDetector
 from utils.faces.detectors import make_detector, mediapipe_is_here
+from utils.faces.recogniser import DlibRecogniser
 from utils.files.arrays import save_arrays
 from utils.rates import FPS
 from utils.shots import shot_ranges, smooth_over_time
 from utils.workers import native_noise_muted
 
 LANDMARKS_VERSION = 1
-MAX_GAP = 8
-"""Frames without a face in a row that are bridged by interpolation."""
-MAX_MISSING = 0.05
-"""Share of a video's frames that may lack a face."""
-RIVAL_AREA = 0.5
-"""A second face with this share of the first one's area makes it unclear who is meant."""
 
 
 class LandmarkTrack(NamedTuple):
@@ -42,7 +39,8 @@ class LandmarkTrack(NamedTuple):
 
     points_px (T, 68, 2) float32 pixels, smoothed along time, interpolated where not found; found (T,) bool;
     blendshapes (T, 52) float32 or None; source: the detector's name;
-    excursions: frames in which the landmarks were on something else or no numbers; they count as not found.
+    excursions: frames in which the landmarks were on something else or no numbers; they count as not found;
+    left_out: [start, stop) runs of frames without a face that are too long to bridge; their points mean nothing.
     """
 
     points_px: NDArray[np.float32]
@@ -50,6 +48,7 @@ class LandmarkTrack(NamedTuple):
     blendshapes: NDArray[np.float32] | None
     source: str
     excursions: tuple[int, ...] = ()
+    left_out: tuple[tuple[int, int], ...] = ()
 
 
 def landmarks_settings(job: VideoJob) -> dict[str, Any]:
@@ -76,20 +75,33 @@ def landmarks_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     if track.blendshapes is not None:
         arrays["blendshapes"] = track.blendshapes
     save_arrays(folder / "arrays.safetensors", arrays)
-    return {
+    persons = _refuse_other_persons(bench, frames, track)
+    keep = kept(len(frames), track.left_out)
+    said = {
         "source": track.source,
-        "found": float(track.found.mean()),
-        "missing_frames": np.flatnonzero(~track.found).tolist(),
+        "found": float(track.found[keep].mean()),
+        "missing_frames": np.flatnonzero(~track.found & keep).tolist(),
         "outlier_frames": list(track.excursions),
     }
+    left_out = {"left_out": [list(run) for run in track.left_out]} if track.left_out else {}
+    return said | left_out | persons
 
 
-class FaceBox(NamedTuple):
-    """A square of the raw video in pixels: x0, y0 of its top-left corner and its side. It may reach past the edge."""
-
-    x0: int
-    y0: int
-    size: int
+def _refuse_other_persons(bench: Bench, frames: Bytes, track: LandmarkTrack) -> dict[str, Any]:
+    """Refuse a video of two persons; say whether that could be told."""
+    edges = [*bench.summary("cuts")["cuts"], *(edge for run in track.left_out for edge in run)]
+    keep = kept(len(frames), track.left_out)
+    shots = [(start, stop) for start, stop in shot_ranges(len(frames), edges) if keep[start]]
+    if len(shots) < 2:
+        return {}
+    try:
+        recogniser = DlibRecogniser()
+    except AssetError as error:
+        return {"persons": f"not told apart: {error}"}
+    refuse_two_persons(
+        frames, track.points_px, shots, recogniser, video=str(bench.job.video), start_s=bench.job.start_s
+    )
+    return {"persons": "one"}
 
 
 def track_landmarks(
@@ -114,7 +126,7 @@ def track_landmarks(
         on_frame: Called after every frame with how many are done.
 
     Raises:
-        DataError: Two faces of about equal size, or too many frames without one; names the time and the remedy.
+        DataError: Two faces of about equal size, or less than half of it with one; names the times and the remedy.
     """
     cut_list = sorted(int(cut) for cut in cuts)
     starts = set(cut_list)
@@ -131,28 +143,6 @@ def track_landmarks(
         if on_frame is not None:
             on_frame(index + 1)
     return _as_track(faces, detector, video, fps, start_s, cut_list)
-
-
-def follow(faces: list[Face], previous: Face | None, where: str = "the picture") -> Face | None:
-    """Pick the face that continues `previous`: the nearest of a like size, else (at first) the largest.
-
-    Raises:
-        DataError: There is nothing to follow and two faces are about equally large.
-    """
-    if not faces:
-        return None
-    if previous is not None:
-        side = math.sqrt(_area(previous))
-        nearest = min(faces, key=lambda face: _distance(face, previous))
-        ratio = math.sqrt(_area(nearest)) / side
-        if _distance(nearest, previous) < 0.6 * side and 0.6 < ratio < 1.7:
-            return nearest
-    if len(faces) > 1 and _area(faces[1]) > RIVAL_AREA * _area(faces[0]):
-        raise DataError(
-            f"{where} there are two faces of about equal size. One person must be alone in the picture, or much "
-            f"larger than anyone else: crop the video to that person, or cut that part out."
-        )
-    return faces[0]
 
 
 def bridge_gaps(values: Reals, present: NDArray[np.bool_], cuts: Iterable[int] = ()) -> Reals:
@@ -175,74 +165,6 @@ def bridge_gaps(values: Reals, present: NDArray[np.bool_], cuts: Iterable[int] =
     return result
 
 
-def find_face_box(
-    frames: Iterable[tuple[float, Bytes]],
-    detector: LandmarkDetector,
-    *,
-    video: str = "video",
-    margin: float = 2.2,
-) -> FaceBox:
-    """Find the square of a raw video that holds head and shoulders throughout.
-
-    Args:
-        frames: Sampled (time in seconds, RGB uint8 picture (H, W, 3)), spread over the whole video.
-        detector: Any detector; every sample is searched anew.
-        video: What to call the video in errors.
-        margin: Side of the square as a multiple of the face's height (brows to chin), before the face's own
-            wandering is added.
-
-    Returns:
-        The square, inside the picture where the picture is large enough for it; no larger than its shorter side.
-
-    Raises:
-        DataError: No face, a face in too few samples, or two of about equal size; names times and remedies.
-    """
-    boxes: list[tuple[float, float, float, float]] = []
-    missing: list[float] = []
-    total, shape = 0, (0, 0)
-    previous: Face | None = None
-    for time_s, frame in frames:
-        total += 1
-        shape = frame.shape[:2]
-        detector.forget()
-        face = follow(detect_anywhere(detector, frame), previous, f"{video}: at {time_s:.1f} s")
-        if face is None:
-            missing.append(time_s)
-            continue
-        previous = face
-        boxes.append(face.box)
-    if not total:
-        raise DataError(f"{video}: it has no frames. Is the file complete?")
-    if not boxes:
-        raise DataError(
-            f"{video}: no face in any of {total} frames looked at. It must show one person's face from the front, "
-            f"at least 80 pixels wide."
-        )
-    if len(missing) > max(1, 0.2 * total):
-        raise DataError(
-            f"{video}: no face in {len(missing)} of {total} frames looked at (first at {missing[0]:.1f} s). "
-            f"Cut those parts out, or choose a video that shows the face throughout."
-        )
-    return _square(np.array(boxes), shape, margin)
-
-
-def detect_anywhere(detector: LandmarkDetector, frame: Bytes) -> list[Face]:
-    """Detect faces in a large picture (H, W, 3): as a whole, then, when none is found, in nine overlapping parts."""
-    faces = detector.detect(frame)
-    if faces:
-        return faces
-    height, width = frame.shape[:2]
-    part = (height // 2, width // 2)
-    for top in (height // 4, 0, height // 2):
-        for left in (width // 4, 0, width // 2):
-            detector.forget()
-            detected = detector.detect(np.ascontiguousarray(frame[top : top + part[0], left : left + part[1]]))
-            faces += [_shifted(face, left, top) for face in detected]
-        if faces:
-            break
-    return _without_doubles(faces)
-
-
 def _as_track(
     faces: list[Face | None], detector: LandmarkDetector, video: str, fps: float, start_s: float, cuts: list[int]
 ) -> LandmarkTrack:
@@ -255,15 +177,12 @@ def _as_track(
     raw: Reals = np.stack([np.zeros((68, 2)) if face is None else face.points_px for face in faces])
     strange = excursions(raw, has_face, cuts)
     has_face &= ~strange
-    missing = np.flatnonzero(~has_face)
-    longest = _longest_run(~has_face)
-    if len(missing) > MAX_MISSING * count or longest > MAX_GAP:
-        raise DataError(
-            f"{video}: no face in {len(missing)} of {count} frames (first at {start_s + missing[0] / fps:.1f} s)"
-            f"{_told_strange(strange, start_s)}. "
-            f"At most {MAX_GAP} in a row and {MAX_MISSING:.0%} in all are bridged: cut those parts out, or use a "
-            f"video in which the face is seen from the front throughout."
-        )
+    left_out = stretches_without(has_face, cuts)
+    keep = kept(count, left_out)
+    if keep.sum() < LEAST_SHARE * count:
+        raise DataError(_hardly_seen(has_face, keep, left_out, strange, video, fps, start_s))
+    has_face &= keep
+    cuts = sorted({*cuts, *(edge for run in left_out for edge in run)})
     points = np.where(has_face[:, None, None], raw, 0.0)
     shapes: Reals | None = (
         np.zeros((count, 52)) if all(f is None or f.blendshapes is not None for f in faces) else None
@@ -280,57 +199,29 @@ def _as_track(
 
     blendshapes = None if shapes is None else mended(shapes)
     strange_frames = tuple(int(frame) for frame in np.flatnonzero(strange))
-    return LandmarkTrack(mended(points), has_face, blendshapes, detector.name, strange_frames)
+    return LandmarkTrack(mended(points), has_face, blendshapes, detector.name, strange_frames, tuple(left_out))
 
 
-def _told_strange(strange: NDArray[np.bool_], start_s: float) -> str:
-    """Say in which of the frames the landmarks were no face's."""
+def _hardly_seen(
+    has_face: NDArray[np.bool_],
+    keep: NDArray[np.bool_],
+    left_out: Runs,
+    strange: NDArray[np.bool_],
+    video: str,
+    fps: float,
+    start_s: float,
+) -> str:
+    """Say that a face is seen in too little of a video, where it is not, where it is, and how to use that part."""
     frames = np.flatnonzero(strange)
-    return f", of which in {len(frames)} the landmarks leave it: {frames_told(frames, start_s)}" if len(frames) else ""
-
-
-def _square(boxes: Reals, shape: tuple[int, int], margin: float) -> FaceBox:
-    """Return the square around boxes (N, 4): centred on the face, a little below it, room for its wandering."""
-    height, width = shape
-    centres = np.stack([boxes[:, 0] + boxes[:, 2], boxes[:, 1] + boxes[:, 3]], axis=1) / 2
-    face = float(np.median(boxes[:, 3] - boxes[:, 1]))
-    low, high = np.percentile(centres, [2, 98], axis=0)
-    middle = (low + high) / 2
-    wander = float((high - low).max())
-    size = int(min(margin * face + wander, height, width))
-    size -= size % 2
-    x0 = round(float(middle[0]) - size / 2)
-    y0 = round(float(middle[1]) + 0.05 * face - size / 2)
-    return FaceBox(int(np.clip(x0, 0, width - size)), int(np.clip(y0, 0, height - size)), size)
-
-
-def _longest_run(flags: NDArray[np.bool_]) -> int:
-    longest = run = 0
-    for flag in flags:
-        run = run + 1 if flag else 0
-        longest = max(longest, run)
-    return longest
-
-
-def _area(face: Face) -> float:
-    x0, y0, x1, y1 = face.box
-    return max((x1 - x0) * (y1 - y0), 1e-6)
-
-
-def _distance(a: Face, b: Face) -> float:
-    return math.hypot(*((a.box[i] + a.box[i + 2] - b.box[i] - b.box[i + 2]) / 2 for i in (0, 1)))
-
-
-def _shifted(face: Face, left: int, top: int) -> Face:
-    x0, y0, x1, y1 = face.box
-    points = face.points_px + np.array([left, top], dtype=np.float32)
-    return face._replace(points_px=points, box=(x0 + left, y0 + top, x1 + left, y1 + top))
-
-
-def _without_doubles(faces: list[Face]) -> list[Face]:
-    """Keep one of faces found in two overlapping parts; the largest first."""
-    kept: list[Face] = []
-    for face in sorted(faces, key=lambda face: -_area(face)):
-        if all(_distance(face, other) > 0.5 * math.sqrt(_area(other)) for other in kept):
-            kept.append(face)
-    return kept
+    off = f", of which in {len(frames)} the landmarks leave it: {frames_told(frames, start_s)}" if len(frames) else ""
+    gaps = [(start_s + start / fps, start_s + stop / fps) for start, stop in left_out]
+    words = f"{video}: no face in {int((~has_face).sum())} of {len(has_face)} frames ({times_told(gaps)}){off}."
+    visible = [
+        (start_s + start / fps, start_s + stop / fps)
+        for start, stop in shot_ranges(len(keep), [edge for run in left_out for edge in run])
+        if keep[start]
+    ]
+    if not visible:
+        return f"{words} Use a video in which the face is seen from the front throughout."
+    where = times_told(visible)
+    return f"{words} It is seen {where}: {how_to_keep(visible)}, or use a video that shows the face throughout."

@@ -21,7 +21,8 @@ _COLUMNS = 6
 
 def contact_sheet(data: VideoDataset, columns: int = _COLUMNS, cell: int = _CELL) -> np.ndarray:
     """Return frames from all over the video: with landmarks, with masks, without head, head put back; (H, W, 3)."""
-    chosen = np.unique(np.linspace(0, len(data) - 1, columns).round().astype(int))
+    used = data.frame_ids()
+    chosen = used[np.unique(np.linspace(0, len(used) - 1, columns).round().astype(int))]
     rows: list[list[np.ndarray]] = [[], [], [], []]
     for index in chosen:
         frame = np.asarray(data.frames[index])

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from data_gen.stages import Done, Tick
+from data_gen.video.check import Check, make_check, spread
 from data_gen.video.dataset import VideoDataset
+from data_gen.video.masks.judge import mask_checks
 from data_gen.video.outliers import frames_told, odd_frames, pose_jumps
 from data_gen.video.pictures import contact_sheet, draw_curves
+from data_gen.video.sections.left_out import times_told
 from data_gen.video.stage import Bench
 from utils.faces.landmarks import eye_distance, mouth_opening
 from utils.files.arrays import load_arrays
@@ -24,24 +26,8 @@ from utils.files.tables import write_json
 from utils.media.pictures import write_picture
 from utils.rates import FPS
 
-REPORT_VERSION = 2
-Verdict = Literal["pass", "warn", "fail"]
+REPORT_VERSION = 3
 _MARKS = {"pass": "[green]pass[/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]fail[/red]"}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One question, its answer, the verdict, and what to do when it is not `pass`."""
-
-    name: str
-    value: str
-    verdict: Verdict
-    remedy: str = ""
-
-
-def _check(name: str, value: str, good: bool, remedy: str, *, bad: bool = False) -> Check:
-    verdict: Verdict = "fail" if bad else "pass" if good else "warn"
-    return Check(name, value, verdict, "" if verdict == "pass" else remedy)
 
 
 def checks_of(data: VideoDataset, stages: Mapping[str, Done]) -> list[Check]:
@@ -52,6 +38,7 @@ def checks_of(data: VideoDataset, stages: Mapping[str, Done]) -> list[Check]:
         *_outliers(data, said),
         *_geometry(data, said),
         *_pictures(data, said),
+        *mask_checks(data, said["parsing"]),
         *_sound(said),
     ]
 
@@ -63,20 +50,32 @@ def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
     longest = max(stop - start for start, stop in shots) / FPS
     cuts = data.meta.cuts
     times = ", ".join(f"{cut / FPS:.2f}" for cut in cuts[:6]) + (", ..." if len(cuts) > 6 else "")
+    gaps = [[said["probe"]["start_s"] + frame / FPS for frame in run] for run in data.meta.left_out]
+    lost = sum(stop - start for start, stop in gaps)
+    left_out = f"; left out where there is none: {times_told([(a, b) for a, b in gaps])} ({lost:.1f} s)" if gaps else ""
+    seconds -= lost
+    persons = said["landmarks"].get("persons", "one")
     return [
-        _check(
+        picture_check(said["convert"]),
+        make_check(
             "length",
-            f"{seconds:.1f} s, {len(data)} frames",
+            f"{seconds:.1f} s, {len(data.frame_ids())} frames",
             seconds >= 60,
             "One to three minutes teach a face far better than this.",
         ),
-        _check(
+        make_check(
             "frames with a face",
-            f"{share:.1%}",
+            f"{share:.1%}{left_out}",
             share >= 0.99,
             "Missing ones were interpolated; cut those parts out if they flicker.",
         ),
-        _check(
+        make_check(
+            "persons",
+            persons,
+            persons == "one",
+            "Look at the contact sheet: every shot must show the same person.",
+        ),
+        make_check(
             "cuts",
             f"{len(cuts)}" + (f" at {times} s" if cuts else "") + f"; longest shot {longest:.1f} s",
             longest >= 2.5 or not cuts,
@@ -85,15 +84,34 @@ def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
     ]
 
 
+def picture_check(convert: dict[str, Any]) -> Check:
+    """Say what the video's pictures were, and what was done to them before the face was cut out."""
+    high, wide = convert["source_height"], convert["source_width"]
+    words = [f"{wide} x {high}, {convert['source_fps']:g} frames a second"]
+    words += [convert["treatment"]] if convert.get("treatment") else []
+    left, top, right, bottom = convert.get("content_px", (0, 0, wide, high))
+    if (right - left, bottom - top) != (wide, high):
+        words.append(f"black bars cut off: {right - left} x {bottom - top} are left")
+    if filled := convert.get("filled", 0.0):
+        words.append(f"the head fills the upright picture, so its sides ({filled:.0%} of the square) are painted")
+    sizes = convert.get("sizes", [])
+    words += [f"from {time_s:.1f} s on {w} x {h}, scaled to the first size" for time_s, w, h in sizes[:4]]
+    words += [f"{len(sizes)} sizes in all"] if len(sizes) > 4 else []
+    remedy = "Parts of it have fewer pixels: record at one size, or use the best part (--start_s, --duration_s)."
+    return make_check("picture", "; ".join(words), not sizes, remedy)
+
+
 def _outliers(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Check]:
     strange = said["landmarks"].get("outlier_frames", [])
     jumps = pose_jumps(data.world_from_camera, data.meta.cuts)
-    odd = odd_frames(data.landmarks)
+    ids = data.frame_ids()
+    odd = ids[odd_frames(data.landmarks[ids])]
+    jumps = jumps[data.kept[jumps]]
     most = 0.01 * len(data)
 
     def check(name: str, frames: Sequence[int] | np.ndarray, remedy: str, *, bad: bool = False) -> Check:
         places = f"{len(frames)}: {frames_told(frames)}" if len(frames) else "none"
-        return _check(name, places, not len(frames), remedy, bad=bad)
+        return make_check(name, places, not len(frames), remedy, bad=bad)
 
     return [
         check("landmarks off the face", strange, "They were bridged. Look at the footage there: a hand, another face?"),
@@ -120,19 +138,19 @@ def _geometry(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
     opening = mouth_opening(data.landmarks)
     low, high = np.percentile(opening, [2, 98])
     return [
-        _check(
+        make_check(
             "reprojection error",
             f"{error:.2f} px",
             error <= 0.5 * max(1, scale),
             "The landmarks do not fit one face well: is it the same person throughout, lit well and in focus?",
         ),
-        _check(
+        make_check(
             "pose jitter",
             f"{jitter:.2f} px",
             jitter <= 0.25 * max(1, scale),
             "The head will tremble a little; footage with less noise and compression helps.",
         ),
-        _check(
+        make_check(
             "lip opening",
             f"{low:.2f} to {high:.2f} tenths of an eye distance",
             high - low >= 0.8,
@@ -144,56 +162,37 @@ def _geometry(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
 def _pictures(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Check]:
     crop = said["convert"]["crop_px"]
     side = crop[2] - crop[0]
-    shares = said["parsing"]["shares"]
-    head, torso = shares["head"], shares["torso"]
-    top = float(np.mean([data.head_mask[index, :2].mean() for index in _spread(len(data), 40)])) / 255
+    top = float(np.mean([data.head_mask[index, :2].mean() for index in spread(data, 40)])) / 255
+    content = said["convert"].get("content_px", (0, 0, 0, 0))
     background = said["plate"]["background_seen"]
     eyes = float(np.median(eye_distance(data.landmarks_px)))
     suggested = max(64, side // 32 * 32)
     return [
-        _check(
+        make_check(
             "sharpness",
             f"{side} px of the video make {data.meta.width}; focus {focus(data):.0f}",
             side >= 0.9 * data.meta.width,
             f"The pictures are enlarged; --size {suggested} loses nothing and is quicker.",
         ),
-        _check(
+        make_check(
             "face size",
             f"{eyes:.0f} px between the eyes",
             eyes >= 0.09 * data.meta.width,
             "The face is small in the picture: frame it closer.",
         ),
-        _check(
-            "head mask",
-            f"{head['mean']:.0%} of the picture ({head['least']:.0%} to {head['most']:.0%})",
-            head["least"] >= 0.05 and head["most"] <= 1.6 * head["mean"],
-            "The mask fails in some frames: look at the contact sheet; get BiSeNet's weights (python -m utils.assets).",
-            bad=head["mean"] < 0.03,
-        ),
-        _check(
+        make_check(
             "head inside the picture",
             f"{top:.0%} of the top row is hair",
             top < 0.2,
-            "The crown is cut off: film with room above it.",
+            "The crown is cut off: film with room above it."
+            if crop[1] <= content[1]
+            else "There is more room above in the video than this crop has: run the command again with --redo convert.",
         ),
-        _check(
-            "torso mask",
-            f"{torso['mean']:.0%} of the picture ({torso['least']:.0%} to {torso['most']:.0%})",
-            torso["least"] >= 0.02,
-            "Little or nothing of the shoulders is seen: film them too, or the head will float.",
-        ),
-        _check(
+        make_check(
             "background",
             f"{background:.0%} of the plate was seen",
             background >= 0.3,
             "Most of the plate is a guess; it shows only when the head moves further than it did here.",
-        ),
-        _check(
-            "parsing",
-            said["parsing"]["source"],
-            said["parsing"]["source"] == "bisenet",
-            "Masks without the network are rough at the hair: python -m utils.assets download face_parsing "
-            "(non-commercial).",
         ),
     ]
 
@@ -212,7 +211,7 @@ def _sound(said: Mapping[str, dict[str, Any]]) -> list[Check]:
         offset = Check("sound against lips", value, "pass")
     return [
         offset,
-        _check(
+        make_check(
             "speech",
             f"voiced {audio['voiced']:.0%}, peak {audio['peak']:.2f}, clipped {audio['clipped']:.2%}; speech at "
             f"{audio['speech_db']:.0f} dB, noise at {audio['noise_db']:.0f} dB, {audio['gain_db']:+.0f} dB were given"
@@ -229,7 +228,7 @@ def focus(data: VideoDataset) -> float:
     import cv2
 
     values = []
-    for index in _spread(len(data), 20):
+    for index in spread(data, 20):
         x0, y0, x1, y1 = np.clip(data.face_box_px[index], 0, data.meta.width).astype(int)
         face = data.frames[index, y0:y1, x0:x1]
         if face.size:
@@ -290,7 +289,3 @@ def print_report(result: dict[str, Any], video_id: str, folder: Path, console: C
     console.print(table)
     console.out(f"report    {folder / 'report.md'}\npictures  {folder / 'contact_sheet.png'}", highlight=False)
     console.out(f"next      bash scripts/train_talking_head.sh {video_id}", highlight=False)
-
-
-def _spread(count: int, wanted: int) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_gen.stages import Done, Tick
 from data_gen.video.job import VideoJob
+from data_gen.video.sections.left_out import kept
 from utils.errors import DataError
 from utils.files.arrays import load_arrays
 
@@ -49,6 +51,20 @@ class Bench:
     def summary(self, stage: str) -> dict[str, Any]:
         """Return what a stage said of its work."""
         return self.done[stage].summary
+
+    def left_out(self) -> list[tuple[int, int]]:
+        """Return the [start, stop) runs of frames that are not used: no face was seen in them."""
+        return [(start, stop) for start, stop in self.summary("landmarks").get("left_out", [])]
+
+    def cuts(self) -> list[int]:
+        """Return the first frame of every new shot; what is left out is a shot of its own."""
+        runs = self.left_out()
+        inside = {frame for start, stop in runs for frame in range(start, stop)}
+        return sorted({*self.summary("cuts")["cuts"]} - inside | {edge for run in runs for edge in run})
+
+    def kept(self) -> NDArray[np.bool_]:
+        """Return (T,) which frames are used."""
+        return kept(self.summary("convert")["frames"], self.left_out())
 
 
 def _no_settings(job: VideoJob) -> dict[str, Any]:

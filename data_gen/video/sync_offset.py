@@ -63,24 +63,28 @@ def sync_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Measure the video's offset; nothing is written."""
     points = bench.arrays("landmarks")["points_px"]
     wav = read_wav(bench.done["convert"].folder / "audio.wav")
-    return asdict(measure_offset(points, audio_features(wav, "mel", len(points))))
+    return asdict(measure_offset(points, audio_features(wav, "mel", len(points)), bench.kept()))
 
 
-def measure_offset(landmarks_px: NDArray[np.floating], mel: NDArray[np.floating]) -> SyncOffset:
+def measure_offset(
+    landmarks_px: NDArray[np.floating], mel: NDArray[np.floating], kept: NDArray[np.bool_] | None = None
+) -> SyncOffset:
     """Measure the delay of the sound behind the lips.
 
     Args:
         landmarks_px: (T, 68, 2) at 25 frames a second, in pixels.
         mel: (2T, 80) log mel spectrum at 50 rows a second.
+        kept: (T,) which frames show the face; all of them when not given.
     """
     count = len(landmarks_px)
+    usable = np.arange(count) if kept is None else np.flatnonzero(kept)
     offsets = np.arange(-RANGE_ROWS, RANGE_ROWS + 1)
-    if count < _LEAST_FRAMES:
+    if len(usable) < _LEAST_FRAMES:
         return SyncOffset(0.0, False, RANGE_ROWS / 2, 0.0, 0.0, [], [])
     lips = lip_motion(landmarks_px)
     bands = mel[: 2 * count].reshape(-1, 20, mel.shape[1] // 20).mean(axis=2)
     bands = np.pad(bands, ((0, 2 * count - len(bands)), (0, 0)), mode="edge")
-    frames = _frames_to_judge(count)
+    frames = usable[_frames_to_judge(len(usable))]
     curve = np.array([_correlation(lips, bands, frames, int(offset)) for offset in offsets])
     return judge_curve(curve, count)
 
@@ -93,7 +97,7 @@ def judge_curve(curve: NDArray[np.float64], count: int) -> SyncOffset:
     peak, rest = float(curve[best]), float(curve[far].max())
     measurable = bool(peak > _LEAST_PEAK and peak - rest > _LEAST_LEAD and 2 <= best < len(offsets) - 2)
     late = _peak_position(offsets, curve) / 2 - BIAS_FRAMES if measurable else 0.0
-    return SyncOffset(late, measurable, 0.35 + 75 / count, peak, rest, (offsets / 2).tolist(), curve.tolist())
+    return SyncOffset(late, measurable, 0.35 + 75 / len(usable), peak, rest, (offsets / 2).tolist(), curve.tolist())
 
 
 def lip_motion(landmarks_px: NDArray[np.floating]) -> NDArray[np.float64]:

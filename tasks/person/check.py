@@ -118,8 +118,8 @@ class Chain:
     def picture_and_sound(self) -> Finding:
         """Measure how late the sound is, from pixels and spectrum, without any network."""
         meta = self.video.meta
-        offset = measure_offset(self.video.landmarks_px, self.video.audio("mel"))
-        face_share = float(self.video.motion("face_found").mean())
+        offset = measure_offset(self.video.landmarks_px, self.video.audio("mel"), self.video.kept)
+        face_share = float(self.video.motion("face_found")[self.video.kept].mean())
         about = f"{meta.frames / FPS:.0f} s, of which {(meta.frames - meta.val_start) / FPS:.0f} s are held out"
         figures = {"offset_frames": offset.frames, "uncertainty_frames": offset.uncertainty, "face_found": face_share}
         means = "The network would learn lips that come before or after their sound."

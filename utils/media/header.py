@@ -22,11 +22,15 @@ _ROTATION = re.compile(r" {6,}(?:displaymatrix|Display Matrix): rotation of (-?\
 
 @dataclass(frozen=True)
 class StreamHeader:
-    """One stream: its kind (Video, Audio, Subtitle, Data, Attachment), what is said of it, degrees to turn it by."""
+    """One stream: its kind (Video, Audio, Subtitle, Data, Attachment), what is said of it, degrees to turn it by.
+
+    `turned` tells whether it has a matrix that turns or mirrors it, also one of 0 degrees.
+    """
 
     kind: str
     text: str
     rotation: int = 0
+    turned: bool = False
 
     @property
     def is_cover(self) -> bool:
@@ -73,7 +77,7 @@ def parse_report(report: str, called: str) -> MediaHeader:
             rotations = 0
         elif streams and (match := _ROTATION.fullmatch(line)):
             rotations += 1
-            streams[-1] = StreamHeader(streams[-1].kind, streams[-1].text, int(match[1]) % 360)
+            streams[-1] = StreamHeader(streams[-1].kind, streams[-1].text, int(match[1]) % 360, turned=True)
             if rotations > 1:
                 numbers.append(-1)
     if len(durations) > 1 or numbers != list(range(len(numbers))):

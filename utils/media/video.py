@@ -21,7 +21,9 @@ from utils.files.aside import write_aside
 from utils.files.ownership import refuse_input_as_output
 from utils.media.ffmpeg import STALL_S, Stream, input_arguments, run
 from utils.media.header import read_header
+from utils.media.picture_form import PictureForm, picture_form
 from utils.media.sound_source import choose_sound
+from utils.media.unfinished import is_unfinished
 from utils.media.wav import read_wav, write_wav
 from utils.paths import existing_file
 from utils.rates import FPS, RATE
@@ -31,10 +33,15 @@ VIDEOS = {".mp4", ".mpg", ".mpeg", ".mov", ".avi", ".mkv", ".webm"}
 _SLOWEST_DECODING = 5.0
 """Frames a second that even a slow machine decodes of a large video."""
 
+_RESIZED = re.compile(r"^\[graph .*, incoming frame - w: (\d+) h: (\d+) .*pts_time: ([\d.]+)\r?$", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Describe a video. `width` and `height` are those of the frames as shown: turned, with square pixels."""
+    """Describe a video. `width` and `height` are those of the frames as shown: turned, with square pixels.
+
+    `form` is what the stream says of its pictures as they are coded.
+    """
 
     width: int
     height: int
@@ -44,7 +51,7 @@ class VideoInfo:
     rotation: int
     has_audio: bool
     codec: str
-    square_pixels: bool = True
+    form: PictureForm
 
 
 def probe(path: str | Path) -> VideoInfo:
@@ -52,15 +59,12 @@ def probe(path: str | Path) -> VideoInfo:
     file = existing_file(path)
     header = read_header(file)
     stream = next(iter(header.of_kind("Video")), None)
-    video = stream.text if stream else ""
-    size = re.search(r", (\d{1,5})x(\d{1,5})[, ]", video + " ")
-    if stream is None or size is None:
-        raise DataError(f"{path} is not a video that ffmpeg can read.")
-    width, height = int(size[1]), int(size[2])
-    pixel = re.search(r"SAR (\d+):(\d+)", video)
-    square = pixel is None or pixel[1] == pixel[2] or "0" in pixel.groups()
-    if pixel is not None and not square:
-        width = max(2, round(width * int(pixel[1]) / int(pixel[2])))
+    form = picture_form(stream) if stream else None
+    if stream is None or form is None:
+        raise DataError(_why_no_video(file, path))
+    width, height, video = form.width, form.height, stream.text
+    if form.pixel != (1, 1):
+        width = max(2, round(width * form.pixel[0] / form.pixel[1]))
     if stream.rotation in (90, 270):
         width, height = height, width
     rate = re.search(r"([\d.]+)(k?) fps", video) or re.search(r"([\d.]+)(k?) tbr", video)
@@ -74,7 +78,7 @@ def probe(path: str | Path) -> VideoInfo:
         rotation=stream.rotation,
         has_audio=bool(header.of_kind("Audio")),
         codec=video.split()[0].rstrip(","),
-        square_pixels=square,
+        form=form,
     )
 
 
@@ -87,6 +91,7 @@ def read_frames(
     start: int = 0,
     count: int | None = None,
     seek: bool = False,
+    sizes: dict[float, tuple[int, int]] | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield the frames of a video as (H, W, 3) RGB uint8, turned upright; one frame is in memory at a time.
 
@@ -97,32 +102,39 @@ def read_frames(
         size: (height, width) to scale to, after the crop.
         start, count: First frame and number of frames to give, in frames after `fps`.
         seek: Jump to a second before `start` instead of decoding all that comes before; needs `fps`.
+        sizes: Filled, when the last frame was given, with the time and (width, height) of each change of size in
+            mid-stream. Such frames are fitted into the first size, with bars when their shape is another.
 
     Raises:
         DataError: No frame can be decoded, or reading stops before the end.
     """
     file = existing_file(path)
     info = probe(file)
-    filters = [f"fps={fps}:start_time=0"] if fps is not None else []
+    filters = info.form.first_filters()
+    if fps is not None:
+        filters.append(f"fps={fps}:start_time=0")
     skipped_s = max(0, int(start / fps) - 1) if seek and fps is not None else 0
     if skipped_s:
         start -= round(skipped_s * float(fps or 0))
     if start or count is not None:
         end = f":end_frame={start + count}" if count is not None else ""
         filters.append(f"trim=start_frame={start}{end}")
-    if not info.square_pixels:
+    if info.form.pixel != (1, 1):
         filters.append(f"scale={info.width}:{info.height},setsar=1")
     height, width = info.height, info.width
     if crop is not None:
-        filters += _crop_filters(crop, height, width)
+        filters += _crop_filters(crop, height, width, info.form.cropping_format)
         height, width = crop[3] - crop[1], crop[2] - crop[0]
     if size is not None and size != (height, width):
         method = "area" if size[0] < height else "bicubic"
         filters.append(f"scale={size[1]}:{size[0]}:flags={method}+accurate_rnd+full_chroma_int")
         height, width = size
-    filters.append("format=rgb24")
-    arguments = [*input_arguments(file, skipped_s), "-map", "0:V:0", "-an", "-sn", "-dn", "-vf", ",".join(filters)]
-    arguments += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+    filters += [*info.form.last_filters(), "format=rgb24"]
+    graph = ["-reinit_filter", "0"] if info.form.one_graph else []
+    talk = ["-loglevel", "warning"] if sizes is not None else []
+    arguments = [*talk, *graph, *input_arguments(file, skipped_s), "-map", "0:V:0", "-an", "-sn", "-dn"]
+    arguments += ["-vf", ",".join(filters), "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+    arguments.append("pipe:1")
     delivered = 0
     # The frames before `start` are decoded too, so the first one that is given may be long in coming.
     with Stream(arguments, stall_s=STALL_S + start / _SLOWEST_DECODING) as stream:
@@ -135,16 +147,39 @@ def read_frames(
             yield frame
         if stream.finish() != 0 or filled:
             raise DataError(f"{path}: reading stopped after {delivered} frames: {stream.last_message()}")
+        if sizes is not None:
+            sizes |= _changes_of_size(stream.messages(), info.form)
     if not delivered and start == 0 and not skipped_s and count != 0:
         raise DataError(f"{path} holds no frame that can be decoded.")
 
 
-def _crop_filters(crop: tuple[int, int, int, int], height: int, width: int) -> list[str]:
+def _why_no_video(file: Path, path: str | Path) -> str:
+    """Say why a file is no video: most often its copying or recording was broken off."""
+    if is_unfinished(file):
+        return (
+            f"{path} is incomplete: the recording or copying was not ended, so the table of its pictures is missing. "
+            "Copy it again from where it was recorded."
+        )
+    return f"{path} is not a video that ffmpeg can read."
+
+
+def _changes_of_size(messages: str, form: PictureForm) -> dict[float, tuple[int, int]]:
+    """Read from ffmpeg's warnings when the pictures' size changed, and to what."""
+    changes = {}
+    before = (form.width, form.height)
+    for match in _RESIZED.finditer(messages):
+        size = (int(match[1]), int(match[2]))
+        if size != before:
+            changes[round(float(match[3]), 2)] = before = size
+    return changes
+
+
+def _crop_filters(crop: tuple[int, int, int, int], height: int, width: int, pixels: str) -> list[str]:
     x0, y0, x1, y1 = crop
     if x1 <= x0 or y1 <= y0:
         raise ValueError(f"an empty crop: {crop}")
     left, top, right, bottom = max(0, -x0), max(0, -y0), max(0, x1 - width), max(0, y1 - height)
-    filters = ["format=rgb24"]
+    filters = [f"format={pixels}"]
     if left or top or right or bottom:
         filters.append(f"pad={width + left + right}:{height + top + bottom}:{left}:{top}")
         filters.append(f"fillborders={left}:{right}:{top}:{bottom}:smear")

@@ -13,8 +13,12 @@ from utils.arrays import Bytes, Reals
 from utils.errors import AssetError
 
 _HEAD_CLASSES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17, 18)
+_HAIR_CLASSES = (17, 18)
+_SKIN_CLASSES = tuple(number for number in _HEAD_CLASSES if number not in _HAIR_CLASSES)
 _NECK_CLASSES = (14, 15)
 _CLOTH_CLASSES = (16,)
+_CHIN_ROOM = 0.15
+"""How far below the chin skin is still the head's, in face heights: farther down it is a neckline, or a hand."""
 _SHARPNESS = 4.0
 """The network is never sure: its logits times this give edges of about two pixels."""
 
@@ -49,7 +53,7 @@ class BiSeNetParser(Parser):
         self._shift = torch.tensor(-np.array(IMAGE_MEAN) / np.array(IMAGE_STD), dtype=torch.float32).view(1, 3, 1, 1)
 
     def parse(self, frame: Bytes, points_px: Reals) -> Masks:
-        """Return the masks of an RGB (H, W, 3) frame; the landmarks are not needed."""
+        """Return the masks of an RGB (H, W, 3) frame; skin below the chin that `points_px` (68, 2) has is neck."""
         import cv2
         import torch
         import torch.nn.functional as F
@@ -64,6 +68,13 @@ class BiSeNetParser(Parser):
         with torch.inference_mode():
             logits = self._network(image.contiguous(memory_format=torch.channels_last)).float()
             groups = [logits[:, list(ids)].amax(1) for ids in (_HEAD_CLASSES, _NECK_CLASSES, _CLOTH_CLASSES)]
+            chin, brows = float(points_px[8, 1]), float(points_px[17:27, 1].min())
+            row = round((chin + _CHIN_ROOM * (chin - brows)) * logits.shape[2] / height)
+            if brows < chin and row < logits.shape[2]:
+                skin = logits[:, list(_SKIN_CLASSES), row:].amax(1)
+                groups[1] = torch.cat([groups[1][:, :row], torch.maximum(groups[1][:, row:], skin)], dim=1)
+                hair = logits[:, list(_HAIR_CLASSES), row:].amax(1)
+                groups[0] = torch.cat([groups[0][:, :row], hair], dim=1)
             joined = torch.stack([logits[:, 0], *groups], dim=1)
             joined = F.interpolate(joined, size=(height, width), mode="bilinear", align_corners=True)
             shares = (_SHARPNESS * joined).softmax(1)[0, 1:].mul(255).round().to(torch.uint8).cpu().numpy()

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_gen.stages import Tick
 from data_gen.video.job import ParserName, VideoJob
 from data_gen.video.masks.bisenet import BiSeNetParser
 from data_gen.video.masks.grabcut import GrabCutParser
+from data_gen.video.masks.mend import mended
 from data_gen.video.masks.parser import Masks, Parser
 from data_gen.video.stage import Bench
 from utils.arrays import Bytes, Reals
@@ -23,7 +25,7 @@ from utils.errors import ConfigError, nearest
 from utils.files.arrays import map_new_array
 from utils.workers import in_parallel
 
-PARSING_VERSION = 3
+PARSING_VERSION = 4
 
 
 def make_parser(name: ParserName | str = "auto") -> Parser:
@@ -57,13 +59,21 @@ def parsing_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Write the masks of all frames."""
     points = bench.arrays("landmarks")["points_px"]
     parser = make_parser(bench.job.parsing)
-    return parse_frames(bench.array("convert", "frames"), points, parser, folder, tick, bench.summary("cuts")["cuts"])
+    return parse_frames(bench.array("convert", "frames"), points, parser, folder, tick, bench.cuts(), bench.kept())
 
 
 def parse_frames(
-    frames: Bytes, points_px: Reals, parser: Parser, folder: Path, tick: Tick, cuts: list[int]
+    frames: Bytes,
+    points_px: Reals,
+    parser: Parser,
+    folder: Path,
+    tick: Tick,
+    cuts: list[int],
+    kept: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
     """Write head_mask.npy, neck_mask.npy and torso_mask.npy (neck and cloth), each (T, H, W) uint8, into `folder`.
+
+    Frames that are not `kept` (T,) have empty masks and do not count.
 
     Returns what share of the picture head, torso and neck cover, per frame and on average.
     """
@@ -72,8 +82,13 @@ def parse_frames(
         map_new_array(folder / f"{name}_mask.npy", (count, height, width)) for name in ("head", "neck", "torso")
     )
 
+    usable = np.ones(count, bool) if kept is None else kept
+    nothing = np.zeros((height, width), np.uint8)
+
     def one(index: int) -> Masks:
-        return parser.parse(np.array(frames[index]), points_px[index])
+        if not usable[index]:
+            return Masks(nothing, nothing, nothing)
+        return mended(parser.parse(np.array(frames[index]), points_px[index]), points_px[index])
 
     for index, masks in enumerate(in_parallel(one, range(count))):
         head[index], neck[index] = masks.head, masks.neck
@@ -84,7 +99,7 @@ def parse_frames(
             _smooth(array, parser.smoothing_frames, cuts)
     shares = {}
     for name, array in (("head", head), ("neck", neck), ("torso", torso)):
-        share = np.array([float(array[index].mean()) / 255 for index in range(count)])
+        share = np.array([float(array[index].mean()) / 255 for index in np.flatnonzero(usable)])
         shares[name] = {"mean": float(share.mean()), "least": float(share.min()), "most": float(share.max())}
         array.flush()
     return {"source": parser.name, "shares": shares}

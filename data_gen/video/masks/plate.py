@@ -16,28 +16,37 @@ from utils.workers import in_parallel
 Bytes = NDArray[Any]
 Floats = NDArray[Any]
 
-PLATE_VERSION = 2
+PLATE_VERSION = 3
 _SAMPLES = 64
 _ROWS_AT_ONCE = 64
 _LEAST_SEEN = 0.1
 """A background pixel counts as seen when that share of the sampled frames shows it."""
 _MARGIN = 0.02
 """How far from the person background is believed, in picture heights: hair and blurred edges reach beyond the mask."""
+_NEAR = 2
+"""A pixel is at rest when it is as it was and will be so many frames away: a hand that passes by is not."""
+_AT_REST = 24
+"""Grey levels that a resting pixel differs by at most: noise, compression, a faint animation."""
+_LEAST_AT_REST = 2
 _EXTEND_NECK = 0.14
 _EXTEND_CLOTH = 0.05
 _DARKEN = 0.996
 
 
-def background_plate(frames: Bytes, head_mask: Bytes, torso_mask: Bytes) -> tuple[Bytes, Bytes]:
+def background_plate(
+    frames: Bytes, head_mask: Bytes, torso_mask: Bytes, kept: NDArray[np.bool_] | None = None
+) -> tuple[Bytes, Bytes]:
     """Return the picture without the person, (H, W, 3), and where it was seen at all, (H, W) bool.
 
-    Per pixel the median over those frames in which the person is far enough away; the rest is filled in smoothly
-    from around.
+    Per pixel the median over those frames in which the person is far enough away and nothing passes by; the rest is
+    filled in smoothly from around. Frames that are not `kept` (T,) are not looked at.
     """
     import cv2
 
     count, height, width = frames.shape[:3]
-    chosen = np.unique(np.linspace(0, count - 1, min(_SAMPLES, count)).round().astype(int))
+    usable = np.arange(count) if kept is None else np.flatnonzero(kept)
+    count = len(usable)
+    chosen = usable[np.unique(np.linspace(0, count - 1, min(_SAMPLES, count)).round().astype(int))]
     margin = max(3, round(_MARGIN * height))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
     free = np.empty((len(chosen), height, width), bool)
@@ -50,10 +59,36 @@ def background_plate(frames: Bytes, head_mask: Bytes, torso_mask: Bytes) -> tupl
         rows = slice(top, top + _ROWS_AT_ONCE)
         values = np.stack([frames[index, rows] for index in chosen]).astype(np.float32)
         values[~free[:, rows]] = np.nan
+        still = np.where(_at_rest(frames, chosen, usable, rows, free[:, rows])[..., None], values, np.nan)
         where = visible[rows]
         with np.errstate(all="ignore"):
-            plate[rows][where] = np.nanmedian(values[:, where], axis=0)
+            usual, resting = (np.nanmedian(samples[:, where], axis=0) for samples in (values, still))
+            ghost = (np.abs(usual - resting) > _AT_REST).any(axis=1, keepdims=True)  # elsewhere more frames are better
+        plate[rows][where] = np.where(ghost, resting, usual)
     return fill(plate, visible.astype(np.float32)).round().clip(0, 255).astype(np.uint8), visible
+
+
+def _at_rest(
+    frames: Bytes, chosen: NDArray[np.intp], usable: NDArray[np.intp], rows: slice, free: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Tell where nothing moves around the chosen frames, (N, rows, W); everywhere where that would leave too little.
+
+    Args:
+        usable: The frames that may be looked at, ascending; the chosen ones are among them.
+        free: (N, rows, W) where the person is far enough away.
+    """
+    import cv2
+
+    rest = np.ones(free.shape, bool)
+    kernel = np.ones((2 * _NEAR + 1, 2 * _NEAR + 1), np.uint8)
+    for number, place in enumerate(np.searchsorted(usable, chosen)):
+        now = np.asarray(frames[chosen[number], rows])
+        for other in (place - _NEAR, place + _NEAR):
+            if 0 <= other < len(usable):
+                moved = cv2.absdiff(now, np.asarray(frames[usable[other], rows])).max(axis=2) > _AT_REST
+                rest[number] &= cv2.dilate(moved.astype(np.uint8), kernel) == 0
+    enough = (free & rest).sum(axis=0) >= _LEAST_AT_REST
+    return rest | ~enough
 
 
 def fill(picture: Floats, weight: Floats) -> Floats:
@@ -158,14 +193,20 @@ def _without_valleys(level: Floats) -> Floats:
 def plate_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Write the background plate and all frames without the head."""
     head, neck, torso = (bench.array("parsing", f"{name}_mask") for name in ("head", "neck", "torso"))
-    return paint_plates(bench.array("convert", "frames"), head, neck, torso, folder, tick)
+    return paint_plates(bench.array("convert", "frames"), head, neck, torso, folder, tick, bench.kept())
 
 
 def paint_plates(
-    frames: Bytes, head_mask: Bytes, neck_mask: Bytes, torso_mask: Bytes, folder: Path, tick: Tick
+    frames: Bytes,
+    head_mask: Bytes,
+    neck_mask: Bytes,
+    torso_mask: Bytes,
+    folder: Path,
+    tick: Tick,
+    kept: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
     """Write background.npy (H, W, 3) and torso_frames.npy (T, H, W, 3) into `folder`."""
-    plate, visible = background_plate(frames, head_mask, torso_mask)
+    plate, visible = background_plate(frames, head_mask, torso_mask, kept)
     np.save(folder / "background.npy", plate, allow_pickle=False)
     result = map_new_array(folder / "torso_frames.npy", frames.shape)
     count = len(frames)

@@ -20,7 +20,7 @@ _ROUNDS = 2
 def camera_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Write poses, pose-free landmarks and the neutral face; return the focal length and how steady it all is."""
     frames, track = bench.array("convert", "frames"), bench.arrays("landmarks")
-    cuts = bench.summary("cuts")["cuts"]
+    cuts = bench.cuts()
     count, height, width = frames.shape[:3]
     fit = fit_camera(track["points_px"], track["found"].astype(bool), height, width, cuts)
     fit = refine_pose(frames, fit, cuts, rounds=_ROUNDS, on_frame=lambda done: tick(done, (_ROUNDS + 1) * count))
@@ -33,7 +33,7 @@ def camera_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     save_arrays(folder / "arrays.safetensors", arrays)
     return {
         "focal_px": fit.focal_px,
-        "reprojection_px": float(fit.reprojection_px.mean()),
+        "reprojection_px": float(fit.reprojection_px[bench.kept()].mean()),
         "pose_jitter_px": fit.pose_jitter_px,
         "patch_shift_px": fit.patch_shift_px,
         "patch_jitter_px": fit.patch_jitter_px,

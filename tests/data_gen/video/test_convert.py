@@ -6,24 +6,38 @@ import numpy as np
 import pytest
 
 from data_gen.video import convert
-from data_gen.video.convert import check_room, crop_square, probe_settings, probe_stage, read_sound
+from data_gen.video.convert import (
+    check_room,
+    convert_settings,
+    fill_beside,
+    probe_settings,
+    probe_stage,
+    read_sound,
+)
 from data_gen.video.job import VideoJob
 from data_gen.video.stage import Bench
+from tests.data_gen.video.scripted import Scripted, face_at
 from tests.utils.sound.made_room import syllables
 from utils.errors import DataError
 from utils.media.ffmpeg import input_arguments, run
+from utils.media.video import VideoWriter
 from utils.media.wav import write_wav
 
 
-def test_a_square_of_nearly_the_right_size_is_not_scaled():
-    assert crop_square((0, 2, 510), 512, 512, 512) == (0, 0, 512, 512)
-    assert crop_square((100.4, 10, 250), 720, 1280, 256) == (97, 7, 353, 263)
-
-
-def test_other_squares_are_kept_inside_the_picture():
-    assert crop_square((40, 12, 200), 288, 360, 512) == (40, 12, 240, 212)
-    assert crop_square((300, -20, 240), 288, 360, 512) == (120, 0, 360, 240)
-    assert crop_square((-270, 0, 900), 288, 360, 512) == (36, 0, 324, 288)
+def test_what_lies_beside_an_upright_picture_is_still():
+    """A head that touches the edge now and then leaves no streak."""
+    rng = np.random.default_rng(0)
+    frames = np.zeros((20, 32, 32, 3), np.uint8)
+    frames[:, :, 8:24] = rng.integers(0, 3, (20, 32, 16, 3)) + np.array([60, 90, 120])
+    frames[5:9, 10:20, 20:24] = 250
+    before = frames.copy()
+    fill_beside(frames, 8, 24)
+    np.testing.assert_array_equal(frames[:, :, 8:24], before[:, :, 8:24])
+    for beside in (frames[:, :, :8], frames[:, :, 24:]):
+        assert np.abs(beside.astype(int) - (61, 91, 121)).max() <= 2
+        assert np.ptp(beside.astype(int), axis=0).max() == 0
+    fill_beside(before, 0, 32)
+    assert before[0, 0, 0].tolist() == [0, 0, 0]
 
 
 def test_the_sound_of_a_part_starts_with_its_first_frame(tmp_path):
@@ -64,3 +78,38 @@ def test_a_disk_too_small_is_told_before_it_is_full(tmp_path, monkeypatch):
     check_room(tmp_path, 1000, 256)
     with pytest.raises(DataError, match=r"2\.4 GB are needed .* 1\.0 GB are free"):
         check_room(tmp_path, 1000, 512)
+
+
+def test_bars_are_cut_off_and_what_was_seen_is_said(tmp_path):
+    hum = (0.3 * np.sin(np.arange(40_000) / 20)).astype(np.float32)
+    with VideoWriter(tmp_path / "a.mp4", 200, 120, audio=hum, crf=4) as writer:
+        for index in range(60):
+            picture = np.zeros((200, 120, 3), np.uint8)
+            picture[40:160] = 120 + 20 * (index % 2)
+            writer.write(picture)
+
+    class Still(Scripted):
+        def detect(self, frame):
+            return [face_at(60, 90, 20)] if frame.shape[0] == 200 else []
+
+    (tmp_path / "out").mkdir()
+    said = convert.convert(tmp_path / "a.mp4", tmp_path / "out", lambda *_: None, size=64, detector=Still([]))
+    left, top, right, bottom = said["crop_px"]
+    assert said["content_px"] == [0, 40, 120, 160]
+    assert top >= 40
+    assert bottom <= 160
+    assert (right - left, said["filled"], said["sizes"], said["treatment"]) == (bottom - top, 0, [], "")
+    assert np.load(tmp_path / "out" / "frames.npy")[:, :, :, 0].min() > 100
+
+
+def test_only_pictures_that_were_shown_otherwise_before_are_cut_out_anew(tmp_path):
+    for name, (height, width) in (("wide", (48, 64)), ("upright", (64, 48))):
+        with VideoWriter(tmp_path / f"{name}.mp4", height, width) as writer:
+            for _ in range(6):
+                writer.write(np.zeros((height, width, 3), np.uint8))
+    fields = ["-vf", "interlace", "-flags", "+ilme+ildct", "-c:v", "mpeg2video", str(tmp_path / "fields.mpg")]
+    run(["-y", "-i", str(tmp_path / "wide.mp4"), *fields], 30, "encoding")
+    names = ("wide.mp4", "upright.mp4", "fields.mpg")
+    settings = [convert_settings(VideoJob("a", tmp_path / name, 64)) for name in names]
+    assert settings[:2] == [{"size": 64}, {"size": 64, "upright": 1}]
+    assert settings[2] == {"size": 64, "form": "interlaced, brought to whole pictures (bwdif)"}

@@ -20,6 +20,15 @@ def test_shots_end_at_cuts_and_at_the_split(tmp_path):
     assert list(data.frame_ids("val")) == list(range(48, 60))
 
 
+def test_what_is_left_out_is_no_shot(tmp_path):
+    data = make_video_dataset(tmp_path / "anna", frames=60, size=32)
+    data.meta = data.meta.model_copy(update={"left_out": [(10, 20), (50, 60)], "cuts": [10, 20, 50]})
+    assert data.shots() == [(0, 10), (20, 50)]
+    assert data.shots("val") == [(48, 50)]
+    assert list(data.frame_ids()) == [*range(10), *range(20, 50)]
+    assert list(np.flatnonzero(~data.kept)) == [*range(10, 20), *range(50, 60)]
+
+
 def test_frames_do_not_travel_to_workers(tmp_path):
     data = make_video_dataset(tmp_path / "anna", frames=60, size=32)
     assert data.frames.shape == (60, 32, 32, 3)

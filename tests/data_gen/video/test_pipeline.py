@@ -71,12 +71,12 @@ KEPT = {
     "landmarks": (1, ("convert", "cuts"), {"source": "dlib"}),
     "sync": (2, ("convert", "landmarks"), {}),
     "camera": (2, ("convert", "cuts", "landmarks"), {}),
-    "parsing": (3, ("convert", "cuts", "landmarks"), {"source": "grabcut"}),
-    "plate": (2, ("convert", "parsing"), {}),
+    "parsing": (4, ("convert", "cuts", "landmarks"), {"source": "grabcut"}),
+    "plate": (3, ("convert", "parsing"), {}),
     "audio": (2, ("convert", "sync"), {"features": ["mel", "mfcc", "pitch_hz", "rms", "whisper:3-6"]}),
     "dataset": (1, ("convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"),
                 {"licence": "L", "consent": "C"}),
-    "report": (2, ("probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset"),
+    "report": (3, ("probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset"),
                {}),
 }  # fmt: skip
 """Version, needs and settings of every stage: with others, what was processed before would be made again."""

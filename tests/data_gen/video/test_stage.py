@@ -41,3 +41,12 @@ def test_a_file_that_cannot_be_read_is_named_with_the_stage_to_do_again(bench, d
 def test_a_stage_of_no_settings_depends_on_those_before_it_alone():
     stage = Stage("cuts", 1, lambda bench, folder, tick: {}, needs=("convert",))
     assert stage.settings(VideoJob("anna", Path("a.mp4"), size=64)) == {}
+
+
+def test_what_is_left_out_is_a_shot_of_its_own(tmp_path):
+    summaries = {"convert": {"frames": 50}, "cuts": {"cuts": [5, 20, 22]}, "landmarks": {"left_out": [[20, 30]]}}
+    done = {name: Done(name, tmp_path, summary, "abc", 1.0) for name, summary in summaries.items()}
+    bench = Bench(VideoJob("anna", Path("a.mp4")), done, (0, 0, 0))
+    assert (bench.left_out(), bench.cuts(), int(bench.kept().sum())) == ([(20, 30)], [5, 20, 30], 40)
+    before = Bench(bench.job, done | {"landmarks": Done("landmarks", tmp_path, {}, "abc", 1.0)}, (0, 0, 0))
+    assert (before.left_out(), before.cuts(), bool(before.kept().all())) == ([], [5, 20, 22], True)

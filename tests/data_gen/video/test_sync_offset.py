@@ -54,3 +54,16 @@ def test_a_small_or_unsure_offset_is_left_alone():
     assert corrected_offset({"measurable": True, "frames": 6.2, "uncertainty": 0.4}) == 6.2
     assert corrected_offset({"measurable": True, "frames": -1.1, "uncertainty": 0.9}) == 0
     assert corrected_offset({"measurable": False, "frames": 6.2, "uncertainty": 0.4}) == 0
+
+
+def test_frames_without_a_face_do_not_count():
+    points, mel = speaking()
+    late = np.roll(mel, 12, axis=0)
+    kept = np.ones(len(points), bool)
+    kept[80:160] = False
+    points[80:160] = points[79]
+    measured = measure_offset(points, late, kept)
+    assert measured.measurable
+    assert measured.frames == pytest.approx(6, abs=0.6)
+    assert measured.uncertainty > measure_offset(points, late).uncertainty
+    assert not measure_offset(points, late, np.arange(len(points)) < 40).measurable

@@ -120,7 +120,7 @@ def test_each_fault_is_found_where_it_is(video, tmp_path, monkeypatch, capsys):
 )
 def test_sound_that_is_late_is_said(video, monkeypatch, late, measurable, verdict):
     found = SyncOffset(late, measurable, 0.4, 0.5, 0.1, [], [])
-    monkeypatch.setattr("tasks.person.check.measure_offset", lambda points, mel: found)
+    monkeypatch.setattr("tasks.person.check.measure_offset", lambda points, mel, kept: found)
     stage = Chain(video, video.path).picture_and_sound()
     assert stage.verdict == verdict
     assert (f"{late:+.2f} frames late" in stage.said) == measurable

@@ -167,3 +167,55 @@ def test_a_changing_rate_becomes_25_frames_at_the_right_times(tmp_path):
     ffmpeg("-i", video, "-vf", chosen, "-fps_mode", "vfr", "-crf", "4", tmp_path / "changing.mp4")
     levels = [round((int(frame[16, 40].mean()) - 20) / 8) for frame in read_frames(tmp_path / "changing.mp4", fps=25)]
     assert levels == [*range(8), 7, *(9 + 3 * (k // 3) for k in range(len(levels) - 9))]
+
+
+def test_a_video_that_lies_on_its_side_is_turned_the_right_way(tmp_path):
+    write(tmp_path / "a.mp4", ramp(3), crf=4)  # its left half is red
+    for degrees, side in ((90, "below"), (-90, "above")):
+        turned = tmp_path / f"{degrees}.mov"
+        ffmpeg("-display_rotation:v:0", degrees, "-i", tmp_path / "a.mp4", "-c", "copy", turned)
+        frame = next(read_frames(turned))
+        red = frame[28:, :, 0] if side == "below" else frame[:20, :, 0]
+        assert frame.shape == (48, 32, 3)
+        assert red.min() > 170
+        assert frame[..., 0].min() < 60
+
+
+def test_wide_pixels_make_a_wider_picture(tmp_path):
+    frames = [np.full((64, 72, 3), 40, np.uint8) for _ in range(3)]
+    for frame in frames:
+        frame[16:48, 24:48] = 220  # 32 high and 24 wide: a square, when a pixel is 4:3
+    write(tmp_path / "a.mp4", frames, crf=4)
+    ffmpeg("-i", tmp_path / "a.mp4", "-vf", "setsar=4/3", "-crf", "4", tmp_path / "wide.mov")
+    assert (probe(tmp_path / "wide.mov").width, probe(tmp_path / "wide.mov").height) == (96, 64)
+    bright = next(read_frames(tmp_path / "wide.mov"))[..., 1] > 130
+    assert (bright.any(axis=0).sum(), bright.any(axis=1).sum()) == (32, 32)
+
+
+@pytest.mark.parametrize("rate", [10, 60])
+def test_any_rate_becomes_25_frames_a_second_at_the_right_times(tmp_path, rate):
+    path = write(tmp_path / "a.mp4", [np.full((32, 48, 3), 20 + 3 * k, np.uint8) for k in range(rate)], fps=rate, crf=2)
+    shown = [(int(frame[16, 24, 1]) - 20) / 3 / rate for frame in read_frames(path, fps=25)]  # seconds
+    assert len(shown) == 25
+    late = [index / 25 - time_s for index, time_s in enumerate(shown)]
+    assert min(late) > -0.04
+    assert max(late) < 1 / rate + 0.03  # a picture stays until the next one comes
+
+
+def test_a_cover_is_not_the_film(tmp_path):
+    film = write(tmp_path / "film.mp4", ramp(5))
+    cover = write(tmp_path / "cover.mp4", [np.full((200, 200, 3), 250, np.uint8)])
+    both = tmp_path / "episode.mp4"
+    ffmpeg("-i", cover, "-i", film, "-map", "0:v", "-map", "1:v", "-c:v:0", "mjpeg", "-disposition:v:0", "attached_pic",
+           "-c:v:1", "copy", both)  # fmt: skip
+    assert (probe(both).width, probe(both).height) == (48, 32)
+    assert [frame.shape for frame in read_frames(both)] == [(32, 48, 3)] * 5
+
+
+def test_any_name_is_read(tmp_path):
+    film = write(tmp_path / "film.mp4", ramp(5))
+    for name in ("我的 视频/采访 (1)'s 100%.mp4", "a=b, c: [d];%03d.mp4"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(film.read_bytes())
+        assert len(list(read_frames(path, fps=25))) == 5

@@ -65,3 +65,28 @@ def test_files_have_the_frames_shape(tmp_path):
     assert 0 < said["background_seen"] < 1
     assert np.load(tmp_path / "torso_frames.npy", mmap_mode="r").shape == frames.shape
     assert np.load(tmp_path / "background.npy").shape == frames.shape[1:]
+
+
+def test_a_hand_that_passes_by_leaves_no_ghost():
+    wall = np.tile((60 + np.arange(SIZE)).astype(np.uint8)[None, :, None], (SIZE, 1, 3))
+    frames = np.stack([wall] * 48)
+    nobody = np.zeros(frames.shape[:3], np.uint8)
+    torso = nobody.copy()
+    frames[20:, 60:100, 40:90], torso[20:, 60:100, 40:90] = CLOTH, 255  # later the person is there
+    rng = np.random.default_rng(0)
+    for index in range(12):  # of the 20 frames in which the wall is seen there, a waving hand has 12
+        frames[index, 60:100, 30:100] = rng.integers(170, 255, (40, 70, 3))
+    plate, known = background_plate(frames, nobody, torso)
+    assert known.all()
+    assert np.abs(plate.astype(int) - wall)[60:100, 30:100].mean() < 3  # it is 15 with the hand's colours
+    still = np.stack([wall] * 48)
+    np.testing.assert_array_equal(background_plate(still, nobody, nobody)[0], wall)
+
+
+def test_frames_that_are_left_out_are_not_in_the_plate():
+    frames, head, _, torso, wall = video()
+    kept = np.ones(len(frames), bool)
+    kept[:6] = False
+    frames[:6], head[:6], torso[:6] = 255, 0, 0
+    plate, known = background_plate(frames, head, torso, kept)
+    np.testing.assert_array_equal(plate[known], wall[0][known])

@@ -28,7 +28,7 @@ def test_what_was_fitted_is_written_and_summed_up(tmp_path, monkeypatch):
     monkeypatch.setattr(camera, "refine_pose", steady)
     np.save(tmp_path / "frames.npy", np.zeros((40, 512, 512, 3), np.uint8))
     save_arrays(tmp_path / "arrays.safetensors", {"points_px": motion.points_px, "found": np.ones(40, np.uint8)})
-    summaries = {"convert": {}, "cuts": {"cuts": [20]}, "landmarks": {}}
+    summaries = {"convert": {"frames": 40}, "cuts": {"cuts": [20]}, "landmarks": {}}
     done = {name: Done(name, tmp_path, summary, "x", 0.0) for name, summary in summaries.items()}
     out = tmp_path / "out"
     out.mkdir()
