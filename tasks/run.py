@@ -25,7 +25,7 @@ from utils.config.recipe import Recipe, load_recipe
 from utils.config.schema import Config, describe, parse
 from utils.errors import ConfigError, nearest
 from utils.paths import show_path
-from utils.world import world
+from utils.processes.world import world
 
 log = logging.getLogger("vizeme")
 

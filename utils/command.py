@@ -27,7 +27,7 @@ from utils.config.schema import Config
 from utils.errors import WORKER_DIED, ConfigError, UserError, nearest
 from utils.files.lock import filling
 from utils.paths import ROOT
-from utils.world import settle_world
+from utils.processes.world import settle_world
 
 
 @dataclass(frozen=True)

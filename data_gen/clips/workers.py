@@ -14,7 +14,7 @@ from typing import Any
 from data_gen.clips.plan import ClipJob
 from data_gen.clips.process import Arrays, ClipRecipe
 from utils.errors import ConfigError, DataError, UserError
-from utils.workers import WorkerPool
+from utils.processes.workers import WorkerPool
 
 log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]

@@ -26,8 +26,8 @@ from utils.files.tables import read_table
 from utils.files.tree import files_under
 from utils.media.pictures import PICTURES
 from utils.media.video import VIDEOS
+from utils.processes.workers import WorkerPool
 from utils.progress import Progress
-from utils.workers import WorkerPool
 
 log = logging.getLogger(__name__)
 VERSION = 2

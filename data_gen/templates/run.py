@@ -25,8 +25,8 @@ from utils.faces.recogniser import Recogniser, open_recogniser
 from utils.files.digests import fingerprint
 from utils.files.ownership import refuse_folder_of_inputs
 from utils.media.pictures import find_pictures, read_photo, resized
+from utils.processes.workers import WorkerPool
 from utils.progress import Progress
-from utils.workers import WorkerPool
 
 log = logging.getLogger(__name__)
 VERSION = 2

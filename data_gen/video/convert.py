@@ -24,8 +24,8 @@ from utils.media.picture_form import picture_form
 from utils.media.sound_source import choose_sound, track_of
 from utils.media.video import probe, read_frames
 from utils.media.wav import read_wav, write_wav
+from utils.processes.workers import native_noise_muted
 from utils.rates import FPS, RATE
-from utils.workers import native_noise_muted
 
 PROBE_VERSION = 1
 CONVERT_VERSION = 2

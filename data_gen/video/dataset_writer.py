@@ -187,7 +187,7 @@ def _motion(bench: Bench) -> dict[str, np.ndarray]:
 def _meta(bench: Bench) -> VideoMeta:
     job, size = bench.job, bench.summary("convert")
     count = size["frames"]
-    used = np.flatnonzero(bench.kept())
+    val_start, train_stop = _split(job, np.flatnonzero(bench.kept()))
     return VideoMeta(
         id=job.id,
         fps=FPS,
@@ -197,7 +197,8 @@ def _meta(bench: Bench) -> VideoMeta:
         focal_px=bench.summary("camera")["focal_px"],
         cuts=[cut for cut in bench.cuts() if 0 < cut < count],
         left_out=bench.left_out(),
-        **_split(job, used),
+        val_start=val_start,
+        train_stop=train_stop,
         audio_features=bench.summary("audio")["features"],
         landmark_source=bench.summary("landmarks")["source"],
         parsing_source=bench.summary("parsing")["source"],
@@ -208,8 +209,8 @@ def _meta(bench: Bench) -> VideoMeta:
     )
 
 
-def _split(job: VideoJob, used: Ints) -> dict[str, int]:
-    """Say which of the frames that are used (n,) are learnt from and which are held out.
+def _split(job: VideoJob, used: Ints) -> tuple[int, int | None]:
+    """Return the first of the frames in use (n,) that is held out; and the end of those learnt from, if it was asked.
 
     Raises:
         DataError: The video is too short for what was asked.
@@ -222,8 +223,7 @@ def _split(job: VideoJob, used: Ints) -> dict[str, int]:
             f"{job.video} gives {count / FPS:.1f} s: too short to hold out {wanted / FPS:.1f} s (--val_seconds) and "
             f"to learn from {learnt / FPS:.1f} s (--train_seconds). Ask for less, or give a longer video."
         )
-    split = {"val_start": int(used[count - wanted])}
-    return split if job.train_seconds is None else {**split, "train_stop": int(used[learnt - 1]) + 1}
+    return int(used[count - wanted]), None if job.train_seconds is None else int(used[learnt - 1]) + 1
 
 
 def _picture(bench: Bench, name: str) -> Path:

@@ -27,9 +27,9 @@ from utils.faces.detector import Face, LandmarkDetector
 from utils.faces.detectors import make_detector, mediapipe_is_here
 from utils.faces.recogniser import DlibRecogniser
 from utils.files.arrays import save_arrays
+from utils.processes.workers import native_noise_muted
 from utils.rates import FPS
 from utils.shots import shot_ranges, smooth_over_time
-from utils.workers import native_noise_muted
 
 LANDMARKS_VERSION = 1
 

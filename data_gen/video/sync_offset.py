@@ -86,7 +86,7 @@ def measure_offset(
     bands = np.pad(bands, ((0, 2 * count - len(bands)), (0, 0)), mode="edge")
     frames = usable[_frames_to_judge(len(usable))]
     curve = np.array([_correlation(lips, bands, frames, int(offset)) for offset in offsets])
-    return judge_curve(curve, count)
+    return judge_curve(curve, len(usable))
 
 
 def judge_curve(curve: NDArray[np.float64], count: int) -> SyncOffset:
@@ -97,7 +97,7 @@ def judge_curve(curve: NDArray[np.float64], count: int) -> SyncOffset:
     peak, rest = float(curve[best]), float(curve[far].max())
     measurable = bool(peak > _LEAST_PEAK and peak - rest > _LEAST_LEAD and 2 <= best < len(offsets) - 2)
     late = _peak_position(offsets, curve) / 2 - BIAS_FRAMES if measurable else 0.0
-    return SyncOffset(late, measurable, 0.35 + 75 / len(usable), peak, rest, (offsets / 2).tolist(), curve.tolist())
+    return SyncOffset(late, measurable, 0.35 + 75 / count, peak, rest, (offsets / 2).tolist(), curve.tolist())
 
 
 def lip_motion(landmarks_px: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from tasks.core.loading import load_task
 from tasks.core.run_folder import main_process, own_run, set_aside, tell_differences, tell_whose
 from tasks.core.task import Task
 from utils.files.ownership import refuse_input_as_output
-from utils.memory import within_memory
+from utils.processes.memory import within_memory
 
 log = logging.getLogger("vizeme")
 

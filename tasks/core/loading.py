@@ -13,7 +13,7 @@ from tasks.registry import task_class
 from utils.config.schema import with_present_names
 from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
-from utils.memory import within_memory
+from utils.processes.memory import within_memory
 
 
 def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

@@ -18,7 +18,7 @@ from utils.errors import ConfigError, UserError
 from utils.files.aside import write_aside
 from utils.files.lock import HOLDER, alone_in
 from utils.paths import ROOT, show_path
-from utils.world import world
+from utils.processes.world import world
 
 if TYPE_CHECKING:
     pass

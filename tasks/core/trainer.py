@@ -27,8 +27,8 @@ from tasks.core.stopping import StopSignals, end_training
 from tasks.core.task import Task
 from utils.errors import WORKER_DIED, ConfigError, DataError
 from utils.files.aside import clear_after_killed
-from utils.memory import keep_freed_memory
-from utils.world import world
+from utils.processes.memory import keep_freed_memory
+from utils.processes.world import world
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from utils.arrays import Bytes, Floats, Reals
 from utils.faces.landmarks import JAW, MOUTH, NOSE, eye_distance
@@ -152,5 +151,5 @@ def seam(difference: Floats, mask: Floats, reach: float) -> Floats:
     bounded = np.clip(difference, -MOST_SHIFT, MOST_SHIFT) * edge[..., None]
     total = cv2.resize(bounded, size, interpolation=cv2.INTER_AREA)
     total, weight = (cv2.GaussianBlur(x, (0, 0), reach / small) for x in (total, weight))
-    spread: NDArray[np.float32] = total / np.maximum(weight, 1e-4)[..., None]
+    spread: Reals = total / np.maximum(weight, 1e-4)[..., None]
     return np.asarray(cv2.resize(spread, (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)

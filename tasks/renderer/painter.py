@@ -28,7 +28,11 @@ class Trained(Protocol):
 
     model: Any
     cfg: Any
-    footage: Any
+
+    @property
+    def footage(self) -> Any:
+        """What it was trained on: a `tasks.renderer.footage.Footage`."""
+        ...
 
     @property
     def device(self) -> torch.device:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from utils.errors import AssetError
-from utils.memory import limit_process
 from utils.paths import ROOT
+from utils.processes.memory import limit_process
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from utils.arrays import Floats
-from utils.memory import limit_process
 from utils.paths import ROOT
+from utils.processes.memory import limit_process
 
 SECONDS, MEMORY = 60, 4 << 30
 """Of the processor, and bytes of address space besides four times the file; a decoder takes two seconds and 1 GB."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from data_gen.stages import Workshop
 from tests.patience import HANG_S
 from utils.errors import DataError
-from utils.workers import in_parallel
+from utils.processes.workers import in_parallel
 
 
 def workshop(folder, redo=()):

@@ -23,7 +23,7 @@ from utils.arrays import Bytes, Reals
 from utils.assets import asset_path, find_asset
 from utils.errors import ConfigError, nearest
 from utils.files.arrays import map_new_array
-from utils.workers import in_parallel
+from utils.processes.workers import in_parallel
 
 PARSING_VERSION = 4
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from data_gen.stages import Tick
 from data_gen.video.stage import Bench
 from utils.files.arrays import map_new_array
-from utils.workers import in_parallel
+from utils.processes.workers import in_parallel
 
 Bytes = NDArray[Any]
 Floats = NDArray[Any]

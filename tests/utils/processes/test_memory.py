@@ -12,7 +12,7 @@ from utils.paths import ROOT
 
 PROGRAM = """
 import ctypes, resource, sys
-from utils.memory import keep_freed_memory
+from utils.processes.memory import keep_freed_memory
 assert sys.argv[1] == "no" or keep_freed_memory()
 libc, size = ctypes.CDLL(None), 64 << 20
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]

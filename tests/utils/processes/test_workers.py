@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from utils.workers import ONE_THREAD, WorkerPool, in_parallel, native_noise_muted
+from utils.processes.workers import ONE_THREAD, WorkerPool, in_parallel, native_noise_muted
 
 
 def test_results_come_in_order_and_few_are_begun_ahead():

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from utils.errors import ConfigError
-from utils.world import NUMBERS, TOGETHER, World, world
+from utils.processes.world import NUMBERS, TOGETHER, World, world
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
