@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.video.dataset import VideoDataset
 from tasks.person.runs import HEAD_FIRST, POSTNETS, RENDERERS, find_run
 from tasks.speaking.frames import render_landmarks, seed_everything, video_of, write_frames
 from tasks.speaking.settings import InferSettings
@@ -97,7 +98,8 @@ class TalkingHead:
         defaults = {k: v for k, v in draw.cfg.model_dump().items() if k in InferSettings.model_fields}
         wrong = dict.fromkeys(unknown)
         merged = parse(InferSettings, {**defaults, **own, **wrong}, Path(f"settings for {person}"))
-        return cls(postnet, draw, video_of(draw), merged, seed=seed)
+        video = video_of(draw)
+        return cls(postnet, draw, video, _without_frames(merged, video), seed=seed)
 
     def landmarks(self, sound: Any) -> NDArray[np.float32]:
         """Turn an open `tasks.speaking.sound.Sound` into landmarks (T, 68, 3) as the person would move, not mended."""
@@ -137,3 +139,17 @@ class TalkingHead:
         track = track_of(self.settings.infer_audio_track)
         with Sound(audio, track) as sound:
             return write_frames(self._frames(sound), target, audio, sound.frames, track=track)
+
+
+def _without_frames(settings: InferSettings, video: VideoDataset) -> InferSettings:
+    """Return settings that hold for a video whose frames are not here, as of a person who was unpacked.
+
+    Raises:
+        DataError: A portrait was asked for by name.
+    """
+    if not settings.portrait or (video.path / "frames.npy").is_file():
+        return settings
+    if settings.infer_compose == "portrait":
+        raise DataError(f"{video.path} holds no frames, which a portrait is laid into. Use --infer_compose=full")
+    log.info("The video's frames are not here: head and torso are drawn (infer_compose=full).")
+    return settings.model_copy(update={"infer_compose": "full"})

@@ -34,7 +34,7 @@ def test_the_film_is_the_same_to_the_byte(packed, house, elsewhere, monkeypatch,
     assert capsys.readouterr().out == "checkpoints/other\n"
     after = film("other", house / "voice.wav")
     monkeypatch.chdir(house)
-    assert after == film("made", house / "voice.wav")
+    assert after == film("made", house / "voice.wav", infer_compose="full")
     video = VideoDataset(elsewhere / "data/binary/videos/other")
     assert (video.meta.id, video.meta.licence, video.meta.consent) == ("other", "CC BY 4.0", "the made person agreed")
 
@@ -51,6 +51,12 @@ def test_a_head_before_its_footage_is_the_same_too(house, elsewhere, monkeypatch
     np.testing.assert_array_equal(video.torso_frames, pictures)
     np.testing.assert_array_equal(video.torso_mask, masks)
     assert film("made", house / "voice.wav", infer_bg_img_fname="green") == before
+
+
+def test_a_portrait_of_whoever_is_unpacked_is_refused_since_the_frames_stayed_behind(packed, elsewhere):
+    unpack(packed)
+    with pytest.raises(DataError, match="holds no frames, which a portrait is laid into. Use --infer_compose=full"):
+        TalkingHead.load("made", device="cpu", settings={"infer_compose": "portrait"})
 
 
 @pytest.mark.parametrize("place", ["checkpoints/made", "data/binary/videos/made"])
