@@ -22,7 +22,7 @@ from data_gen.video.sections.left_out import kept
 from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.arrays import load_arrays
-from utils.files.digests import refuse_changed, stamp
+from utils.files.digests import refuse_changed, sha256, stamp
 from utils.files.ownership import Made
 from utils.files.tables import read_checked
 from utils.media.wav import read_wav
@@ -38,6 +38,18 @@ _ONCE = ("neutral", "landmarks_mean", "landmarks_std")
 """Arrays of motion.safetensors that are not per frame."""
 Split = Literal["train", "val", "all"]
 Map = np.memmap[tuple[int, ...], np.dtype[np.uint8]]
+
+
+class Source(BaseModel):
+    """The video that a dataset was cut out of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    crop_px: tuple[int, int, int, int]
+    """x0, y0, x1, y1 of the square in its upright frames; it may reach beyond them."""
+    start_s: float = Field(ge=0)
+    """Where in it the first frame lies."""
 
 
 class VideoMeta(BaseModel):
@@ -71,6 +83,7 @@ class VideoMeta(BaseModel):
     """How the sound was levelled before features were made of it (`utils.sound.speech_level`); empty: not at all."""
     licence: str = ""
     consent: str = ""
+    source: Source | None = None
     fingerprint: str = ""
     """sha256 over the digests of all other files."""
 
@@ -243,6 +256,24 @@ class VideoDataset:
     def kept(self) -> NDArray[np.bool_]:
         """Return (T,) which frames are used: in the others no face is seen."""
         return kept(self.meta.frames, self.meta.left_out)
+
+    def source_in(self, video: Path) -> Source:
+        """Return where the frames lie in the video that they were made of.
+
+        Raises:
+            DataError: They were made of another video, or do not say of which.
+        """
+        if self.meta.source is None:
+            raise DataError(
+                f"{self.path} does not say where in its video it lies: it was made by an earlier version. Process the "
+                "video again by the same command; only its last stages are done anew."
+            )
+        if sha256(video) != self.meta.source.sha256:
+            raise DataError(
+                f"{video} is not the video that {self.meta.id} was made of, and where the head is in it is not known. "
+                "Give that video, or process this one as a person of its own."
+            )
+        return self.meta.source
 
     def shots(self, split: Split = "all") -> list[tuple[int, int]]:
         """List the (start, stop) runs of frames that lie within one shot and one split; without what is left out."""

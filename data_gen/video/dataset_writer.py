@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.stages import Tick
-from data_gen.video.dataset import DATASET, PICTURES, Map, VideoDataset, VideoMeta
+from data_gen.video.dataset import DATASET, PICTURES, Map, Source, VideoDataset, VideoMeta
 from data_gen.video.job import LEAST_SPLIT_S, VideoJob, first_held_out
 from data_gen.video.outliers import refuse_not_finite
 from data_gen.video.stage import Bench
@@ -27,7 +27,7 @@ from utils.files.aside import make_folder, write_aside
 from utils.files.digests import sha256
 from utils.rates import FPS
 
-DATASET_VERSION = 1
+DATASET_VERSION = 2
 _LEAST_STD = 1e-3
 
 
@@ -206,6 +206,7 @@ def _meta(bench: Bench) -> VideoMeta:
         sound_level=bench.summary("audio")["sound_level"],
         licence=job.licence,
         consent=job.consent,
+        source=Source(sha256=bench.summary("probe")["sha256"], crop_px=size["crop_px"], start_s=job.start_s),
     )
 
 

@@ -34,6 +34,7 @@ DOOR = Door(
         _ROWS["train"],
         _named("speak", _ROWS["infer"]),
         _ROWS["batch"],
+        _ROWS["dub"],
         _ROWS["play"],
         _ROWS["check"],
         _ROWS["evaluate"],

@@ -57,15 +57,37 @@ Sound = Annotated[Path, AfterValidator(_is_there)]
 """A file that is looked for before seconds are spent on loading networks."""
 
 
+Mp4 = Annotated[
+    Path, Positional(), must(lambda out: out.suffix.lower() == ".mp4", "the video is an mp4; end its name in .mp4")
+]
+
+
 class InferCommand(HeadCommand):
     id: Annotated[str, Positional()]
     """who speaks"""
     audio: Annotated[Sound, Positional()]
     """what is said: any sound or video file, any length"""
-    out: Annotated[
-        Path, Positional(), must(lambda out: out.suffix.lower() == ".mp4", "the video is an mp4; end its name in .mp4")
-    ]
+    out: Mp4
     """the mp4 to write"""
+    audio_track: Count | None = None
+    """which of its tracks of sound is heard, from 1 on (the loudest)"""
+
+
+class DubCommand(HeadCommand):
+    """Put new speech into the video that a person was made of, at its size and rate, for as long as the sound lasts.
+
+    Only the lower face is drawn; all else stays as it is in the video."""
+
+    id: Annotated[str, Positional()]
+    """who speaks"""
+    video: Annotated[Sound, Positional()]
+    """the video that was processed for them"""
+    audio: Annotated[Sound, Positional()]
+    """what is said: any sound or video file"""
+    out: Mp4
+    """the mp4 to write"""
+    start_s: Annotated[float, Field(ge=0)] = 0.0
+    """where in the video the speech begins, in seconds"""
     audio_track: Count | None = None
     """which of its tracks of sound is heard, from 1 on (the loudest)"""
 
@@ -145,6 +167,6 @@ def settings_of(command: HeadCommand) -> dict[str, Any]:
         schema = next((one for one in schemas if name in one.model_fields), schemas[0])
         dotted, value = typed_assignment(schema, text)
         values[dotted] = value
-    if isinstance(command, InferCommand) and command.audio_track is not None:
+    if isinstance(command, InferCommand | DubCommand) and command.audio_track is not None:
         values["infer_audio_track"] = command.audio_track
     return values

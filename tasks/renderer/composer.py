@@ -34,7 +34,7 @@ COVERED = 96
 
 
 class Composer:
-    """Lay rendered lower faces into true frames.
+    """Lay rendered lower faces into the frames that a renderer was trained on.
 
     Args:
         footage: Frames, head masks and landmarks; a `tasks.renderer.footage.Footage`.
@@ -43,8 +43,8 @@ class Composer:
 
     def __init__(self, footage: Any, height: int, width: int) -> None:
         self.footage, self.height, self.width = footage, height, width
-        self.scale = height / footage.height
-        self._grain: Floats | None = None
+        self.scale = np.float32(height / footage.height)
+        self.inlay = Inlay(height, width)
 
     def lay(self, picture: Bytes, frame_id: int, points_px: Reals) -> Bytes:
         """Return the true frame (H, W, 3) with the lower face of a render (H, W, 3) of the same head pose.
@@ -54,41 +54,68 @@ class Composer:
             frame_id: Frame of the footage.
             points_px: (68, 2) where the render's landmarks are, pixels of the picture.
         """
-        own = self.footage.landmarks_px[frame_id] * np.float32(self.scale)
         frame = fitted(self.footage.video.frames[frame_id], self.height, self.width)
-        unit = float(eye_distance(own))
-        mask, (x0, y0, x1, y1) = lower_face(np.stack([own, points_px]), unit, self.height, self.width)
+        head = fitted(self.footage.video.head_mask[frame_id], self.height, self.width)
+        own = self.footage.landmarks_px[frame_id] * self.scale
+        return self.inlay.lay(frame, picture, own, points_px, head, seed=frame_id)
+
+
+class Inlay:
+    """Lay a rendered lower face into a true picture of one size; the same for the same input.
+
+    Args:
+        height, width: Size of the pictures.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
+        grain = np.random.default_rng(0).standard_normal((height, width, 1)).astype(np.float32)
+        self._grain = grain / np.float32(max(float(np.std(_finest(grain))), 1e-6))
+
+    def lay(
+        self, frame: Bytes, picture: Bytes, own_px: Reals, points_px: Reals, head_mask: Bytes, *, seed: int
+    ) -> Bytes:
+        """Return the frame with the lower face of the picture; both (H, W, 3) RGB, of one head pose.
+
+        Args:
+            frame: What is true; beyond the lower face it stays as it is.
+            picture: What was rendered.
+            own_px: (68, 2) landmarks of the frame, pixels.
+            points_px: (68, 2) landmarks that were rendered, pixels.
+            head_mask: (H, W) 0..255 of the frame.
+            seed: Says which part of the grain is taken, so that it moves from frame to frame.
+        """
+        out = frame.copy()
+        unit = float(eye_distance(own_px))
+        mask, (x0, y0, x1, y1) = lower_face(np.stack([own_px, points_px]), unit, self.height, self.width)
         if not mask.size:
-            return frame
+            return out
         box = slice(y0, y1), slice(x0, x1)
-        mask *= 1 - self._covered(frame_id, own - (x0, y0), unit, box)
+        mask *= 1 - _covered(head_mask[box], own_px - (x0, y0), unit)
         true, drawn = frame[box].astype(np.float32), picture[box].astype(np.float32)
         drawn += seam(true - drawn, mask, REACH * unit)
-        drawn += self._noise(true, drawn, mask, frame_id)
-        frame[box] = np.clip(true + mask[..., None] * (drawn - true) + 0.5, 0, 255).astype(np.uint8)
-        return frame
+        drawn += self._noise(true, drawn, mask, seed)
+        out[box] = np.clip(true + mask[..., None] * (drawn - true) + 0.5, 0, 255).astype(np.uint8)
+        return out
 
-    def _covered(self, frame_id: int, own: Reals, unit: float, box: tuple[slice, slice]) -> Floats:
-        """Return where something covers the true face, (h, w) in [0, 1]: a hand, a cup, a microphone."""
-        import cv2
-
-        head = fitted(self.footage.video.head_mask[frame_id], self.height, self.width)[box]
-        covered = ((head < COVERED) & (_hull(own, head.shape, -0.12 * unit) > 0)).astype(np.float32)
-        return np.asarray(cv2.GaussianBlur(covered, (0, 0), max(0.5, 0.04 * unit)), np.float32)
-
-    def _noise(self, true: Floats, drawn: Floats, mask: Floats, frame_id: int) -> Floats:
+    def _noise(self, true: Floats, drawn: Floats, mask: Floats, seed: int) -> Floats:
         """Return the grain (h, w, 1) that a render (h, w, 3) lacks against the frame along the mask's edge."""
         ring = (mask > 0.05) & (mask < 0.95)
         if not ring.any():
             return np.zeros((1, 1, 1), np.float32)
         there, own = (float(np.median(np.abs(_finest(x)[ring]))) / MEDIAN_OF_NORMAL for x in (true, drawn))
-        if self._grain is None:
-            grain = np.random.default_rng(0).standard_normal((self.height, self.width, 1)).astype(np.float32)
-            self._grain = grain / float(np.std(_finest(grain)))
         room = (self.height - mask.shape[0] + 1, self.width - mask.shape[1] + 1)
-        top, left = np.random.default_rng(frame_id).integers(0, room).tolist()
+        top, left = np.random.default_rng(seed).integers(0, room).tolist()
         grain = self._grain[top : top + mask.shape[0], left : left + mask.shape[1]]
         return np.asarray(min(MOST_GRAIN, max(0.0, there**2 - own**2) ** 0.5) * grain, np.float32)
+
+
+def _covered(head_mask: Bytes, own_px: Reals, unit: float) -> Floats:
+    """Return where something covers the true face (68, 2), (h, w) in [0, 1]: a hand, a cup, a microphone."""
+    import cv2
+
+    covered = ((head_mask < COVERED) & (_hull(own_px, head_mask.shape, -0.12 * unit) > 0)).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(covered, (0, 0), max(0.5, 0.04 * unit)), np.float32)
 
 
 def _finest(picture: Floats) -> Floats:

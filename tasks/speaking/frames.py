@@ -28,6 +28,7 @@ from utils.errors import ConfigError, DataError
 from utils.media.sound_source import track_of
 from utils.media.video import VideoWriter
 from utils.progress import Progress
+from utils.rates import FPS
 from utils.visualization.lm_visualizer import read_landmarks
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def write_frames(
     title: str = "rendering",
     *,
     track: int | None = None,
+    fps: float = FPS,
 ) -> Path:
     """Stream frames (H, W, 3) into an mp4 with its sound, showing progress; it appears when it is whole.
 
@@ -81,7 +83,7 @@ def write_frames(
     if first is None:
         raise DataError(f"{out}: there is nothing to render (0 frames).")
     height, width = first.shape[:2]
-    writer = VideoWriter(out, height, width, audio=sound or None, audio_track=track)
+    writer = VideoWriter(out, height, width, fps, audio=sound or None, audio_track=track)
     with writer as video, Progress(title, total) as bar:
         video.write(first)
         bar.step()

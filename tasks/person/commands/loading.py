@@ -9,11 +9,12 @@ from typing import Any
 
 from tasks.core.checkpoints import parse_steps
 from tasks.person.head import TalkingHead
-from tasks.person.settings import BatchCommand, EvaluateCommand, InferCommand, PlayCommand, settings_of
+from tasks.person.settings import BatchCommand, DubCommand, EvaluateCommand, InferCommand, PlayCommand, settings_of
 
 
 def load_head(
-    command: InferCommand | BatchCommand | PlayCommand | EvaluateCommand, asked: Mapping[str, Any] | None = None
+    command: InferCommand | DubCommand | BatchCommand | PlayCommand | EvaluateCommand,
+    asked: Mapping[str, Any] | None = None
 ) -> TalkingHead:
     """Load the head of a command's person, with its settings and those that the command itself asks for."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data_gen.video.dataset import open_video
+from data_gen.video.dataset import VideoDataset, open_video
 from tasks.core.checkpoints import parse_steps, refuse_missing
 from tasks.person.commands.films import films_of
 from tasks.person.runs import POSTNETS, RENDERERS, find_run
 from tasks.person.settings import (
     BatchCommand,
     CheckCommand,
+    DubCommand,
     EvaluateCommand,
     HeadCommand,
     InferCommand,
@@ -38,6 +39,15 @@ def look_at_film(command: InferCommand) -> None:
     refuse_without_sound(command.audio)
 
 
+def look_at_dub(command: DubCommand) -> None:
+    """See that a person's video can be dubbed; errors as above."""
+    refuse_input_as_output(command.out, [command.audio, command.video])
+    video = look_at_head(command.id, command)
+    refuse_without_sound(command.audio)
+    if video is not None:
+        video.source_in(command.video)
+
+
 def look_at_batch(command: BatchCommand) -> None:
     """See that there is something to speak, and that it can be; a sound that is missing is told when its turn comes."""
     films_of(command.sounds, command.texts, command.out or Path("infer_out") / command.id)
@@ -56,8 +66,8 @@ def look_at_measuring(command: EvaluateCommand) -> None:
     look_at_head(command.id, command)
 
 
-def look_at_head(person: str, command: HeadCommand) -> None:
-    """See that a person's runs, checkpoints and dataset are there, and that settings are some.
+def look_at_head(person: str, command: HeadCommand) -> VideoDataset | None:
+    """See that a person's runs, checkpoints and dataset are there, and that settings are some; return the dataset.
 
     Raises:
         ConfigError: A setting does not exist, or has a value that it may not have.
@@ -73,10 +83,10 @@ def look_at_head(person: str, command: HeadCommand) -> None:
     parse(InferSettings, own, Path(f"settings for {person}"))
     parse(schema, {"task_cls": renderer.name, **{k: v for k, v in chosen.items() if k not in own and "." not in k}},
           Path(f"settings for {person}"))  # fmt: skip
-    look_at_dataset(renderer)
+    return look_at_dataset(renderer)
 
 
-def look_at_dataset(run: Path) -> None:
+def look_at_dataset(run: Path) -> VideoDataset | None:
     """See that the dataset that a run says it was trained on is there; a run may say nothing.
 
     Raises:
@@ -86,8 +96,8 @@ def look_at_dataset(run: Path) -> None:
         saved = read_yaml((run / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
         place = (str(saved["video_id"]), str(saved.get("binary_data_dir", "data/binary/videos")))
     except (OSError, UnicodeDecodeError, ConfigError, KeyError, TypeError, AttributeError):
-        return
-    open_video(*place)
+        return None
+    return open_video(*place)
 
 
 def look_at_check(command: CheckCommand) -> None:

@@ -74,7 +74,7 @@ KEPT = {
     "parsing": (4, ("convert", "cuts", "landmarks"), {"source": "grabcut"}),
     "plate": (3, ("convert", "parsing"), {}),
     "audio": (2, ("convert", "sync"), {"features": ["mel", "mfcc", "pitch_hz", "rms", "whisper:3-6"]}),
-    "dataset": (1, ("convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"),
+    "dataset": (2, ("convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"),
                 {"licence": "L", "consent": "C"}),
     "report": (3, ("probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset"),
                {}),

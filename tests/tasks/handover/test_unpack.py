@@ -55,7 +55,7 @@ def test_a_head_before_its_footage_is_the_same_too(house, elsewhere, monkeypatch
 
 def test_a_portrait_of_whoever_is_unpacked_is_refused_since_the_frames_stayed_behind(packed, elsewhere):
     unpack(packed)
-    with pytest.raises(DataError, match="holds no frames, which a portrait is laid into. Use --infer_compose=full"):
+    with pytest.raises(DataError, match=r"holds no frames, which a portrait is laid into\. Use --infer_compose=full"):
         TalkingHead.load("made", device="cpu", settings={"infer_compose": "portrait"})
 
 

@@ -1,0 +1,134 @@
+"""Let a person say something else in their own video: at its size and rate, with only the lower face drawn anew."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data_gen.video.dataset import Source, VideoDataset
+from tasks.renderer.composer import Inlay
+from tasks.speaking.frames import write_frames
+from tasks.speaking.mend import post_process
+from tasks.speaking.resting_face import Person
+from tasks.speaking.sound import Sound
+from utils.arrays import Bytes, Floats, Ints, Reals
+from utils.camera import make_transform, nearest_rotation, project
+from utils.errors import DataError
+from utils.faces.landmarks import from_offsets
+from utils.media.pictures import fitted
+from utils.media.sound_source import track_of
+from utils.media.video import probe, read_frames
+from utils.rates import FPS, RATE
+
+if TYPE_CHECKING:
+    from tasks.person.head import TalkingHead
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Which frames of the video are dubbed, and where they lie in the dataset.
+
+    Attributes:
+        fps: The video's own rate.
+        first: First frame, counted at that rate.
+        places: (T,) where each lies among the dataset's frames, which are 25 a second.
+    """
+
+    fps: float
+    first: int
+    places: Reals
+
+    def nearest(self) -> Ints:
+        """Return the nearest frame of the dataset (T,)."""
+        return self.places.round().astype(np.int64)
+
+
+def moments_of(data: VideoDataset, source: Source, fps: float, start_s: float, seconds: float) -> Moments:
+    """Choose the frames that a sound of so many seconds takes, from `start_s` of the video on.
+
+    Raises:
+        DataError: The dataset does not reach so far, or no face is seen there.
+    """
+    first, count = round(start_s * fps), math.ceil(seconds * fps - 1e-6)
+    places = ((first + np.arange(count)) / fps - source.start_s) * FPS
+    begin, end = source.start_s, source.start_s + len(data) / FPS
+    if places[0] < -0.5 or places[-1] > len(data) - 0.5:
+        raise DataError(
+            f"{seconds:.1f} s of sound from {start_s:g} s on: the person is known from {begin:g} to {end:.1f} s of the "
+            "video. Give a shorter sound, or another --start_s."
+        )
+    places = places.clip(0, len(data) - 1)
+    hidden = np.flatnonzero(~data.kept[places.round().astype(int)])
+    if len(hidden):
+        raise DataError(
+            f"No face is seen at {(first + int(hidden[0])) / fps:.2f} s of the video, which the sound reaches. Give a "
+            "shorter sound, or another --start_s."
+        )
+    return Moments(fps, first, places)
+
+
+def between(values: Floats, places: Reals, cuts: list[int]) -> Floats:
+    """Read values (T, ...) at fractional places (N,); across a cut the nearest is taken."""
+    low = np.floor(places).astype(int).clip(0, len(values) - 1)
+    high = np.minimum(low + 1, len(values) - 1)
+    share = (places - low).astype(np.float32)
+    share = np.where(np.isin(high, cuts), np.round(share), share).reshape(-1, *[1] * (values.ndim - 1))
+    return np.asarray((1 - share) * values[low] + share * values[high], np.float32)
+
+
+def poses_at(world_from_camera: Floats, places: Reals, cuts: list[int]) -> Floats:
+    """Return the poses (N, 4, 4) at fractional places (N,) of a path (T, 4, 4)."""
+    mixed = between(world_from_camera, places, cuts)
+    return np.asarray(make_transform(nearest_rotation(mixed[:, :3, :3]), mixed[:, :3, 3]), np.float32)
+
+
+def dub(head: TalkingHead, video: Path, audio: Path, out: Path, start_s: float = 0.0) -> Path:
+    """Write an mp4 of a stretch of the video, as long as the sound, in which the person says it.
+
+    Beyond the lower face every frame is as ffmpeg decodes it, to the byte, before it is encoded again.
+
+    Raises:
+        DataError: It is another video than the person's, the stretch is too short, or something cannot be read.
+    """
+    data = head.video
+    source, info = data.source_in(video), probe(video)
+    track = track_of(head.settings.infer_audio_track)
+    with Sound(audio, track) as sound:
+        moments = moments_of(data, source, info.fps, start_s, sound.samples / RATE)
+        spoken = head.landmarks(sound)
+        at_25 = (moments.places[0] + np.arange(len(spoken))).round().astype(np.int64).clip(0, len(data) - 1)
+        person = Person.of(data, head.settings.infer_sil_ref_frame_idx)
+        spoken = post_process(spoken, person, at_25, sound.rms(), head.settings, head.seed)
+        frames = _frames(head, video, source, moments, spoken)
+        return write_frames(frames, out, audio, len(moments.places), "dubbing", track=track, fps=info.fps)
+
+
+def _frames(head: TalkingHead, video: Path, source: Source, moments: Moments, spoken: Floats) -> Iterator[Bytes]:
+    """Yield the dubbed frames (H, W, 3)."""
+    data, places, nearest = head.video, moments.places, moments.nearest()
+    cuts = data.meta.cuts
+    landmarks = between(spoken, places - places[0], [])
+    poses = poses_at(data.world_from_camera, places, cuts)
+    own_px = between(data.landmarks_px, places, cuts)
+    drawn = head.renderer.render(landmarks, poses, nearest, scale=head.settings.infer_scale_factor)
+    true = read_frames(video, fps=moments.fps, start=moments.first, count=len(places))
+    x0, y0, x1, y1 = source.crop_px
+    side = y1 - y0
+    scale = side / data.meta.height
+    inlay = Inlay(side, side)
+    focal = data.meta.focal_px * scale
+    for index, (frame, picture) in enumerate(zip(true, drawn, strict=True)):
+        height, width = frame.shape[:2]
+        inside = slice(max(0, y0), min(y1, height)), slice(max(0, x0), min(x1, width))
+        beyond = [(max(0, -y0), max(0, y1 - height)), (max(0, -x0), max(0, x1 - width)), (0, 0)]
+        square = np.pad(frame[inside], beyond, mode="edge")
+        points = project(from_offsets(landmarks[index]).astype(np.float64), poses[index], focal, side / 2, side / 2)
+        mask = fitted(data.head_mask[nearest[index]], side, side)
+        laid = inlay.lay(square, fitted(picture, side, side), own_px[index] * scale, points, mask, seed=index)
+        frame[inside] = laid[beyond[0][0] : side - beyond[0][1], beyond[1][0] : side - beyond[1][1]]
+        yield frame
