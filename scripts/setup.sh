@@ -43,9 +43,10 @@ torch=$(grep '^torch==' requirements.lock)
 # torch first, with what its build needs (a CUDA build brings its own packages). Then exactly what the lock names and
 # nothing else: face-alignment and mediapipe each ask for another OpenCV build, and there must be one only.
 echo "1/2 $torch"
-"${pip[@]}" install --quiet "$torch" 2> >(grep -v 'is ignored' >&2)
+# Nothing is compiled now: Python does it at the first import, for what is imported.
+"${pip[@]}" install --quiet --no-compile "$torch" 2> >(grep -v 'is ignored' >&2)
 echo "2/2 everything else"
-"${pip[@]}" install --quiet --no-deps -r requirements.lock 2> >(grep -vE 'is ignored|dependency resolver|which is not installed' >&2)
+"${pip[@]}" install --quiet --no-compile --no-deps -r requirements.lock 2> >(grep -vE 'is ignored|dependency resolver|which is not installed' >&2)
 .venv/bin/python -c 'import cv2, torch, numpy, pytorch_lightning' || {
   echo "error: the environment does not import; remove .venv and run this again" >&2
   exit 1

@@ -41,8 +41,9 @@ OF_LIBRARIES = ("torchinductor_", ".ses")
 RUNS = ("training", "import")
 """Kinds of commands that write the folder of a run."""
 SLOW = {
-    "data_gen video", "data_gen clips", "data_gen demo", "template_decoder", "ve_ast", "wav2pix", "infer face_decoder",
-    "infer lm3d_nerf", "infer template_decoder", "infer ve_ast", "infer wav2pix",
+    "data_gen video", "data_gen clips", "data_gen demo", "data_gen face_voice", "template_decoder", "ve_ast", "ve_conv",
+    "face_decoder", "lm3d_nerf_torso", "wav2pix", "infer face_decoder", "infer lm3d_nerf", "infer lm3d_nerf_torso",
+    "infer template_decoder", "infer ve_ast", "infer ve_conv", "infer wav2pix",
 }  # fmt: skip
 """Cases that take long, or that go the way of another: what the short version leaves out."""
 NEEDS = {
