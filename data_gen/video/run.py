@@ -50,10 +50,13 @@ class VideoCommand(Config):
     offline: bool = False
     """fetch nothing; without it free weights that are not here are fetched once, when the person is new"""
 
+    dry_run: bool = False
+    """only say how much video there is, which stages would be done and what would be written; nothing is written"""
+
     @property
     def job(self) -> VideoJob:
         """Return what is to be made."""
-        return VideoJob(**self.model_dump(exclude={"offline"}))
+        return VideoJob(**self.model_dump(exclude={"offline", "dry_run"}))
 
 
 def look(command: VideoCommand) -> None:
@@ -67,12 +70,17 @@ def look(command: VideoCommand) -> None:
 def main(command: VideoCommand) -> None:
     """Process the video."""
     # What processes videos imports OpenCV and detectors, which takes a second that a slip should not wait.
+    from data_gen.video.ahead.rehearsal import rehearse
     from data_gen.video.pipeline import process_video
 
     refuse_early(command.job)
     if command.offline:
         go_offline()
-    fetch_missing(wanted_weights(command.job))
+    weights = wanted_weights(command.job)
+    if command.dry_run:
+        print(rehearse(keep_permissions(command.job), weights))
+        return
+    fetch_missing(weights)
     process_video(keep_permissions(command.job))
 
 
