@@ -62,10 +62,9 @@ class Workshop:
 
     def run(self, name: str, work: Work, *, version: int, needs: tuple[str, ...] = (), **settings: Any) -> Done:
         """Do a stage, unless the same version was done with the same settings on the same earlier stages."""
-        before = [self.done[need].made for need in needs]
-        wanted = fingerprint(name, version, settings, before)
+        wanted = self._wanted(name, version, needs, settings)
         target = self.folder / name
-        kept = None if name in self.redo else self._kept(target, wanted)
+        kept = self.kept(name, version=version, needs=needs, **settings)
         if kept is not None:
             self.console.print(f"[dim]{name:<12} kept ({kept.seconds:.1f} s when it was made)[/dim]", highlight=False)
             self.done[name] = kept
@@ -83,6 +82,14 @@ class Workshop:
         assert done is not None
         self.done[name] = done
         return done
+
+    def kept(self, name: str, *, version: int, needs: tuple[str, ...] = (), **settings: Any) -> Done | None:
+        """Return a stage as it was done before with the same inputs; None when it is to be done."""
+        wanted = self._wanted(name, version, needs, settings)
+        return None if name in self.redo else self._kept(self.folder / name, wanted)
+
+    def _wanted(self, name: str, version: int, needs: tuple[str, ...], settings: dict[str, Any]) -> str:
+        return fingerprint(name, version, settings, [self.done[need].made for need in needs])
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

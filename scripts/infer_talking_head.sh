@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make a trained person say a sound: any format, any length.
 #
-#   bash scripts/infer_talking_head.sh VIDEO_ID AUDIO OUT.mp4 [--steps best|last|N] [--device auto|cpu|cuda]
+#   bash scripts/infer_talking_head.sh VIDEO_ID AUDIO OUT.mp4 [--steps best|last|N] [--device auto|cpu|cuda|mps]
 #                                      [--seed N] [--set NAME=VALUE]
 #
 #   --renderer lm3d_nerf    the head over the footage's own torso: sharper clothes than the rendered torso

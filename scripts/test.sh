@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
-export OMP_NUM_THREADS=1 PYTHONPATH=
+export OMP_NUM_THREADS=1 PYTHONPATH= VIZEME_OFFLINE=1
 if [ "$#" -gt 0 ]; then
   exec .venv/bin/python -m pytest "$@"
 fi

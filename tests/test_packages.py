@@ -55,6 +55,17 @@ def test_the_lock_pins_what_is_declared():
     assert not declared - pinned
 
 
+def test_the_container_is_made_of_what_the_lock_pins():
+    text = (ROOT / "Dockerfile").read_text()
+    lock = (ROOT / "requirements.lock").read_text().splitlines()
+    wanted = re.findall(r"grep '\^([\w-]+==)' requirements\.lock", text)
+    assert wanted == ["torch==", "opencv-python-headless=="]
+    assert all(sum(line.startswith(name) for line in lock) == 1 for name in wanted)
+    assert "--constraint requirements.lock ." in text
+    assert "it could not be built" in text.splitlines()[0]
+    assert "ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu\n" in text
+
+
 def test_the_licence_is_said_everywhere():
     assert PROJECT["license"] == "Apache-2.0"
     assert "Apache License" in (ROOT / "LICENSE").read_text()

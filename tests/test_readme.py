@@ -133,3 +133,8 @@ def test_python_examples_compile():
 def test_every_page_is_listed():
     listed = (ROOT / "docs/README.md").read_text()
     assert [page.name for page in PAGES if page.name != "README.md" and page.name not in listed] == []
+
+
+def test_the_site_has_every_page_once():
+    named = re.findall(r"^ +- .+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
+    assert sorted(named) == sorted(page.name for page in (ROOT / "docs").glob("*.md"))

@@ -4,7 +4,7 @@
     python -m utils.assets download NAME     fetch one into the user's cache
 
 Nothing in the table is needed for the embedded default. A weight whose licence forbids commercial use is fetched
-only by the explicit `download` command, never in passing.
+only by the explicit `download` command, never in passing; with VIZEME_OFFLINE=1 nothing is (`utils/offline.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ from utils.files.aside import write_aside
 from utils.files.digests import sha256
 from utils.files.ownership import Made
 from utils.files.tables import read_json, write_json
+from utils.offline import VARIABLE, fetched_words, is_offline, reachable, say, without_words
+
+CONNECT_S, READ_S = 5, 60
+"""How long a server may take to answer at all, and between two parts of what it sends."""
 
 
 class ListCommand(Config):
@@ -106,6 +110,8 @@ def asset_path(name: str) -> Path:
 def download(name: str) -> Path:
     """Fetch an outside weight into the user's cache with a progress bar, check its SHA-256 and return its path."""
     asset = _row(name)
+    if is_offline():
+        raise AssetError(_no_download(name, asset.parts[0], f"{VARIABLE} is set, so nothing is fetched"))
     target = cache_folder() / asset.names[0]
     with write_aside(target, Made()) as aside:  # its folder is the program's own
         folder = aside if asset.folder else aside.with_name(aside.name + ".parts")
@@ -122,6 +128,38 @@ def download(name: str) -> Path:
                     file.unlink()
                 folder.rmdir()
     return target.resolve()
+
+
+def missing(names: Sequence[str]) -> list[str]:
+    """Return those weights that are not here; one that is here and damaged is told by whoever opens it."""
+    return [name for name in names if _place(name) is None]
+
+
+def fetch_missing(names: Sequence[str]) -> None:
+    """Fetch free weights that are not here, each told before with size and licence; go on where that cannot be.
+
+    What is used in place of those that stay away is told in one line. Without a network that takes seconds.
+    """
+    wanted = missing(names)
+    if not wanted:
+        return
+    if is_offline():
+        say(f"Offline, and not here: {without_words(wanted)}.")
+        return
+    answering = reachable(wanted)
+    lacking = [name for name in wanted if name not in answering]
+    if answering:
+        say(f"Fetching once, into {cache_folder()}: {fetched_words(answering)}. --offline goes without.")
+    for name in answering:
+        assert ASSETS[name].commercial, "others are fetched by `download` alone"
+        try:
+            download(name)
+        except (AssetError, DataError, OSError) as error:
+            say(str(error).splitlines()[0])
+            lacking.append(name)
+    if lacking:
+        again = f"python -m utils.assets download {lacking[0]}" + (" (and so on)" if lacking[1:] else "")
+        say(f"Not to be had now: {without_words(lacking)}. To get it later: {again}.")
 
 
 def _row(name: str) -> Asset:
@@ -191,8 +229,9 @@ def _fetch(part: Part, folder: Path, name: str) -> Path:
     file = part.file if part.member is None else part.file + ".zip"
     try:
         pooch.retrieve(
-            part.url, digest, fname=file, path=folder, downloader=pooch.HTTPDownloader(progressbar=True, timeout=60)
-        )
+            part.url, digest, fname=file, path=folder,
+            downloader=pooch.HTTPDownloader(progressbar=True, timeout=(CONNECT_S, READ_S)),
+        )  # fmt: skip
     except (OSError, requests.RequestException) as error:
         raise AssetError(_no_download(name, part, str(error).splitlines()[0])) from error
     except ValueError as error:
@@ -221,7 +260,7 @@ def _published_digest(url: str) -> str | None:
     import requests
 
     try:
-        tag = requests.head(url, timeout=30).headers.get("X-Linked-Etag", "").strip('"')
+        tag = requests.head(url, timeout=(CONNECT_S, READ_S)).headers.get("X-Linked-Etag", "").strip('"')
     except requests.RequestException:
         return None
     return tag if len(tag) == 64 else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from collections import Counter
@@ -23,6 +22,7 @@ from utils.faces.detectors import detector_name
 from utils.files.digests import fingerprint
 from utils.files.lock import filling
 from utils.files.ownership import refuse_folder_of_inputs
+from utils.processes.workers import cores
 from utils.progress import Progress, duration
 
 log = logging.getLogger(__name__)
@@ -73,9 +73,7 @@ def main(args: ClipsCommand, work: Work = make_clip) -> int:
     if not features:
         raise ConfigError("--audio_features names none. Known: mel, mfcc, whisper, hubert.")
     widths = {name: feature_width(name) for name in features}
-    workers = (
-        args.workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()) or 1
-    )
+    workers = args.workers or cores()
     began = time.monotonic()
     refuse_folder_of_inputs(args.out, [args.videos], "--out")
     jobs, refused = plan_clips(find_videos(args.videos), args.cut_seconds, threads=2 * workers)

@@ -12,7 +12,7 @@ import numpy as np
 
 from data_gen.stages import Tick
 from data_gen.video.framing.square import NoFaceError, find_face_box
-from data_gen.video.job import SHORTEST_S, VideoJob
+from data_gen.video.job import BYTES_A_PIXEL, SHORTEST_S, VideoJob
 from data_gen.video.stage import Bench
 from utils.errors import DataError
 from utils.faces.detector import LandmarkDetector
@@ -34,7 +34,6 @@ _LARGE_SAMPLES = 12
 """Pictures searched in full size, when no face was found in smaller ones."""
 _LONGEST_SIDE = 1280
 _QUIET = 1e-3
-_BYTES_A_PIXEL = 9  # frames and torso frames 3 each, three masks
 _MARGIN = 2.5
 """Side of the square in face heights (brows to chin): room for hair and shoulders."""
 
@@ -117,7 +116,7 @@ def read_sound(video: Path, start_s: float, duration_s: float | None, track: int
 
 def check_room(folder: Path, frames: int, size: int) -> None:
     """Raise `DataError` when the disk will not hold frames, masks and torso frames of a video."""
-    needed = frames * size * size * _BYTES_A_PIXEL
+    needed = frames * size * size * BYTES_A_PIXEL
     free = shutil.disk_usage(folder).free
     if needed > 0.95 * free:
         raise DataError(

@@ -20,6 +20,13 @@ STAGE_FILES = (
     "background.npy", "torso_frames.npy", "report.md", "report.json", "contact_sheet.png", "curves.png",
 )  # fmt: skip
 """All that stages write into their folders."""
+PICTURES_OF = {
+    "convert": {"frames": 3},
+    "parsing": {"head_mask": 1, "neck_mask": 1, "torso_mask": 1},
+    "plate": {"torso_frames": 3},
+}
+"""Stage -> its pictures of every frame -> bytes a pixel."""
+BYTES_A_PIXEL = sum(channels for files in PICTURES_OF.values() for channels in files.values())
 ParserName = Literal["auto", "bisenet", "grabcut"]
 SHORTEST_S = 2.0
 """A shorter video teaches nothing."""

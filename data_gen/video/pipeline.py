@@ -70,8 +70,7 @@ def process_video(job: VideoJob) -> VideoDataset:
     for stage in STAGE_NAMES:
         Workshop.made(stage).also(STAGE_FILES).refuse_clash(job.processed / stage)
     DATASET.refuse_clash(job.binary)
-    redo = job.redo if _dataset_is_whole(job) else (*job.redo, "dataset")
-    workshop = Workshop(job.processed, redo)
+    workshop = Workshop(job.processed, redone(job))
     undone = False
     try:
         with workshop.locked():
@@ -89,6 +88,11 @@ def process_video(job: VideoJob) -> VideoDataset:
         if undone:
             with suppress(OSError):  # what else lies there stays
                 job.processed.rmdir()
+
+
+def redone(job: VideoJob) -> tuple[str, ...]:
+    """Return the stages to do again although nothing changed: those asked for, and a dataset that is not whole."""
+    return job.redo if _dataset_is_whole(job) else (*job.redo, "dataset")
 
 
 def _dataset_is_whole(job: VideoJob) -> bool:

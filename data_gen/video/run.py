@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
 from data_gen.video.job import VideoJob, check_job
+from utils.assets import fetch_missing
 from utils.config.schema import Config
 from utils.errors import DataError
 from utils.files.tables import read_json
+from utils.media.video import probe
+from utils.offline import go_offline
 from utils.paths import existing_file
 
 
@@ -43,11 +47,21 @@ class VideoCommand(Config):
     """which of the video's tracks of sound is heard, from 1 on (the loudest)"""
     redo: tuple[str, ...] = ()
     """do a stage again; may be repeated"""
+    offline: bool = False
+    """fetch nothing; without it free weights that are not here are fetched once, when the person is new"""
+
+    dry_run: bool = False
+    """only say how much video there is, which stages would be done and what would be written; nothing is written"""
+
+    @property
+    def job(self) -> VideoJob:
+        """Return what is to be made."""
+        return VideoJob(**self.model_dump(exclude={"offline", "dry_run"}))
 
 
 def look(command: VideoCommand) -> None:
     """Tell slips, and that the video is not there, before anything heavy is imported."""
-    job = VideoJob(**command.model_dump())
+    job = command.job
     check_job(job)
     existing_file(job.video)
     _ = job.more_features  # a name that none has is told now
@@ -56,9 +70,39 @@ def look(command: VideoCommand) -> None:
 def main(command: VideoCommand) -> None:
     """Process the video."""
     # What processes videos imports OpenCV and detectors, which takes a second that a slip should not wait.
+    from data_gen.video.ahead.rehearsal import rehearse
     from data_gen.video.pipeline import process_video
 
-    process_video(keep_permissions(VideoJob(**command.model_dump())))
+    refuse_early(command.job)
+    if command.offline:
+        go_offline()
+    weights = wanted_weights(command.job)
+    if command.dry_run:
+        print(rehearse(keep_permissions(command.job), weights))
+        return
+    fetch_missing(weights)
+    process_video(keep_permissions(command.job))
+
+
+def refuse_early(job: VideoJob) -> None:
+    """Refuse what is no video, and a place that is no folder: nobody should wait for weights to be told that."""
+    for place in (job.processed, *job.processed.parents):
+        if place.is_file():
+            raise DataError(f"{place} is a file. Choose another --data_dir or --id.")
+    probe(job.video)
+
+
+def wanted_weights(job: VideoJob) -> list[str]:
+    """List the free weights that a job is better with.
+
+    None when the person was processed before: with new weights stages would be made again, and what was trained on
+    them would no longer fit.
+    """
+    if (job.processed / "landmarks" / "stage.json").exists():
+        return []
+    names = ["whisper_base_encoder", "lpips_alexnet"]
+    follows = job.landmarks in ("auto", "mediapipe") and importlib.util.find_spec("mediapipe") is not None
+    return ["face_landmarker", *names] if follows else names
 
 
 def keep_permissions(job: VideoJob) -> VideoJob:

@@ -31,7 +31,7 @@ def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
 
 
 def device_of(name: str) -> torch.device:
-    """Return the device called `name`; `auto` is a GPU when there is one.
+    """Return the device called `name`; `auto` is CUDA's GPU when there is one, never Apple's `mps` (untested).
 
     Raises:
         ConfigError: None is called so, or it is not here.
@@ -43,7 +43,8 @@ def device_of(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError):
         count = torch.cuda.device_count()
-        here = ", ".join(["auto", "cpu", *(f"cuda:{i}" for i in range(count))])
+        apple = ["mps"] if torch.backends.mps.is_available() else []
+        here = ", ".join(["auto", "cpu", *(f"cuda:{i}" for i in range(count)), *apple])
         raise ConfigError(f"There is no device '{name}' here. Known: {here}.") from None
     return device
 

@@ -41,7 +41,7 @@ class HeadCommand(Config):
     steps: Steps = "best"
     """which checkpoints: best, last or a number"""
     device: str = "auto"
-    """auto, cpu, cuda"""
+    """auto, cpu, cuda, mps (Apple's GPU: untested, and never what auto takes)"""
     seed: Whole = 9999
     """decides what is random"""
     settings: Annotated[tuple[str, ...], Flag("set"), Assignments(BOTH)] = ()

@@ -17,6 +17,7 @@ from tasks.speech_to_face.voice import VoiceTask
 from utils.asset_table import ASSETS
 from utils.assets import asset_path
 from utils.errors import ConfigError
+from utils.offline import is_offline
 from utils.rates import RATE
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ class VeAstTask(VoiceTask):
         if self.updates == 0 and self.cfg.pretrained != "none":
             is_asset = self.cfg.pretrained in ASSETS
             folder = asset_path(self.cfg.pretrained) if is_asset else Path(self.cfg.pretrained)
+            if is_offline() and not folder.is_dir():
+                raise ConfigError(f"pretrained = {folder}: no such folder, and VIZEME_OFFLINE lets none be fetched.")
             try:
                 self.model.load_pretrained(folder)  # type: ignore[operator]
             except (OSError, ValueError) as error:

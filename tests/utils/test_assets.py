@@ -15,6 +15,7 @@ from utils.errors import AssetError
 
 @pytest.fixture(autouse=True)
 def bare_machine(tmp_path, monkeypatch):
+    monkeypatch.delenv("VIZEME_OFFLINE", raising=False)  # what is fetched here is fetched from a stand-in
     monkeypatch.setenv("VIZEME_ASSETS", str(tmp_path / "given"))
     monkeypatch.setattr(assets, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.chdir(tmp_path)

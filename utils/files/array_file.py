@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ from utils.files.digests import inside, refuse_changed, stamp
 
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1"}
 _BLOCK, _LONGEST_READ = 1 << 20, 1 << 24
+_SEEKING = threading.Lock()
 _LONGEST_HEADER = 100_000_000
 _MOST_SIDES, _MOST_NUMBERS = 32, 1 << 48
 MOST_OPEN = 128
@@ -157,12 +159,18 @@ class ArrayFile:
     def _fill(self, view: Bytes, place: int) -> None:
         done = 0
         while done < len(view):
-            # not seek and read: processes that were forked share one place in the file
-            got = os.pread(self._handle.fileno(), min(len(view) - done, _LONGEST_READ), self._body + place + done)
+            got = self._read(self._body + place + done, min(len(view) - done, _LONGEST_READ))
             if not got:
                 raise DataError(f"{self.path} became shorter while it was read. {self.again}")
             view[done : done + len(got)] = np.frombuffer(got, np.uint8)
             done += len(got)
+
+    def _read(self, place: int, most: int) -> bytes:
+        if hasattr(os, "pread"):  # processes that were forked share one place in the file
+            return os.pread(self._handle.fileno(), most, place)
+        with _SEEKING:  # Windows forks none, but threads share it
+            self._handle.seek(place)
+            return self._handle.read(most)
 
     def close(self) -> None:
         """Close the file."""

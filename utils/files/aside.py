@@ -123,12 +123,13 @@ def _machine() -> str:
 
 
 def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
+    if os.name != "nt":  # there it would be sent Ctrl-C; what a killed one left stays
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:  # another user's
+            return True
     return True
 
 

@@ -5,17 +5,26 @@ Ours and not `filelock`: who waits is told which process holds the folder, and a
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from utils.errors import DataError
 from utils.files.aside import make_folder
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 HOLDER = ".held_by.json"
+_FAR = 1 << 30
+"""The byte that Windows locks: far behind the note, which others may then read and write."""
 _held: set[int] = set()
 
 
@@ -52,6 +61,14 @@ def alone_in(folder: Path, busy: str) -> Iterator[None]:
                 note.unlink(missing_ok=True)
     finally:
         let_go(handle)
+        if fcntl is None:  # it was open until now, and Windows deletes nothing that is open
+            with suppress(OSError):
+                note.unlink(missing_ok=True)
+
+
+def place_of(folder: Path) -> Path:
+    """Return what is locked of a folder: itself, or the note in it on Windows, which locks no folders."""
+    return folder / HOLDER if fcntl is None else folder
 
 
 def hold(folder: Path) -> int | None:
@@ -60,11 +77,14 @@ def hold(folder: Path) -> int | None:
     Raises:
         OSError: There is no such folder.
     """
-    import fcntl
-
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    handle = os.open(place_of(folder), os.O_RDWR | os.O_CREAT if fcntl is None else os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if fcntl is None:
+            windows: Any = importlib.import_module("msvcrt")
+            os.lseek(handle, _FAR, os.SEEK_SET)
+            windows.locking(handle, windows.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(handle)
         return None

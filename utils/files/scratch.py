@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from utils.files.lock import hold, let_go
+from utils.files.lock import hold, let_go, place_of
 
 MARKER = ".made_by_vizeme"
 NAME = re.compile(r"vizeme-[a-z0-9_]{8}")
@@ -35,6 +35,8 @@ def scratch_folder() -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         let_go(handle)
+        if folder.exists():  # Windows deletes nothing that is open, as the lock was
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def clear_scratch(place: Path) -> None:
@@ -64,7 +66,8 @@ def _is_own_folder(entry: os.DirEntry[str]) -> bool:
         status = entry.stat(follow_symlinks=False)
     except OSError:
         return False
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    mine = status.st_uid == os.getuid() if hasattr(os, "getuid") else True  # on Windows every user has a folder for it
+    return stat.S_ISDIR(status.st_mode) and mine
 
 
 def _hold(folder: Path) -> int | None:
@@ -76,7 +79,7 @@ def _hold(folder: Path) -> int | None:
     if handle is None:
         return None
     try:
-        if os.path.samestat(os.fstat(handle), os.lstat(folder)):
+        if os.path.samestat(os.fstat(handle), os.lstat(place_of(folder))):
             return handle
     except OSError:
         pass

@@ -20,6 +20,11 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THRE
 """For matrices: quicker where every processor has a process, and the same bytes whatever the machine."""
 
 
+def cores() -> int:
+    """Return how many processors this process may use; where the system does not tell, how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class WorkerPool(ProcessPoolExecutor):
     """Run calls in processes of one thread each, which end with this one, however that ends.
 
@@ -96,7 +101,7 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
     import cv2
     import torch
 
-    workers = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    workers = min(8, cores())
     before = torch.get_num_threads(), cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from utils.errors import AssetError, DataError
+from utils.offline import is_offline
 from utils.rates import RATE, SAMPLES_A_ROW
 from utils.windows import overlapping_windows
 
@@ -111,12 +112,12 @@ def model_folder(feature: ContentFeature) -> str:
 
     try:
         files = ["config.json", "preprocessor_config.json", "model.safetensors", "pytorch_model.bin"]
-        return snapshot_download(feature.model, allow_patterns=files)
+        return snapshot_download(feature.model, allow_patterns=files, local_files_only=is_offline())
     except (OSError, ValueError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise AssetError(
             f"'{feature.model}' is no folder here, and the Hugging Face hub does not give it ({reason}). "
-            "Name a folder with config.json and model.safetensors, or connect this machine."
+            "Name a folder with config.json and model.safetensors, or connect this machine (without VIZEME_OFFLINE)."
         ) from None
 
 

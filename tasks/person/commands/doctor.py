@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 import sys
@@ -20,6 +19,7 @@ from utils.assets import find_asset
 from utils.errors import AssetError, DataError
 from utils.media.ffmpeg import run
 from utils.paths import home
+from utils.processes.workers import cores
 
 LEAST_GB, ENOUGH_GB = 1.0, 10.0
 """Room on the disk below which nothing can be made, and from which on a person of some minutes can."""
@@ -96,16 +96,15 @@ def _there(folder: Path) -> Path:
 def disk_line(free_gb: float, place: Path) -> Line:
     """Judge the room on the disk."""
     verdict = "bad" if free_gb < LEAST_GB else "note" if free_gb < ENOUGH_GB else "ok"
-    mend = "; a minute of 512 pixels takes about 3 GB: free some, or set VIZEME_HOME elsewhere"
+    mend = "; a minute of 512 pixels takes about 3.6 GB: free some, or set VIZEME_HOME elsewhere"
     return Line("disk", verdict, f"{free_gb:.1f} GB free at {place}{mend if verdict != 'ok' else ''}")
 
 
 def processor_line() -> Line:
     """Say how many threads there are, and how numbers are multiplied."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     fast = fast_dtype("cpu") == torch.bfloat16
     kind = "bfloat16" if fast else "32 bits: this processor has no bfloat16 of its own"
-    return Line("processor", "ok", f"{cores} cores, {torch.get_num_threads()} threads of torch, renders in {kind}")
+    return Line("processor", "ok", f"{cores()} cores, {torch.get_num_threads()} threads of torch, renders in {kind}")
 
 
 def asset_line(name: str) -> Line:

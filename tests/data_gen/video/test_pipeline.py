@@ -7,6 +7,8 @@ import pytest
 
 from data_gen.clips.corpus import MotionCorpus
 from data_gen.stages import Workshop
+from data_gen.video.ahead.costs import by_kind, costs
+from data_gen.video.ahead.rehearsal import rehearse
 from data_gen.video.dataset import VideoDataset, open_video
 from data_gen.video.job import STAGE_NAMES, VideoJob
 from data_gen.video.pipeline import do_stages, process_video
@@ -42,6 +44,21 @@ def test_landmarks_fall_on_their_pixels_through_the_camera(done):
     size = data.meta.width
     seen = project(from_offsets(data.landmarks), data.world_from_camera, data.meta.focal_px, size / 2, size / 2)
     assert np.abs(seen - data.landmarks_px).mean() < 0.1
+
+
+def test_it_costs_what_was_told_and_a_rehearsal_has_nothing_left_to_do(done, monkeypatch):
+    job, data = done
+    monkeypatch.setattr(assets, "roots", lambda: [job.data_dir / "no_assets"])
+    written = {path.stat().st_ino: path.stat().st_size
+               for path in job.data_dir.rglob("*") if path.is_file() and "report" not in path.parts}  # fmt: skip
+    features = [*data.meta.audio_features, "pitch_hz", "rms"]
+    told = sum(by_kind(costs(len(data), job.size, features)).values())
+    assert told == pytest.approx(sum(written.values()), rel=0.01)
+    said = rehearse(job, []).splitlines()
+    assert said[1].startswith("stages to do: none; kept: probe, convert, ")
+    assert said[2] == "to be written: 0.000 GB"
+    again = rehearse(dataclasses.replace(job, redo=("parsing",)), [])
+    assert "stages to do: parsing, plate, dataset, report; kept: probe, convert" in again
 
 
 def test_doing_it_again_does_nothing_and_a_lost_dataset_comes_back(done, monkeypatch):
