@@ -5,8 +5,8 @@
     {"event": "end", "stage": "rendering", "done": 250, "total": 250, "left_s": 0.0, "said": "", ...}
 
 At most two lines of progress a second, and no more once the file is large. A file that cannot be written, or that holds
-other things than such lines, is left alone: the command goes on. `said` has the figures in words; at an end it is empty,
-or the kind of error that ended the work.
+other things than such lines, is left alone: the command goes on. `said` has the figures in words; at an end it is
+empty, or the kind of error that ended the work.
 """
 
 from __future__ import annotations
