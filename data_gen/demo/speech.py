@@ -181,7 +181,7 @@ def _word_spans(
     events: list[tuple[int, int, int]], text: str, rate: float, seconds: float
 ) -> tuple[tuple[str, float, float], ...]:
     starts = [min(sample / rate, seconds) for _, _, sample in events]
-    ends = [*starts[1:], seconds]
+    ends = [*starts, seconds][1:]  # none where there is no word, as in "."
     return tuple(
         (text[at : at + length], start, end) for (at, length, _), start, end in zip(events, starts, ends, strict=True)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -48,7 +49,26 @@ def probe_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Look at the file; nothing is written."""
     job = bench.job
     about = probe_video(job.video, job.start_s, job.duration_s)
+    refuse_long_split(job, about["duration_s"])
     return about | {"heard": choose_sound(job.video, track_of(job.audio_track)).reason}
+
+
+def refuse_long_split(job: VideoJob, lasts_s: float) -> None:
+    """Refuse to begin with a video that can never give what is asked to be held out and learnt from.
+
+    Args:
+        lasts_s: How long the file lasts, as it says itself; 0 when it does not.
+
+    Raises:
+        DataError: It cannot.
+    """
+    there_s = min(lasts_s - job.start_s, job.duration_s or math.inf)
+    asked_s = (job.val_seconds or 0.0) + (job.train_seconds or 0.0)
+    if 0 < lasts_s < math.inf and there_s + 1 < asked_s:  # a second for what a file's word on itself is worth
+        raise DataError(
+            f"{job.video} gives {there_s:.1f} s: too short to hold out and to learn from {asked_s:.1f} s "
+            "(--val_seconds and --train_seconds). Ask for less, or give a longer video."
+        )
 
 
 def convert_settings(job: VideoJob) -> dict[str, Any]:

@@ -33,7 +33,7 @@ SHORTEST_S = 2.0
 MIN_FRAMES = 12
 """Shorter runs of one shot hold no stretch of speech and another one to compare it with; training leaves them out."""
 _VALIDATION_SHARE = 0.1
-LEAST_SPLIT_S = 0.5
+LEAST_SPLIT_S, MOST_SPLIT_S = 0.5, 1e9
 """As `MIN_FRAMES`, in seconds."""
 
 
@@ -111,7 +111,7 @@ def check_job(job: VideoJob) -> None:
     if job.duration_s is not None and not SHORTEST_S <= job.duration_s < math.inf:
         slips.append(f"--duration_s {job.duration_s}: must be a number of seconds, {SHORTEST_S:.0f} or more")
     for flag, seconds in (("--val_seconds", job.val_seconds), ("--train_seconds", job.train_seconds)):
-        if seconds is not None and not LEAST_SPLIT_S <= seconds < math.inf:
+        if seconds is not None and not LEAST_SPLIT_S <= seconds < MOST_SPLIT_S:
             slips.append(f"{flag} {seconds}: must be a number of seconds, {LEAST_SPLIT_S:g} or more")
     if job.audio_track is not None and job.audio_track < 1:
         slips.append(f"--audio_track {job.audio_track}: tracks are counted from 1")

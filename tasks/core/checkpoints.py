@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import re
-import zipfile
 from pathlib import Path
 from typing import Any, Literal
 
 from utils.config.strict_yaml import read_yaml_file
 from utils.errors import ConfigError, DataError
+from utils.files.zips import open_zip
 from utils.paths import ROOT, home, show_path
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def _check(path: Path) -> None:
         if file.read(1) == b"\x80":
             raise ForeignCheckpoint(path)  # torch's older layout, which nothing here ever wrote
     check_archive(path)
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         if (wrong := archive.testzip()) is not None:
             raise ValueError(f"its part {wrong} is not what was written")
     outline(path)

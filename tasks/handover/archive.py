@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from tasks.handover.manifest import MANIFEST, MOST, Manifest, Member
 from utils.errors import DataError
 from utils.files.digests import sha256
+from utils.files.zips import open_zip
 
 _WHEN = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip knows: when something was packed is no part of what it is."""
@@ -126,7 +127,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
         DataError: It is none, or is damaged.
     """
     try:
-        with zipfile.ZipFile(path) as opened:
+        with open_zip(path) as opened:
             yield Archive(path, opened)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
         if isinstance(error, RuntimeError) and not isinstance(error, NotImplementedError) and "zip" not in str(error):

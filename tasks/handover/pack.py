@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from tasks.person.runs import POSTNETS, RENDERERS, find_run
 from tasks.registry import schema_of
 from utils.config.schema import with_present_names
 from utils.files.arrays import save_arrays
-from utils.files.aside import write_aside
+from utils.files.aside import folder_beside, write_aside
 from utils.files.tables import write_json
 from utils.media.pictures import write_picture
 
@@ -59,18 +58,17 @@ def pack(
     speech = find_checkpoint(earlier, moving.audio2motion_ckpt_steps)
     video = open_video(drawing.video_id, drawing.binary_data_dir)
     permitted = (said[0] or video.meta.licence or UNKNOWN, said[1] or video.meta.consent or UNKNOWN)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".vizeme-pack-", dir=out.parent) as scratch:
+    with folder_beside(out) as scratch:
         files: dict[str, Path] = {}
         for path, name in ((speech, "lm3d_vae_sync"), (move, "postnet"), (draw, drawing.task_cls)):
             _tell_places(name, _recipe(path))
-            target = Path(scratch) / f"{name}.safetensors"
+            target = scratch / f"{name}.safetensors"
             files[f"runs/{name}.safetensors"], files[f"runs/{name}.md"] = write_safetensors(
                 path, target, raw=False, said=permitted
             )
-        files |= {f"footage/{file.name}": file for file in _footage(video, drawing.task_cls, Path(scratch), permitted)}
+        files |= {f"footage/{file.name}": file for file in _footage(video, drawing.task_cls, scratch, permitted)}
         members = {name: member_of(file) for name, file in sorted(files.items())}
-        card = Path(scratch) / CARD
+        card = scratch / CARD
         manifest = Manifest(id=_plain(person), renderer=drawing.task_cls, licence=permitted[0], consent=permitted[1],
                             members=members)  # fmt: skip
         card.write_text(_card(manifest), encoding="utf-8")

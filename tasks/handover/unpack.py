@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from tasks.handover.ready import places, refuse_taken, refuse_taken_by_others
 from tasks.handover.settings import UnpackCommand
 from tasks.weights.read import read_file
 from utils.errors import DataError
-from utils.files.aside import write_aside
+from utils.files.aside import folder_beside, write_aside
 from utils.files.digests import sha256
 from utils.files.tables import read_json, write_json
 from utils.media.pictures import read_photo
@@ -46,11 +45,10 @@ def unpack(path: Path, name: str = "", binary_dir: Path = Path("data/binary/vide
         person = check_name(name or archive.manifest.id, "--exp_name")
         runs, footage = places(person, binary_dir)
         refuse_taken_by_others(archive, runs, footage)
-        footage.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".vizeme-unpack-", dir=footage.parent) as scratch:
+        with folder_beside(footage) as scratch:
             files = {}
             for number, member in enumerate(sorted(archive.manifest.members)):
-                files[member] = Path(scratch) / f"{number}{Path(member).suffix}"
+                files[member] = scratch / f"{number}{Path(member).suffix}"
                 archive.extract(member, files[member])
             with write_aside(runs) as aside:
                 _write_runs(archive, files, aside, person, binary_dir)

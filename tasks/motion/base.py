@@ -15,7 +15,7 @@ from tasks.core.task import Task
 from tasks.motion.config import MotionConfig
 from tasks.motion.data import WindowSource, open_corpus, val_batches
 from tasks.motion.windows import read_speech, write_landmarks
-from utils.errors import ConfigError
+from utils.errors import ConfigError, DataError
 
 
 class MotionTask(Task):
@@ -108,11 +108,18 @@ class SpeakingTask(MotionTask):
             seed: The same seed gives the same motion.
             temperature: Spread of the prior's noise; the recipe's `infer_temperature` when None.
             first: Which frame of a longer speech the first one is, a multiple of 4: it has the noise of the whole.
+
+        Raises:
+            DataError: The network imagines what is no number.
         """
         audio = torch.as_tensor(audio, dtype=torch.float32)
         pitch_hz = None if pitch_hz is None else torch.as_tensor(pitch_hz, dtype=torch.float32)
         temperature = self.cfg.infer_temperature if temperature is None else temperature
-        return self.imagine(audio, pitch_hz, seed=seed, temperature=temperature, first=first)
+        landmarks = self.imagine(audio, pitch_hz, seed=seed, temperature=temperature, first=first)
+        if not torch.isfinite(landmarks).all():
+            spoilt = f"The landmarks of {self.cfg.task_cls} are no numbers: its checkpoint is spoilt"
+            raise DataError(f"{spoilt}. Choose another: --steps=N")
+        return landmarks
 
     def imagine(self, audio: Tensor, pitch_hz: Tensor | None, *, seed: int, temperature: float, first: int) -> Tensor:
         """Imagine landmarks (T, 68, 3) as `predict` says, its defaults filled in."""

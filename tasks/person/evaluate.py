@@ -85,8 +85,15 @@ def head_tasks(head: TalkingHead) -> Iterator[tuple[str, Any]]:
 
 
 def held_out(head: TalkingHead, frames: int) -> Ints:
-    """Return the first frames (n,), at most `frames`, of the longest held-out run without a cut."""
-    start, stop = max(head.video.shots("val"), key=lambda shot: (shot[1] - shot[0], -shot[0]))
+    """Return the first frames (n,), at most `frames`, of the longest held-out run without a cut.
+
+    Raises:
+        DataError: None is held out.
+    """
+    shots = head.video.shots("val")
+    if not shots:
+        raise DataError(f"{head.video.path} holds no frame out to measure on. Process the video again (--val_seconds).")
+    start, stop = max(shots, key=lambda shot: (shot[1] - shot[0], -shot[0]))
     return np.arange(start, min(stop, start + max(1, frames)))
 
 

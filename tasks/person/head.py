@@ -87,6 +87,8 @@ class TalkingHead:
                 person,
                 f"bash scripts/train_talking_head.sh {person}",
             )
+        if run.name == "lm3d_nerf_torso" and renderer == "auto" and how.infer_compose == "head":
+            log.warning("No lm3d_nerf is trained for %s: its torso is drawn, too (infer_compose=full).", person)
         postnet: Any = load_task(find_run(person, POSTNETS), steps, device)  # type: ignore[arg-type]
         draw: Any = load_task(run, steps, device, settings=chosen)  # type: ignore[arg-type]
         if draw.cfg.task_cls not in RENDERERS:

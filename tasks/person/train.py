@@ -98,7 +98,9 @@ def choose_preset(video_id: str, preset: str, *, reset: bool) -> str:
     file = work_dir_of(f"{video_id}/{PRESET}")
     note = read_json(file) if file.is_file() else None
     begun = note.get("preset") if isinstance(note, dict) else None
-    if not isinstance(begun, str) or not any(finished_updates(work_dir_of(f"{video_id}/{name}")) for name in STAGES):
+    if note is not None and not isinstance(begun, str):
+        raise ConfigError(f"{file} names no preset. Delete it, and give the --preset that {video_id} was begun with.")
+    if begun is None or not any(finished_updates(work_dir_of(f"{video_id}/{name}")) for name in STAGES):
         return preset or "person"
     if preset not in ("", begun) and not reset:
         raise ConfigError(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tasks.weights.unpickle import unpickle
 from tasks.weights.values import Named, Refused, StandIn, word
+from utils.files.zips import open_zip
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 """What the older layout begins with."""
@@ -33,7 +34,7 @@ def check_archive(path: Path) -> None:
         ValueError: It is one; says why.
         BadZipFile: It is damaged.
     """
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         entries = archive.infolist()
         names = [entry.filename for entry in entries]
         if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries):
@@ -59,7 +60,7 @@ def outline(path: Path) -> Any:
     """
     reader = torch._C.PyTorchFileReader(str(path))  # as torch.load does: another reader may find another pickle
 
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         sizes = {entry.filename.partition("/")[2]: entry.file_size for entry in archive.infolist()}
 
     def load(reference: tuple[Any, ...]) -> tuple[torch.UntypedStorage, torch.dtype]:
@@ -135,7 +136,7 @@ def _describe(reference: tuple[Any, ...]) -> tuple[torch.dtype, str, int]:
 
 
 def _read_zipped(path: Path) -> Any:
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         names = set(archive.namelist())
         main = next(name for name in names if name.endswith("data.pkl"))
         folder = main.removesuffix("data.pkl")

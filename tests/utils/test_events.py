@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import numpy as np
 import pytest
 
 from utils import events
@@ -74,3 +75,19 @@ def test_a_large_file_is_not_added_to(lines, monkeypatch):
     for _ in range(50):
         Events("reading").write("start", 0, 1, None)
     assert 1 <= len(lines()) <= 3
+
+
+def test_a_file_of_the_users_is_not_added_to(tmp_path, monkeypatch):
+    file = tmp_path / "voice.wav"
+    file.write_bytes(b"RIFF")
+    for name in (str(file), "~nobody_of_this_name/x"):
+        monkeypatch.setenv("VIZEME_EVENTS", name)
+        Events("reading").write("start", 0, 1, None)
+    assert file.read_bytes() == b"RIFF"
+
+
+def test_numbers_of_any_kind_are_json(lines):
+    Events("reading").write("progress", np.int64(1), np.int64(2), np.float32(0.5))
+    for left in (float("inf"), float("nan")):
+        Events("reading").write("progress", 1, 2, left)
+    assert [(one["done"], one["total"], one["left_s"]) for one in lines()] == [(1, 2, 0.5), (1, 2, None), (1, 2, None)]

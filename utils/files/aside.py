@@ -46,6 +46,23 @@ def write_aside(path: str | Path, made: Made | None = None) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def folder_beside(path: str | Path) -> Iterator[Path]:
+    """Make a folder beside a path, on its disk, for what is needed while that is written; it is deleted at the end.
+
+    One that a killed process left is removed by the next that writes `path`.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    clear_after_killed(path.parent, path.stem)
+    folder = _beside(path, "part")
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it; `DataError` when the machine refuses."""
     try:

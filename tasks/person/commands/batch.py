@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from pathlib import Path
 
 from data_gen.demo.speech import Voice, speak_as
@@ -11,9 +10,11 @@ from tasks.person.commands.films import Film, Notes, films_of
 from tasks.person.commands.loading import load_head
 from tasks.person.head import TalkingHead
 from tasks.person.settings import BatchCommand
+from utils.command import plain
 from utils.errors import UserError
-from utils.files.aside import make_folder
+from utils.files.aside import make_folder, write_aside
 from utils.files.digests import fingerprint
+from utils.files.scratch import scratch_folder
 from utils.media.wav import write_wav
 from utils.paths import existing_file
 
@@ -24,17 +25,18 @@ def main(command: BatchCommand) -> int:
     """Write the films and print their paths; return 2 when some could not be made."""
     folder = command.out or Path("infer_out") / command.id
     films = films_of(command.sounds, command.texts, folder)
+    notes = Notes(folder)
     head = load_head(command)
     make_folder(folder)
     if command.texts:
         log.info("--text is spoken by espeak-ng, a synthesiser, as the demo is; it is not the voice of %s", command.id)
-    notes, failed = Notes(folder), []
+    failed = []
     for number, film in enumerate(films, 1):
         try:
             speak(head, film, notes, f"[{number}/{len(films)}]")
             print(film.target, flush=True)
         except UserError as error:
-            failed.append(f"{film.sound or film.text[:60]}: {error}")
+            failed.append(plain(f"{film.sound or film.text[:60]}: {error}"))
             log.error("[%d/%d] not made: %s", number, len(films), failed[-1])
     if failed:
         log.error("%d of %d films were not made:\n%s", len(failed), len(films), "\n".join(f"  {one}" for one in failed))
@@ -52,14 +54,14 @@ def speak(head: TalkingHead, film: Film, notes: Notes, title: str) -> None:
         existing_file(film.sound)
     key = fingerprint(film.digest(), sources, head.settings.model_dump(mode="json"), head.seed)
     if notes.is_made(film, key):
-        log.info("%s made before: %s", title, film.target)
+        log.info("%s made before: %s", title, plain(str(film.target)))
         return
     notes.refuse_other(film)
-    log.info("%s %s", title, film.target)
-    with tempfile.TemporaryDirectory(prefix="vizeme-") as scratch:
+    log.info("%s %s", title, plain(str(film.target)))
+    with scratch_folder() as scratch, write_aside(film.target) as aside:
         sound = film.sound
         if sound is None:
-            sound = Path(scratch) / "text.wav"
+            sound = scratch / "text.wav"
             write_wav(sound, speak_as(Voice(), film.text).wav)
-        head.speak_to(sound, film.target)
-    notes.made(film, key)
+        head.speak_to(sound, aside)
+        notes.made(film, key, aside)

@@ -58,7 +58,7 @@ def look() -> Iterator[Line]:
     yield Line("torch", "ok", torch.__version__)
     yield gpu_line()
     yield ffmpeg_line()
-    yield disk_line(shutil.disk_usage(_there(home())).free / 1e9, home())
+    yield home_line(home())
     yield processor_line()
     yield from (asset_line(name) for name in ASSETS)
 
@@ -91,6 +91,16 @@ def ffmpeg_line() -> Line:
 
 def _there(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def home_line(place: Path) -> Line:
+    """Judge the folder of data, runs and results: that it can be written, and the room there."""
+    there = _there(place)
+    if (os.path.lexists(place) and not place.is_dir()) or not there.is_dir():
+        return Line("disk", "bad", f"{place} is no folder, or lies in a file; set VIZEME_HOME elsewhere")
+    if not os.access(there, os.W_OK | os.X_OK):
+        return Line("disk", "bad", f"{there} may not be written; change its permissions, or set VIZEME_HOME elsewhere")
+    return disk_line(shutil.disk_usage(there).free / 1e9, place)
 
 
 def disk_line(free_gb: float, place: Path) -> Line:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
-from utils.files.ownership import refuse_input_as_output
+from utils.files.ownership import is_plain_file, refuse_input_as_output
 from utils.files.tables import read_json, read_table, write_json
+from utils.paths import existing_file
 
 NOTES = "films.json"
+FIELDS = {"key", "sha256"}
+"""What every note has."""
 SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".mkv", ".mov", ".webm", ".aiff", ".wma")
 """Names that are taken for sounds in a folder; a file that is named may be called anything."""
 
@@ -64,6 +68,7 @@ def _sounds(path: Path) -> Iterator[Path]:
             raise DataError(f"{path} holds no sound ({', '.join(SUFFIXES)}).")
         yield from sounds
     elif path.suffix.lower() == ".csv":
+        existing_file(path)
         yield from (path.parent / row["sound"] for row in read_table(path, ["sound"]))
     else:
         yield path
@@ -74,33 +79,54 @@ class Notes:
 
     Args:
         folder: Where the films lie.
+
+    Raises:
+        DataError: A file of that name lies there which no batch wrote.
     """
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / NOTES
+        self._films = self._read()
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        if not os.path.lexists(self.file):
+            return {}
         try:
-            kept = read_json(self.file)
+            kept = read_json(self.file) if is_plain_file(self.file) else None
         except DataError:
-            kept = {}
-        self._films = kept if isinstance(kept, dict) else {}
+            kept = None
+        if not isinstance(kept, dict) or not all(isinstance(n, dict) and n.keys() >= FIELDS for n in kept.values()):
+            where = f"{self.file} is there already and was not written by a batch"
+            raise DataError(f"{where}. Move it, or give another --out.")
+        return kept
 
     def is_made(self, film: Film, key: str) -> bool:
         """Tell whether a film is there, whole, and of the same sound and settings."""
         note = self._films.get(film.target.name)
-        return isinstance(note, dict) and note.get("key") == key and self._is_ours(film, note)
+        return note is not None and note["key"] == key and _content(film.target) == note["sha256"]
 
     def refuse_other(self, film: Film) -> None:
         """Refuse to replace a file that no batch has made; `DataError` says so."""
-        note = self._films.get(film.target.name)
-        if film.target.exists() and not (isinstance(note, dict) and self._is_ours(film, note)):
+        note = self._films.get(film.target.name, {})
+        ours = [note[name] for name in ("sha256", "before") if note.get(name)]
+        if os.path.lexists(film.target) and _content(film.target) not in ours:
             where = f"{film.target} is there already and was not made by a batch"
             raise DataError(f"{where}. Move it, or give another --out.")
 
-    @staticmethod
-    def _is_ours(film: Film, note: dict[str, str]) -> bool:
-        return film.target.is_file() and sha256(film.target) == note.get("sha256")
+    def made(self, film: Film, key: str, file: Path) -> None:
+        """Note that a film is made and lies in `file`, which is about to be renamed to its target.
 
-    def made(self, film: Film, key: str) -> None:
-        """Note that a film is made."""
-        self._films[film.target.name] = {"key": key, "sha256": sha256(film.target)}
+        Whoever is killed between the two finds at the target what was there before, and that it was ours, too.
+
+        Raises:
+            DataError: Somebody else has put a file there meanwhile.
+        """
+        self._films = self._read()  # another batch may have made films in the same folder
+        self.refuse_other(film)
+        self._films[film.target.name] = {"key": key, "sha256": sha256(file), "before": _content(film.target)}
         write_json(self.file, self._films)
+
+
+def _content(file: Path) -> str:
+    """Return the digest of a plain file; nothing when there is none."""
+    return sha256(file) if is_plain_file(file) else ""

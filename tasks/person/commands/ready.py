@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.core.checkpoints import parse_steps, refuse_missing
-from tasks.person.commands.films import films_of
+from tasks.person.commands.films import Notes, films_of
 from tasks.person.runs import POSTNETS, RENDERERS, find_run
 from tasks.person.settings import (
     BatchCommand,
@@ -50,7 +50,9 @@ def look_at_dub(command: DubCommand) -> None:
 
 def look_at_batch(command: BatchCommand) -> None:
     """See that there is something to speak, and that it can be; a sound that is missing is told when its turn comes."""
-    films_of(command.sounds, command.texts, command.out or Path("infer_out") / command.id)
+    folder = command.out or Path("infer_out") / command.id
+    films_of(command.sounds, command.texts, folder)
+    Notes(folder)
     look_at_head(command.id, command)
 
 

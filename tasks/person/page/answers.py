@@ -9,7 +9,6 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,12 +125,9 @@ class Answers(BaseHTTPRequestHandler):
 
     def _has_key(self) -> bool:
         """Tell whether the key is in the address or in the cookie that the page's first answer set."""
-        keys = self.words.get("token", [])
-        try:
-            cookies = SimpleCookie(self.headers.get("Cookie", ""))
-            keys += [cookies[self.server.cookie].value] if self.server.cookie in cookies else []
-        except CookieError:
-            pass
+        # not http.cookies, which reads none when one is odd: those of all programs on this machine come together
+        pairs = (part.strip().partition("=") for text in self.headers.get_all("Cookie", []) for part in text.split(";"))
+        keys = self.words.get("token", []) + [value for name, _, value in pairs if name == self.server.cookie]
         # as bytes, since only those may be anything; in constant time, since a clock would tell letter by letter
         return any(hmac.compare_digest(key.encode("utf-8", "replace"), self.server.token.encode()) for key in keys)
 

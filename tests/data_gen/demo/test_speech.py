@@ -55,3 +55,7 @@ def test_joining_shifts_the_times():
 def test_nothing_to_say_is_refused():
     with pytest.raises(DataError, match="There is nothing to say: the text is empty"):
         speak("  ")
+
+
+def test_what_holds_no_word_has_a_sound_and_no_words():
+    assert speak(".", "en").words == ()

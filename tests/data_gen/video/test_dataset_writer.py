@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from data_gen.video.convert import refuse_long_split
 from data_gen.video.dataset import VideoDataset, open_video
 from data_gen.video.dataset_writer import DatasetWriter, dataset_settings
 from data_gen.video.job import VideoJob
@@ -66,6 +67,8 @@ def test_a_split_that_a_video_is_too_short_for_is_refused_with_both_lengths(done
     with pytest.raises(DataError, match=r"gives 2\.4 s: too short to hold out 2\.0 s .* to learn from 1\.0 s"):
         process_video(dataclasses.replace(job, val_seconds=2.0, train_seconds=1.0))
     assert VideoDataset(data.path).meta == before
+    with pytest.raises(DataError, match=r"too short to hold out and to learn from 101\.0 s"):
+        refuse_long_split(dataclasses.replace(job, val_seconds=100.0, train_seconds=1.0), 2.4)
 
 
 def test_a_split_that_nobody_asked_for_leaves_a_stage_as_it_was():

@@ -32,7 +32,7 @@ def test_all_slips_are_told_at_once():
     "slip",
     [
         {"id": "-anna"}, {"start_s": float("nan")}, {"start_s": -1.0}, {"duration_s": float("inf")},
-        {"val_seconds": 0.1}, {"train_seconds": float("nan")}, {"audio_track": 0},
+        {"val_seconds": 0.1}, {"val_seconds": 1e308}, {"train_seconds": float("nan")}, {"audio_track": 0},
     ],
 )  # fmt: skip
 def test_a_value_that_makes_no_sense_is_named(slip):

@@ -14,6 +14,7 @@ from tasks.handover.settings import UnpackCommand
 from tasks.handover.unpack import unpack
 from tasks.person.head import TalkingHead
 from utils.errors import ConfigError, DataError
+from utils.files.aside import _machine
 
 
 @pytest.fixture
@@ -77,7 +78,11 @@ def test_a_name_that_leads_elsewhere_is_refused(packed, elsewhere):
 def test_an_unpacking_that_was_killed_goes_on(packed, elsewhere, monkeypatch):
     unpack(packed)
     os.rename(elsewhere / "checkpoints/made", elsewhere / "gone")  # killed after the footage, before the runs
+    left = elsewhere / f"data/binary/videos/.made.{_machine()}-999999999-abcdef.part"  # of one killed before that
+    left.mkdir()
+    (left / "0.md").write_text("x")
     assert unpack(packed).is_dir()
+    assert os.listdir(elsewhere / "data/binary/videos") == ["made"]
 
 
 def test_nothing_is_left_of_a_pack_whose_networks_do_not_fit(packed, elsewhere, monkeypatch):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from tasks.motion.lm3d_vae_sync import Lm3dVaeSyncConfig, Lm3dVaeSyncTask
 from tasks.motion.postnet import PostnetConfig, PostnetTask
 from tests.tasks.motion.numbered import numbered_batch
+from utils.errors import DataError
 
 
 def test_postnet_says_what_the_speech_network_says_before_it_has_learnt():
@@ -17,6 +19,15 @@ def test_postnet_says_what_the_speech_network_says_before_it_has_learnt():
     out = task.eval().predict(audio, seed=1, temperature=0.5)
     assert out.shape == (650, 68, 3)
     assert torch.allclose(out, speech.eval().predict(audio, seed=1, temperature=0.5), atol=1e-5)
+
+
+def test_a_network_that_says_no_numbers_is_named():
+    task = PostnetTask(PostnetConfig(task_cls="postnet", audio_feature="mfcc", width=8))
+    task.freeze("audio2motion", Lm3dVaeSyncTask(Lm3dVaeSyncConfig(task_cls="lm3d_vae_sync", audio_feature="mfcc")))
+    with torch.no_grad():
+        next(task.model.parameters()).fill_(torch.nan)
+    with pytest.raises(DataError, match="The landmarks of postnet are no numbers: its checkpoint is spoilt"):
+        task.eval().predict(torch.randn(20, 39))
 
 
 def test_every_step_size_of_postnet_is_a_function_of_the_update():

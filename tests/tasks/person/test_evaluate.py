@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tasks.person.evaluate import without_nan
+from tasks.person.evaluate import held_out, without_nan
+from utils.errors import DataError
 from utils.metrics import correlation
+
+
+def test_a_video_without_held_out_frames_is_refused():
+    video = SimpleNamespace(path="videos/anna", shots={"val": []}.get)
+    with pytest.raises(DataError, match="videos/anna holds no frame out to measure on"):
+        held_out(SimpleNamespace(video=video), 250)
 
 
 def test_correlation_leaves_out_what_was_not_found():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tasks.person.head import TalkingHead
 from tasks.speaking.settings import InferSettings
+from tests.made_heads import make_house
 from utils.errors import DataError
 
 
@@ -21,3 +24,12 @@ def test_a_sound_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match=r"nothing\.wav does not exist"):
         next(head.speak(tmp_path / "nothing.wav"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_head_that_is_not_trained_is_not_drawn_in_silence(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(make_house(tmp_path))
+    TalkingHead.load("made", device="cpu", settings={"infer_compose": "head"})
+    assert not caplog.records
+    shutil.rmtree("checkpoints/made/lm3d_nerf")
+    TalkingHead.load("made", device="cpu", settings={"infer_compose": "head"})
+    assert "No lm3d_nerf is trained for made: its torso is drawn, too" in caplog.text

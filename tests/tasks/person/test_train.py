@@ -158,6 +158,10 @@ def test_the_preset_is_remembered_until_all_is_trained_anew(house, binary_dir):
     assert "--exp_name" not in str(error.value)
     assert training.choose_preset("made", "other", reset=True) == "other"
     assert training.choose_preset("nobody", "", reset=False) == "person"
+    for text in ("[]", '"tiny"', '{"preset": null}'):
+        (training.work_dir_of("made") / "preset.json").write_text(text)
+        with pytest.raises(ConfigError, match=r"preset\.json names no preset\. Delete it"):
+            training.choose_preset("made", "", reset=False)
 
 
 def test_a_setting_reaches_every_stage_that_has_it(house, binary_dir):

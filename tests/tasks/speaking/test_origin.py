@@ -26,3 +26,15 @@ def test_a_new_sound_under_an_old_name_is_noticed(tmp_path):
     for note in ("[]", "{}"):
         note_of(landmarks).write_text(note)
         refuse_other_sound(landmarks, sound)
+
+
+def test_a_file_that_is_no_note_is_neither_written_over_nor_in_the_way(tmp_path, caplog):
+    sound, landmarks = tmp_path / "voice.wav", tmp_path / "voice.npy"
+    sound.write_bytes(b"one")
+    np.save(landmarks, np.zeros((1, 4, 204), np.float32))
+    for text in ("my notes", '{"microphone": "left"}'):
+        note_of(landmarks).write_text(text)
+        note_sound(landmarks, sound)
+        assert note_of(landmarks).read_text() == text
+        refuse_other_sound(landmarks, sound)
+    assert "voice.sound.json is there and is no note of ours" in caplog.text

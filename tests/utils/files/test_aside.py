@@ -10,7 +10,7 @@ import pytest
 
 from tests.patience import HANG_S
 from utils.errors import DataError
-from utils.files.aside import _machine, _short, clear_after_killed, write_aside
+from utils.files.aside import _machine, _short, clear_after_killed, folder_beside, write_aside
 from utils.files.ownership import Made
 
 
@@ -115,6 +115,16 @@ def test_a_folder_that_was_being_replaced_is_put_back(tmp_path):
     clear_after_killed(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["anna.v2"]
     assert (path / "precious").read_text() == "mine"
+
+
+def test_a_folder_beside_goes_at_the_end_and_when_its_process_was_killed(tmp_path):
+    left = tmp_path / f".a.{_machine()}-999999999-abcdef.part.vizeme"
+    left.mkdir()
+    (left / "x").write_text("x")
+    with folder_beside(tmp_path / "a.vizeme") as folder, write_aside(tmp_path / "a.vizeme") as aside:
+        aside.write_text("new")
+        assert sorted(tmp_path.iterdir()) == sorted([folder, aside])
+    assert [path.name for path in tmp_path.iterdir()] == ["a.vizeme"]
 
 
 def test_a_file_never_takes_the_place_of_a_folder(tmp_path):

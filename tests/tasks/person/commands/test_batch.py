@@ -23,7 +23,7 @@ class Head:
     def speak_to(self, sound: Path, out: Path) -> Path:
         if sound.read_bytes() == b"bad":
             raise DataError(f"{sound} holds no sound.")
-        self.asked.append(out.name)
+        self.asked.append(out.name.split(".")[1] + out.suffix if out.name.startswith(".") else out.name)
         out.write_bytes(b"film of " + sound.read_bytes()[:20])
         return out
 
@@ -69,6 +69,31 @@ def test_a_film_of_somebody_else_is_not_replaced(heads):
     Path("out/a.mp4").write_bytes(b"mine")
     assert run("a.wav") == 2
     assert Path("out/a.mp4").read_bytes() == b"mine"
+
+
+def test_a_batch_that_was_killed_goes_on(heads, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def die(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch.Notes, "made", die)
+        with pytest.raises(Killed):
+            run("a.wav")
+    assert not Path("out/a.mp4").exists()
+    assert run("a.wav") == 0
+
+
+def test_the_users_own_films_json_stays_and_no_letter_rules_the_terminal(heads, caplog):
+    assert run("no\x1b]0;owned\x07ne.wav") == 2
+    assert all(char.isprintable() for one in caplog.records for char in one.getMessage().replace("\n", ""))
+    Path("out/films.json").write_text('{"Alien": 1979}')
+    with pytest.raises(DataError, match="was not written by a batch"):
+        run("a.wav")
+    assert Path("out/films.json").read_text() == '{"Alien": 1979}'
+    assert len(heads) == 1  # told before anything is loaded
 
 
 def test_a_text_is_spoken_by_the_synthesiser_and_said_to_be(heads, caplog):

@@ -67,3 +67,13 @@ def test_every_outside_weight_says_size_licence_loss_and_command(tmp_path):
     assert "damaged" in doctor.asset_line("face_landmarker").said
     (tmp_path / "given/whisper-base-encoder").mkdir()
     assert doctor.asset_line("whisper_base_encoder").verdict == "ok"
+
+
+def test_a_home_that_cannot_be_one_is_bad(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "loop").symlink_to("loop")
+    for place in ("file", "file/under", "loop"):
+        assert doctor.home_line(tmp_path / place).verdict == "bad", place
+    assert "GB free" in doctor.home_line(tmp_path / "new" / "er").said
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    assert "may not be written" in doctor.home_line(tmp_path).said

@@ -11,7 +11,7 @@ from tasks.person.settings import EvaluateCommand
 
 def test_figures_go_to_the_folder_that_was_asked_for(monkeypatch):
     asked = []
-    monkeypatch.setattr(evaluate, "load_head", lambda command: "head")
+    monkeypatch.setattr(evaluate, "load_head", lambda command, settings: "head")
     monkeypatch.setattr(evaluate, "evaluate_person", lambda *words, **more: asked.append((words, more)))
     evaluate.main(EvaluateCommand(id="anna", frames=9))
     evaluate.main(EvaluateCommand(id="anna", out=Path("here")))
@@ -22,9 +22,9 @@ def test_figures_go_to_the_folder_that_was_asked_for(monkeypatch):
 def test_json_is_the_only_thing_on_standard_output(tmp_path, monkeypatch, capsys):
     def measure(*words, **more):
         print("for people")
-        (tmp_path / "metrics.json").write_text('{"seconds": 1}')
+        return {"seconds": 1}
 
-    monkeypatch.setattr(evaluate, "load_head", lambda command: "head")
+    monkeypatch.setattr(evaluate, "load_head", lambda command, settings: "head")
     monkeypatch.setattr(evaluate, "evaluate_person", measure)
     evaluate.main(EvaluateCommand(id="anna", out=tmp_path, json_=True))
     said = capsys.readouterr()

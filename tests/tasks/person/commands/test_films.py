@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,10 @@ def test_nothing_two_of_one_name_and_an_input_as_output_are_refused():
 
 def test_a_film_is_made_when_it_is_whole_and_of_the_same_sound():
     film = Film(Path("a.mp4"), Path("sounds/b.wav"))
-    film.target.write_bytes(b"film")
-    Notes(Path()).made(film, "key")
+    Path("aside").write_bytes(b"film")
+    Notes(Path()).made(film, "key", Path("aside"))
+    assert not Notes(Path()).is_made(film, "key")
+    Path("aside").rename(film.target)
     assert Notes(Path()).is_made(film, "key")
     assert not Notes(Path()).is_made(film, "another")
     Notes(Path()).refuse_other(film)
@@ -53,10 +56,43 @@ def test_a_film_is_made_when_it_is_whole_and_of_the_same_sound():
         Notes(Path()).refuse_other(film)
 
 
-def test_damaged_notes_make_nothing_ours():
-    film = Film(Path("a.mp4"), Path("sounds/b.wav"))
-    film.target.write_bytes(b"mine")
-    for text in ("{", "[]", '{"a.mp4": 3}'):
+def test_notes_that_no_batch_wrote_are_not_written_over():
+    for text in ("{", "[]", '{"a.mp4": 3}', '{"Alien": {"year": 1979}}'):
         Path("films.json").write_text(text)
-        with pytest.raises(DataError, match="was not made by a batch"):
-            Notes(Path()).refuse_other(film)
+        with pytest.raises(DataError, match=r"films\.json is there already and was not written by a batch\. Move it"):
+            Notes(Path())
+        assert Path("films.json").read_text() == text
+    Path("films.json").unlink()
+    Path("films.json").symlink_to("nowhere")
+    with pytest.raises(DataError, match="was not written by a batch"):
+        Notes(Path())
+
+
+def test_who_was_killed_between_note_and_film_finds_the_old_film_his_own():
+    film = Film(Path("a.mp4"), Path("sounds/b.wav"))
+    for content in (b"old", b"new"):
+        Path("aside").write_bytes(content)
+        Notes(Path()).made(film, content.decode(), Path("aside"))
+        if content == b"old":
+            Path("aside").rename(film.target)
+    Notes(Path()).refuse_other(film)
+    assert not Notes(Path()).is_made(film, "new")
+
+
+def test_two_batches_in_one_folder_keep_each_others_notes():
+    first, second = Notes(Path()), Notes(Path())
+    for notes, name in ((first, "a"), (second, "c")):
+        Path("aside").write_bytes(name.encode())
+        notes.made(Film(Path(f"{name}.mp4"), text=name), name, Path("aside"))
+        Path("aside").rename(f"{name}.mp4")
+    assert all(Notes(Path()).is_made(Film(Path(f"{name}.mp4"), text=name), name) for name in "ac")
+
+
+def test_a_link_at_a_films_place_stays_and_a_pipe_is_no_table():
+    film = Film(Path("a.mp4"), text="a")
+    film.target.symlink_to("nowhere")
+    with pytest.raises(DataError, match=r"a\.mp4 is there already"):
+        Notes(Path()).refuse_other(film)
+    os.mkfifo("list.csv")
+    with pytest.raises(DataError, match=r"list\.csv is not a file"):
+        films_of([Path("list.csv")], [], Path("out"))

@@ -130,7 +130,9 @@ def test_the_printed_address_opens_the_page_and_its_cookie_the_rest(server, ask,
     assert b"<video" in body
     cookie = next(line for line in head.decode().splitlines() if line.startswith("Set-Cookie: "))[12:]
     assert cookie.split("; ")[1:] == ["Path=/", "HttpOnly", "SameSite=Strict"]
-    assert ask("GET", "/sounds", Cookie=f"theirs=1; {cookie.split(';')[0]}")[0] == 200
+    ours = cookie.split(";")[0]
+    for theirs in ("theirs=1", 'theirs={"a": 1}', "flag", "a[b]=1", "me@here=1", "path=/", 'a="x', "a=\xf6"):
+        assert ask("GET", "/sounds", Cookie=f"{theirs}; {ours}")[0] == 200, theirs
     assert ask("GET", f"/sounds?token={server.token}", Cookie="")[0] == 200
 
 
