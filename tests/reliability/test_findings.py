@@ -19,6 +19,12 @@ def test_every_name_has_tests_that_are_there():
     assert set(TESTS) <= there
 
 
+def test_the_page_counts_as_the_table_does():
+    page = (ROOT / "docs/reliability.md").read_text()
+    assert f"| **all faults** | **{len(FAULTS)}** |" in page
+    assert f"| **all cases** | **{len(CASES)}** |" in page
+
+
 def test_none_of_them_is_left_out_of_the_quick_tests():
     for file in {test.partition("::")[0] for test in TESTS}:
         for node in ast.parse((ROOT / file).read_text()).body:
