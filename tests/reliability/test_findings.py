@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.reliability.findings import CASES, FAULTS, ROOT, Outcomes, standing, table, functions_in
+from tests.reliability.findings import CASES, FAULTS, ROOT, Outcomes, functions_in, standing, table
 
 TESTS = sorted({test for names in (FAULTS, CASES) for tests in names.values() for test in tests})
 
