@@ -88,3 +88,10 @@ def test_no_slip_waits_for_torch(tmp_path):
         got, heavy, said = answers[line]
         assert (got or 0, heavy) == (code_wanted, []), line
         assert text in said, said
+
+
+def test_doors_answer_without_docstrings(tmp_path):
+    """`python -OO` drops what help is written in: less is said then, and nothing breaks."""
+    _, done = spent(["-OO", "-m", "utils.assets", "list"], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "face_landmarker" in done.stdout

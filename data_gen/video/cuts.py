@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.stages import Tick
-from data_gen.video.job import MIN_FRAMES, first_held_out
+from data_gen.video.job import MIN_FRAMES, VideoJob, first_held_out
+from data_gen.video.sections.left_out import kept
 from data_gen.video.stage import Bench
 from utils.arrays import Bytes
 from utils.errors import DataError
@@ -39,23 +40,38 @@ def cuts_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
 
     changes = frame_changes(watched())
     cuts = find_cuts(changes)
-    refuse_without_runs(bench.job.video, cuts, len(frames))
+    refuse_without_runs(bench.job, cuts, len(frames))
     save_arrays(folder / "arrays.safetensors", {"changes": changes})
     return {"cuts": cuts}
 
 
-def refuse_without_runs(video: Path, cuts: Sequence[int], frames: int) -> None:
+def refuse_without_runs(
+    job: VideoJob, cuts: Sequence[int], frames: int, left_out: Sequence[tuple[int, int]] = ()
+) -> None:
     """Refuse what training could not use: no run of one shot that is long enough, to learn from or to validate on.
+
+    Args:
+        job: Its video, and how much of the end is held out.
+        cuts: First frame of each new shot.
+        frames: How many the video has.
+        left_out: [start, stop) runs of frames in which no face is seen.
 
     Raises:
         DataError: With the part of the video in which there is none.
     """
-    held_out = first_held_out(frames)
+    keep = kept(frames, left_out)
+    used = np.flatnonzero(keep)
+    first_used = first_held_out(len(used), job.val_seconds)
+    if first_used <= 0:
+        return  # shorter than what is to be held out: the dataset's stage says so, with both lengths
+    held_out = int(used[first_used])
+    edges = {*cuts, *(edge for run in left_out for edge in run)}
     for first, last, what in ((0, held_out, "learn from"), (held_out, frames, "validate on")):
-        edges = [first, *(cut for cut in cuts if first < cut < last), last]
-        if max(b - a for a, b in itertools.pairwise(edges)) < MIN_FRAMES:
+        inside = [first, *sorted(edge for edge in edges if first < edge < last), last]
+        if max((b - a for a, b in itertools.pairwise(inside) if keep[a]), default=0) < MIN_FRAMES:
+            whole = " with a face in it" if len(left_out) else ""
             raise DataError(
-                f"{video}: from {first / FPS:.1f} to {last / FPS:.1f} s, the part to {what}, no shot lasts "
+                f"{job.video}: from {first / FPS:.1f} to {last / FPS:.1f} s, the part to {what}, no shot{whole} lasts "
                 f"{MIN_FRAMES / FPS:.2f} s. Use a longer video, or another part of it (--start_s, --duration_s)."
             )
 

@@ -217,7 +217,7 @@ def _split(job: VideoJob, used: Ints) -> tuple[int, int | None]:
         DataError: The video is too short for what was asked.
     """
     count = len(used)
-    wanted = count - first_held_out(count) if job.val_seconds is None else round(job.val_seconds * FPS)
+    wanted = count - first_held_out(count, job.val_seconds)
     learnt = round((job.train_seconds or LEAST_SPLIT_S) * FPS)
     if count < wanted + learnt:
         raise DataError(

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from utils.errors import ConfigError, nearest
 from utils.faces.detector import DetectorName
+from utils.rates import FPS
 from utils.sound.features import feature_width
 
 STAGE_NAMES = (
@@ -94,8 +95,13 @@ class VideoJob:
         return self.data_dir / "binary" / "videos" / self.id
 
 
-def first_held_out(frames: int) -> int:
-    """Return the first frame of the end that is held out to validate on: a tenth, and enough for one run."""
+def first_held_out(frames: int, val_seconds: float | None = None) -> int:
+    """Return the first frame of the end that is held out to validate on: a tenth, and enough for one run.
+
+    With `val_seconds` that much is held out, which may be more than there is: the frame is then below 0.
+    """
+    if val_seconds is not None:
+        return frames - round(val_seconds * FPS)
     return frames - max(MIN_FRAMES, round(_VALIDATION_SHARE * frames))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.stages import Tick
+from data_gen.video.cuts import refuse_without_runs
 from data_gen.video.framing.follow import follow
 from data_gen.video.job import VideoJob
 from data_gen.video.outliers import excursions, frames_told
@@ -71,6 +72,7 @@ def landmarks_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
             cuts=bench.summary("cuts")["cuts"],
             on_frame=lambda done: tick(done, len(frames)),
         )
+    refuse_without_runs(job, bench.summary("cuts")["cuts"], len(frames), track.left_out)
     arrays: dict[str, np.ndarray] = {"points_px": track.points_px, "found": track.found.astype(np.uint8)}
     if track.blendshapes is not None:
         arrays["blendshapes"] = track.blendshapes

@@ -21,6 +21,7 @@ from modules.renderer.inference import FrameRenderer, shade
 from modules.renderer.landmark_code import POINT_GROUPS
 from modules.renderer.marcher import HIT_DEPTH, PLAIN, HeadMarcher
 from modules.renderer.rays import box_span, project
+from modules.renderer.renderer import NEAREST
 
 log = logging.getLogger(__name__)
 WARM_UPS = 3
@@ -176,7 +177,7 @@ class BatchRenderer:
         views = inputs.cameras[:, :3, :3] @ self.marcher.directions
         parts = [views.view(self.count, 3, frames.rows, frames.columns)]
         if renderer.landmark_input:
-            spread = 0.06 * self.focal / inputs.cameras[:, :3, 3].norm(dim=-1)
+            spread = 0.06 * self.focal / inputs.cameras[:, :3, 3].norm(dim=-1).clamp(min=NEAREST)
             points = frames.scene.points(inputs.landmarks)
             pairs = zip(points.unbind(), inputs.cameras.unbind(), strict=True)
             uv = torch.stack([project(cloud, camera, self.focal, frames.size) for cloud, camera in pairs])

@@ -15,7 +15,7 @@ from modules.renderer.scene import Scene
 from modules.renderer.torso import TorsoLayer
 from modules.renderer.vanilla import VanillaHead
 
-_NEAREST = 1e-3
+NEAREST = 1e-3
 """Distance of a camera from the head at which landmarks are drawn largest: one in the head itself sees nothing."""
 
 
@@ -156,7 +156,7 @@ class Renderer(nn.Module):
             view = torch.stack([across, down, -torch.ones_like(down)], dim=-1) @ camera[:3, :3].T
             parts = [torch.nn.functional.normalize(view, dim=-1).permute(2, 0, 1)]
             if self.landmark_input:
-                spread = 0.06 * float(self.scene.focal) / max(float(camera[:3, 3].norm()), _NEAREST)
+                spread = 0.06 * float(self.scene.focal) / max(float(camera[:3, 3].norm()), NEAREST)
                 points = self.scene.points(landmarks[index])
                 parts.append(
                     landmark_maps(points, camera, places[0, :, 0], places[:, 0, 1], self.scene.focal, size, spread)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from utils.config.strict_yaml import read_yaml_file
 from utils.errors import ConfigError, DataError
+from utils.files.ownership import refuse_long_name
 from utils.files.zips import open_zip
 from utils.paths import ROOT, home, show_path
 
@@ -28,6 +29,7 @@ def work_dir_of(exp_name: str | Path) -> Path:
     if "\0" in str(exp_name):
         raise ConfigError("The name of a run holds a NUL character. Choose another --exp_name.")
     path = Path(exp_name)
+    refuse_long_name(path, "--exp_name")
     if path.is_absolute() or path.parts[:1] == ("..",):
         return path
     parts = path.parts[1:] if path.parts and path.parts[0] == "checkpoints" else path.parts

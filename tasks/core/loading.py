@@ -81,9 +81,13 @@ def load_task(
     cls = task_class({**saved, **(settings or {})}["task_cls"])
     recipe = {**with_present_names(cls.schema, saved), **(settings or {})}
     fields = cls.schema.model_fields
-    with within_memory("this network"):
-        task = cls({name: value for name, value in recipe.items() if name in fields})
+    recipe = {name: value for name, value in recipe.items() if name in fields}
+    with within_memory("this network"), torch.device("meta"):
+        outline = cls(dict(recipe))
     try:
+        outline.load_state_dict(weights, assign=True)  # sizes that a stranger wrote take no memory before they fit
+        with within_memory("this network"):
+            task = cls(recipe)
         task.load_state_dict(weights)
     except (RuntimeError, NotImplementedError):  # the latter of what is sparse
         changed = ", ".join(f"{k}={v!r}" for k, v in (settings or {}).items() if saved.get(k) != v)

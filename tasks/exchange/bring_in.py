@@ -155,7 +155,7 @@ def import_folder(folder: Path, options: Options = Options()) -> list[Path]:
         except DataError as error:
             failed.append(str(error))
     for work_dir in done:
-        print(work_dir)
+        print(plain(str(work_dir)))
     if not done and not failed:
         print(f"{folder}: nothing new; {passed} file(s) are this project's already, or belong to those that are")
     if failed:

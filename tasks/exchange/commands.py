@@ -10,6 +10,7 @@ from tasks.exchange.bring_in import Options, import_file, import_folder
 from tasks.exchange.model_card import write_safetensors
 from tasks.exchange.onnx_files import write_onnx_file
 from tasks.exchange.settings import ExportCommand, ImportCommand
+from utils.command import plain
 
 
 def bring_in(command: ImportCommand) -> None:
@@ -19,7 +20,7 @@ def bring_in(command: ImportCommand) -> None:
     if command.path.is_dir():
         import_folder(command.path, options)
     else:
-        print(import_file(command.path, options))
+        print(plain(str(import_file(command.path, options))))
 
 
 def export(command: ExportCommand) -> None:

@@ -80,9 +80,9 @@ class DubCommand(HeadCommand):
 
     id: Annotated[str, Positional()]
     """who speaks"""
-    video: Annotated[Sound, Positional()]
+    video: Annotated[Path, Positional()]
     """the video that was processed for them"""
-    audio: Annotated[Sound, Positional()]
+    audio: Annotated[Path, Positional()]
     """what is said: any sound or video file"""
     out: Mp4
     """the mp4 to write"""

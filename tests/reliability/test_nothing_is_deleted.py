@@ -18,6 +18,7 @@ from data_gen.face_voice.writer import FaceVoiceWriter, MadePerson
 from data_gen.video.dataset import VideoDataset
 from data_gen.video.pipeline import VideoJob, process_video
 from tasks import export_checkpoint, import_checkpoint, run, talking_head
+from tasks.core.commands import refuse_inputs_as_outputs
 from tasks.core.run_folder import set_aside
 from tests.made import make_video_dataset, write_tone
 from tests.made_faces import make_faces, make_recogniser, make_speakers
@@ -151,6 +152,21 @@ def test_a_video_that_is_refused_leaves_what_lay_in_its_folder(tmp_path):
     assert set(census(tmp_path)) == set(before), "nothing of ours is left"
 
 
+def test_a_video_that_is_stopped_leaves_what_lay_in_its_folder(tmp_path, monkeypatch):
+    place = tmp_path / "processed" / "videos" / "May"
+    video = silent_video(place / "May.mp4")
+    (place / "transforms_train.json").write_text("{}")
+    before = census(tmp_path)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("data_gen.video.convert.make_detector", stop)  # the first stage is done by then
+    with pytest.raises(KeyboardInterrupt):
+        process_video(VideoJob("May", video, size=64, landmarks="dlib", parsing="grabcut", data_dir=tmp_path))
+    assert not lost(before, tmp_path)
+
+
 def test_a_stage_never_takes_the_place_of_a_folder_of_the_users(tmp_path):
     mine = tmp_path / "processed" / "videos" / "May" / "audio"
     mine.mkdir(parents=True)
@@ -198,6 +214,14 @@ def test_two_photos_of_one_name_give_two_faces(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     targets = faces_to_write(tmp_path, Path("out"))
     assert sorted(path.name for path in targets.values()) == ["a.jpg.png", "a.png.png", "b.png"]
+
+
+def test_faces_never_replace_their_photos(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(b"photo")
+    settings = {"infer_image": str(tmp_path / "photos"), "infer_out_image_name": str(tmp_path / "photos" / ".")}
+    with pytest.raises(ConfigError, match=r"--infer_out_image_name .* is what is read"):
+        refuse_inputs_as_outputs(settings)
 
 
 def test_a_contact_sheet_never_replaces_its_video(tmp_path):

@@ -76,6 +76,29 @@ def test_control_characters_of_a_file_do_not_reach_the_terminal(house, caplog):
     assert "\x1b" not in caplog.text
 
 
+def test_control_characters_of_a_name_do_not_reach_the_terminal(house, caplog, capsys):
+    caplog.set_level("INFO")
+    capsys.readouterr()
+    Path("release").mkdir()
+    Path("hp.safetensors").rename("release/a\x1b]0;owned\x07.safetensors")
+    import_checkpoint.main(["release"])
+    import_checkpoint.main(["release/a\x1b]0;owned\x07.safetensors", "--exp_name", "ex/po\x1b]0;owned"])
+    said = capsys.readouterr().out
+    assert "a\\x1b]0;owned\\x07" in caplog.text
+    assert "po\\x1b]0;owned" in said
+    assert "\x1b" not in caplog.text + said
+
+
+@pytest.mark.parametrize("width", [10**12, 10**18])
+def test_an_export_of_sizes_without_end_is_refused_in_words(house, width):
+    with safe_open("hp.safetensors", framework="pt") as opened:
+        recipe = json.loads(opened.metadata()["vizeme"])["recipe"]
+    changed({"recipe": recipe | {"width": width}})
+    with pytest.raises((ConfigError, DataError), match=r"is of another network than its recipe makes|width"):
+        import_checkpoint.main(["hp.safetensors", "--exp_name", "ex/po"])
+    assert not Path("checkpoints/ex").exists()
+
+
 def test_a_compressed_checkpoint_is_refused_before_it_is_unpacked(tmp_path):
     torch.save({"state_dict": {"w": torch.zeros(1 << 20)}, "vizeme": {}}, tmp_path / "a.ckpt")
     deflated = zipfile.ZipFile(tmp_path / "b.ckpt", "w", zipfile.ZIP_DEFLATED)

@@ -78,3 +78,13 @@ def test_a_reader_that_has_enough_is_no_error():
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")},
                           capture_output=True, text=True, timeout=HANG_S)  # fmt: skip
     assert (done.stdout, done.stderr) == ("usage: vizeme COMMAND ...\n", "")
+
+
+def test_shell_scripts_keep_their_line_ends_on_every_machine():
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
+    scripts = [name for name in map(os.fsdecode, files) if name and (ROOT / name).read_bytes()[:20].startswith(b"#!")]
+    scripts = [name for name in scripts if b"sh\n" in (ROOT / name).read_bytes()[:40].partition(b"\n")[0] + b"\n"]
+    assert "scripts/setup.sh" in scripts
+    said = subprocess.run(["git", "check-attr", "eol", "--", *scripts], cwd=ROOT, capture_output=True, check=True)
+    assert said.stdout.decode().splitlines() == [f"{name}: eol: lf" for name in scripts]
+    assert not [name for name in scripts if b"\r" in (ROOT / name).read_bytes()]

@@ -44,6 +44,10 @@ def exit_code(error: BaseException) -> int:
             "error: This user, or one named after `~`, has no home folder. Set HOME to a folder that may be written.\n",
         ),
         (
+            RuntimeError("could not determine the home directory for '~/.cache', set an absolute HOME or XDG variable"),
+            "error: This user, or one named after `~`, has no home folder. Set HOME to a folder that may be written.\n",
+        ),
+        (
             UnicodeEncodeError(sys.getfilesystemencoding(), "\u2603", 0, 1, "ordinal not in range(256)"),
             f"error: A name has no form in this machine's {sys.getfilesystemencoding()}. Set LC_ALL=C.UTF-8, or choose "
             "another name.\n",

@@ -17,6 +17,9 @@ from pathlib import Path
 
 from utils.errors import ConfigError, DataError
 
+LONGEST_NAME = 255
+"""Bytes of a file's name, on all usual file systems."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -119,6 +122,20 @@ def keep_only(folder: Path, ours: str, names: Collection[str]) -> None:
             file.unlink(missing_ok=True)
 
 
+def refuse_long_name(path: Path, what: str = "") -> None:
+    """Refuse, before any work, a path of which a part is longer than names may be.
+
+    Raises:
+        ConfigError: One is.
+    """
+    for part in path.parts:
+        if (size := len(os.fsencode(part))) > LONGEST_NAME:
+            raise ConfigError(
+                f"{what or 'The name'} {part[:40]}... has {size} bytes; names have {LONGEST_NAME} at most. "
+                "Choose a shorter one."
+            )
+
+
 def refuse_input_as_output(out: Path, inputs: Iterable[str | Path], what: str = "") -> None:
     """Refuse to write where something that is read lies.
 
@@ -128,8 +145,10 @@ def refuse_input_as_output(out: Path, inputs: Iterable[str | Path], what: str = 
         what: The flag or the setting that names `out`, for the error.
 
     Raises:
-        ConfigError: `out` is one of the inputs, under whatever name, or a folder of which an input is made.
+        ConfigError: `out` is one of the inputs, under whatever name, or a folder of which an input is made; or no file
+            may be called so.
     """
+    refuse_long_name(out, what)
     called = f"{what} {out}".strip()
     for name in inputs:
         source = Path(name)

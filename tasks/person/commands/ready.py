@@ -41,6 +41,8 @@ def look_at_film(command: InferCommand) -> None:
 
 def look_at_dub(command: DubCommand) -> None:
     """See that a person's video can be dubbed; errors as above."""
+    existing_file(command.video)
+    existing_file(command.audio)
     refuse_input_as_output(command.out, [command.audio, command.video])
     video = look_at_head(command.id, command)
     refuse_without_sound(command.audio)

@@ -113,3 +113,12 @@ def test_only_pictures_that_were_shown_otherwise_before_are_cut_out_anew(tmp_pat
     settings = [convert_settings(VideoJob("a", tmp_path / name, 64)) for name in names]
     assert settings[:2] == [{"size": 64}, {"size": 64, "upright": 1}]
     assert settings[2] == {"size": 64, "form": "interlaced, brought to whole pictures (bwdif)"}
+
+
+def test_a_video_thousands_of_times_as_wide_as_high_is_refused_in_words(tmp_path):
+    hum = (0.3 * np.sin(np.arange(40_000) / 20)).astype(np.float32)
+    with VideoWriter(tmp_path / "a.mp4", 2, 6000, audio=hum) as writer:
+        for _ in range(55):
+            writer.write(np.zeros((2, 6000, 3), np.uint8))
+    with pytest.raises(DataError, match=r"a\.mp4: no face in any of \d+ frames looked at"):
+        convert.convert(tmp_path / "a.mp4", tmp_path, lambda *_: None, size=64, detector=Scripted([]))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data_gen.video.cuts import find_cuts, frame_changes, refuse_without_runs
-from data_gen.video.job import first_held_out
+from data_gen.video.job import VideoJob, first_held_out
 from utils.errors import DataError
 
 
@@ -44,13 +45,27 @@ def test_a_new_picture_is_a_cut_at_its_first_frame():
 
 def test_a_video_that_training_could_not_use_is_refused_with_the_part_and_the_length_it_takes():
     assert [first_held_out(frames) for frames in (50, 115, 1000)] == [38, 103, 900]
-    refuse_without_runs(Path("a.mp4"), [20, 40], 60)
-    refuse_without_runs(Path("a.mp4"), [950], 1000)
+    job = VideoJob("a", Path("a.mp4"))
+    refuse_without_runs(job, [20, 40], 60)
+    refuse_without_runs(job, [950], 1000)
     with pytest.raises(DataError) as error:
-        refuse_without_runs(Path("a.mp4"), [52], 60)
+        refuse_without_runs(job, [52], 60)
     assert str(error.value) == (
         "a.mp4: from 1.9 to 2.4 s, the part to validate on, no shot lasts 0.48 s. "
         "Use a longer video, or another part of it (--start_s, --duration_s)."
     )
     with pytest.raises(DataError, match=r"from 0.0 to 1.5 s, the part to learn from"):
-        refuse_without_runs(Path("a.mp4"), [10, 20, 30], 50)
+        refuse_without_runs(job, [10, 20, 30], 50)
+
+
+def test_what_is_left_out_is_no_run_and_what_is_held_out_is_counted_in_frames_that_are_used():
+    job = VideoJob("a", Path("a.mp4"))
+    refuse_without_runs(job, [], 1000, [(940, 950)])
+    refuse_without_runs(job, [], 1000, [(900, 1000)])
+    gaps = [(start, start + 10) for start in range(810, 1000, 20)]  # what is between them is too short
+    with pytest.raises(DataError, match=r"the part to validate on, no shot with a face in it lasts 0\.48 s"):
+        refuse_without_runs(job, [], 1000, gaps)
+    refuse_without_runs(dataclasses.replace(job, val_seconds=10), [], 1000, gaps)
+    refuse_without_runs(dataclasses.replace(job, val_seconds=60), [], 1000, gaps)  # told later, with both lengths
+    with pytest.raises(DataError, match="the part to learn from"):
+        refuse_without_runs(job, [], 120, [(8, 100)])

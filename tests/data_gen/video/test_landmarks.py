@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from data_gen.stages import Done
+from data_gen.video import landmarks
+from data_gen.video.cuts import refuse_without_runs
 from data_gen.video.framing.follow import follow
+from data_gen.video.job import VideoJob
 from data_gen.video.landmarks import bridge_gaps, track_landmarks
+from data_gen.video.stage import Bench
 from tests.data_gen.video.scripted import Scripted, face_at, frames
 from utils.errors import DataError
 
@@ -85,3 +92,20 @@ def test_gaps_are_bridged_within_their_shot_only():
     np.testing.assert_allclose(bridge_gaps(values, found)[:, 0], [0, 1, 7 / 3, 11 / 3, 5, 6, 7])
     np.testing.assert_allclose(bridge_gaps(values, found, cuts=[3])[:, 0], [0, 1, 1, 5, 5, 6, 7])
     np.testing.assert_allclose(bridge_gaps(values, found, cuts=[2, 4])[:, 0], [0, 1, 7 / 3, 11 / 3, 5, 6, 7])
+
+
+def test_what_is_left_once_gaps_are_left_out_must_be_enough_to_train_on(tmp_path, monkeypatch):
+    """A gap in the only long shot of the end leaves short ones to validate on."""
+    script = [[face_at(100, 100)] for _ in range(200)]
+    for index in range(184, 196):
+        script[index] = []
+    cuts = list(range(100, 181, 10))
+    refuse_without_runs(VideoJob("may", Path("may.mp4")), cuts, 200)
+    np.save(tmp_path / "frames.npy", np.stack(list(frames(200, 100, 100))))
+    said = {"convert": {}, "cuts": {"cuts": cuts}}
+    done = {name: Done(name, tmp_path, summary, "", 0.0) for name, summary in said.items()}
+    bench = Bench(VideoJob("may", Path("may.mp4")), done, (0, 0, 0))
+    monkeypatch.setattr(landmarks, "make_detector", lambda _: Scripted(script))
+    with pytest.raises(DataError, match=r"may\.mp4: .* the part to validate on, no shot with a face in it lasts"):
+        landmarks.landmarks_stage(bench, tmp_path, lambda *_: None)
+    assert not (tmp_path / "arrays.safetensors").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from modules.renderer.batch import BatchRenderer, Inputs
 from modules.renderer.inference import FrameRenderer
 from modules.renderer.losses import interlevel_loss
 from tests.modules.renderer.made import look, make, painted_torso
@@ -40,3 +41,19 @@ def test_a_rendered_torso_equals_the_one_of_training(upsample, height, width):
     behind = colour[0] + (1 - alpha[0]) * backdrop.permute(2, 0, 1) / 255
     whole = head.colour[0] + (1 - head.alpha[0]) * behind
     assert (picture / 255 - whole.clamp(0, 1).permute(1, 2, 0)).abs().max() < 2.1 / 255
+
+
+def test_a_camera_in_the_head_is_no_error():
+    """A stranger's poses may put it there; nothing is divided by its distance then."""
+    renderer = make(2).eval()
+    landmarks, cameras, uv = look(renderer)
+    cameras = cameras.clone()
+    cameras[:, :3, 3] = 0
+    assert renderer.decoder_extra(landmarks[:, 2], cameras, uv).isfinite().all()
+    frames = FrameRenderer(renderer, dtype=torch.float32)
+    backdrop = torch.zeros(32, 32, 3, dtype=torch.uint8)
+    code = frames.encode(landmarks)
+    picture = frames(code, 0, landmarks[0, 2], cameras[0], backdrop)
+    assert picture.shape == (32, 32, 3)
+    inputs = Inputs(code.code, code.weights, landmarks[:, 2], cameras, backdrop[None])
+    assert (BatchRenderer(frames, 1)(inputs)[0].int() - picture.int()).abs().max() <= 1

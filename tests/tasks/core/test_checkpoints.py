@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tasks import run
 from tasks.core.checkpoints import checkpoint_files, find_checkpoint, work_dir_of
 from tasks.core.loading import load_task
 from tasks.core.trainer import train
 from tests.tasks.toy import ToyConfig, ToyTask
-from utils.errors import DataError
+from utils.errors import ConfigError, DataError
 
 
 def config(**settings):
@@ -24,6 +25,14 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(toy, tmp_path,
     assert f"{newest} is damaged" in caplog.text
     with pytest.raises(DataError, match="is damaged or not a checkpoint"):
         load_task(newest)
+
+
+def test_a_name_longer_than_names_may_be_is_told_at_once(toy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "toy.yaml").write_text("task_cls: toy\n")
+    with pytest.raises(ConfigError, match=r"^--exp_name a+\.\.\. has 300 bytes; names have 255 at most"):
+        run.main(["--config=toy.yaml", f"--exp_name=x/{'a' * 300}"])
+    assert work_dir_of("x/" + "a" * 255).name == "a" * 255
 
 
 def test_exp_name_means_the_same_folder_with_and_without_checkpoints():

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+import torch
 
 from tasks import run
+from tasks.core.checkpoints import find_checkpoint
 from tasks.core.loading import load_task
+from tests.tasks.toy import ToyTask
 from utils.errors import ConfigError, DataError
 
 
@@ -38,3 +41,29 @@ def test_an_untrained_stage_names_the_command_that_trains_it(tmp_path, monkeypat
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(DataError, match=re.escape(f"Train it first: python tasks/run.py {command}") + "$"):
         load_task(exp)
+
+
+def test_a_network_larger_than_its_weights_is_refused_before_it_takes_memory(toy, tmp_path, monkeypatch):
+    """A stranger's recipe says how large: eight billion weights here, beside a file of a few."""
+    run.main([f"--config={recipe(tmp_path)}", f"--exp_name={tmp_path / 'exp'}"])
+    file = find_checkpoint(tmp_path / "exp", "last")
+    checkpoint = torch.load(file, weights_only=True)
+    built = []
+    monkeypatch.setattr(ToyTask, "__init__", noting(ToyTask.__init__, built))
+    load_task(file)
+    assert built == ["meta", "cpu"]
+    checkpoint["vizeme"]["recipe"]["width"] = 10**9
+    torch.save(checkpoint, file)
+    with pytest.raises(DataError, match="is not of the network that its recipe describes"):
+        load_task(file)
+    assert built == ["meta", "cpu", "meta"]
+
+
+def noting(make, built):
+    """Note on which device each network is made."""
+
+    def made(self, *arguments):
+        make(self, *arguments)
+        built.append(next(self.parameters()).device.type)
+
+    return made

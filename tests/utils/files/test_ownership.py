@@ -68,6 +68,15 @@ def test_an_output_is_never_an_input(tmp_path):
             refuse_input_as_output(out, [source], "--out")
 
 
+@pytest.mark.parametrize("stem", ["a" * 252, "\u4e2d" * 84])
+def test_an_output_whose_name_is_too_long_is_told(tmp_path, stem):
+    refuse_input_as_output(tmp_path / f"{stem[:-1]}.mp4", [tmp_path])
+    with pytest.raises(ConfigError, match=r"^--out .* has 256 bytes; names have 255 at most"):
+        refuse_input_as_output(tmp_path / f"{stem}.mp4", [], "--out")
+    with pytest.raises(ConfigError, match=r"^The name .* has 256 bytes"):
+        refuse_input_as_output(tmp_path / f"{stem}.mp4" / "a.mp4", [])
+
+
 def test_a_folder_to_fill_neither_is_nor_holds_what_is_read(tmp_path):
     (tmp_path / "in").mkdir()
     refuse_folder_of_inputs(tmp_path / "in" / "made", [tmp_path / "in"], "--out")
