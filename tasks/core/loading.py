@@ -119,7 +119,8 @@ def load_frozen(task: Task, name: str, work_dir: str, steps: Steps, *, kind: str
                 f"{work_dir} listens to '{have.audio_feature}', this recipe to '{wanted.audio_feature}': "
                 f"give --audio_feature {have.audio_feature}, or train it again."
             )
-        if getattr(earlier, "sound_level", "") != getattr(task, "sound_level", ""):
+        other = getattr(earlier, "sound_level", "") != getattr(task, "sound_level", "")
+        if other and not getattr(earlier, "hears_any_sound", False):
             raise ConfigError(
                 f"{work_dir} was trained with sound at another level than this: the data was made again since. "
                 "Train both anew with --reset (the old runs are set aside)."

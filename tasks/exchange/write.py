@@ -48,7 +48,7 @@ def write_run(work_dir: Path, converted: Converted, origin: dict[str, Any]) -> P
             "recipe": recipe,
             "data_fingerprint": converted.data_fingerprint,
             "frozen": {},
-            "extra": converted.extra,
+            "extra": {"sound_level": None, **converted.extra},  # not known, unless it says so
             "imported": {**origin, "preprocessing": converted.preprocessing, "left_out": converted.left_out},
         },
     }

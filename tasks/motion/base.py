@@ -34,6 +34,11 @@ class MotionTask(Task):
         """Return how the sound was levelled that this was trained with (`utils.sound.speech_level`)."""
         return self._sound_level or ""
 
+    @property
+    def hears_any_sound(self) -> bool:
+        """Say whether it is not known how the sound was levelled, as of a run that was imported: any will do."""
+        return self._sound_level is None
+
     def hear_as(self, sound_level: str) -> None:
         """Take over how the data's sound is levelled, or the saved run's.
 
@@ -50,11 +55,13 @@ class MotionTask(Task):
 
     def extra_state(self) -> dict[str, Any]:
         """Keep how the sound was levelled."""
-        return {"sound_level": self.sound_level}
+        return {"sound_level": self._sound_level}
 
     def on_load_extra(self, extra: dict[str, Any]) -> None:
-        """Take it back; a run that does not say was trained with sound as it was recorded."""
-        self.hear_as(str(extra.get("sound_level", "")))
+        """Take it back; a run of ours that does not say was trained with sound as it was recorded."""
+        level = extra.get("sound_level", "")
+        if level is not None:
+            self.hear_as(str(level))
 
     def open_data(self) -> MotionCorpus:
         """Open both parts of the data that the recipe names, and return the one to learn from."""
