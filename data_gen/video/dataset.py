@@ -60,7 +60,7 @@ class VideoMeta(BaseModel):
     format: Literal["vizeme-video"] = "vizeme-video"
     version: Literal[1] = 1
     id: str
-    fps: float = 25.0
+    fps: float = Field(default=25.0, ge=25, le=25)
     frames: int = Field(ge=1)
     height: int = Field(ge=1)
     width: int = Field(ge=1)

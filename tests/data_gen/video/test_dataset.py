@@ -61,3 +61,11 @@ def test_a_dataset_of_another_version_is_refused(tmp_path, change, reason):
 def test_a_wrong_id_names_the_command_that_makes_it(tmp_path):
     with pytest.raises(DataError, match=r"python data_gen/run\.py video --id bert --video"):
         open_video("bert", tmp_path)
+
+
+@pytest.mark.parametrize("fps", [0, 25.5, "25 a second"])
+def test_another_rate_than_that_of_a_dataset_is_refused(tmp_path, fps):
+    file = make_video_dataset(tmp_path / "anna", frames=26, size=32).path / "meta.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"fps": fps}))
+    with pytest.raises(DataError, match=r"meta\.json.*fps"):
+        VideoDataset(tmp_path / "anna")
