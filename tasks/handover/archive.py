@@ -91,7 +91,7 @@ class Archive:
                 raise self._wrong(f"{name} has {self._entries[name].file_size} bytes, not {member.bytes}")
         return manifest
 
-    def extract(self, name: str, target: Path) -> None:
+    def copy_out(self, name: str, target: Path) -> None:
         """Write one member to a file that does not exist yet, and see that it is what the manifest says.
 
         Raises:

@@ -49,7 +49,7 @@ def unpack(path: Path, name: str = "", binary_dir: Path = Path("data/binary/vide
             files = {}
             for number, member in enumerate(sorted(archive.manifest.members)):
                 files[member] = scratch / f"{number}{Path(member).suffix}"
-                archive.extract(member, files[member])
+                archive.copy_out(member, files[member])
             with write_aside(runs) as aside:
                 _write_runs(archive, files, aside, person, binary_dir)
                 refuse_taken(runs)  # somebody else may have come first meanwhile

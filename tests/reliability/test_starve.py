@@ -332,7 +332,7 @@ def test_a_video_that_is_replaced_while_it_is_read_is_refused(tmp_path, monkeypa
         return {"frames": 1}
 
     monkeypatch.setattr(convert, "convert", replaced)
-    monkeypatch.setattr(convert, "probe_video", lambda *words: {})
+    monkeypatch.setattr(convert, "probe_video", lambda *words: {"duration_s": 60.0})
     with pytest.raises(DataError, match="was changed while it was read"):
         pipeline.do_stages(job, Workshop(tmp_path / "w"))
     assert not (tmp_path / "w/convert").exists()

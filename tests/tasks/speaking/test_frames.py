@@ -18,7 +18,7 @@ from utils.media.video import probe, read_frames
 class FlatRenderer:
     """Give one grey frame a landmark set; remember what it was asked."""
 
-    def render(self, landmarks, world_from_camera, frame_ids, *, own_poses, scale=1.0, compile=False, background=None):
+    def render(self, landmarks, world_from_camera, frame_ids, *, scale=1.0, **how):
         self.ids, self.poses = frame_ids, world_from_camera
         side = round(32 * scale)
         for index in range(len(landmarks)):

@@ -89,6 +89,7 @@ def test_another_recognisers_data_is_refused(made, task, tmp_path):
 
 def test_an_export_runs_elsewhere(task, tmp_path, monkeypatch):
     monkeypatch.setattr("tasks.exchange.commands.load_task", lambda *_: task)
+    monkeypatch.setattr("tasks.exchange.ready.look_at_export", lambda command: None)
     export_checkpoint.main(["some/run", "--format", "onnx", "--out", str(tmp_path / "decoder.onnx")])
     session = onnxruntime.InferenceSession(tmp_path / "decoder.onnx", providers=["CPUExecutionProvider"])
     assert session.run(None, {"input": np.ones((2, 16), np.float32)})[0].shape == (2, 3, 112, 112)
