@@ -111,10 +111,12 @@ def evaluate_as_peers(heads: Mapping[str, TalkingHead], video_id: str, folder: P
     """
     first = next(iter(heads.values()))
     ids = held_out(first, frames)
+    seed_everything(first.seed)
+    spoken = speak_held_out(first, ids)
     tallies = {"real": Tally(), **{name: Tally() for name in heads}}
     with make_detector("auto") as detector, Progress("held-out frames", len(heads) * len(ids)) as bar:
         for name, head in heads.items():
-            _measure(head, ids, tallies, name, detector, bar)
+            _measure(head, ids, spoken, tallies, name, detector, bar)
     real_px = np.stack(tallies["real"].points_px)
     footage = first.renderer.footage
     learnt = first.video.frame_ids("train")
@@ -136,13 +138,18 @@ def evaluate_as_peers(heads: Mapping[str, TalkingHead], video_id: str, folder: P
 
 
 def _measure(
-    head: TalkingHead, ids: Ints, tallies: dict[str, Tally], name: str, detector: LandmarkDetector, bar: Progress
+    head: TalkingHead,
+    ids: Ints,
+    spoken: Floats,
+    tallies: dict[str, Tally],
+    name: str,
+    detector: LandmarkDetector,
+    bar: Progress,
 ) -> None:
-    """Draw the held-out frames one way and note what they are like; the real ones are looked at with the first."""
+    """Draw landmarks (T, 68, 3) of held-out frames one way and note what they are like; real ones with the first."""
     footage, tally, real = head.renderer.footage, tallies[name], tallies["real"]
     seed_everything(head.seed)
-    landmarks = speak_held_out(head, ids)
-    pictures = head.renderer.render(landmarks, footage.cameras[ids], ids, portrait=name == "portrait")
+    pictures = head.renderer.render(spoken, footage.cameras[ids], ids, portrait=name == "portrait")
     keep = set(np.linspace(0, len(ids) - 1, SHEET_COLUMNS).round().astype(int).tolist())
     look = len(real.points_px) < len(ids)
     for index, (frame, picture) in enumerate(zip(ids.tolist(), pictures, strict=True)):

@@ -37,7 +37,7 @@ def test_the_card_says_what_it_is_and_nothing_of_this_machine(run):
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("whisper@/root/secret/model", "whisper@model"),
+        ("whisper@/srv/secret/model", "whisper@model"),
         ("~/videos of anna", "videos of anna"),
         ("~anna/x.ckpt", "x.ckpt"),
         ("../../root/x.ckpt", "x.ckpt"),
