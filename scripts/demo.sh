@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Show everything on a made presenter, on any machine: make the environment, make a video of a talking person from a
-# public-domain portrait, process it as you would process your own, train the five tasks small, and let the presenter
+# public-domain portrait, process it as you would process your own, train the six tasks small, and let the presenter
 # say a sentence that was not in the video. About 15 minutes on two cores after installation; Ctrl-C and the same
 # command again goes on where it stopped.
 #
@@ -31,7 +31,7 @@ step 2 "process it as any video" 3 13
 "$PYTHON" data_gen/run.py video --id demo --video "$video" --size 256 --landmarks dlib --parsing grabcut \
   --licence "public domain (NASA portrait, made speech)" --consent "a made presenter"
 
-step 3 "train the five tasks, small" 9 10
+step 3 "train the six tasks, small" 11 10
 "$PYTHON" tasks/talking_head.py train demo --preset demo
 
 step 4 "say a sentence that the video does not hold" 1 1

@@ -14,7 +14,12 @@ AUDIO="$(from_caller "$(argument 1 "$ROOT/data/raw/val_wavs/zozo.wav")")"
 NAME="$(stem "$AUDIO")"
 OUT="$(from_caller "$(argument 2 "$ROOT/infer_out/$VIDEO_ID/pred_video/${NAME}_lm3d_nerf.mp4")")"
 COND="$ROOT/infer_out/$VIDEO_ID/pred_lm3d/$NAME.npy"
-RUN="$(run_folder "$VIDEO_ID" lm3d_nerf_torso lm3d_nerf lm3d_radnerf_torso lm3d_radnerf)"
+# A portrait shows the footage's own frames; what asks for another pose or background needs the torso.
+case "${FLAGS[*]-}" in
+  *infer_compose=* | *infer_bg_img_fname* | *infer_c2w_name* | *infer_pose_mode*) FIRST=lm3d_nerf_torso ;;
+  *) FIRST=lm3d_nerf_portrait ;;
+esac
+RUN="$(run_folder "$VIDEO_ID" "$FIRST" lm3d_nerf_torso lm3d_nerf lm3d_radnerf_torso lm3d_radnerf)"
 if [[ ! -f "$RUN/config.yaml" ]]; then
   echo "error: no trained renderer for $VIDEO_ID in $RUN. Train it: bash scripts/train_nerf.sh $VIDEO_ID" >&2
   exit 2

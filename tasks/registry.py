@@ -13,6 +13,10 @@ TASKS: dict[str, tuple[str, str]] = {
     "postnet": ("tasks.motion.postnet:PostnetTask", "landmarks of any speaker to the target person's"),
     "lm3d_nerf": ("tasks.renderer.lm3d_nerf:Lm3dNerfTask", "landmarks to the person's head"),
     "lm3d_nerf_torso": ("tasks.renderer.lm3d_nerf_torso:Lm3dNerfTorsoTask", "head and torso in one picture"),
+    "lm3d_nerf_portrait": (
+        "tasks.renderer.lm3d_nerf_portrait:Lm3dNerfPortraitTask",
+        "the head's lower face, matched to the true frame",
+    ),
     "geneface_nerf": (
         "tasks.renderer.geneface.nerf:GenefaceNerfTask",
         "GeneFace's NeRF with imported weights, to render",
@@ -42,6 +46,7 @@ SCHEMAS: dict[str, str] = {
     "postnet": "tasks.motion.postnet_config:PostnetConfig",
     "lm3d_nerf": "tasks.renderer.config:Lm3dNerfConfig",
     "lm3d_nerf_torso": "tasks.renderer.config:Lm3dNerfTorsoConfig",
+    "lm3d_nerf_portrait": "tasks.renderer.config:Lm3dNerfPortraitConfig",
     "geneface_nerf": "tasks.renderer.geneface.config:GenefaceNerfConfig",
     "geneface_radnerf": "tasks.renderer.geneface.config:GenefaceRadnerfConfig",
     "template_decoder": "tasks.template_to_face.config:TemplateDecoderConfig",

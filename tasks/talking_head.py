@@ -39,7 +39,7 @@ DOOR = Door(
     "Train a talking head, let it speak, measure it.",
     (
         Command("train", TrainCommand, "tasks.person.commands.train:main",
-                "train the five tasks of a person whose video is processed"),
+                "train the six tasks of a person whose video is processed"),
         Command("infer", InferCommand, "tasks.person.commands.infer:main", "speak a sound into an mp4",
                 first="tasks.person.commands.ready:look_at_film"),
         Command("dub", DubCommand, "tasks.person.commands.dub:main",

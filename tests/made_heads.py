@@ -26,11 +26,12 @@ SMALL = {
     "postnet": {**MOTION, "width": 16, "critic_width": 16},
     "lm3d_nerf": NERF,
     "lm3d_nerf_torso": NERF,
+    "lm3d_nerf_portrait": {**NERF, "portrait_width": 4},
 }
 
 
 def make_house(folder: Path, size: int = 32) -> Path:
-    """Make a video, voice.wav of 1.5 s, and five runs that know the video's statistics in a folder, and return it.
+    """Make a video, voice.wav of 1.5 s, and six runs that know the video's statistics in a folder, and return it.
 
     They are made once a process and size, and copied.
     """

@@ -6,6 +6,7 @@ import copy
 import functools
 import math
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +22,29 @@ CHUNK_RAYS = 2048
 """Rays that the vanilla networks are asked about at once."""
 MARGIN = 6
 """Rays around what was hit that are decoded too: as far as the decoder sees."""
+
+
+class Inset(NamedTuple):
+    """The part of a picture that alone is drawn, to be laid into a true frame; its borders are those of rays.
+
+    top, left, bottom, right: rays. mask: (h, w) in [0, 1], how much of a pixel is to be covered. frame: (h, w, 3) uint8
+    what is covered there, and landmarks: (68, 3) of the face in it; a trained portrait alone looks at these two.
+    """
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    mask: Tensor
+    frame: Tensor
+    landmarks: Tensor
+
+    def wider(self, margin: int, rows: int, columns: int) -> tuple[slice, slice]:
+        """Return its rows and columns of rays, and some more around it as far as there are any."""
+        return (
+            slice(max(0, self.top - margin), min(rows, self.bottom + margin)),
+            slice(max(0, self.left - margin), min(columns, self.right + margin)),
+        )
 
 
 @functools.cache
@@ -68,6 +92,9 @@ class FrameRenderer:
         if up > 1:
             self.decoder = copy.deepcopy(renderer.decoder).to(self.dtype)
             self.decoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.portrait = copy.deepcopy(renderer.portrait)
+        if self.portrait is not None:
+            self.portrait.to(self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.torso_part, self.places = self._torso_places()
         self.shade: Callable[[Tensor, Tensor, Tensor], Tensor] = shade
         self.marcher: HeadMarcher | None = None
@@ -100,6 +127,7 @@ class FrameRenderer:
         camera: Tensor,
         backdrop: Tensor,
         frame_id: Tensor | None = None,
+        inset: Inset | None = None,
     ) -> Tensor:
         """Render frame `index` of a batch of codes.
 
@@ -108,10 +136,13 @@ class FrameRenderer:
             camera: (4, 4) `world_from_camera`.
             backdrop: (H, W, 3) uint8 of the result's size: what is seen behind.
             frame_id: (1,) frame of the footage whose shoulders the torso takes; None guesses them from the pose.
+            inset: The part to draw alone; `backdrop` has its size.
 
         Returns:
-            (H, W, 3) uint8 RGB.
+            (H, W, 3) uint8 RGB; of an inset (h, w, 4), with how much it covers.
         """
+        if inset is not None:
+            return self._inset(code, index, landmarks, camera, backdrop, inset)
         low = self._head(code, index, camera)
         hit = low.alpha[0, 0] > 1e-3
         out = self._behind(camera, backdrop, frame_id)
@@ -131,6 +162,51 @@ class FrameRenderer:
         out[y : y + high, x : x + wide] = self.shade(colour[0, :, :high, :wide], alpha[0, :, :high, :wide], behind)
         return out
 
+    def _inset(self, *seen: Any) -> Tensor:
+        """Render an inset (h, w, 4) uint8: colours, and how much they cover; the arguments are those of `drawn`."""
+        *_, camera, _, inset = seen
+        if not inset.mask.numel():
+            return inset.mask.new_zeros(0, 0, 4, dtype=torch.uint8)
+        drawn, low, uv = self.drawn(*seen)
+        mask = inset.mask
+        if self.portrait is not None:
+            colour, covers = self.renderer.matched(
+                self.portrait,
+                (drawn.float() / 255).permute(2, 0, 1)[None],
+                (inset.frame.float() / 255).permute(2, 0, 1)[None],
+                inset.mask[None, None],
+                low,
+                self.renderer.covered_maps(inset.landmarks[None], camera[None], uv),
+            )
+            drawn = (colour[0].permute(1, 2, 0) * 255 + 0.5).clamp(0, 255).to(torch.uint8)
+            mask = covers[0, 0]
+        return torch.cat([drawn, (255 * mask[..., None] + 0.5).to(torch.uint8)], dim=-1)
+
+    @torch.inference_mode()
+    def drawn(
+        self, code: FrameCode, index: int, landmarks: Tensor, camera: Tensor, backdrop: Tensor, inset: Inset
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Render the head in an inset, before it is matched to the frame; the arguments are those of a call.
+
+        Returns:
+            (h, w, 3) uint8 over the backdrop; (1, E, h / up, w / up) the rays' features, their alpha and what the
+            decoder sees beside them; (1, h / up, w / up, 2) where the rays pass.
+        """
+        up = self.renderer.upsample
+        part = inset.wider(MARGIN, self.rows, self.columns)
+        low = self._head(code, index, camera, part)
+        seen = [low.features[..., *part], low.alpha[..., *part]]
+        uv = self.uv[part][None]
+        extra = self.renderer.decoder_extra(landmarks[None], camera[None], uv) if up > 1 else None
+        colour, solid = self.decoder(*seen, extra)
+        top, left = inset.top - part[0].start, inset.left - part[1].start
+        rays = (slice(top, top + inset.bottom - inset.top), slice(left, left + inset.right - inset.left))
+        pixels = tuple(slice(one.start * up, one.stop * up) for one in rays)
+        picture = self.shade(colour[0][:, *pixels], solid[0][:, *pixels], backdrop)
+        if extra is not None:
+            seen.append(extra)
+        return picture, torch.cat(seen, dim=1)[..., *rays].float(), uv[:, *rays]
+
     def _torso_places(self) -> tuple[tuple[slice, slice], Tensor]:
         """Return the part of the result that the torso can reach, and where its pixels lie, (1, h, w, 2)."""
         if self.renderer.torso is None:
@@ -149,18 +225,29 @@ class FrameRenderer:
             out[self.torso_part] = self.shade(colour[0], alpha[0], backdrop[self.torso_part])
         return out
 
-    def _head(self, code: FrameCode, index: int, camera: Tensor) -> FeatureMap:
+    def _head(
+        self, code: FrameCode, index: int, camera: Tensor, part: tuple[slice, slice] | None = None
+    ) -> FeatureMap:
+        """Cast the rays of the whole picture, or of a part of it; the others hit nothing."""
+        wanted = None
+        if part is not None:
+            wanted = torch.zeros(self.rows, self.columns, dtype=torch.bool, device=camera.device)
+            wanted[part] = True
+            wanted = wanted.flatten()
         if self.marcher is not None:
-            whole = self.marcher(code, index, camera)
+            whole = self.marcher(code, index, camera, wanted)
         else:
-            whole = self._vanilla(code, index, camera)
+            whole = self._vanilla(code, index, camera, wanted)
         image = whole.view(1, self.rows, self.columns, -1).permute(0, 3, 1, 2)
         return FeatureMap(image[:, :-1], image[:, -1:])
 
-    def _vanilla(self, code: FrameCode, index: int, camera: Tensor) -> Tensor:
+    def _vanilla(self, code: FrameCode, index: int, camera: Tensor, wanted: Tensor | None) -> Tensor:
         assert isinstance(self.head, VanillaHead)
         frame = self.head.frame(code, index)
-        rays, inside = self.scene.rays(self.uv.view(-1, 2), camera)
+        uv = self.uv.view(-1, 2)
+        rays, inside = self.scene.rays(uv if wanted is None else uv[wanted], camera)
+        if wanted is not None:
+            inside = wanted.nonzero()[inside, 0]
         whole = self.uv.new_zeros(self.rows * self.columns, self.head.feature_dim + 1)
         for part in torch.arange(len(inside), device=inside.device).split(CHUNK_RAYS):
             bundle = Rays(rays.origin, rays.directions[part], rays.near[part], rays.far[part])

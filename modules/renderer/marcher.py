@@ -184,13 +184,17 @@ class HeadMarcher:
         shift = self.head.shift(codes) if self.head.bases_count else codes.new_zeros(len(codes), 1)
         return (self.head.first.bias + shift).to(self.dtype)
 
-    def __call__(self, code: FrameCode, index: int, camera: Tensor) -> Tensor:
-        """Return (P, C + 1) features and alpha of all rays of frame `index`, seen from `camera` (4, 4)."""
+    def __call__(self, code: FrameCode, index: int, camera: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Return (P, C + 1) features and alpha of all rays of frame `index`, seen from `camera` (4, 4).
+
+        Of rays that are not `wanted`, (P,) bool, they are 0.
+        """
         frame = self.blend(code, index)
         if frame.rows is not None:
             self.table[-3 * self.head.dynamic_size**2 :].view(-1).copy_(frame.rows)
         whole = torch.zeros(self.directions.shape[1], self.head.feature_dim + 1, device=camera.device)
-        chosen = self._seen(frame, camera).nonzero()[:, 0]
+        seen = self._seen(frame, camera)
+        chosen = (seen if wanted is None else seen & wanted).nonzero()[:, 0]
         step = max(1, CHUNK_SAMPLES // max(self.head.samples // 2, self.head.fine_samples, 1))
         for part in chosen.split(step):
             hits, features = self._march(frame, camera, part)

@@ -19,7 +19,7 @@ AHEAD = 2 * GROUP
 
 
 def render_side_by_side(
-    frames: FrameRenderer, jobs: Iterable[tuple[Any, ...]], workers: int | None = None
+    frames: FrameRenderer, jobs: Iterable[tuple[Any, ...]], workers: int | None = None, *, insets: bool = False
 ) -> Generator[Tensor, None, None]:
     """Yield `frames(*job)`, (3, H, W), for each job, in order; the same pictures whatever the number of workers.
 
@@ -30,10 +30,11 @@ def render_side_by_side(
         frames: Its twins do the work.
         jobs: Arguments of a call; taken one by one, a few frames ahead of the reader.
         workers: Frames rendered at once; as many as torch has threads when None.
+        insets: Whether the jobs are insets, whose sizes differ from frame to frame: no batch is made of them.
     """
     threads = torch.get_num_threads()
     workers = threads if workers is None else workers
-    if frames.uv.is_cuda and frames.marcher is not None:
+    if frames.uv.is_cuda and frames.marcher is not None and not insets:
         yield from render_in_batches(frames, jobs)
         return
     if workers <= 1 or frames.uv.is_cuda:

@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from modules.renderer.decoder import ConvDecoder, PlainDecoder
 from modules.renderer.field import BlendPlaneHead, Marched
 from modules.renderer.landmark_code import POINT_GROUPS, add_noise, landmark_maps
+from modules.renderer.layers.portrait import PortraitLayer
+from modules.renderer.layers.torso import TorsoLayer
 from modules.renderer.scene import Scene
-from modules.renderer.torso import TorsoLayer
 from modules.renderer.vanilla import VanillaHead
 
+SEEN_BELOW = 0.02
+"""What a mask covers less than this of is shown to a portrait."""
 NEAREST = 1e-3
 """Distance of a camera from the head at which landmarks are drawn largest: one in the head itself sees nothing."""
 
@@ -52,6 +55,7 @@ class Renderer(nn.Module):
         decoder_width: Channels inside the decoder.
         landmark_input: Whether the decoder is shown where the landmarks fall.
         torso: The torso, or None.
+        portrait: What matches the lower face to a true frame, or None.
 
     Shapes:
         landmarks: (B, W, 68, 3) un-normalised windows.
@@ -68,9 +72,10 @@ class Renderer(nn.Module):
         decoder_width: int = 32,
         landmark_input: bool = True,
         torso: TorsoLayer | None = None,
+        portrait: PortraitLayer | None = None,
     ) -> None:
         super().__init__()
-        self.scene, self.head, self.torso = scene, head, torso
+        self.scene, self.head, self.torso, self.portrait = scene, head, torso, portrait
         self.upsample = upsample
         self.landmark_input = landmark_input and upsample > 1
         extra = 3 + (len(POINT_GROUPS) if self.landmark_input else 0)
@@ -141,6 +146,33 @@ class Renderer(nn.Module):
         assert self.torso is not None
         return self.torso(places, self.torso.code(self.scene.pose_code(world_from_camera), frame_ids))  # type: ignore[no-any-return]
 
+    def covered_maps(self, landmarks: Tensor, world_from_camera: Tensor, uv: Tensor) -> Tensor:
+        """Return maps (B, groups, h, w) of where the landmarks (B, 68, 3) of the face that is covered fall."""
+        return torch.stack(
+            [self._maps(*frame) for frame in zip(landmarks, world_from_camera, uv, strict=True)]
+        )
+
+    @staticmethod
+    def matched(
+        portrait: PortraitLayer, drawn: Tensor, frame: Tensor, mask: Tensor, low: Tensor, covered: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Let a portrait match what is drawn to the frame it is laid into.
+
+        Args:
+            portrait: The layer, of any arithmetic.
+            drawn, frame: (B, 3, H, W) in [0, 1].
+            mask: (B, 1, H, W) in [0, 1]; where it is more than `SEEN_BELOW`, the frame is not looked at.
+            low: (B, E, h, w) ray features, their alpha and what the decoder sees beside them.
+            covered: (B, groups, h, w) as `covered_maps` gives them.
+
+        Returns:
+            colour (B, 3, H, W) in [0, 1], and how much of the frame it covers (B, 1, H, W), within `mask`.
+        """
+        hole = (mask > SEEN_BELOW).to(frame.dtype)
+        around = torch.cat([frame * (1 - hole), hole], dim=1)
+        colour, covers = portrait(drawn, around, torch.cat([low, covered], dim=1))
+        return colour, covers * mask
+
     def decoder_extra(self, landmarks: Tensor, world_from_camera: Tensor, uv: Tensor) -> Tensor:
         """Return what the decoder sees besides features (B, E, h, w): view directions, maps of landmarks.
 
@@ -156,10 +188,13 @@ class Renderer(nn.Module):
             view = torch.stack([across, down, -torch.ones_like(down)], dim=-1) @ camera[:3, :3].T
             parts = [torch.nn.functional.normalize(view, dim=-1).permute(2, 0, 1)]
             if self.landmark_input:
-                spread = 0.06 * float(self.scene.focal) / max(float(camera[:3, 3].norm()), NEAREST)
-                points = self.scene.points(landmarks[index])
-                parts.append(
-                    landmark_maps(points, camera, places[0, :, 0], places[:, 0, 1], self.scene.focal, size, spread)
-                )
+                parts.append(self._maps(landmarks[index], camera, places))
             out.append(torch.cat(parts))
         return torch.stack(out)
+
+    def _maps(self, landmarks: Tensor, camera: Tensor, places: Tensor) -> Tensor:
+        """Return maps (groups, h, w) of where landmarks (68, 3) fall among rays (h, w, 2)."""
+        size = (float(self.scene.size[0]), float(self.scene.size[1]))
+        spread = 0.06 * float(self.scene.focal) / max(float(camera[:3, 3].norm()), NEAREST)
+        points = self.scene.points(landmarks)
+        return landmark_maps(points, camera, places[0, :, 0], places[:, 0, 1], self.scene.focal, size, spread)

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_gen.video.dataset import Source, VideoDataset
-from tasks.renderer.composer import Inlay
+from tasks.renderer.portrait.composer import Inlay
 from tasks.speaking.frames import write_frames
 from tasks.speaking.mend import post_process
 from tasks.speaking.resting_face import Person
 from tasks.speaking.sound import Sound
 from utils.arrays import Bytes, Floats, Ints, Reals
-from utils.camera import make_transform, nearest_rotation, project
+from utils.camera import make_transform, nearest_rotation
 from utils.errors import DataError
-from utils.faces.landmarks import from_offsets
 from utils.media.pictures import fitted
 from utils.media.sound_source import track_of
 from utils.media.video import probe, read_frames
@@ -115,20 +114,18 @@ def _frames(head: TalkingHead, video: Path, source: Source, moments: Moments, sp
     landmarks = between(spoken, places - places[0], [])
     poses = poses_at(data.world_from_camera, places, cuts)
     own_px = between(data.landmarks_px, places, cuts)
-    drawn = head.renderer.render(landmarks, poses, nearest, scale=head.settings.infer_scale_factor)
+    drawn = head.renderer.lower_faces(landmarks, poses, nearest, scale=head.settings.infer_scale_factor)
     true = read_frames(video, fps=moments.fps, start=moments.first, count=len(places))
     x0, y0, x1, y1 = source.crop_px
     side = y1 - y0
-    scale = side / data.meta.height
-    inlay = Inlay(side, side)
-    focal = data.meta.focal_px * scale
-    for index, (frame, picture) in enumerate(zip(true, drawn, strict=True)):
+    inlay = Inlay(side, side, matched=head.renderer.model.portrait is not None)
+    for index, (frame, face) in enumerate(zip(true, drawn, strict=True)):
         height, width = frame.shape[:2]
         inside = slice(max(0, y0), min(y1, height)), slice(max(0, x0), min(x1, width))
         beyond = [(max(0, -y0), max(0, y1 - height)), (max(0, -x0), max(0, x1 - width)), (0, 0)]
         square = np.pad(frame[inside], beyond, mode="edge")
-        points = project(from_offsets(landmarks[index]).astype(np.float64), poses[index], focal, side / 2, side / 2)
         mask = fitted(data.head_mask[nearest[index]], side, side)
-        laid = inlay.lay(square, fitted(picture, side, side), own_px[index] * scale, points, mask, seed=index)
+        own = own_px[index] * (side / data.meta.height)
+        laid = inlay.lay(square, face.resized(side), own, mask, seed=index)
         frame[inside] = laid[beyond[0][0] : side - beyond[0][1], beyond[1][0] : side - beyond[1][1]]
         yield frame

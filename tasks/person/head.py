@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.video.dataset import VideoDataset
-from tasks.person.runs import HEAD_FIRST, POSTNETS, RENDERERS, find_run
+from tasks.person.runs import PORTRAIT, PORTRAIT_FIRST, POSTNETS, find_run, renderers
 from tasks.speaking.frames import render_landmarks, seed_everything, video_of, write_frames
 from tasks.speaking.settings import InferSettings
 from tasks.speaking.sound import Sound
@@ -64,7 +64,8 @@ class TalkingHead:
         Args:
             person: The video's id; its runs lie in `checkpoints/<person>/`.
             renderer: `lm3d_nerf_torso` draws head and torso; `lm3d_nerf` draws the head over the footage's own torso,
-                which is sharper. auto is what suits `infer_compose` among those that are trained.
+                which is sharper; `lm3d_nerf_portrait` lays its lower face into true frames. auto is what suits
+                `infer_compose` among those that are trained.
             device: auto (a GPU when there is one), cpu, cuda, ...
             steps: Which checkpoints: best, last, or a number of updates.
             seed: Decides what is drawn at random.
@@ -79,9 +80,9 @@ class TalkingHead:
         chosen = dict(settings or {})
         own = {name: chosen.pop(name) for name in list(chosen) if name in InferSettings.model_fields}
         how = parse(InferSettings, own, Path(f"settings for {person}"))
-        order = HEAD_FIRST if how.portrait or how.infer_compose == "head" else RENDERERS
+        order = renderers(how.infer_compose, how.portrait)
         run = find_run(person, order if renderer == "auto" else (renderer,))
-        if run.name == "lm3d_nerf" and renderer == "auto" and order == RENDERERS:
+        if renderer == "auto" and PORTRAIT not in order and run.name == "lm3d_nerf" != order[0]:
             log.warning(
                 "No torso is trained for %s: its head is shown over the footage's own shoulders. Train it: %s",
                 person,
@@ -91,7 +92,7 @@ class TalkingHead:
             log.warning("No lm3d_nerf is trained for %s: its torso is drawn, too (infer_compose=full).", person)
         postnet: Any = load_task(find_run(person, POSTNETS), steps, device)  # type: ignore[arg-type]
         draw: Any = load_task(run, steps, device, settings=chosen)  # type: ignore[arg-type]
-        if draw.cfg.task_cls not in RENDERERS:
+        if draw.cfg.task_cls not in PORTRAIT_FIRST:
             raise ConfigError(
                 f"{run} is imported and renders in the footage of its own project: "
                 f"bash scripts/infer_postnet.sh {person} SOUND, then bash scripts/infer_lm3d_nerf.sh {person} SOUND"

@@ -128,6 +128,7 @@ def play_sound(head: Any, sound: Sound) -> Iterator[NDArray[np.uint8]]:
         live.finished = True
         yield from live.jobs()
 
-    with contextlib.closing(render_side_by_side(live.painter.frames, jobs())) as pictures:
+    insets = live.painter.composer is not None
+    with contextlib.closing(render_side_by_side(live.painter.frames, jobs(), insets=insets)) as pictures:
         for picture in pictures:
             yield live.painter.finish(picture)

@@ -1,4 +1,4 @@
-"""Which of a person's five tasks are to be trained, by which recipe and settings."""
+"""Which of a person's tasks are to be trained, by which recipe and settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.core.checkpoints import checkpoint_files, finished_updates, read_checkpoint, recipe_of
-from tasks.person.runs import HEARING, STAGES
+from tasks.person.runs import HEARING, PORTRAIT, STAGES
 from tasks.registry import schema_of
 from utils.config.assignments import assignment, set_dotted
 from utils.config.recipe import load_recipe, merge
@@ -65,7 +65,7 @@ def choose_audio_feature(video: VideoDataset) -> str:
 
 
 def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = "") -> list[Step]:
-    """Find the five recipes and lay the settings over them.
+    """Find the recipes and lay the settings over them.
 
     Args:
         video_id: Whose video; it must be processed.
@@ -83,7 +83,7 @@ def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = 
     for stage in stages:
         if stage.name in HEARING and feature is None:
             stage.overrides["audio_feature"] = choose_audio_feature(video)
-        if stage.name == "lm3d_nerf_torso":
+        if stage.name in ("lm3d_nerf_torso", PORTRAIT):
             stage.overrides["head_model_dir"] = f"checkpoints/{video_id}/lm3d_nerf"
         if binary_dir:
             where = "person_binary_data_dir" if stage.name in HEARING else "binary_data_dir"

@@ -7,12 +7,14 @@ from pathlib import Path
 from tasks.core.checkpoints import checkpoint_files, work_dir_of
 from utils.errors import DataError
 
-STAGES = ("syncnet", "lm3d_vae_sync", "postnet", "lm3d_nerf", "lm3d_nerf_torso")
+PORTRAIT = "lm3d_nerf_portrait"
+STAGES = ("syncnet", "lm3d_vae_sync", "postnet", "lm3d_nerf", "lm3d_nerf_torso", PORTRAIT)
 """The tasks of a talking head, in the order in which they need each other."""
 NEEDS: dict[str, tuple[str, ...]] = {
     "lm3d_vae_sync": ("syncnet",),
     "postnet": ("syncnet", "lm3d_vae_sync"),
     "lm3d_nerf_torso": ("lm3d_nerf",),
+    PORTRAIT: ("lm3d_nerf",),
 }
 HEARING = ("syncnet", "lm3d_vae_sync", "postnet")
 """Those that listen, and so have `audio_feature`."""
@@ -21,6 +23,15 @@ POSTNETS = ("postnet", "lm3d_postnet_sync")
 RENDERERS = ("lm3d_nerf_torso", "lm3d_nerf")
 HEAD_FIRST = RENDERERS[::-1]
 """The head alone stands before the footage's own shoulders, which is sharper."""
+PORTRAIT_FIRST = (PORTRAIT, *HEAD_FIRST)
+"""What is laid into true frames is matched to them, where that was learnt."""
+
+
+def renderers(compose: str, portrait: bool) -> tuple[str, ...]:
+    """Return the runs that can draw, best first, by `infer_compose` and whether lower faces are laid into frames."""
+    if portrait:
+        return PORTRAIT_FIRST
+    return HEAD_FIRST if compose == "head" else RENDERERS
 
 
 def find_run(person: str, names: tuple[str, ...]) -> Path:

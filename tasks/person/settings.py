@@ -36,8 +36,9 @@ class TrainCommand(Config):
 class HeadCommand(Config):
     """Say how a trained head is used."""
 
-    renderer: Literal["auto", "lm3d_nerf_torso", "lm3d_nerf"] = "auto"
-    """lm3d_nerf draws the head over the footage's own torso, which is sharper"""
+    renderer: Literal["auto", "lm3d_nerf_torso", "lm3d_nerf", "lm3d_nerf_portrait"] = "auto"
+    """lm3d_nerf draws the head over the footage's own torso, which is sharper; lm3d_nerf_portrait fits its lower
+    face into the true frame"""
     steps: Steps = "best"
     """which checkpoints: best, last or a number"""
     device: str = "auto"

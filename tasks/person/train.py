@@ -1,4 +1,4 @@
-"""Train one person's talking head: five tasks in order, each in a process of its own, each skipped when it is done."""
+"""Train one person's talking head: six tasks in order, each in a process of its own, each skipped when it is done."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from utils.files.tables import read_json, write_json
 from utils.paths import show_path
 
 log = logging.getLogger(__name__)
-UPDATE_S = {"syncnet": 0.13, "lm3d_vae_sync": 0.15, "postnet": 0.25, "lm3d_nerf": 0.12, "lm3d_nerf_torso": 0.05}
+UPDATE_S = {"syncnet": 0.13, "lm3d_vae_sync": 0.15, "postnet": 0.25, "lm3d_nerf": 0.12, "lm3d_nerf_torso": 0.05,
+            "lm3d_nerf_portrait": 0.25}  # fmt: skip
 """Seconds an update takes on two cores, roughly: a first guess, corrected by what is measured."""
 PRESET = "preset.json"
 """File beside a person's runs: which recipes they were begun with."""

@@ -1,11 +1,11 @@
-"""What the head task and the torso task share: footage, losses, rendering, judging."""
+"""What the renderers' tasks share: footage, losses, rendering, judging."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,22 +29,27 @@ from tasks.renderer.footage import Footage, scene_boxes
 from tasks.renderer.judging import LPIPS_DECIBELS, judge, perceptual_loss
 from tasks.renderer.painter import Painter
 from tasks.renderer.patches import PatchBatch, PatchSource, ValBatches
+from tasks.renderer.portrait.composer import Laid
+from tasks.speaking.backdrop import behind_the_torso
 from tasks.speaking.frames import infer_video
 from utils.arrays import Bytes, Floats
 from utils.assets import find_asset
 from utils.errors import ConfigError
 from utils.faces.landmarks import MEAN_FACE
+from utils.media.pictures import cover, fitted
 from utils.metrics import Box, crop
 
 log = logging.getLogger(__name__)
 
 
 class NerfTask(Task):
-    """Train and use a `Renderer`; the two tasks differ in what lies behind it and in what learns."""
+    """Train and use a `Renderer`; the tasks differ in what lies behind or around the head and in what learns."""
 
     cfg: NerfConfig
     model: Renderer
     network_settings: ClassVar[tuple[str, ...]] = (*NETWORK, "size")
+    into_frames: ClassVar[bool] = False
+    """Whether what it draws is meant to be laid into the true frames, and is judged there."""
 
     def __init__(self, config: NerfConfig | dict[str, Any]) -> None:
         super().__init__(config)
@@ -174,8 +179,15 @@ class NerfTask(Task):
 
     # -- rendering -------------------------------------------------------------------------------------------------
     def plate(self, frame_id: int, height: int, width: int, background: Bytes | None = None) -> Bytes:
-        """Return what is seen behind the render of a frame, (H, W, 3) RGB; `background` in place of the footage's."""
-        raise NotImplementedError
+        """Return what is seen behind the head of a frame, (height, width, 3) RGB.
+
+        That is the frame with the head taken out; `background` (H, W, 3) in place of its own, where given.
+        """
+        video = self.footage.video
+        if background is None:
+            return fitted(video.torso_frames[frame_id], height, width)
+        scene = behind_the_torso(video, frame_id, cover(background, video.meta.height, video.meta.width))
+        return fitted(scene, height, width)
 
     def render(
         self,
@@ -207,6 +219,37 @@ class NerfTask(Task):
             (H, W, 3) uint8 RGB; the same for the same input, whatever was rendered before.
         """
         painter = self.painter(scale=scale, compile=compile, background=background, portrait=portrait)
+        stretch = (landmarks, world_from_camera, frame_ids)
+        with contextlib.closing(self._pictures(painter, *stretch, own_poses=own_poses, batch=batch)) as pictures:
+            for picture in pictures:
+                yield painter.finish(picture)
+
+    def lower_faces(
+        self,
+        landmarks: NDArray[np.float32],
+        world_from_camera: NDArray[np.float32],
+        frame_ids: NDArray[np.integer[Any]],
+        *,
+        scale: float = 1.0,
+        compile: bool = False,
+    ) -> Iterator[Laid]:
+        """Render lower faces alone, to be laid into frames that the footage was made of; see `render`."""
+        painter = self.painter(scale=scale, compile=compile, portrait=True)
+        with contextlib.closing(self._pictures(painter, landmarks, world_from_camera, frame_ids)) as pictures:
+            for picture in pictures:
+                yield painter.laid(picture)
+
+    def _pictures(
+        self,
+        painter: Painter,
+        landmarks: NDArray[np.float32],
+        world_from_camera: NDArray[np.float32],
+        frame_ids: NDArray[np.integer[Any]],
+        *,
+        own_poses: bool = True,
+        batch: int = 64,
+    ) -> Generator[Tensor, None, None]:
+        """Draw what `painter` asks for, `batch` frames' landmarks at once."""
         reach = self.cfg.smo_win_size
 
         def jobs() -> Iterator[tuple[Any, ...]]:
@@ -217,9 +260,7 @@ class NerfTask(Task):
                 wanted = range(start - low, stop - low)
                 yield from painter.jobs(landmarks[low:high], wanted, *seen_from, own_poses=own_poses)
 
-        with contextlib.closing(render_side_by_side(painter.frames, jobs())) as pictures:
-            for picture in pictures:
-                yield painter.finish(picture)
+        yield from render_side_by_side(painter.frames, jobs(), insets=painter.composer is not None)
 
     def painter(
         self,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from modules.renderer.field import BlendPlaneHead
+from modules.renderer.landmark_code import POINT_GROUPS
+from modules.renderer.layers.portrait import PortraitLayer
+from modules.renderer.layers.torso import TorsoLayer
 from modules.renderer.renderer import Renderer
 from modules.renderer.scene import Scene
-from modules.renderer.torso import TorsoLayer
 from modules.renderer.vanilla import VanillaHead
 from tasks.renderer.config import NerfConfig
 from utils.errors import ConfigError
 
 
-def build_renderer(cfg: NerfConfig, torso: TorsoLayer | None = None) -> Renderer:
-    """Build the network that the settings describe.
+def build_renderer(
+    cfg: NerfConfig, torso: TorsoLayer | None = None, portrait_width: int = 0
+) -> Renderer:
+    """Build the network that the settings describe, with a torso, or with a portrait layer of some width.
 
     Raises:
         ConfigError: The settings do not go together.
@@ -42,6 +46,10 @@ def build_renderer(cfg: NerfConfig, torso: TorsoLayer | None = None) -> Renderer
             channels=cfg.plane_channels,
             **samples,
         )
+    portrait = None
+    if portrait_width:
+        shown = 3 + len(POINT_GROUPS) * cfg.landmark_input if cfg.upsample > 1 else 0  # what the decoder sees, too
+        portrait = PortraitLayer(head.feature_dim, 1 + shown + len(POINT_GROUPS), cfg.upsample, portrait_width)
     return Renderer(
         scene,
         head,
@@ -49,4 +57,5 @@ def build_renderer(cfg: NerfConfig, torso: TorsoLayer | None = None) -> Renderer
         decoder_width=cfg.decoder_width,
         landmark_input=cfg.landmark_input,
         torso=torso,
+        portrait=portrait,
     )

@@ -52,6 +52,10 @@ class NerfWeights(Config):
     """Squares of the blend weights and of the blended planes."""
     temporal: Weight = 0.0
     """The change from one frame to the next is the true one; renders pairs, so an update costs twice."""
+    cover: Weight = 0.02
+    """How much of a frame a portrait covers: as little as its mouth needs."""
+    bare: Weight = 0.5
+    """Error of a portrait's colours by themselves, beside that of the frame they are laid into."""
     coarse_rgb: Weight = 0.0
     """Squared error of the coarse network's colour (backbone vanilla)."""
 
@@ -143,13 +147,18 @@ class Lm3dNerfConfig(NerfConfig):
     """A head that follows landmarks."""
 
 
-class Lm3dNerfTorsoConfig(NerfConfig):
-    """A torso under a trained head."""
+class OverHeadConfig(NerfConfig):
+    """What learns under or over a trained head."""
 
     head_model_dir: str = ""
     """The run of `lm3d_nerf` whose head is used; checkpoints/<video_id>/lm3d_nerf when empty."""
     head_ckpt_steps: Steps = "best"
     """Which of its checkpoints: last, best, or a number of updates."""
+
+
+class Lm3dNerfTorsoConfig(OverHeadConfig):
+    """A torso under a trained head."""
+
     torso_size: int = Field(default=512, ge=8)
     """Resolution of the torso's picture."""
     torso_motion_dim: int = Field(default=8, ge=0)
@@ -158,3 +167,12 @@ class Lm3dNerfTorsoConfig(NerfConfig):
     """Blended pictures of change: folds, shadows."""
     in_rect_percent: float = Field(default=0.8, ge=0, le=1)
     """Share of the patches that are centred on the torso; the others lie anywhere."""
+
+
+class Lm3dNerfPortraitConfig(OverHeadConfig):
+    """The lower face of a trained head, matched to the true frame it is laid into."""
+
+    portrait_width: Annotated[int, Field(ge=4)] = 16
+    """Channels inside the portrait; three times as many at half the resolution of the rays."""
+    portrait_reach: Annotated[float, Field(gt=0, le=1)] = 0.14
+    """How far beyond the jaw and the mouth it may change the frame, eye distances."""

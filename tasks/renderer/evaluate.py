@@ -55,7 +55,8 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
     kept: dict[str, list[Bytes]] = {"made": [], "real": []}
     flicker = Flicker()
     keep = set(np.linspace(0, len(ids) - 1, 6).round().astype(int).tolist())
-    render = task.render(footage.landmarks[ids], footage.cameras[ids], ids, own_poses=own_poses)
+    how: dict[str, Any] = {"own_poses": own_poses, "portrait": task.into_frames}
+    render = task.render(footage.landmarks[ids], footage.cameras[ids], ids, **how)
     with make_detector("auto") as detector, Progress("held-out frames", len(ids)) as bar:
         for index, frame in enumerate(ids.tolist()):
             pair = {"made": next(render), "real": footage.picture("frames", frame)}
@@ -71,7 +72,7 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
     figures |= compare_points(np.stack(points["made"]), np.stack(points["real"]))
     figures |= {
         "flicker": flicker.ratio(),
-        "seconds_per_frame": seconds_a_frame(task, footage.landmarks[ids], footage.cameras[ids], ids, own_poses),
+        "seconds_per_frame": seconds_a_frame(task, footage.landmarks[ids], footage.cameras[ids], ids, **how),
         "frames": [int(ids[0]), int(ids[-1]) + 1],
         "checkpoint": dict(task.source),
     }
@@ -79,14 +80,14 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
     return figures
 
 
-def seconds_a_frame(task: Any, landmarks: Floats, cameras: Floats, ids: Ints, own_poses: bool = True) -> float:
-    """Draw the first frames alone, from beginning to end, and return how long one takes.
+def seconds_a_frame(task: Any, landmarks: Floats, cameras: Floats, ids: Ints, **how: Any) -> float:
+    """Draw the first frames alone, from beginning to end, as `task.render` is asked to; return how long one takes.
 
     Frames are drawn ahead of whoever looks at them, so that waiting for the next one says nothing.
     """
     few = slice(0, TIMED)
     began = time.perf_counter()
-    count = sum(1 for _ in task.render(landmarks[few], cameras[few], ids[few], own_poses=own_poses))
+    count = sum(1 for _ in task.render(landmarks[few], cameras[few], ids[few], **how))
     return (time.perf_counter() - began) / count
 
 

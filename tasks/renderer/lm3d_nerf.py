@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,8 +15,6 @@ from tasks.renderer.base import NerfTask
 from tasks.renderer.build import build_renderer
 from tasks.renderer.config import Lm3dNerfConfig
 from tasks.renderer.patches import PatchBatch, PatchSource
-from tasks.speaking.backdrop import behind_the_torso
-from utils.media.pictures import cover, fitted
 
 
 class Lm3dNerfTask(NerfTask):
@@ -83,13 +79,3 @@ class Lm3dNerfTask(NerfTask):
             losses["interlevel"] = terms.interlevel_loss(patch.march) if hit else nothing
             losses["empty"] = terms.coarse_mask_loss(patch.low_coarse[:, 3:], mask)
         return losses
-
-    def plate(
-        self, frame_id: int, height: int, width: int, background: NDArray[np.uint8] | None = None
-    ) -> NDArray[np.uint8]:
-        """Return the frame with the head taken out, (height, width, 3); `background` (H, W, 3) in place of its own."""
-        video = self.footage.video
-        if background is None:
-            return fitted(video.torso_frames[frame_id], height, width)
-        scene = behind_the_torso(video, frame_id, cover(background, video.meta.height, video.meta.width))
-        return fitted(scene, height, width)

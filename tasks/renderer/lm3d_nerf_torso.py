@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -11,27 +11,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from modules.renderer import losses as terms
-from modules.renderer.torso import TorsoLayer
-from tasks.core.loading import load_task
+from modules.renderer.layers.torso import TorsoLayer
+from modules.renderer.renderer import Renderer
 from tasks.renderer.base import NerfTask
 from tasks.renderer.build import build_renderer
-from tasks.renderer.config import NETWORK, Lm3dNerfTorsoConfig
+from tasks.renderer.config import Lm3dNerfTorsoConfig
 from tasks.renderer.footage import mask_box
+from tasks.renderer.over_head import OverHeadTask
 from tasks.renderer.patches import PatchBatch, PatchSource
 from tasks.renderer.torso_motion import from_pose, shoulder_motion
-from utils.errors import ConfigError, DataError
+from utils.errors import DataError
 from utils.media.pictures import cover, fitted
 
 FEW = 32
 """Frames from which the mean torso, and where it is, are found."""
 
 
-class Lm3dNerfTorsoTask(NerfTask):
-    """Train a torso; the head stays as it is.
-
-    The head is part of this task's weights, and the plate of the background lies in a buffer: rendering needs this
-    checkpoint alone. Which head it came from is recorded in `frozen_sources`.
-    """
+class Lm3dNerfTorsoTask(OverHeadTask):
+    """Train a torso; the head stays as it is, and the plate of the background lies in a buffer."""
 
     schema = Lm3dNerfTorsoConfig
     cfg: Lm3dNerfTorsoConfig
@@ -39,13 +36,11 @@ class Lm3dNerfTorsoTask(NerfTask):
         *NerfTask.network_settings, "torso_size", "torso_motion_dim", "torso_bases",
     )  # fmt: skip
 
-    def __init__(self, config: Lm3dNerfTorsoConfig | dict[str, Any]) -> None:
-        super().__init__(config)
+    def build(self) -> Renderer:
+        """Build a renderer with a torso."""
         cfg = self.cfg
         torso = TorsoLayer(size=cfg.torso_size, motion_dim=cfg.torso_motion_dim, bases=cfg.torso_bases)
-        self.model = build_renderer(self.cfg, torso)
-        self.model.head.requires_grad_(False)
-        self.model.decoder.requires_grad_(False)
+        return build_renderer(cfg, torso)
 
     def prepare(self) -> None:
         """Measure the footage and take over the trained head.
@@ -54,23 +49,10 @@ class Lm3dNerfTorsoTask(NerfTask):
             ConfigError: The head has another shape than this recipe says.
         """
         super().prepare()
-        if self.source or self.updates:  # it comes from a checkpoint, which holds the head
-            return
-        folder = self.cfg.head_model_dir or f"checkpoints/{self.cfg.video_id}/lm3d_nerf"
-        head = load_task(folder, self.cfg.head_ckpt_steps, kind="lm3d_nerf", setting="head_model_dir")
-        assert isinstance(head, NerfTask)
-        ours, theirs = self.cfg.model_dump(), head.cfg.model_dump()
-        wrong = [f"{name}: {theirs[name]!r}" for name in (*NETWORK, "size") if ours[name] != theirs[name]]
-        if wrong:
-            raise ConfigError(f"The head in {folder} was trained with other settings. Set here too: {', '.join(wrong)}")
         plate = torch.from_numpy(np.array(self.footage.shrink(self.footage.video.background)))
-        state = dict(head.model.state_dict())
-        state["scene.plate"] = plate
-        missing = self.model.load_state_dict(state, strict=False).missing_keys
-        assert all(name.startswith("torso.") for name in missing), missing
-        self.frozen_sources["head"] = dict(head.source)
-        self._watch_shoulders()
-        self._paint_mean()
+        if self.take_head({"scene.plate": plate}):
+            self._watch_shoulders()
+            self._paint_mean()
 
     def _watch_shoulders(self) -> None:
         """Find how the shoulders lie in every frame, and how that follows from the head's pose."""
@@ -96,12 +78,6 @@ class Lm3dNerfTorsoTask(NerfTask):
         assert self.model.torso is not None
         mean_picture = torch.from_numpy(picture / len(ids) / 255).permute(2, 0, 1)
         self.model.torso.begin_with(mean_picture, torch.from_numpy(mask / len(ids))[None])
-
-    def train(self, mode: bool = True) -> Lm3dNerfTorsoTask:
-        super().train(mode)
-        self.model.head.eval()
-        self.model.decoder.eval()
-        return self
 
     def train_source(self) -> PatchSource:
         """Draw patches where the torso is, and anywhere."""

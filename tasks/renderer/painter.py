@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from modules.renderer.inference import FrameRenderer
+from modules.renderer.inference import FrameRenderer, Inset
 from modules.renderer.landmark_code import windows
-from tasks.renderer.composer import Composer
+from tasks.renderer.portrait.composer import WIDER, Composer, Laid, Place
 from utils.arrays import Bytes, Floats, Reals
 from utils.camera import project
 from utils.errors import ConfigError
@@ -55,7 +55,7 @@ class Painter:
         scale: Size of the picture against the training pictures.
         compile: Compile the renderer's elementwise kernels first.
         background: (H, W, 3) of any size to show in place of the footage's background.
-        portrait: Lay the lower face into the true frame; see `tasks.renderer.composer`.
+        portrait: Lay the lower face into the true frame; see `tasks.renderer.portrait.composer`.
 
     Raises:
         ConfigError: A picture of that size makes no sense.
@@ -81,8 +81,13 @@ class Painter:
         dtype = None if task.cfg.infer_bf16 else torch.float32
         self.frames = FrameRenderer(task.model, scale=scale, compile=compile, dtype=dtype)
         self.height, self.width = self.frames.height, self.frames.width
-        self.composer = Composer(task.footage, self.height, self.width) if portrait else None
-        self._places: deque[tuple[int, Reals]] = deque()
+        self.composer = self._composer() if portrait else None
+        self._places: deque[Place] = deque()
+
+    def _composer(self) -> Composer:
+        learned, up = self.task.model.portrait is not None, self.task.model.upsample
+        wider = self.task.cfg.portrait_reach if learned else WIDER
+        return Composer(self.task.footage, self.height, self.width, wider=wider, step=2 * up, matched=learned)
 
     def paint(self, *stretch: Any, own_poses: bool = True) -> Iterator[Bytes]:
         """Yield some frames (H, W, 3) of a stretch of motion; the arguments are those of `jobs`."""
@@ -90,9 +95,16 @@ class Painter:
             yield self.finish(self.frames(*job))
 
     def finish(self, picture: Tensor) -> Bytes:
-        """Return the next of the pictures (H, W, 3) that `jobs` asked for, in their order, as it is shown."""
+        """Return the next of the pictures that `jobs` asked for, in their order, as it is shown, (H, W, 3)."""
+        if self.composer is None:
+            drawn: Bytes = picture.cpu().numpy()
+            return drawn
+        return self.composer.lay(self.laid(picture))
+
+    def laid(self, picture: Tensor) -> Laid:
+        """Return the next of the lower faces that `jobs` asked for, in their order, not laid into a frame yet."""
         drawn: Bytes = picture.cpu().numpy()
-        return drawn if self.composer is None else self.composer.lay(drawn, *self._places.popleft())
+        return Laid(drawn[..., :3], drawn[..., 3], self._places.popleft(), self.height)
 
     def jobs(
         self,
@@ -116,13 +128,25 @@ class Painter:
         values = torch.from_numpy(np.ascontiguousarray(landmarks, dtype=np.float32))
         code = frames.encode(windows(values, task.cfg.smo_win_size)[list(wanted)].to(device))
         for index, frame in enumerate(wanted):
-            plate = task.plate(int(frame_ids[index]), frames.height, frames.width, self.background)
-            camera = torch.from_numpy(np.asarray(world_from_camera[index], dtype=np.float32)).to(device)
-            behind = torch.from_numpy(plate).to(device)
-            shoulders = torch.tensor([int(frame_ids[index])], device=device) if own_poses else None
+            frame_id = int(frame_ids[index])
+            plate = task.plate(frame_id, frames.height, frames.width, self.background)
+            insets: tuple[Inset, ...] = ()
             if self.composer is not None:
-                self._places.append((int(frame_ids[index]), self._points(landmarks[frame], world_from_camera[index])))
-            yield code, index, values[frame].to(device), camera, behind, shoulders
+                place = self.composer.place(frame_id, self._points(landmarks[frame], world_from_camera[index]))
+                plate, insets = plate[place.face.part], (self._inset(self.composer, place),)
+                self._places.append(place)
+            camera = torch.from_numpy(np.asarray(world_from_camera[index], dtype=np.float32)).to(device)
+            behind = torch.from_numpy(np.ascontiguousarray(plate)).to(device)
+            shoulders = torch.tensor([frame_id], device=device) if own_poses else None
+            yield code, index, values[frame].to(device), camera, behind, shoulders, *insets
+
+    def _inset(self, composer: Composer, place: Place) -> Inset:
+        """Say to the renderer what to draw, and what it is laid into."""
+        up, (x0, y0, x1, y1) = self.task.model.upsample, place.face.box
+        frame = np.ascontiguousarray(composer.frame(place.frame_id)[place.face.part])
+        own = self.task.footage.landmarks[place.frame_id]
+        tensors = (torch.from_numpy(one).to(self.task.device) for one in (place.face.mask, frame, own))
+        return Inset(y0 // up, x0 // up, y1 // up, x1 // up, *tensors)
 
     def _points(self, landmarks: Floats, world_from_camera: Floats) -> Reals:
         """Return where landmarks (68, 3) lie in the picture, (68, 2) pixels."""

@@ -14,7 +14,7 @@ from utils.config.strict_yaml import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BASES = sorted((ROOT / "egs" / "egs_bases").rglob("*.yaml"))
-RENDERERS = ("lm3d_nerf", "lm3d_nerf_torso")
+RENDERERS = ("lm3d_nerf", "lm3d_nerf_torso", "lm3d_nerf_portrait")
 """Whose settings a base without a task of its own has."""
 
 

@@ -42,12 +42,14 @@ RUNS = ("training", "import")
 """Kinds of commands that write the folder of a run."""
 SLOW = {
     "data_gen video", "data_gen clips", "data_gen demo", "data_gen face_voice", "template_decoder", "ve_ast", "ve_conv",
-    "face_decoder", "lm3d_nerf_torso", "wav2pix", "infer face_decoder", "infer lm3d_nerf", "infer lm3d_nerf_torso",
+    "face_decoder", "lm3d_nerf_torso", "lm3d_nerf_portrait", "wav2pix", "infer face_decoder", "infer lm3d_nerf",
+    "infer lm3d_nerf_torso",
     "infer template_decoder", "infer ve_ast", "infer ve_conv", "infer wav2pix",
 }  # fmt: skip
 """Cases that take long, or that go the way of another: what the short version leaves out."""
 NEEDS = {
     "lm3d_vae_sync": ("syncnet",), "postnet": ("syncnet", "lm3d_vae_sync"), "lm3d_nerf_torso": ("lm3d_nerf",),
+    "lm3d_nerf_portrait": ("lm3d_nerf",),
     "face_decoder": ("face_encoder",), "ve_conv": ("face_decoder",), "ve_ast": ("face_decoder",),
     "template_decoder": ("data_gen templates",), "wav2pix": ("data_gen wav2pix",),
 }  # fmt: skip

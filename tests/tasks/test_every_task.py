@@ -26,6 +26,7 @@ SMALL = {
     "postnet": [*MOTION, "width=16", "critic_width=16", "sync_clips=16"],
     "lm3d_nerf": NERF,
     "lm3d_nerf_torso": NERF,
+    "lm3d_nerf_portrait": [*NERF, "portrait_width=4"],
 }
 ORDER = list(SMALL)
 
@@ -47,7 +48,7 @@ def words(house: Path, name: str, exp: str = "") -> list[str]:
         settings.append(f"syncnet_work_dir={house / 'runs/syncnet'}")
     if name == "postnet":
         settings.append(f"audio2motion_work_dir={house / 'runs/lm3d_vae_sync'}")
-    if name == "lm3d_nerf_torso":
+    if name in ("lm3d_nerf_torso", "lm3d_nerf_portrait"):
         settings.append(f"head_model_dir={house / 'runs/lm3d_nerf'}")
     for setting in settings:
         out += ["--set", setting]

@@ -132,7 +132,7 @@ def test_the_background_is_replaced_behind_head_and_torso(inside):
 
 
 def test_a_head_without_a_torso_speaks_and_says_so(inside, monkeypatch, caplog):
-    monkeypatch.setattr("tasks.person.head.RENDERERS", ("lm3d_nerf_missing", "lm3d_nerf"))
+    monkeypatch.setattr("tasks.person.runs.RENDERERS", ("lm3d_nerf_missing", "lm3d_nerf"))
     head = TalkingHead.load("made", device="cpu", settings={"infer_compose": "full"})
     assert "No torso is trained for made" in caplog.text
     assert next(head.speak("voice.wav")).shape == (32, 32, 3)

@@ -6,10 +6,10 @@ import torch
 
 from modules.renderer.field import BlendPlaneHead
 from modules.renderer.inference import FrameRenderer
+from modules.renderer.layers.torso import TorsoLayer
 from modules.renderer.rays import ray_grid
 from modules.renderer.renderer import Renderer
 from modules.renderer.scene import Scene
-from modules.renderer.torso import TorsoLayer
 from modules.renderer.vanilla import VanillaHead
 
 

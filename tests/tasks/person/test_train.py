@@ -29,7 +29,7 @@ def binary_dir(tmp_path_factory):
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
-    """Stand in an empty house: five recipes, no checkpoints, and children that only note what they were asked."""
+    """Stand in an empty house: six recipes, no checkpoints, and children that only note what they were asked."""
     recipes = tmp_path / "egs/datasets/videos/tiny"
     recipes.mkdir(parents=True)
     for name in STAGES:
@@ -56,7 +56,7 @@ def finish(house: Path, stage: str, updates: int = 10, **changed) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"model_ckpt_steps_{updates}.ckpt").write_bytes(b"")
     values = {"task_cls": stage, "max_updates": 10, "lr": 0.001, "video_id": "made", "audio_feature": "mel", **changed}
-    if stage == "lm3d_nerf_torso":
+    if stage in ("lm3d_nerf_torso", "lm3d_nerf_portrait"):
         values["head_model_dir"] = "checkpoints/made/lm3d_nerf"
     (folder / "config.yaml").write_text("".join(f"{k}: {v}\n" for k, v in values.items()))
 
@@ -65,7 +65,7 @@ def stages_asked(asked: list[list[str]]) -> list[str]:
     return [Path(command[2].split("=")[1]).stem for command in asked]
 
 
-def test_the_five_stages_run_in_order_with_the_persons_id(house, binary_dir, capsys):
+def test_the_six_stages_run_in_order_with_the_persons_id(house, binary_dir, capsys):
     _, asked = house
     assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 0
     assert stages_asked(asked) == list(STAGES)
@@ -78,7 +78,7 @@ def test_the_five_stages_run_in_order_with_the_persons_id(house, binary_dir, cap
     assert "audio_feature=mel" in asked[0]
     assert not any("audio_feature" in word for word in asked[3])
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("[1/5] syncnet: 10 updates, about 13 s; about ")
+    assert said[0].startswith("[1/6] syncnet: 10 updates, about 13 s; about ")
     assert said[-1].startswith("made is ready: bash scripts/infer_talking_head.sh made speech.wav")
 
 
@@ -89,10 +89,10 @@ def test_what_is_done_is_skipped_until_its_recipe_changes(house, binary_dir, cap
         finish(folder, stage, **{where: binary_dir})
     assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 0
     assert asked == []
-    assert "[3/5] postnet: done before (10 updates, " in capsys.readouterr().out
+    assert "[3/6] postnet: done before (10 updates, " in capsys.readouterr().out
     more = ["lm3d_nerf.max_updates=20"]
     assert training.train_person("made", preset="tiny", binary_dir=binary_dir, settings=more) == 0
-    assert stages_asked(asked) == ["lm3d_nerf", "lm3d_nerf_torso"]
+    assert stages_asked(asked) == ["lm3d_nerf", "lm3d_nerf_torso", "lm3d_nerf_portrait"]
     assert "--reset" not in asked[0]
     assert "max_updates=20" in asked[0]
     assert "--reset" in asked[1]  # its head is new
@@ -115,8 +115,8 @@ def test_a_dry_run_says_what_would_be_trained_and_trains_nothing(house, binary_d
     assert training.train_person("made", preset="tiny", binary_dir=binary_dir, dry_run=True) == 0
     said = capsys.readouterr().out.splitlines()
     assert asked == []
-    assert said[0].startswith("[1/5] syncnet: done before")
-    assert said[1].startswith("[2/5] lm3d_vae_sync: 10 updates, about ")
+    assert said[0].startswith("[1/6] syncnet: done before")
+    assert said[1].startswith("[2/6] lm3d_vae_sync: 10 updates, about ")
     assert (len(said), said[-1]) == (6, "nothing was trained (--dry_run); times are those of two cores")
     assert not (folder / "checkpoints/made/lm3d_nerf").exists()
 
@@ -166,9 +166,9 @@ def test_the_preset_is_remembered_until_all_is_trained_anew(house, binary_dir):
 
 def test_a_setting_reaches_every_stage_that_has_it(house, binary_dir):
     stages = training.plan("made", "tiny", ["audio_feature=mfcc", "max_updates=7", "lm3d_nerf.upsample=2"], binary_dir)
-    assert [s.overrides.get("audio_feature") for s in stages] == ["mfcc", "mfcc", "mfcc", None, None]
-    assert [s.updates for s in stages] == [7] * 5
-    assert [s.overrides.get("upsample") for s in stages] == [None, None, None, 2, None]
+    assert [s.overrides.get("audio_feature") for s in stages] == ["mfcc", "mfcc", "mfcc", None, None, None]
+    assert [s.updates for s in stages] == [7] * 6
+    assert [s.overrides.get("upsample") for s in stages] == [None, None, None, 2, None, None]
 
 
 def test_time_left_is_learnt_from_what_was_measured(house, binary_dir):

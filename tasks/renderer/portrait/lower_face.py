@@ -1,0 +1,85 @@
+"""Where the lower face lies in a picture, how it is aligned to rays, and what covers it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from utils.arrays import Bytes, Floats, Reals
+from utils.faces.landmarks import JAW, MOUTH, NOSE, eye_distance
+from utils.metrics import Box
+
+CHEEKS = [*range(JAW.start + 2, JAW.stop - 2), *range(NOSE.start + 2, NOSE.stop), *range(MOUTH.start, MOUTH.stop)]
+"""Landmarks whose hull is the lower face: the jaw below the ears, the nose below the eyes, the mouth."""
+SOFT = 0.06
+"""Deviation of the blur of a mask's edge, eye distances."""
+COVERED = 96
+"""A pixel inside the true face whose head mask is below this (of 255) belongs to something before the face."""
+
+
+class LowerFace(NamedTuple):
+    """A part of a picture and how much of it is lower face.
+
+    Attributes:
+        box: (x0, y0, x1, y1) pixels, on the borders of rays; empty where no face is in the picture.
+        mask: (y1 - y0, x1 - x0) in [0, 1], soft at its edge, 0 along the borders of the box.
+    """
+
+    box: Box
+    mask: Floats
+
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """Return the rows and columns of the picture."""
+        x0, y0, x1, y1 = self.box
+        return slice(y0, y1), slice(x0, x1)
+
+
+def lower_face(points_px: Reals, height: int, width: int, *, wider: float, step: int = 1) -> LowerFace:
+    """Find several lower faces at once.
+
+    Args:
+        points_px: (N, 68, 2) pixels; every face is covered. The first says how large an eye distance is.
+        height, width: Size of the picture.
+        wider: How much wider than the hulls the mask is, eye distances.
+        step: The box's sides are multiples of so many pixels, as far as the picture has them.
+    """
+    import cv2
+
+    unit = float(eye_distance(points_px[0]))
+    cheeks = points_px[:, CHEEKS].reshape(-1, 2)
+    room = (wider + 3 * SOFT) * unit + 2
+    low, high = np.floor((cheeks.min(axis=0) - room) / step), np.ceil((cheeks.max(axis=0) + room) / step)
+    x0, y0, x1, y1 = (int(v) * step for v in (*np.maximum(low, 0), *np.minimum(high, (width // step, height // step))))
+    if x1 <= x0 or y1 <= y0:
+        return LowerFace((0, 0, 0, 0), np.zeros((0, 0), np.float32))
+    shape = (y1 - y0, x1 - x0)
+    covered = np.max([_hull(face - (x0, y0), shape, wider * unit) for face in points_px], axis=0)
+    return LowerFace((x0, y0, x1, y1), np.asarray(cv2.GaussianBlur(covered, (0, 0), max(0.5, SOFT * unit)), np.float32))
+
+
+def covered(head_mask: Bytes, own_px: Reals) -> Floats:
+    """Return where something lies before the true face: a hand, a cup, a microphone; (h, w) in [0, 1].
+
+    Args:
+        head_mask: (h, w) 0..255 of the true frame.
+        own_px: (68, 2) its landmarks, pixels of the mask.
+    """
+    import cv2
+
+    unit = float(eye_distance(own_px))
+    before = ((head_mask < COVERED) & (_hull(own_px, head_mask.shape, -0.12 * unit) > 0)).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(before, (0, 0), max(0.5, 0.04 * unit)), np.float32)
+
+
+def _hull(points: Reals, shape: tuple[int, ...], wider: float) -> Floats:
+    """Fill the hull of a lower face (68, 2) in a picture (h, w), widened by some pixels (narrowed when negative)."""
+    import cv2
+
+    filled = np.zeros(shape[:2], np.float32)
+    hull = cv2.convexHull(np.asarray(points[CHEEKS], np.float32))
+    cv2.fillConvexPoly(filled, hull.round().astype(np.int32), 1.0)
+    side = 2 * round(abs(wider)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.dilate(filled, kernel) if wider > 0 else cv2.erode(filled, kernel), np.float32)

@@ -1,0 +1,72 @@
+"""A portrait learns over a frozen head, renders from its checkpoint, and changes frames nowhere but where it may."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.core.loading import load_task
+from tasks.core.trainer import train
+from tasks.renderer.lm3d_nerf import Lm3dNerfTask
+from tasks.renderer.lm3d_nerf_portrait import Lm3dNerfPortraitTask
+from tests.tasks.renderer.small import pictures, settings
+
+
+def portrait_settings(video, head, **others) -> dict:
+    return settings(video, head_model_dir=str(head), task_cls="lm3d_nerf_portrait", portrait_width=4, **others)
+
+
+@pytest.fixture(scope="module")
+def runs(video, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    train(Lm3dNerfTask(settings(video, max_updates=2)), folder / "head")
+    train(Lm3dNerfPortraitTask(portrait_settings(video, folder / "head", max_updates=4)), folder / "portrait")
+    return folder
+
+
+def test_the_head_is_as_it_was_and_the_layer_learnt(runs):
+    portrait, head = load_task(runs / "portrait"), load_task(runs / "head", "best")
+    for name, value in head.model.head.state_dict().items():
+        assert torch.equal(portrait.model.head.state_dict()[name], value), f"the frozen head moved: {name}"
+    assert portrait.model.portrait.leave.weight.abs().sum() > 0
+    saved = torch.load(runs / "portrait" / "last.ckpt", weights_only=True)["vizeme"]["frozen"]["head"]
+    assert set(saved) == {"path", "updates", "sha256"}
+
+
+def test_a_frame_is_changed_only_as_far_as_the_portrait_reaches(runs):
+    task = load_task(runs / "portrait")
+    shown = pictures(task, portrait=True)
+    for frame, picture in enumerate(shown):
+        place = task.painter(portrait=True).composer.place(frame, task.footage.landmarks_px[frame])
+        changed = (picture != task.footage.picture("frames", frame)).any(axis=-1)
+        inside = np.zeros_like(changed)
+        inside[place.face.part] = place.face.mask > 0
+        assert changed.any()
+        assert not (changed & ~inside).any()
+    assert np.array_equal(shown, pictures(task, portrait=True))
+
+
+def test_without_frames_to_lay_it_into_it_draws_the_head(runs):
+    assert np.array_equal(pictures(load_task(runs / "portrait")), pictures(load_task(runs / "head", "best")))
+
+
+def test_training_and_rendering_see_the_same(runs):
+    task = load_task(runs / "portrait").eval()
+    source = task.train_source()
+    batch = source.face(7, 7)
+    laid = task.laid_in(batch)[0]
+    (left, top), (high, wide) = batch.corner[0].tolist(), batch.mask.shape[1:]
+    faces = task.lower_faces(task.footage.landmarks[5:10], task.footage.cameras[5:10], np.arange(5, 10))
+    face = list(faces)[2]
+    whole = task.footage.picture("frames", 7).astype(np.float32)
+    part = face.place.face.part
+    whole[part] += face.mask[..., None] / 255 * (face.colour - whole[part])
+    assert np.abs(whole[top : top + high, left : left + wide] - laid).mean() < 1
+
+
+def test_it_is_judged_and_drawn_on_held_out_faces(runs):
+    task = load_task(runs / "portrait").eval()
+    figures = task.metrics(task.val_source()[0])
+    assert {"face_psnr", "face_ssim", "face_score"} <= set(figures)
+    assert list((runs / "portrait").rglob("events.*"))
