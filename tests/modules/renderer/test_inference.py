@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from modules.renderer.inference import FrameRenderer
+from modules.renderer.inference import FrameRenderer, Inset
 from modules.renderer.losses import distortion_loss
 from tests.modules.renderer.made import look, make
 
@@ -40,6 +40,32 @@ def test_rendering_equals_the_patch_and_itself(upsample):
     whole = patch.colour[0] + (1 - patch.alpha[0]) * backdrop.permute(2, 0, 1) / 255
     wanted = (whole * 255 + 0.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
     assert (first.int() - wanted.int()).abs().max() <= 2
+
+
+@pytest.mark.parametrize(("upsample", "vanilla"), [(1, False), (2, False), (4, False), (1, True)])
+def test_an_inset_is_that_part_of_the_whole_picture(upsample, vanilla):
+    renderer = make(upsample, vanilla=vanilla).eval()
+    landmarks, cameras, _ = look(renderer)
+    backdrop = torch.randint(0, 255, (32, 32, 3), dtype=torch.uint8)
+    frames = FrameRenderer(renderer, dtype=torch.float32)
+    code = frames.encode(landmarks)
+    whole = frames(code, 0, landmarks[0, 2], cameras[0], backdrop)
+    top, left, bottom, right = 8 // upsample, 12 // upsample, 24 // upsample, 28 // upsample
+    part = (slice(8, 24), slice(12, 28))
+    mask = torch.rand(16, 16)
+    inset = Inset(top, left, bottom, right, mask, backdrop[part], landmarks[0, 2])
+    drawn = frames(code, 0, landmarks[0, 2], cameras[0], backdrop[part], None, inset)
+    assert (drawn[..., :3].int() - whole[part].int()).abs().max() <= 1
+    assert (drawn[..., 3] / 255 - mask).abs().max() <= 0.5 / 255 + 1e-6
+
+
+def test_an_inset_of_nothing_is_nothing():
+    renderer = make(2).eval()
+    landmarks, cameras, _ = look(renderer)
+    frames = FrameRenderer(renderer)
+    nothing = torch.zeros(0, 0, 3, dtype=torch.uint8)
+    inset = Inset(0, 0, 0, 0, torch.zeros(0, 0), nothing, landmarks[0, 2])
+    assert frames(frames.encode(landmarks), 0, landmarks[0, 2], cameras[0], nothing, None, inset).shape == (0, 0, 4)
 
 
 def test_bfloat16_differs_little():

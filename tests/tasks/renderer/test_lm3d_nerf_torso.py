@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
 from tasks.core.loading import load_task
 from tasks.core.trainer import train
-from tasks.motion.syncnet import SyncNetConfig, SyncNetTask
 from tasks.renderer.lm3d_nerf import Lm3dNerfTask
 from tasks.renderer.lm3d_nerf_torso import Lm3dNerfTorsoTask
 from tests.tasks.renderer.small import pictures, settings
-from utils.errors import ConfigError, DataError
 
 
 def test_two_updates_of_head_and_torso_end_in_a_checkpoint_that_renders_alone(video, tmp_path):
@@ -34,18 +31,3 @@ def test_two_updates_of_head_and_torso_end_in_a_checkpoint_that_renders_alone(vi
     saved = torch.load(tmp_path / "torso" / "last.ckpt", weights_only=True)["vizeme"]["frozen"]["head"]
     assert set(saved) == {"path", "updates", "sha256"}
     assert list((tmp_path / "head").rglob("events.*"))
-
-
-def test_a_head_that_is_not_there_or_of_another_shape_or_kind_is_refused(video, tmp_path):
-    with pytest.raises(DataError, match="No checkpoint in"):
-        Lm3dNerfTorsoTask(settings(video, head_model_dir=str(tmp_path))).prepare()
-    train(Lm3dNerfTask(settings(video, max_updates=1, n_bases=2)), tmp_path / "head")
-    with pytest.raises(ConfigError, match=r"trained with other settings\. Set here too: n_bases: 2"):
-        Lm3dNerfTorsoTask(settings(video, head_model_dir=str(tmp_path / "head"))).prepare()
-    syncnet = SyncNetTask(SyncNetConfig(task_cls="syncnet", audio_feature="mfcc", width=8))
-    kept = {"updates": 1, "recipe": syncnet.cfg.model_dump(mode="json")}
-    path = tmp_path / "model_ckpt_steps_1.ckpt"
-    torch.save({"state_dict": syncnet.state_dict(), "vizeme": kept}, path)
-    with pytest.raises(ConfigError) as error:
-        Lm3dNerfTorsoTask(settings(video, head_model_dir=str(path))).prepare()
-    assert str(error.value) == f"head_model_dir = {path}: that is a run of syncnet, not of lm3d_nerf."
