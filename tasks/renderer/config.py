@@ -52,7 +52,7 @@ class NerfWeights(Config):
     """Squares of the blend weights and of the blended planes."""
     temporal: Weight = 0.0
     """The change from one frame to the next is the true one; renders pairs, so an update costs twice."""
-    cover: Weight = 0.02
+    cover: Weight = 0.08
     """How much of a frame a portrait covers: as little as its mouth needs."""
     bare: Weight = 0.5
     """Error of a portrait's colours by themselves, beside that of the frame they are laid into."""
@@ -174,5 +174,5 @@ class Lm3dNerfPortraitConfig(OverHeadConfig):
 
     portrait_width: Annotated[int, Field(ge=4)] = 16
     """Channels inside the portrait; three times as many at half the resolution of the rays."""
-    portrait_reach: Annotated[float, Field(gt=0, le=1)] = 0.14
+    portrait_reach: Annotated[float, Field(gt=0, le=1)] = 0.16
     """How far beyond the jaw and the mouth it may change the frame, eye distances."""

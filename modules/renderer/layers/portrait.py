@@ -18,7 +18,8 @@ class PortraitLayer(nn.Module):
 
     It sees the render, the rays' features it was made of, the true frame with the lower face taken out, and where the
     landmarks of the face to draw and of the face that is covered fall. It works at the size of the ray map, with one
-    step down and up again, so that the light around a face reaches its middle.
+    step down and up again, so that the light around a face reaches its middle. The mask is made below and enlarged, so
+    that nothing but the colours is fine.
 
     Args:
         features: Channels of a ray's features; extra: of the maps beside them, see `low`.
@@ -40,9 +41,11 @@ class PortraitLayer(nn.Module):
         self.below = nn.ModuleList(nn.Conv2d(3 * width, 3 * width, 3, padding=1) for _ in range(4))
         self.up = nn.Conv2d(3 * width, 4 * width, 3, padding=1)
         self.after = nn.Conv2d(width, width, 3, padding=1)
-        self.leave = nn.Conv2d(width, 4 * upsample**2, 3, padding=1)
-        for parameter in self.leave.parameters():  # what is drawn passes unchanged at first
-            nn.init.zeros_(parameter)
+        self.leave = nn.Conv2d(width, 3 * upsample**2, 3, padding=1)
+        self.cover = nn.Conv2d(3 * width, 1, 3, padding=1)
+        for layer in (self.leave, self.cover):  # what is drawn passes unchanged at first
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(
         self, drawn: Float[Tensor, "B 3 H W"], around: Float[Tensor, "B 4 H W"], low: Float[Tensor, "B E h w"]
@@ -56,5 +59,7 @@ class PortraitLayer(nn.Module):
         x = x + F.pixel_shuffle(self.up(below), 2)
         x = x + F.relu(self.after(x))
         change = F.pixel_shuffle(self.leave(x), self.upsample).float()
-        return drawn + change[:, :3], torch.sigmoid(OPEN + STEEP * change[:, 3:])
+        mask = torch.sigmoid(OPEN + STEEP * self.cover(below).float())
+        mask = F.interpolate(mask, scale_factor=2 * self.upsample, mode="bilinear", align_corners=False)
+        return drawn + change, mask
 

@@ -44,5 +44,6 @@ def test_colour_and_mask_both_learn():
     layer = PortraitLayer(5, 2, 2, width=4)
     colour, mask = layer(*inputs(2))
     (colour.square().mean() + mask.mean()).backward()
-    assert layer.leave.weight.grad is not None
-    assert (layer.leave.weight.grad.flatten(1).abs().sum(dim=1) > 0).all()
+    for last in (layer.leave, layer.cover):
+        assert last.weight.grad is not None
+        assert (last.weight.grad.flatten(1).abs().sum(dim=1) > 0).all()
