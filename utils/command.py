@@ -27,6 +27,7 @@ from utils.config.schema import Config
 from utils.errors import WORKER_DIED, ConfigError, UserError, nearest
 from utils.files.lock import filling
 from utils.paths import ROOT
+from utils.processes.manner import HELP, begin_notes, take_manner
 from utils.processes.world import settle_world
 
 
@@ -65,12 +66,14 @@ class Command:
         before = list(words)[: list(words).index("--")] if "--" in words else words
         if "-h" in before or "--help" in before:
             print(usage(title, schema, self.help[:1].upper() + self.help[1:] + "."))
+            print("\n".join(line for flag, text in HELP.items() for line in row(flag, text)))
             return 0
         settings: Any = read_words(schema, words, self.name or title)
         if at is not None:
             settings = settings.model_copy(update=_absolute(settings))
             at.mkdir(parents=True, exist_ok=True)
             os.chdir(at)
+        begin_notes()
         if self.first and (code := find(self.first)(settings)) is not None:
             return code
         run = find(self.run)
@@ -156,8 +159,8 @@ class Door:
         Raises:
             ConfigError: There is no such command, or something is wrong with what follows it.
         """
-        words = sys.argv[1:] if words is None else words
-        if list(words) == ["--version"]:
+        words = take_manner(sys.argv[1:] if words is None else words)
+        if words == ["--version"]:
             print(version_text())
             return 0
         commands = {one.name: one for one in self.rows}
@@ -180,6 +183,7 @@ class Door:
         lines = [f"usage: {self.typed} COMMAND ...", "", self.help, "", "commands:"]
         for one in self.rows:
             lines += row(one.name, one.help, 12) if not isinstance(one, Moved) else []
+        lines += ["", "with every command:", *(line for flag, text in HELP.items() for line in row(flag, text, 14))]
         return "\n".join([*lines, "", f"`{self.typed} COMMAND --help` tells a command's flags."])
 
 

@@ -32,8 +32,9 @@ DOOR = Door(
     (
         _named("process", _ROWS["video"]),
         _ROWS["train"],
-        _named("speak", _ROWS["infer"]),
+        _ROWS["speak"],
         _ROWS["batch"],
+        _ROWS["infer"],
         _ROWS["dub"],
         _ROWS["play"],
         _ROWS["check"],

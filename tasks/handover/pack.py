@@ -32,7 +32,6 @@ BEHIND = ("landmarks_px", "face_box_px")
 
 def main(command: PackCommand) -> None:
     """Write the pack and print its path."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     out = command.out or Path(f"{command.id}.vizeme")
     print(pack(command.id, out, renderer=command.renderer, steps=parse_steps(command.steps),
                said=(command.licence, command.consent)))  # fmt: skip
