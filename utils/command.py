@@ -103,11 +103,13 @@ class Inner:
         name: What is typed.
         run: "module:main", called with the words that follow.
         help: One line.
+        settings: "module:Schema" of what may be typed, for a door that is one command and has no table.
     """
 
     name: str
     run: str
     help: str
+    settings: str = ""
 
     def __call__(self, words: Sequence[str], title: str, at: Path | None = None) -> int:
         """Open it."""

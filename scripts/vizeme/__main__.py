@@ -42,13 +42,16 @@ DOOR = Door(
         _ROWS["doctor"],
         _ROWS["pack"],
         _ROWS["unpack"],
-        Inner("run", "tasks.run:main", "train, validate, evaluate or use one task by its recipe"),
+        Inner("run", "tasks.run:main", "train, validate, evaluate or use one task by its recipe",
+              settings="tasks.run:RunCommand"),
         Inner("data", "data_gen.run:main", DATA.help.rstrip(".").lower()),
         _named("import", IMPORT.rows[0]),
         _named("export", EXPORT.rows[0]),
         Inner("assets", "utils.assets:main", ASSETS.help.rstrip(".").lower()),
+        Command("completion", "vizeme.completion:CompletionCommand", "vizeme.completion:main",
+                "print what completes these commands in bash, zsh or fish"),
     ),
-)
+)  # fmt: skip
 
 
 def main(words: Sequence[str] | None = None) -> int:
