@@ -21,7 +21,7 @@ from typing import Any
 if __name__ == "__main__":  # not this script's folder, which hides the packages beside it, but the repository
     sys.path[: not sys.flags.safe_path] = [str(Path(__file__).resolve().parents[1])]
 
-from tasks.handover.settings import PackCommand, UnpackCommand
+from tasks.handover.settings import PackCommand, PullCommand, PushCommand, UnpackCommand
 from tasks.person.settings import (
     CheckCommand,
     DoctorCommand,
@@ -67,6 +67,10 @@ DOOR = Door(
                 first="tasks.handover.ready:look_at_pack"),
         Command("unpack", UnpackCommand, "tasks.handover.unpack:main", "unpack a person from such a file",
                 first="tasks.handover.ready:look_at_unpack"),
+        Command("push", PushCommand, "tasks.handover.hub:push", "pack a person and upload them to huggingface.co",
+                first="tasks.handover.ready:look_at_push"),
+        Command("pull", PullCommand, "tasks.handover.hub:pull", "fetch such a person and unpack them",
+                first="tasks.handover.ready:look_at_pull"),
     ),
 )  # fmt: skip
 

@@ -42,6 +42,8 @@ DOOR = Door(
         _ROWS["doctor"],
         _ROWS["pack"],
         _ROWS["unpack"],
+        _ROWS["push"],
+        _ROWS["pull"],
         Inner("run", "tasks.run:main", "train, validate, evaluate or use one task by its recipe",
               settings="tasks.run:RunCommand"),
         Inner("data", "data_gen.run:main", DATA.help.rstrip(".").lower()),
