@@ -16,4 +16,4 @@ fi
 if [[ "${1:-}" == "--serve" ]]; then
   exec build/docs-env/bin/mkdocs serve
 fi
-exec build/docs-env/bin/mkdocs build --strict --quiet
+NO_MKDOCS_2_WARNING=1 exec build/docs-env/bin/mkdocs build --strict --quiet

@@ -24,7 +24,7 @@ from utils.config.assignments import assignment, set_dotted, split_assignment, s
 from utils.config.recipe import Recipe, load_recipe
 from utils.config.schema import Config, describe, parse
 from utils.errors import ConfigError, nearest
-from utils.paths import show_path
+from utils.paths import as_typed, show_path
 from utils.processes.manner import HELP, begin_notes, take_manner
 from utils.processes.world import world
 
@@ -92,7 +92,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     if args.config is None:
         if args.helped or not words:
-            print(usage("python tasks/run.py", RunCommand, ""))
+            print(as_typed(usage("python tasks/run.py", RunCommand, "")))
             print("\n".join(line for flag, text in HELP.items() for line in row(flag, text)))
             return 0
         raise ConfigError("Say which recipe: --config=egs/datasets/... (see --help; --list names the tasks)")

@@ -26,7 +26,7 @@ from utils.arguments import find, read_words, row, usage
 from utils.config.schema import Config
 from utils.errors import WORKER_DIED, ConfigError, UserError, nearest
 from utils.files.lock import filling
-from utils.paths import ROOT
+from utils.paths import ROOT, as_typed
 from utils.processes.manner import HELP, begin_notes, take_manner
 from utils.processes.world import settle_world
 
@@ -65,7 +65,7 @@ class Command:
         schema: type[Config] = find(self.settings) if isinstance(self.settings, str) else self.settings
         before = list(words)[: list(words).index("--")] if "--" in words else words
         if "-h" in before or "--help" in before:
-            print(usage(title, schema, self.help[:1].upper() + self.help[1:] + "."))
+            print(as_typed(usage(title, schema, self.help[:1].upper() + self.help[1:] + ".")))
             print("\n".join(line for flag, text in HELP.items() for line in row(flag, text)))
             return 0
         settings: Any = read_words(schema, words, self.name or title)
@@ -172,7 +172,7 @@ class Door:
         if not words:
             raise ConfigError(f"Say which command: {', '.join(names)} (--help tells what they do)")
         if words[0] in ("-h", "--help"):
-            print(self.usage())
+            print(as_typed(self.usage()))
             return 0
         if words[0] not in commands:
             near = nearest(words[0], names)
@@ -306,7 +306,7 @@ def run_command(main: Callable[[], int | None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except UserError as error:
-        print(plain(f"error: {error}"), file=sys.stderr)
+        print(plain(as_typed(f"error: {error}")), file=sys.stderr)
         code = 2
     except Exception as error:
         refusal = refused_by_machine(error)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 
 from utils.asset_table import ASSETS, Asset
+from utils.paths import as_typed
 from utils.processes.manner import is_quiet
 
 VARIABLE = "VIZEME_OFFLINE"
@@ -71,4 +72,4 @@ def _ask(name: str, asset: Asset, patience_s: float, answers: dict[str, bool]) -
 def say(text: str) -> None:
     """Print a note beside the results, unless notes are left out."""
     if not is_quiet():
-        print(text, file=sys.stderr, flush=True)
+        print(as_typed(text), file=sys.stderr, flush=True)

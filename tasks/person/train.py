@@ -13,7 +13,7 @@ from tasks.person.plan import Step, is_finished, is_outdated, plan
 from tasks.person.runs import NEEDS, STAGES
 from utils.errors import ConfigError
 from utils.files.tables import read_json, write_json
-from utils.paths import show_path
+from utils.paths import as_typed, show_path
 from utils.processes.manner import is_quiet
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def run_child(command: list[str]) -> int:
 def say(text: str, *, result: bool = False) -> None:
     """Tell the person at the terminal, ahead of what the child will print; how far it is only where that is wanted."""
     if result or not is_quiet():
-        print(text, flush=True)
+        print(as_typed(text), flush=True)
 
 
 class Clock:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from utils.errors import ConfigError
+from utils.paths import as_typed
 
 VARIABLE = "VIZEME_SAYS"
 FLAGS = {"-q": "quiet", "--quiet": "quiet", "-v": "verbose", "--verbose": "verbose"}
@@ -48,6 +49,14 @@ def note_reading(path: object) -> None:
     logging.getLogger("vizeme").debug("reading %s", path)
 
 
+class _Notes(logging.Formatter):
+    """Write a note as it is, with commands called as they are here."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return as_typed(super().format(record))
+
+
 def begin_notes(*, main: bool = True) -> None:
     """Send notes to standard error, as many as are asked for; whoever listens to them already goes on doing so.
 
@@ -55,7 +64,9 @@ def begin_notes(*, main: bool = True) -> None:
         main: False for all but the first of several processes that work together: they tell warnings only.
     """
     if not logging.getLogger().handlers:
-        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_Notes("%(message)s"))
+        logging.basicConfig(level=logging.WARNING, handlers=[handler])
         level = {"quiet": logging.WARNING, "verbose": logging.DEBUG}.get(os.environ.get(VARIABLE, ""), logging.INFO)
         for name in OURS:
             logging.getLogger(name).setLevel(level if main else logging.WARNING)
