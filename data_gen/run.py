@@ -19,7 +19,7 @@ DOOR = Door(
                 "turn a video of a talking person into a dataset", first="data_gen.video.run:look"),
         Command("demo", "data_gen.demo.run:DemoCommand", "data_gen.demo.run:main",
                 "make a video of a made presenter, from a public-domain portrait"),
-        Command("clips", "data_gen.clips.run:ClipsCommand", "data_gen.clips.run:main",
+        Command("clips", "data_gen.clips.settings:ClipsCommand", "data_gen.clips.run:main",
                 "make a corpus of many speakers' clips"),
         Command("templates", "data_gen.templates.run:TemplatesCommand", "data_gen.templates.run:main",
                 "cut out faces and compute their recognition templates", holds="out"),

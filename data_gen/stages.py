@@ -26,6 +26,7 @@ from utils.files.digests import fingerprint
 from utils.files.lock import alone_in
 from utils.files.ownership import Made
 from utils.files.tables import read_json, write_json
+from utils.processes.manner import is_quiet
 from utils.progress import Progress
 
 Tick = Callable[[int, int], None]
@@ -66,7 +67,9 @@ class Workshop:
         target = self.folder / name
         kept = self.kept(name, version=version, needs=needs, **settings)
         if kept is not None:
-            self.console.print(f"[dim]{name:<12} kept ({kept.seconds:.1f} s when it was made)[/dim]", highlight=False)
+            if not is_quiet():
+                words = f"[dim]{name:<12} kept ({kept.seconds:.1f} s when it was made)[/dim]"
+                self.console.print(words, highlight=False)
             self.done[name] = kept
             return kept
         started = time.monotonic()
@@ -134,7 +137,7 @@ class Workshop:
 
             yield tick
             bar.done = bar.total
-        if not self.console.is_terminal:
+        if not self.console.is_terminal and not is_quiet():
             print(f"{name:<12} done", file=self.console.file, flush=True)
 
 

@@ -9,7 +9,6 @@ Files are read as data: nothing in them is run. See docs/import.md.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +32,6 @@ DOOR = Door(
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     return DOOR.main(words)
 
 

@@ -18,13 +18,14 @@ if __name__ == "__main__":  # not this script's folder, which hides the packages
 
 from tasks.core.checkpoints import finished_updates, is_foreign, parse_steps, refuse_missing, work_dir_of
 from tasks.registry import TASKS, schema_of, task_class
-from utils.arguments import Assignments, Bare, Flag, Steps, flag_of, read_words, usage
+from utils.arguments import Assignments, Bare, Flag, Steps, flag_of, read_words, row, usage
 from utils.command import run_command, version_text
 from utils.config.assignments import assignment, set_dotted, split_assignment, split_hparams, typed_assignment
 from utils.config.recipe import Recipe, load_recipe
 from utils.config.schema import Config, describe, parse
 from utils.errors import ConfigError, nearest
-from utils.paths import show_path
+from utils.paths import as_typed, show_path
+from utils.processes.manner import HELP, begin_notes, take_manner
 from utils.processes.world import world
 
 log = logging.getLogger("vizeme")
@@ -75,12 +76,11 @@ class RunCommand(Config):
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    words = sys.argv[1:] if words is None else words
-    if list(words) == ["--version"]:
+    words = take_manner(sys.argv[1:] if words is None else words)
+    if words == ["--version"]:
         print(version_text())
         return 0
     args = read_words(RunCommand, words, "tasks/run.py")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     if args.json_ and not args.listed:
         raise ConfigError("--json goes with --list")
     if args.listed and args.json_:
@@ -92,10 +92,12 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0
     if args.config is None:
         if args.helped or not words:
-            print(usage("python tasks/run.py", RunCommand, ""))
+            print(as_typed(usage("python tasks/run.py", RunCommand, "")))
+            print("\n".join(line for flag, text in HELP.items() for line in row(flag, text)))
             return 0
         raise ConfigError("Say which recipe: --config=egs/datasets/... (see --help; --list names the tasks)")
     is_main = world().rank == 0  # before torch and Lightning are imported, which read the same
+    begin_notes(main=is_main)
     recipe = load_recipe(args.config)
     assignments = args.assignments
     schema = schema_in(recipe, assignments)
@@ -124,8 +126,6 @@ def main(words: Sequence[str] | None = None) -> int:
 
     if is_main:
         log.info("recipe: %s", " <- ".join(show_path(path) for path in reversed(recipe.chain)))
-    else:
-        logging.getLogger().setLevel(logging.WARNING)
     where = show_path(recipe.path)
     if uses:
         chosen = used_settings(args, schema, recipe, overrides)

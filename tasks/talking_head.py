@@ -1,7 +1,7 @@
 """Make a person say something: the commands around one person's trained networks.
 
     python tasks/talking_head.py train May
-    python tasks/talking_head.py infer May speech.wav infer_out/May/speech.mp4
+    python tasks/talking_head.py speak May speech.wav infer_out/May/speech.mp4
     python tasks/talking_head.py play May speech.wav        # a page that plays while it is drawn
     python tasks/talking_head.py evaluate May
     python tasks/talking_head.py check May                  # which stage is sound, and what to do about the others
@@ -14,40 +14,44 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":  # not this script's folder, which hides the packages beside it, but the repository
     sys.path[: not sys.flags.safe_path] = [str(Path(__file__).resolve().parents[1])]
 
-from tasks.handover.settings import PackCommand, UnpackCommand
+from tasks.handover.settings import PackCommand, PullCommand, PushCommand, UnpackCommand
 from tasks.person.settings import (
-    BatchCommand,
     CheckCommand,
     DoctorCommand,
     DubCommand,
     EvaluateCommand,
     InferCommand,
     PlayCommand,
+    SpeakCommand,
     TrainCommand,
 )
 from utils.arguments import find
 from utils.command import Command, Door, run_command
 
+SPEAK = Command(
+    "speak", SpeakCommand, "tasks.person.commands.speak:main", "speak a sound or many, or a text, into films",
+    first="tasks.person.commands.ready:look_at_speech",
+)  # fmt: skip
 DOOR = Door(
     "tasks/talking_head.py",
     "Train a talking head, let it speak, measure it.",
     (
         Command("train", TrainCommand, "tasks.person.commands.train:main",
                 "train the six tasks of a person whose video is processed"),
-        Command("infer", InferCommand, "tasks.person.commands.infer:main", "speak a sound into an mp4",
+        Command("infer", InferCommand, "tasks.person.commands.infer:main", "speak one sound into an mp4",
                 first="tasks.person.commands.ready:look_at_film"),
         Command("dub", DubCommand, "tasks.person.commands.dub:main",
                 "put new speech into the video that a person was made of",
                 first="tasks.person.commands.ready:look_at_dub"),
-        Command("batch", BatchCommand, "tasks.person.commands.batch:main",
-                "speak many sounds or texts, each into an mp4",
-                first="tasks.person.commands.ready:look_at_batch"),
+        SPEAK,
+        replace(SPEAK, name="batch", help="the same as speak"),
         Command("play", PlayCommand, "tasks.person.commands.play:main",
                 "show a page on this machine that plays while it is drawn",
                 first="tasks.person.commands.ready:look_at_page"),
@@ -63,6 +67,10 @@ DOOR = Door(
                 first="tasks.handover.ready:look_at_pack"),
         Command("unpack", UnpackCommand, "tasks.handover.unpack:main", "unpack a person from such a file",
                 first="tasks.handover.ready:look_at_unpack"),
+        Command("push", PushCommand, "tasks.handover.hub:push", "pack a person and upload them to huggingface.co",
+                first="tasks.handover.ready:look_at_push"),
+        Command("pull", PullCommand, "tasks.handover.hub:pull", "fetch such a person and unpack them",
+                first="tasks.handover.ready:look_at_pull"),
     ),
 )  # fmt: skip
 

@@ -27,6 +27,7 @@ LINES = {
     "tasks/import_checkpoint.py nosuch": (2, "There is nothing at nosuch."),
     "tasks/export_checkpoint.py nosuch/run": (2, "No checkpoint in "),
     "data_gen/run.py video --id x --video nosuch.mp4": (2, "nosuch.mp4 does not exist."),
+    "data_gen/run.py clips --help": (0, "--per_shard N"),
     "-m utils.assets list": (0, "face_landmarker"),
     "tasks/run.py --list --json": (0, '"name": "syncnet"'),
     "tasks/run.py --version": (0, "vizeme "),
@@ -34,6 +35,7 @@ LINES = {
     "tasks/import_checkpoint.py --version": (0, "vizeme "),
     "data_gen/run.py --version": (0, "vizeme "),
     "-m utils.assets --version": (0, "vizeme "),
+    "-m vizeme completion bash": (0, "_shtab_vizeme_speak_option_strings"),
     "-m vizeme speak nobody README.md x.mp4": (2, "No trained "),
 }
 """What is typed -> exit code, and what is said."""

@@ -160,9 +160,9 @@ class _Reader:
         elif value is None and words and not words[0].startswith("--"):
             value = words.pop(0)
         if value is None:
-            self.slips.append(f"{flag}: give it a value: {_one_line(info)}")
+            self.slips.append(f"{flag}: give it a value: {one_line(info)}")
             self.broken.add(name)
-        elif _is_list(info):
+        elif is_list(info):
             self.values[name] = [] if marker(info, Several) else self.values.get(name, [])
             self.values[name].append(_value(info, value))
         else:
@@ -198,7 +198,7 @@ class _Reader:
         """Give the words without a flag to the settings that are told by their place, and note what is missing."""
         for name, info in self.fields.items():
             if marker(info, Positional) and name not in self.values and loose:
-                if _is_list(info):
+                if is_list(info):
                     self.values[name] = [_value(info, text) for text in loose]
                     loose = []
                 else:
@@ -207,7 +207,7 @@ class _Reader:
                 self.missing.add(name)
                 label = name.upper() if marker(info, Positional) else f"--{flag_of(name, info)}"
                 if name not in self.broken and not (unsure and marker(info, Positional)):
-                    self.slips.append(f"{label}: missing; {_one_line(info)}")
+                    self.slips.append(f"{label}: missing; {one_line(info)}")
         if not unsure:
             self.slips += [f"'{word}' does not belong to a flag; see --help" for word in loose]
 
@@ -248,12 +248,13 @@ def _plain(flag: str) -> str:
     return flag.lstrip("-").replace("-", "_")
 
 
-def _parts(annotation: Any) -> list[Any]:
+def parts(annotation: Any) -> list[Any]:
     """List a type and all that it is made of."""
-    return [annotation, *(inner for part in typing.get_args(annotation) for inner in _parts(part))]
+    return [annotation, *(inner for part in typing.get_args(annotation) for inner in parts(part))]
 
 
-def _is_list(info: FieldInfo) -> bool:
+def is_list(info: FieldInfo) -> bool:
+    """Tell whether a setting takes several values."""
     return typing.get_origin(info.annotation) in (list, tuple)
 
 
@@ -263,18 +264,19 @@ def _bare(info: FieldInfo) -> str | None:
 
 
 def _choices(info: FieldInfo, bare: str) -> list[str]:
-    words = [part for part in _parts(info.annotation) if isinstance(part, str)]
+    words = [part for part in parts(info.annotation) if isinstance(part, str)]
     return words or [bare, "false"]
 
 
 def _value(info: FieldInfo, text: str) -> Any:
     """Keep a file's name as a path, which need not be UTF-8; an empty one is none where there need be none."""
-    if Path not in _parts(info.annotation) or "\0" in text:
+    if Path not in parts(info.annotation) or "\0" in text:
         return text
-    return None if not text and type(None) in _parts(info.annotation) else Path(text)
+    return None if not text and type(None) in parts(info.annotation) else Path(text)
 
 
-def _one_line(info: FieldInfo) -> str:
+def one_line(info: FieldInfo) -> str:
+    """Return a setting's help without its full stop."""
     return " ".join((info.description or "").split()).rstrip(".")
 
 
@@ -290,7 +292,7 @@ def usage(command: str, schema: type[Config], text: str) -> str:
     lines += [inspect.cleandoc(schema.__dict__.get("__doc__") or text), ""]
     for name, info in (places | schema.model_fields).items():
         label = name.upper() if name in places else f"--{flag_of(name, info)}{_metavar(name, info)}"
-        lines += row(label, _one_line(info) + _default(info))
+        lines += row(label, one_line(info) + _default(info))
     return "\n".join(lines)
 
 
@@ -302,18 +304,18 @@ def row(label: str, text: str, width: int = 26) -> list[str]:
 
 
 def _place_of(name: str, info: FieldInfo) -> str:
-    label = f"{name.upper()} ..." if _is_list(info) else name.upper()
+    label = f"{name.upper()} ..." if is_list(info) else name.upper()
     return label if info.is_required() else f"[{label}]"
 
 
 def _metavar(name: str, info: FieldInfo) -> str:
-    parts = _parts(info.annotation)
+    kept = parts(info.annotation)
     if info.annotation is bool:
         return ""
-    if words := [part for part in parts if isinstance(part, str)]:
+    if words := [part for part in kept if isinstance(part, str)]:
         return " " + "|".join(words)
     kinds: Mapping[Any, str] = {int: "N", float: "N", Path: "PATH"}
-    text = "NAME=VALUE" if marker(info, Assignments) else next((kinds[p] for p in parts if p in kinds), "TEXT")
+    text = "NAME=VALUE" if marker(info, Assignments) else next((kinds[p] for p in kept if p in kinds), "TEXT")
     return f" {text} ..." if marker(info, Several) else f" {text}"
 
 

@@ -28,6 +28,7 @@ from utils.files.digests import sha256
 from utils.files.ownership import Made
 from utils.files.tables import read_json, write_json
 from utils.offline import VARIABLE, fetched_words, is_offline, reachable, say, without_words
+from utils.processes.manner import note_reading
 
 CONNECT_S, READ_S = 5, 60
 """How long a server may take to answer at all, and between two parts of what it sends."""
@@ -83,6 +84,7 @@ def find_asset(name: str) -> Path | None:
         for file in asset.names:
             path = root / file
             if path.is_dir() if asset.folder else path.is_file():
+                note_reading(path)
                 _check(path, asset)
                 return path.resolve()
     return None

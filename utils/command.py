@@ -26,7 +26,8 @@ from utils.arguments import find, read_words, row, usage
 from utils.config.schema import Config
 from utils.errors import WORKER_DIED, ConfigError, UserError, nearest
 from utils.files.lock import filling
-from utils.paths import ROOT
+from utils.paths import ROOT, as_typed
+from utils.processes.manner import HELP, begin_notes, take_manner
 from utils.processes.world import settle_world
 
 
@@ -64,13 +65,15 @@ class Command:
         schema: type[Config] = find(self.settings) if isinstance(self.settings, str) else self.settings
         before = list(words)[: list(words).index("--")] if "--" in words else words
         if "-h" in before or "--help" in before:
-            print(usage(title, schema, self.help[:1].upper() + self.help[1:] + "."))
+            print(as_typed(usage(title, schema, self.help[:1].upper() + self.help[1:] + ".")))
+            print("\n".join(line for flag, text in HELP.items() for line in row(flag, text)))
             return 0
         settings: Any = read_words(schema, words, self.name or title)
         if at is not None:
             settings = settings.model_copy(update=_absolute(settings))
             at.mkdir(parents=True, exist_ok=True)
             os.chdir(at)
+        begin_notes()
         if self.first and (code := find(self.first)(settings)) is not None:
             return code
         run = find(self.run)
@@ -100,11 +103,13 @@ class Inner:
         name: What is typed.
         run: "module:main", called with the words that follow.
         help: One line.
+        settings: "module:Schema" of what may be typed, for a door that is one command and has no table.
     """
 
     name: str
     run: str
     help: str
+    settings: str = ""
 
     def __call__(self, words: Sequence[str], title: str, at: Path | None = None) -> int:
         """Open it."""
@@ -156,8 +161,8 @@ class Door:
         Raises:
             ConfigError: There is no such command, or something is wrong with what follows it.
         """
-        words = sys.argv[1:] if words is None else words
-        if list(words) == ["--version"]:
+        words = take_manner(sys.argv[1:] if words is None else words)
+        if words == ["--version"]:
             print(version_text())
             return 0
         commands = {one.name: one for one in self.rows}
@@ -167,7 +172,7 @@ class Door:
         if not words:
             raise ConfigError(f"Say which command: {', '.join(names)} (--help tells what they do)")
         if words[0] in ("-h", "--help"):
-            print(self.usage())
+            print(as_typed(self.usage()))
             return 0
         if words[0] not in commands:
             near = nearest(words[0], names)
@@ -180,6 +185,7 @@ class Door:
         lines = [f"usage: {self.typed} COMMAND ...", "", self.help, "", "commands:"]
         for one in self.rows:
             lines += row(one.name, one.help, 12) if not isinstance(one, Moved) else []
+        lines += ["", "with every command:", *(line for flag, text in HELP.items() for line in row(flag, text, 14))]
         return "\n".join([*lines, "", f"`{self.typed} COMMAND --help` tells a command's flags."])
 
 
@@ -300,7 +306,7 @@ def run_command(main: Callable[[], int | None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except UserError as error:
-        print(plain(f"error: {error}"), file=sys.stderr)
+        print(plain(as_typed(f"error: {error}")), file=sys.stderr)
         code = 2
     except Exception as error:
         refusal = refused_by_machine(error)

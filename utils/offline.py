@@ -13,6 +13,8 @@ import time
 from collections.abc import Sequence
 
 from utils.asset_table import ASSETS, Asset
+from utils.paths import as_typed
+from utils.processes.manner import is_quiet
 
 VARIABLE = "VIZEME_OFFLINE"
 PATIENCE_S = 5.0
@@ -68,5 +70,6 @@ def _ask(name: str, asset: Asset, patience_s: float, answers: dict[str, bool]) -
 
 
 def say(text: str) -> None:
-    """Print a line beside the results."""
-    print(text, file=sys.stderr, flush=True)
+    """Print a note beside the results, unless notes are left out."""
+    if not is_quiet():
+        print(as_typed(text), file=sys.stderr, flush=True)

@@ -18,6 +18,24 @@ def home() -> Path:
     return ROOT if (ROOT / "pyproject.toml").is_file() else Path.cwd()
 
 
+INSTALLED_AS = {
+    "bash scripts/train_talking_head.sh": "vizeme train", "bash scripts/infer_talking_head.sh": "vizeme speak",
+    "python data_gen/run.py video": "vizeme process", "python data_gen/run.py": "vizeme data",
+    "python tasks/talking_head.py": "vizeme", "python tasks/run.py": "vizeme run",
+    "python tasks/import_checkpoint.py": "vizeme import", "python tasks/export_checkpoint.py": "vizeme export",
+    "python -m utils.assets": "vizeme assets",
+}  # fmt: skip
+"""What is typed where there is no checkout, in place of its scripts."""
+
+
+def as_typed(text: str) -> str:
+    """Return a text in which commands are called as they are here: installed, there are no scripts of a checkout."""
+    if not (ROOT / "pyproject.toml").is_file():
+        for script, command in INSTALLED_AS.items():
+            text = text.replace(script, command)
+    return text
+
+
 def show_path(path: Path) -> str:
     """Write a path as a person would: relative to the repository when it lies inside."""
     try:

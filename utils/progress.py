@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line now and then in a file; always with the time left.
+"""Progress of long work: a bar on a terminal, a line now and then in a file; always with the time left; none with `-q`.
 
 For other programs, `VIZEME_EVENTS=FILE` has every command append lines of JSON to a file; see `utils/events.py`.
 """
@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from utils.events import Events
+from utils.processes.manner import is_quiet
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +48,7 @@ class Progress:
     ) -> None:
         self.console = console
         self.title, self.total, self.start, self.done = title, total, start, start
-        self.every_s, self.show = every_s, show
+        self.every_s, self.show = every_s, show and not is_quiet()
         self._bar: Any = None
         self._events = Events(title) if show else None
         self._event_only = False

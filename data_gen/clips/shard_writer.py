@@ -26,7 +26,6 @@ from utils.files.tables import read_json, write_json
 from utils.sound.speech_level import SOUND_LEVEL
 
 log = logging.getLogger(__name__)
-CLIPS_PER_SHARD = 500
 VAL_EVERY = 100
 """Every so-manyth clip is for validation."""
 

@@ -26,6 +26,7 @@ from utils.files.digests import refuse_changed, sha256, stamp
 from utils.files.ownership import Made
 from utils.files.tables import read_checked
 from utils.media.wav import read_wav
+from utils.processes.manner import note_reading
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
 DATASET = Made(
@@ -112,6 +113,7 @@ class VideoDataset:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        note_reading(self.path)
         self._stamp = stamp(self.path / "meta.json")
         self.meta = _read_meta(self.path)
 

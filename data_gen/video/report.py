@@ -24,6 +24,7 @@ from utils.files.arrays import load_arrays
 from utils.files.aside import write_aside
 from utils.files.tables import write_json
 from utils.media.pictures import write_picture
+from utils.paths import as_typed
 from utils.rates import FPS
 
 REPORT_VERSION = 3
@@ -288,4 +289,4 @@ def print_report(result: dict[str, Any], video_id: str, folder: Path, console: C
     table.add_row("seconds", f"{result['seconds_total']:.0f} ({result['times_length']:.1f} x length)", "", stages)
     console.print(table)
     console.out(f"report    {folder / 'report.md'}\npictures  {folder / 'contact_sheet.png'}", highlight=False)
-    console.out(f"next      bash scripts/train_talking_head.sh {video_id}", highlight=False)
+    console.out(as_typed(f"next      bash scripts/train_talking_head.sh {video_id}"), highlight=False)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from data_gen.video.job import VideoJob, check_job
+from utils.arguments import Positional
 from utils.assets import fetch_missing
 from utils.config.schema import Config
 from utils.errors import DataError
@@ -17,9 +19,9 @@ from utils.paths import existing_file
 
 
 class VideoCommand(Config):
-    id: str
+    id: Annotated[str, Positional()]
     """name of the person's dataset: letters, digits, _ . -"""
-    video: Path
+    video: Annotated[Path, Positional()]
     """the video file"""
     size: int = 512
     """side of the square pictures in pixels"""

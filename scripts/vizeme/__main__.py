@@ -32,8 +32,9 @@ DOOR = Door(
     (
         _named("process", _ROWS["video"]),
         _ROWS["train"],
-        _named("speak", _ROWS["infer"]),
+        _ROWS["speak"],
         _ROWS["batch"],
+        _ROWS["infer"],
         _ROWS["dub"],
         _ROWS["play"],
         _ROWS["check"],
@@ -41,13 +42,18 @@ DOOR = Door(
         _ROWS["doctor"],
         _ROWS["pack"],
         _ROWS["unpack"],
-        Inner("run", "tasks.run:main", "train, validate, evaluate or use one task by its recipe"),
+        _ROWS["push"],
+        _ROWS["pull"],
+        Inner("run", "tasks.run:main", "train, validate, evaluate or use one task by its recipe",
+              settings="tasks.run:RunCommand"),
         Inner("data", "data_gen.run:main", DATA.help.rstrip(".").lower()),
         _named("import", IMPORT.rows[0]),
         _named("export", EXPORT.rows[0]),
         Inner("assets", "utils.assets:main", ASSETS.help.rstrip(".").lower()),
+        Command("completion", "vizeme.completion:CompletionCommand", "vizeme.completion:main",
+                "print what completes these commands in bash, zsh or fish"),
     ),
-)
+)  # fmt: skip
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from utils.errors import ConfigError, DataError
 from utils.files.ownership import refuse_long_name
 from utils.files.zips import open_zip
 from utils.paths import ROOT, home, show_path
+from utils.processes.manner import note_reading
 
 log = logging.getLogger(__name__)
 Steps = int | Literal["last", "best"]
@@ -92,6 +93,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     import torch
 
+    note_reading(path)
     try:
         _check(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)

@@ -32,7 +32,6 @@ BEHIND = ("landmarks_px", "face_box_px")
 
 def main(command: PackCommand) -> None:
     """Write the pack and print its path."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     out = command.out or Path(f"{command.id}.vizeme")
     print(pack(command.id, out, renderer=command.renderer, steps=parse_steps(command.steps),
                said=(command.licence, command.consent)))  # fmt: skip
@@ -68,12 +67,12 @@ def pack(
             )
         files |= {f"footage/{file.name}": file for file in _footage(video, drawing.task_cls, scratch, permitted)}
         members = {name: member_of(file) for name, file in sorted(files.items())}
-        card = scratch / CARD
+        about = scratch / CARD
         manifest = Manifest(id=_plain(person), renderer=drawing.task_cls, licence=permitted[0], consent=permitted[1],
                             members=members)  # fmt: skip
-        card.write_text(_card(manifest), encoding="utf-8")
-        files[CARD] = card
-        manifest = manifest.model_copy(update={"members": dict(sorted((members | {CARD: member_of(card)}).items()))})
+        about.write_text(card(manifest), encoding="utf-8")
+        files[CARD] = about
+        manifest = manifest.model_copy(update={"members": dict(sorted((members | {CARD: member_of(about)}).items()))})
         with write_aside(out) as aside:
             write_archive(aside, manifest, files)
     return out
@@ -114,7 +113,8 @@ def _footage(video: VideoDataset, renderer: str, folder: Path, permitted: tuple[
         yield from (folder / name for name in ("background.png", "torso_frames.mkv", "torso_mask.mkv"))
 
 
-def _card(manifest: Manifest) -> str:
+def card(manifest: Manifest) -> str:
+    """Write what a pack is for people who read it."""
     rows = [f"| `{name}` | {member.bytes:,} | `{member.sha256}` |" for name, member in manifest.members.items()]
     name = manifest.id
     return "\n".join([

@@ -1,17 +1,20 @@
-"""What can be told of packing and unpacking before torch is there."""
+"""What can be told of handing a person over, and of taking one in, before torch is there."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from tasks.core.checkpoints import parse_steps, refuse_missing, work_dir_of
 from tasks.handover.archive import Archive, open_archive
 from tasks.handover.manifest import check_name
-from tasks.handover.settings import PackCommand, UnpackCommand
+from tasks.handover.settings import Handover, PackCommand, PullCommand, PushCommand, UnpackCommand
+from tasks.person.commands.ready import look_at_dataset
 from tasks.person.runs import POSTNETS, RENDERERS, find_run
 from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
+from utils.offline import VARIABLE, is_offline
 from utils.paths import existing_file, show_path
 
 
@@ -21,16 +24,55 @@ def look_at_pack(command: PackCommand) -> None:
     Raises:
         ConfigError, DataError: What is wrong, and how to mend it.
     """
-    check_name(Path(command.id).name, "ID")
     out = command.out or Path(f"{command.id}.vizeme")
     if out.suffix != ".vizeme":
         raise ConfigError(f"--out {out}: let the name end in .vizeme.")
     if os.path.lexists(out):
         with open_archive(existing_file(out)):
             pass  # a pack may be packed anew; what is none stays, and is named
+    look_at_runs(command)
+
+
+def look_at_runs(command: Handover) -> Path:
+    """See that a name is plain and that what is packed is trained; return the renderer's run. Errors as above."""
+    check_name(Path(command.id).name, "ID")
     renderers = RENDERERS if command.renderer == "auto" else (command.renderer,)
     for run in (find_run(command.id, renderers), find_run(command.id, POSTNETS)):
         refuse_missing(run, parse_steps(command.steps))
+    return find_run(command.id, renderers)
+
+
+def look_at_push(command: PushCommand) -> None:
+    """See that a person may be uploaded: trained, with a licence and a consent, by somebody who is logged in.
+
+    Raises:
+        ConfigError, DataError: What is missing, and how to mend it.
+    """
+    refuse_offline(command.offline)
+    video = look_at_dataset(look_at_runs(command))
+    for name in ("licence", "consent"):
+        if not (getattr(command, name) or (video is not None and getattr(video.meta, name))):
+            raise ConfigError(f"Nobody has said the {name}, which who finds {command.id} must know. Give --{name}.")
+    if not command.yes and not sys.stdin.isatty():
+        raise ConfigError("Nobody can be asked here whether to upload. Give --yes if you are sure.")
+    from huggingface_hub import get_token  # half a second that other commands need not wait
+
+    if not get_token():
+        raise ConfigError("You are not logged in at huggingface.co. Do: hf auth login (or set HF_TOKEN).")
+
+
+def look_at_pull(command: PullCommand) -> None:
+    """See that something may be fetched, and that nobody of that name is here; errors as above."""
+    refuse_offline(command.offline)
+    if command.exp_name:
+        check_name(command.exp_name, "ID")
+        refuse_taken(*places(command.exp_name, command.binary_data_dir))
+
+
+def refuse_offline(asked: bool) -> None:
+    """Refuse to use the network when that is forbidden; `ConfigError` says by what."""
+    if asked or is_offline():
+        raise ConfigError(f"{'--offline was given' if asked else f'{VARIABLE} is set'}, and this needs huggingface.co.")
 
 
 def look_at_unpack(command: UnpackCommand) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from utils.arguments import Assignments, Flag, Positional, Steps, find, must
+from tasks.speaking.settings import Compose
+from utils.arguments import Assignments, Flag, Positional, Steps, find, flag_of, marker, must
 from utils.config.assignments import split_assignment, typed_assignment
-from utils.config.schema import Config, Count, Whole
+from utils.config.schema import Config, Count, Positive, Whole
+from utils.errors import ConfigError
 from utils.paths import existing_file
 
 BOTH = ("tasks.speaking.settings:InferSettings", "tasks.renderer.config:NerfConfig")
@@ -36,6 +40,8 @@ class TrainCommand(Config):
 class HeadCommand(Config):
     """Say how a trained head is used."""
 
+    id: Annotated[str, Positional()]
+    """whose"""
     renderer: Literal["auto", "lm3d_nerf_torso", "lm3d_nerf", "lm3d_nerf_portrait"] = "auto"
     """lm3d_nerf draws the head over the footage's own torso, which is sharper; lm3d_nerf_portrait fits its lower
     face into the true frame"""
@@ -47,6 +53,47 @@ class HeadCommand(Config):
     """decides what is random"""
     settings: Annotated[tuple[str, ...], Flag("set"), Assignments(BOTH)] = ()
     """a setting; may be repeated, and given as a flag of its own: --infer_scale_factor=0.5"""
+
+
+@dataclass(frozen=True)
+class Means:
+    """Marks a flag in plain words for a setting of the talking head.
+
+    Attributes:
+        setting: Which one.
+        values: What the setting is called for each word of the flag; nothing where they are the same.
+    """
+
+    setting: str
+    values: Mapping[Any, Any] = field(default_factory=dict)
+
+
+def _as_from_anywhere(name: str) -> str:
+    return str(Path(name).absolute()) if Path(name).is_file() else name
+
+
+Track = Annotated[Count | None, Means("infer_audio_track")]
+
+
+class LooksCommand(HeadCommand):
+    """Say in plain words how a person looks who speaks; each is a setting of another name, which may be given, too."""
+
+    background: Annotated[str, AfterValidator(_as_from_anywhere), Means("infer_bg_img_fname")] = ""
+    """what is seen behind: a picture, white, black, green, grey or '#rrggbb' (the footage's own)"""
+    blink: Annotated[
+        Literal["footage", "regular", "voice"] | None,
+        Means("infer_inject_eye_blink_mode", {"footage": "gt", "regular": "period", "voice": "none"}),
+    ] = None
+    """eyes and brows: as in the footage, a still gaze with a blink now and then, or as the voice suggests (footage)"""
+    size: Annotated[int, Field(ge=8, le=8192)] | None = None
+    """height of the film in pixels (that of the training pictures)"""
+    still: Annotated[bool, Means("infer_pose_mode", {True: "still"})] = False
+    """the head keeps one pose in place of moving as in the footage"""
+    mouth: Annotated[Positive | None, Means("infer_mouth_gain")] = None
+    """how wide the mouth moves: 1.2 to 1.5 mends a mumbling mouth (1)"""
+    compose: Annotated[Compose | None, Means("infer_compose")] = None
+    """what is drawn: the lower face in the true frame, the head over the footage's shoulders, or all (portrait where
+    pose and background are the footage's, else full)"""
 
 
 def _is_there(path: Path) -> Path:
@@ -63,14 +110,12 @@ Mp4 = Annotated[
 ]
 
 
-class InferCommand(HeadCommand):
-    id: Annotated[str, Positional()]
-    """who speaks"""
+class InferCommand(LooksCommand):
     audio: Annotated[Sound, Positional()]
     """what is said: any sound or video file, any length"""
     out: Mp4
     """the mp4 to write"""
-    audio_track: Count | None = None
+    audio_track: Track = None
     """which of its tracks of sound is heard, from 1 on (the loudest)"""
 
 
@@ -79,8 +124,6 @@ class DubCommand(HeadCommand):
 
     Only the lower face is drawn; all else stays as it is in the video."""
 
-    id: Annotated[str, Positional()]
-    """who speaks"""
     video: Annotated[Path, Positional()]
     """the video that was processed for them"""
     audio: Annotated[Path, Positional()]
@@ -89,29 +132,28 @@ class DubCommand(HeadCommand):
     """the mp4 to write"""
     start_s: Annotated[float, Field(ge=0)] = 0.0
     """where in the video the speech begins, in seconds"""
-    audio_track: Count | None = None
+    audio_track: Track = None
     """which of its tracks of sound is heard, from 1 on (the loudest)"""
 
 
-class BatchCommand(HeadCommand):
-    """Speak many sounds, each into an mp4 of its name. One that cannot be made does not stop the others (exit code 2).
+class SpeakCommand(LooksCommand):
+    """Speak one sound into a film, ID SOUND OUT.mp4, or many, each into an mp4 of its name, with networks loaded once.
 
-    Given again, it skips films that are whole and of the same sound, networks and settings.
+    One of many that cannot be made does not stop the others (exit code 2). Given again, the command skips those films
+    that are whole and of the same sound, networks and settings.
     """
 
-    id: Annotated[str, Positional()]
-    """who speaks"""
     sounds: Annotated[tuple[Path, ...], Positional()] = ()
-    """sounds of any format, folders of them, or a .csv with a column `sound`"""
+    """sounds or videos of any format, folders of them, or a .csv with a column `sound`; SOUND OUT.mp4 names the film"""
     texts: Annotated[tuple[str, ...], Flag("text")] = ()
     """a text that espeak-ng speaks, as in the demo: not the person's voice; may be repeated"""
     out: Path | None = None
-    """folder of the films (infer_out/<id>)"""
+    """folder of the films, or the mp4 to write when there is one sound or text (infer_out/<id>)"""
+    audio_track: Track = None
+    """which of their tracks of sound is heard, from 1 on (the loudest)"""
 
 
-class PlayCommand(HeadCommand):
-    id: Annotated[str, Positional()]
-    """who speaks"""
+class PlayCommand(LooksCommand):
     audio: Annotated[tuple[Sound, ...], Positional()] = ()
     """what may be said; others can be sent to the page"""
     port: Annotated[int, must(lambda port: 0 <= port <= 65535, "a port is a number from 0 to 65535")] = 8025
@@ -123,8 +165,6 @@ class PlayCommand(HeadCommand):
 
 
 class EvaluateCommand(HeadCommand):
-    id: Annotated[str, Positional()]
-    """whom"""
     protocol: Literal["own", "peers"] = "own"
     """own judges the drawn head in boxes; peers judges whole frames as published systems do, for every infer_compose"""
     frames: Count | None = None
@@ -168,6 +208,11 @@ def settings_of(command: HeadCommand) -> dict[str, Any]:
         schema = next((one for one in schemas if name in one.model_fields), schemas[0])
         dotted, value = typed_assignment(schema, text)
         values[dotted] = value
-    if isinstance(command, InferCommand | DubCommand) and command.audio_track is not None:
-        values["infer_audio_track"] = command.audio_track
+    for name, info in type(command).model_fields.items():
+        means, word = marker(info, Means), getattr(command, name)
+        if means is None or word == info.default:
+            continue
+        if means.setting in values:
+            raise ConfigError(f"--{flag_of(name, info)} and {means.setting} say the same. Give one of them.")
+        values[means.setting] = means.values.get(word, word)
     return values

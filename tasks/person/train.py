@@ -13,7 +13,8 @@ from tasks.person.plan import Step, is_finished, is_outdated, plan
 from tasks.person.runs import NEEDS, STAGES
 from utils.errors import ConfigError
 from utils.files.tables import read_json, write_json
-from utils.paths import show_path
+from utils.paths import as_typed, show_path
+from utils.processes.manner import is_quiet
 
 log = logging.getLogger(__name__)
 UPDATE_S = {"syncnet": 0.13, "lm3d_vae_sync": 0.15, "postnet": 0.25, "lm3d_nerf": 0.12, "lm3d_nerf_torso": 0.05,
@@ -68,7 +69,8 @@ def train_person(
         begun = 0 if reset or outdated else finished_updates(work_dir)
         later = [s for s in stages[number:] if reset or not is_finished(s, work_dir_of(f"{video_id}/{s.name}"))]
         left = clock.left([stage, *later])
-        say(f"{title}: {max(0, stage.updates - begun)} updates, about {clock.of(stage, begun)}; {left} over all")
+        length = f"{max(0, stage.updates - begun)} updates, about {clock.of(stage, begun)}; {left} over all"
+        say(f"{title}: {length}", result=dry_run)
         if dry_run:
             trained.add(stage.name)
             continue
@@ -82,11 +84,10 @@ def train_person(
             clock.measured(stage, time.monotonic() - began, begun)
             trained.add(stage.name)
     if dry_run:
-        say("nothing was trained (--dry_run); times are those of two cores")
+        say("nothing was trained (--dry_run); times are those of two cores", result=True)
         return 0
-    say(
-        f"{video_id} is ready: bash scripts/infer_talking_head.sh {video_id} speech.wav infer_out/{video_id}/speech.mp4"
-    )
+    speak = f"bash scripts/infer_talking_head.sh {video_id} speech.wav infer_out/{video_id}/speech.mp4"
+    say(f"{video_id} is ready: {speak}", result=True)
     return 0
 
 
@@ -133,9 +134,10 @@ def run_child(command: list[str]) -> int:
         signal.signal(signal.SIGTERM, old)
 
 
-def say(text: str) -> None:
-    """Tell the person at the terminal, ahead of what the child will print."""
-    print(text, flush=True)
+def say(text: str, *, result: bool = False) -> None:
+    """Tell the person at the terminal, ahead of what the child will print; how far it is only where that is wanted."""
+    if result or not is_quiet():
+        print(as_typed(text), flush=True)
 
 
 class Clock:

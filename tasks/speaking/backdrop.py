@@ -13,6 +13,7 @@ from utils.errors import ConfigError, DataError
 from utils.media.pictures import read_photo
 
 COLOURS = {"white": (255, 255, 255), "black": (0, 0, 0), "green": (0, 177, 64), "grey": (128, 128, 128)}
+_HEX = re.compile(r"#[0-9a-fA-F]{6}")
 APART = 24
 """A pixel of the headless frame that differs this much (0..255) from the empty background belongs to the person."""
 
@@ -24,20 +25,25 @@ def read_background(name: str) -> Bytes | None:
         ConfigError: It is neither a colour nor a file.
         DataError: The file is no picture.
     """
+    refuse_no_background(name)
     if not name:
         return None
     if name.lower() in COLOURS:
         return np.array(COLOURS[name.lower()], np.uint8).reshape(1, 1, 3)
-    if re.fullmatch(r"#[0-9a-fA-F]{6}", name):
+    if _HEX.fullmatch(name):
         return np.frombuffer(bytes.fromhex(name[1:]), np.uint8).reshape(1, 1, 3).copy()
-    if not Path(name).is_file():
-        raise ConfigError(
-            f"infer_bg_img_fname = {name}: no such picture. Give a file, {', '.join(COLOURS)}, or '#rrggbb'"
-        )
     try:
         return np.asarray(read_photo(name), np.uint8)
     except DataError as error:
         raise DataError(f"infer_bg_img_fname: {error}") from None
+
+
+def refuse_no_background(name: str) -> None:
+    """Refuse what is neither empty, a colour nor a file; `ConfigError` says what may be given."""
+    if name and name.lower() not in COLOURS and not _HEX.fullmatch(name) and not Path(name).is_file():
+        raise ConfigError(
+            f"infer_bg_img_fname = {name}: no such picture. Give a file, {', '.join(COLOURS)}, or '#rrggbb'"
+        )
 
 
 def behind_the_torso(video: Any, frame_id: int, background: Bytes) -> Bytes:

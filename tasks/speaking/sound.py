@@ -17,6 +17,7 @@ from utils.media.ffmpeg import Stream
 from utils.media.sound_source import refuse_too_long, sound_arguments
 from utils.media.wav import no_sound
 from utils.paths import existing_file
+from utils.processes.manner import note_reading
 from utils.rates import RATE, SAMPLES_A_FRAME
 from utils.sound.speech_level import SpeechLevel, SpeechMeter, VoiceBand, levelled
 
@@ -46,6 +47,7 @@ class Sound:
 
     def _convert(self, target: Path) -> None:
         file = existing_file(self.path)
+        note_reading(file)
         block = bytearray(1 << 20)
         band, meter = VoiceBand(), SpeechMeter()
         loudness: list[Floats] = []

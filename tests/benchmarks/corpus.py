@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_gen.clips.shard_writer import CLIPS_PER_SHARD, ClipShardWriter
+from data_gen.clips.settings import CLIPS_PER_SHARD
+from data_gen.clips.shard_writer import ClipShardWriter
 from utils.sound.features import feature_width
 
 ROOT = Path(__file__).resolve().parents[2]

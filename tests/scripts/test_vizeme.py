@@ -60,6 +60,9 @@ def test_the_command_answers_from_any_folder(installed, tmp_path):
     assert vizeme(installed, tmp_path, "--version").stdout == "vizeme 0.1.0\n"
     assert "process" in vizeme(installed, tmp_path, "--help").stdout
     assert "lm3d_nerf_torso" in vizeme(installed, tmp_path, "run", "--list").stdout
+    assert vizeme(installed, tmp_path, "run").stdout.startswith("usage: vizeme run [flags]")
+    unmade = vizeme(installed, tmp_path, "train", "nobody").stderr
+    assert "Make it with: vizeme process --id nobody" in unmade  # a wheel has no scripts
     slip = vizeme(installed, tmp_path, "spek")
     assert (slip.returncode, slip.stderr.split(".")[0]) == (2, "error: No command is called 'spek'")
 

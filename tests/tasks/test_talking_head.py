@@ -79,6 +79,17 @@ def test_the_command_writes_a_video_with_sound(inside, capsys):
     assert len(list(read_frames("out/voice.mp4"))) == 38
 
 
+def test_speaking_in_plain_words(inside, capsys):
+    words = ["speak", "made", "voice.wav", "plain.mp4", "--device=cpu", "--size=48", "--background=#00ff00"]
+    assert talking_head.main(words) == 0
+    assert capsys.readouterr().out == "plain.mp4\n"
+    frame = next(read_frames("plain.mp4"))
+    assert frame.shape == (48, 48, 3)
+    assert abs(frame[0, 0].astype(int) - (0, 255, 0)).max() < 60
+    with pytest.raises(ConfigError, match=r"infer_bg_img_fname = nowhere\.png: no such picture"):
+        talking_head.main(["speak", "made", "voice.wav", "--background=nowhere.png"])
+
+
 def test_the_head_alone_is_shown_over_the_footage_when_asked_for(inside, caplog):
     head = TalkingHead.load("made", device="cpu", renderer="lm3d_nerf")
     assert head.renderer.cfg.task_cls == "lm3d_nerf"

@@ -163,12 +163,17 @@ def test_the_help_lists_the_commands_and_not_what_has_moved(capsys):
     assert capsys.readouterr().out == (
         "usage: python make.py COMMAND ...\n\nMake things.\n\ncommands:\n"
         "  look         look at a place\n  fill         fill a place\n\n"
+        "with every command:\n"
+        "  -q, --quiet    leave out progress and notes; results, warnings and errors stay\n"
+        "  -v, --verbose  say more: which files are read\n\n"
         "`python make.py COMMAND --help` tells a command's flags.\n"
     )
     assert DOOR.main(["fill", "-h"]) == 0
     assert capsys.readouterr().out == (
         "usage: python make.py fill [flags]\n\nFill a place.\n\n"
         "  --out PATH                 folder to fill (required)\n"
+        "  -q, --quiet                leave out progress and notes; results, warnings and errors stay\n"
+        "  -v, --verbose              say more: which files are read\n"
     )
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+import data_gen.run
+import utils.assets
+from tasks import export_checkpoint, import_checkpoint, talking_head
+from utils import paths
 from utils.errors import DataError
 from utils.paths import ROOT, existing_file, show_path
 
@@ -29,3 +33,13 @@ def test_a_file_with_content_comes_back_absolute(tmp_path, monkeypatch):
     (tmp_path / "a.txt").write_text("x")
     monkeypatch.chdir(tmp_path)
     assert existing_file("a.txt") == tmp_path / "a.txt"
+
+
+def test_commands_are_called_as_they_are_here(monkeypatch, tmp_path):
+    text = "Make it with: python data_gen/run.py video --id a; then bash scripts/train_talking_head.sh a"
+    assert paths.as_typed(text) == text
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    assert paths.as_typed(text) == "Make it with: vizeme process --id a; then vizeme train a"
+    doors = (talking_head, import_checkpoint, export_checkpoint, data_gen.run, utils.assets)
+    named = {door.DOOR.typed for door in doors} | {"python tasks/run.py"}
+    assert named <= set(paths.INSTALLED_AS)

@@ -14,6 +14,7 @@ from typing import Any
 from utils.config.strict_yaml import read_yaml_file
 from utils.errors import ConfigError, nearest
 from utils.paths import ROOT, show_path
+from utils.processes.manner import note_reading
 
 
 @dataclass
@@ -81,6 +82,7 @@ class _Reader:
 
     def _read(self, path: Path, above: tuple[Path, ...]) -> _Read:
         problems = self.recipe.problems
+        note_reading(path)
         try:
             own = read_yaml_file(path)
         except ConfigError as error:

@@ -19,7 +19,7 @@ from utils.asset_table import ASSETS
 from utils.assets import find_asset
 from utils.errors import AssetError, DataError
 from utils.media.ffmpeg import run
-from utils.paths import home
+from utils.paths import as_typed, home
 from utils.processes.workers import cores
 
 LEAST_GB, ENOUGH_GB = 1.0, 10.0
@@ -49,7 +49,7 @@ def main(command: DoctorCommand) -> int:
         print(json.dumps({"ok": not bad, "lines": [asdict(line) for line in lines]}, indent=1))
     else:
         for line in lines:
-            print(f"{line.verdict:5} {line.name:22} {line.said}")
+            print(as_typed(f"{line.verdict:5} {line.name:22} {line.said}"))
     return 2 if bad else 0
 
 

@@ -40,6 +40,30 @@ class Film:
         return sha256(self.sound) if self.sound else hashlib.sha256(self.text.encode()).hexdigest()
 
 
+VIDEOS = (".mp4", ".mkv", ".mov", ".webm")
+
+
+def named_film(sounds: Sequence[Path], texts: Sequence[str], out: Path | None) -> Film | None:
+    """Return the one film whose name was given: SOUND OUT.mp4, or `--out OUT.mp4`; None when `out` is a folder.
+
+    Raises:
+        ConfigError: More than one would become it, or it is not clear whether the second video is one to write.
+    """
+    if out is None and not texts and len(sounds) == 2 and sounds[1].suffix.lower() == ".mp4":
+        if sounds[0].suffix.lower() in VIDEOS and os.path.lexists(sounds[1]):
+            ways = f"--out {sounds[1]} writes it anew, --out FOLDER speaks both"
+            raise ConfigError(f"{sounds[1]} is there, and might be meant to be spoken, too. Say which: {ways}.")
+        sounds, out = sounds[:1], sounds[1]
+    if out is None or out.suffix.lower() != ".mp4" or out.is_dir():
+        return None
+    if len(sounds) + len(texts) != 1:
+        raise ConfigError(f"--out {out} is one film, for one sound or text. Name a folder for several.")
+    film = Film(out, sounds[0]) if sounds else Film(out, text=texts[0])
+    if film.sound:
+        refuse_input_as_output(out, [film.sound])
+    return film
+
+
 def films_of(sounds: Sequence[Path], texts: Sequence[str], folder: Path) -> list[Film]:
     """List the films of sounds, folders of sounds, tables (.csv with a column `sound`) and texts.
 

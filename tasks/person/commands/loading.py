@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from tasks.core.checkpoints import parse_steps
 from tasks.person.head import TalkingHead
-from tasks.person.settings import BatchCommand, DubCommand, EvaluateCommand, InferCommand, PlayCommand, settings_of
+from tasks.person.settings import HeadCommand, LooksCommand, settings_of
 
 
-def load_head(
-    command: InferCommand | DubCommand | BatchCommand | PlayCommand | EvaluateCommand,
-    asked: Mapping[str, Any] | None = None
-) -> TalkingHead:
+def load_head(command: HeadCommand, asked: Mapping[str, Any] | None = None) -> TalkingHead:
     """Load the head of a command's person, with its settings and those that the command itself asks for."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    return TalkingHead.load(
+    head = TalkingHead.load(
         command.id,
         renderer=command.renderer,
         device=command.device,
@@ -26,3 +20,7 @@ def load_head(
         seed=command.seed,
         settings={**settings_of(command), **(asked or {})},
     )
+    if isinstance(command, LooksCommand) and command.size is not None:
+        scale = command.size / float(head.renderer.model.scene.size[0])
+        head.settings = head.settings.model_copy(update={"infer_scale_factor": scale})
+    return head

@@ -6,19 +6,20 @@ from pathlib import Path
 
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.core.checkpoints import parse_steps, refuse_missing
-from tasks.person.commands.films import Notes, films_of
+from tasks.person.commands.films import Notes, films_of, named_film
 from tasks.person.runs import POSTNETS, RENDERERS, find_run
 from tasks.person.settings import (
-    BatchCommand,
     CheckCommand,
     DubCommand,
     EvaluateCommand,
     HeadCommand,
     InferCommand,
     PlayCommand,
+    SpeakCommand,
     settings_of,
 )
 from tasks.registry import schema_of
+from tasks.speaking.backdrop import refuse_no_background
 from tasks.speaking.settings import InferSettings
 from utils.config.schema import parse
 from utils.config.strict_yaml import read_yaml
@@ -35,7 +36,7 @@ def look_at_film(command: InferCommand) -> None:
         ConfigError, DataError: What is wrong, and how to mend it.
     """
     refuse_input_as_output(command.out, [command.audio])
-    look_at_head(command.id, command)
+    look_at_head(command)
     refuse_without_sound(command.audio)
 
 
@@ -44,40 +45,47 @@ def look_at_dub(command: DubCommand) -> None:
     existing_file(command.video)
     existing_file(command.audio)
     refuse_input_as_output(command.out, [command.audio, command.video])
-    video = look_at_head(command.id, command)
+    video = look_at_head(command)
     refuse_without_sound(command.audio)
     if video is not None:
         video.source_in(command.video)
 
 
-def look_at_batch(command: BatchCommand) -> None:
-    """See that there is something to speak, and that it can be; a sound that is missing is told when its turn comes."""
+def look_at_speech(command: SpeakCommand) -> None:
+    """See that there is something to speak, and that it can be; one of many that is missing is told in its turn."""
+    film = named_film(command.sounds, command.texts, command.out)
+    if film is not None:
+        sound = existing_file(film.sound) if film.sound else None
+        look_at_head(command)
+        if sound is not None:
+            refuse_without_sound(sound)
+        return
     folder = command.out or Path("infer_out") / command.id
     films_of(command.sounds, command.texts, folder)
     Notes(folder)
-    look_at_head(command.id, command)
+    look_at_head(command)
 
 
 def look_at_page(command: PlayCommand) -> None:
     """See that a page can be shown; errors as above."""
-    look_at_head(command.id, command)
+    look_at_head(command)
     for sound in command.audio:
         refuse_without_sound(existing_file(sound))
 
 
 def look_at_measuring(command: EvaluateCommand) -> None:
     """See that a person can be measured; errors as above."""
-    look_at_head(command.id, command)
+    look_at_head(command)
 
 
-def look_at_head(person: str, command: HeadCommand) -> VideoDataset | None:
+def look_at_head(command: HeadCommand) -> VideoDataset | None:
     """See that a person's runs, checkpoints and dataset are there, and that settings are some; return the dataset.
 
     Raises:
         ConfigError: A setting does not exist, or has a value that it may not have.
         DataError: Something is not trained or not processed; the message has the command that does it.
     """
-    chosen = settings_of(command)
+    person, chosen = command.id, settings_of(command)
     steps = parse_steps(command.steps)
     renderer = find_run(person, RENDERERS if command.renderer == "auto" else (command.renderer,))
     for run in (find_run(person, POSTNETS), renderer):
@@ -87,6 +95,7 @@ def look_at_head(person: str, command: HeadCommand) -> VideoDataset | None:
     parse(InferSettings, own, Path(f"settings for {person}"))
     parse(schema, {"task_cls": renderer.name, **{k: v for k, v in chosen.items() if k not in own and "." not in k}},
           Path(f"settings for {person}"))  # fmt: skip
+    refuse_no_background(str(chosen.get("infer_bg_img_fname", "")))
     return look_at_dataset(renderer)
 
 

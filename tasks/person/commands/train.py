@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-
 from tasks.person.settings import TrainCommand
 from tasks.person.train import train_person
 
 
 def main(command: TrainCommand) -> int:
     """Train what is not trained yet."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     hearing = [f"audio_feature={command.audio_feature}"] if command.audio_feature else []
     return train_person(
         command.id,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.handover.ready import look_at_pack, look_at_unpack
-from tasks.handover.settings import PackCommand, UnpackCommand
+from tasks.handover.ready import look_at_pack, look_at_pull, look_at_push, look_at_unpack
+from tasks.handover.settings import PackCommand, PullCommand, PushCommand, UnpackCommand
+from utils.arguments import read_words
 from utils.errors import ConfigError, DataError
 
 
@@ -38,3 +39,22 @@ def test_unpacking_wants_a_pack_and_a_free_name(packed, tmp_path, monkeypatch):
     look_at_unpack(UnpackCommand(pack=packed, exp_name="other"))
     with pytest.raises(DataError, match=r"none\.vizeme does not exist"):
         look_at_unpack(UnpackCommand(pack=Path("none.vizeme")))
+
+
+def test_what_pushing_and_pulling_want_is_told_before_anything_is_packed(house, monkeypatch):
+    monkeypatch.chdir(house)
+    monkeypatch.delenv("VIZEME_OFFLINE", raising=False)
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    said = {"id": "made", "repo": "someone/made", "licence": "mine", "consent": "mine", "yes": True}
+    for changed, text in (
+        ({}, r"You are not logged in at huggingface\.co\. Do: hf auth login"),
+        ({"consent": ""}, "Nobody has said the consent.* Give --consent"),
+        ({"offline": True}, r"--offline was given, and this needs huggingface\.co"),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            look_at_push(PushCommand(**(said | changed)))
+    monkeypatch.setenv("VIZEME_OFFLINE", "1")
+    with pytest.raises(ConfigError, match="VIZEME_OFFLINE is set"):
+        look_at_pull(PullCommand(repo="someone/made"))
+    with pytest.raises(ConfigError, match="REPO made: write OWNER/NAME"):
+        read_words(PullCommand, ["made"], "pull")

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks.person.commands import batch
-from tasks.person.settings import BatchCommand
+from tasks.person.commands import speak
+from tasks.person.settings import SpeakCommand
 from tasks.speaking.settings import InferSettings
-from utils.errors import DataError
+from utils.errors import ConfigError, DataError
 
 
 class Head:
@@ -35,12 +35,12 @@ def heads(tmp_path, monkeypatch):
     for name, content in (("a.wav", b"good"), ("b.wav", b"bad"), ("c.wav", b"good too")):
         (tmp_path / name).write_bytes(content)
     loaded: list[Head] = []
-    monkeypatch.setattr(batch, "load_head", lambda command: loaded.append(Head(command.seed)) or loaded[-1])
+    monkeypatch.setattr(speak, "load_head", lambda command: loaded.append(Head(command.seed)) or loaded[-1])
     return loaded
 
 
 def run(*sounds: str, **more) -> int:
-    return batch.main(BatchCommand(id="anna", sounds=tuple(map(Path, sounds)), out=Path("out"), **more))
+    return speak.main(SpeakCommand(id="anna", sounds=tuple(map(Path, sounds)), **({"out": Path("out")} | more)))
 
 
 def test_a_bad_sound_does_not_stop_the_others_and_is_said_at_the_end(heads, capsys, caplog):
@@ -79,7 +79,7 @@ def test_a_batch_that_was_killed_goes_on(heads, monkeypatch):
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(batch.Notes, "made", die)
+        patch.setattr(speak.Notes, "made", die)
         with pytest.raises(Killed):
             run("a.wav")
     assert not Path("out/a.mp4").exists()
@@ -101,3 +101,25 @@ def test_a_text_is_spoken_by_the_synthesiser_and_said_to_be(heads, caplog):
     assert run(texts=("Hello there.",)) == 0
     assert Path("out/text-1.mp4").read_bytes().startswith(b"film of RIFF")
     assert "espeak-ng, a synthesiser, as the demo is; it is not the voice of anna" in caplog.text
+
+
+def test_one_film_may_be_named_in_place_of_its_folder(heads, capsys):
+    assert run("a.wav", "film.mp4", out=None) == 0
+    assert run("c.wav", out=Path("there.mp4")) == 0
+    assert run(texts=("Hello there.",), out=Path("said.mp4")) == 0
+    assert capsys.readouterr().out == "film.mp4\nthere.mp4\nsaid.mp4\n"
+    assert Path("film.mp4").read_bytes() == b"film of good"
+    assert run("a.wav", "film.mp4", out=None) == 0  # what was named is written anew
+
+
+def test_a_second_video_is_not_written_over_unless_that_is_said(heads):
+    for name in ("a.mp4", "b.mp4"):
+        Path(name).write_bytes(b"mine")
+    with pytest.raises(ConfigError, match=r"b\.mp4 is there, and might be meant to be spoken, too\. Say which: --out"):
+        run("a.mp4", "b.mp4", out=None)
+    assert run("a.mp4", "b.mp4") == 0
+    assert (Path("b.mp4").read_bytes(), Path("out/b.mp4").read_bytes()) == (b"mine", b"film of mine")
+    with pytest.raises(ConfigError, match=r"is one film, for one sound or text\. Name a folder for several"):
+        run("a.wav", "c.wav", out=Path("x.mp4"))
+    with pytest.raises(ConfigError, match=r"a\.mp4"):
+        run("a.mp4", out=Path("a.mp4"))

@@ -1,15 +1,17 @@
-"""Let one person speak many sounds: networks are loaded once, each film is there as soon as it is done."""
+"""Let one person speak one sound or many: networks are loaded once, each film is there as soon as it is done."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from data_gen.demo.speech import Voice, speak_as
-from tasks.person.commands.films import Film, Notes, films_of
+from tasks.person.commands.films import Film, Notes, films_of, named_film
 from tasks.person.commands.loading import load_head
 from tasks.person.head import TalkingHead
-from tasks.person.settings import BatchCommand
+from tasks.person.settings import SpeakCommand
 from utils.command import plain
 from utils.errors import UserError
 from utils.files.aside import make_folder, write_aside
@@ -21,15 +23,25 @@ from utils.paths import existing_file
 log = logging.getLogger("vizeme")
 
 
-def main(command: BatchCommand) -> int:
+def main(command: SpeakCommand) -> int:
     """Write the films and print their paths; return 2 when some could not be made."""
+    film = named_film(command.sounds, command.texts, command.out)
+    if command.texts:
+        log.info("--text is spoken by espeak-ng, a synthesiser, as the demo is; it is not the voice of %s", command.id)
+    if film is None:
+        return speak_many(command)
+    with sound_of(film) as sound:
+        print(load_head(command).speak_to(sound, film.target))
+    return 0
+
+
+def speak_many(command: SpeakCommand) -> int:
+    """Write films named after their sounds into a folder; one that cannot be made does not stop the others."""
     folder = command.out or Path("infer_out") / command.id
     films = films_of(command.sounds, command.texts, folder)
     notes = Notes(folder)
     head = load_head(command)
     make_folder(folder)
-    if command.texts:
-        log.info("--text is spoken by espeak-ng, a synthesiser, as the demo is; it is not the voice of %s", command.id)
     failed = []
     for number, film in enumerate(films, 1):
         try:
@@ -58,10 +70,17 @@ def speak(head: TalkingHead, film: Film, notes: Notes, title: str) -> None:
         return
     notes.refuse_other(film)
     log.info("%s %s", title, plain(str(film.target)))
-    with scratch_folder() as scratch, write_aside(film.target) as aside:
-        sound = film.sound
-        if sound is None:
-            sound = scratch / "text.wav"
-            write_wav(sound, speak_as(Voice(), film.text).wav)
+    with sound_of(film) as sound, write_aside(film.target) as aside:
         head.speak_to(sound, aside)
         notes.made(film, key, aside)
+
+
+@contextmanager
+def sound_of(film: Film) -> Iterator[Path]:
+    """Give the file of what a film says; that of a text is made, and deleted at the end."""
+    if film.sound is not None:
+        yield film.sound
+        return
+    with scratch_folder() as scratch:
+        write_wav(scratch / "text.wav", speak_as(Voice(), film.text).wav)
+        yield scratch / "text.wav"
