@@ -55,10 +55,9 @@ def look_at_speech(command: SpeakCommand) -> None:
     """See that there is something to speak, and that it can be; one of many that is missing is told in its turn."""
     film = named_film(command.sounds, command.texts, command.out)
     if film is not None:
-        sound = existing_file(film.sound) if film.sound else None
         look_at_head(command)
-        if sound is not None:
-            refuse_without_sound(sound)
+        if film.sound is not None:
+            refuse_without_sound(existing_file(film.sound))
         return
     folder = command.out or Path("infer_out") / command.id
     films_of(command.sounds, command.texts, folder)
