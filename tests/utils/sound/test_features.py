@@ -22,6 +22,13 @@ def test_a_row_is_centred_on_its_own_20_ms(feature, row):
     assert values.argmax() == row
 
 
+def test_mel_bands_are_those_of_others():
+    from transformers.audio_utils import mel_filter_bank
+
+    wanted = mel_filter_bank(257, 80, 80.0, 7600.0, 16_000, norm="slaney", mel_scale="slaney").T
+    np.testing.assert_allclose(audio._mel_bank(), wanted, atol=1e-8)
+
+
 @pytest.mark.parametrize("frames", [1, 7, 40])
 def test_there_are_two_rows_a_video_frame(frames):
     for name, width in (("mel", 80), ("mfcc", 39)):
