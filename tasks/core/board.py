@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -74,12 +75,15 @@ class Board:
         """
         if self.writer is None or len(frames) == 0:
             return
-        from imageio.v3 import imwrite
+        from PIL import Image
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        encoded = imwrite("<bytes>", np.asarray(frames), extension=".gif", duration=round(1000 / fps), loop=0)
+        # An octree's colours suit drawings, and take a tenth of the time of finding the best 256.
+        pictures = [Image.fromarray(frame).quantize(method=Image.Quantize.FASTOCTREE) for frame in frames]
+        encoded, milliseconds = io.BytesIO(), round(1000 / fps)
+        pictures[0].save(encoded, "GIF", save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)
         height, width = frames.shape[1:3]
-        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=encoded)
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=encoded.getvalue())
         summary = Summary(value=[Summary.Value(tag=tag, image=image)])
         with or_without():
             self.writer._get_file_writer().add_summary(summary, self.update)

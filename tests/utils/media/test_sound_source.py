@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tasks.speaking.sound import Sound
+from tests.patience import HANG_S
 from utils.errors import DataError
 from utils.media.ffmpeg import executable, input_arguments, run
 from utils.media.sound_source import SoundSource, choose_sound
@@ -21,7 +22,7 @@ VOICE = (0.3 * np.sin(2 * np.pi * 200 * np.arange(48_000) / 16_000)).astype(np.f
 
 
 def make(out: Path, *arguments: str) -> Path:
-    run([*arguments, "-y", f"file:{out}"], 60, f"making {out} with {executable()}")
+    run([*arguments, "-y", f"file:{out}"], HANG_S, f"making {out} with {executable()}")
     return out
 
 
