@@ -11,5 +11,13 @@ if [ "$#" -gt 0 ]; then
 fi
 echo "== style" && .venv/bin/ruff check .
 echo "== walls" && .venv/bin/lint-imports --no-cache --no-logo
-echo "== types" && .venv/bin/mypy
-echo "== tests" && .venv/bin/python -m pytest -n "${VIZEME_TEST_PROCESSES:-2}" --dist loadfile -m "not slow and not gpu"
+# Types are checked beside the tests, which now and then wait: for a process, for the disk.
+answer=$(mktemp)
+.venv/bin/mypy >"$answer" 2>&1 &
+types=$!
+trap 'kill "$types" 2>/dev/null || true; rm -f "$answer"' EXIT
+code=0
+echo "== tests" && .venv/bin/python -m pytest -n "${VIZEME_TEST_PROCESSES:-2}" --dist loadfile -m "not slow and not gpu" || code=$?
+echo "== types" && wait "$types" || code=$?
+cat "$answer"
+exit "$code"

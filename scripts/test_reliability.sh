@@ -33,6 +33,8 @@ code=0
 .venv/bin/python -m pytest -vv --tb=short -m "not gpu" "$@" || code=$?
 .venv/bin/python -m tests.reliability.counts "$VIZEME_RELIABILITY_OUT"
 if [ "$all" = yes ]; then
+  # What is long elsewhere: torchrun itself, a large network in bfloat16.
+  .venv/bin/python -m pytest -q --tb=short -m "slow and not gpu" --ignore=tests/reliability tests || code=$?
   .venv/bin/python -m tests.reliability.findings || code=$?
   .venv/bin/python -m tests.reliability.hostile_table || code=$?
   .venv/bin/python -m tests.reliability.hostile_table --sweeps || code=$?

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,34 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["VIZEME_OFFLINE"] = "1"  # no test, and nothing that a test starts, touches the network
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
+gc.disable()  # what is imported while tests are collected stays: it is not gone through for garbage again and again
+TOGETHER = {
+    "tests/data_gen/clips/": "clips", "tests/data_gen/demo/": "demo", "tests/data_gen/video/": "video",
+    "tests/reliability/test_kill": "forked", "tests/reliability/test_strangers.py": "forked",
+    "tests/tasks/person/page/": "forked", "tests/tasks/test_run.py": "forked",
+}  # fmt: skip
+"""Where tests begin that share what is dear to make: a processed video, a server that processes are forked from."""
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on, and only in what comes from now on."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n 2 --dist loadfile`: give the tests of one file, and what is TOGETHER, to one process."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        """By files and groups of files."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            return next((name for start, name in TOGETHER.items() if nodeid.startswith(start)), nodeid.split("::")[0])
+
+    gc.enable()  # the process that only hands out tests collects none
+    return Scheduling(config, log)
 
 
 @pytest.fixture

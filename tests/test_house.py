@@ -14,6 +14,7 @@ import pytest
 import data_gen.run
 from tasks import export_checkpoint, import_checkpoint, talking_head
 from tasks.registry import TASKS, task_class
+from tests.conftest import TOGETHER
 from tests.patience import HANG_S
 from utils import assets
 from utils.arguments import find
@@ -63,6 +64,10 @@ def module_strings(path: Path) -> list[str]:
     named = re.compile(rf"(?:{'|'.join(PACKAGES)})(?:\.\w+)+(?::\w+)?")
     texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
     return [text for text in texts if isinstance(text, str) and named.fullmatch(text)]
+
+
+def test_what_is_tested_together_exists():
+    assert not [start for start in TOGETHER if not list(ROOT.glob(f"{start.rstrip('/')}*"))]
 
 
 def test_what_is_named_in_a_string_exists_and_lies_below():

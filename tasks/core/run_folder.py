@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -109,15 +110,25 @@ def write_config(work_dir: Path, config: TaskConfig) -> None:
 
 def write_environment(work_dir: Path) -> None:
     """Write what the run was made with: versions, machine, commit."""
-    from importlib.metadata import distributions
-
     commit = "unknown"
     try:
         result = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=10)
         commit = result.stdout.strip() or commit
     except (OSError, subprocess.SubprocessError):
         pass
-    packages = sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions())
-    lines = [f"python {platform.python_version()}", f"platform {platform.platform()}", f"commit {commit}", *packages]
+    lines = [f"python {platform.python_version()}", f"platform {platform.platform()}", f"commit {commit}", *_packages()]
     with write_aside(work_dir / "environment.txt") as aside:
         aside.write_text("\n".join(lines) + "\n")
+
+
+def _packages() -> list[str]:
+    """List what is installed, "name==version"; two lines of each description are read, not all of it parsed."""
+    from importlib.metadata import distributions
+
+    packages = set()
+    for one in distributions():
+        text = one.read_text("METADATA") or one.read_text("PKG-INFO") or ""
+        lines = dict(re.findall(r"^(Name|Version): *(\S+)", text.partition("\n\n")[0], re.MULTILINE))
+        if len(lines) == 2:
+            packages.add(f"{lines['Name']}=={lines['Version']}")
+    return sorted(packages)

@@ -27,7 +27,7 @@ def test_a_step_is_timed_as_it_is_trained():
     assert text.endswith("| 1.24 | 2.00 | 910 |")
 
 
-@pytest.mark.parametrize("name", ["wav2pix", "syncnet"])
+@pytest.mark.parametrize("name", ["face_encoder", "syncnet", pytest.param("wav2pix", marks=pytest.mark.slow)])
 def test_precisions_are_compared_on_the_same_data(name, tmp_path):
     house = House(tmp_path, 4, None)
     found = {precision: house.train(name, precision, 1) for precision in PRECISIONS}

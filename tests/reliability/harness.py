@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -174,7 +175,9 @@ def _begin(command: Command) -> None:
     log = os.open(command.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for number in (1, 2):
         os.dup2(log, number)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.environ.update(command.environment)
+    tempfile.tempdir = None  # it may be another one here
     sys.argv = [command.script, *command.words]
     main = main_of(command)
     watch = _Watch(command.stop) if command.stop else None

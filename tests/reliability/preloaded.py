@@ -9,7 +9,7 @@ from tasks.registry import TASKS
 from utils.command import Command
 
 LIBRARIES = (
-    "cv2", "dlib", "espeakng_loader", "imageio_ffmpeg", "librosa", "matplotlib.figure", "onnxruntime", "PIL.Image",
+    "cv2", "dlib", "espeakng_loader", "imageio_ffmpeg", "matplotlib.figure", "onnxruntime", "PIL.Image",
     "python_speech_features", "scipy.signal", "skimage.transform", "torch.utils.tensorboard",
 )  # fmt: skip
 OURS = (

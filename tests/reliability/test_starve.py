@@ -33,6 +33,7 @@ from tasks.core.checkpoints import checkpoint_files, read_checkpoint
 from tasks.core.loading import load_task
 from tests.made import make_video_dataset
 from tests.patience import HANG_S
+from tests.reliability.dying import kill_this_process
 from tests.tasks.toy import ToySource, ToyTask
 from utils.command import refused_by_machine, run_command
 from utils.errors import DataError
@@ -363,11 +364,6 @@ def test_a_worker_that_is_killed_ends_the_training_in_one_line(toy, tmp_path, ca
     line = refusal(lambda: run.main(toy_words(tmp_path / "run", num_workers=1)), capfd)
     assert "A process that shares the work died" in line
     assert load_task(tmp_path / "run").updates == 4
-
-
-def kill_this_process(*words: object) -> None:
-    """End as the kernel ends a process when memory runs out; a pool's worker finds this by its name."""
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_worker_of_a_pool_that_is_killed_is_one_line(tmp_path, capfd, monkeypatch):

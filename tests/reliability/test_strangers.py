@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -22,7 +19,7 @@ from tasks.core.run_folder import tell_differences
 from tasks.exchange.sources.geneface_renderers import original_settings
 from tests.made import make_video_dataset
 from tests.made_heads import make_house
-from tests.patience import HANG_S
+from tests.reliability.harness import Command, Running
 from utils.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,35 +128,15 @@ def test_validation_cannot_begin_beyond_the_end(tmp_path):
         VideoDataset(tmp_path / "May")
 
 
-TRAINING = """
-import os, signal, sys
-from tests.tasks import toy
-from tasks import registry, run
-from utils.command import run_command
-registry.TASKS["toy"] = ("tests.tasks.toy:ToyTask", "toy")
-class Sending(toy.ToySource):
-    drawn = 0
-    def batch(self, rng):
-        Sending.drawn += 1
-        if Sending.drawn == 5:
-            os.kill(os.getpid(), getattr(signal, sys.argv[1]))
-        return super().batch(rng)
-toy.ToySource = Sending
-run_command(lambda: run.main(["--config=toy.yaml", "--exp_name=toy"]))
-"""
-
-
 @pytest.mark.parametrize(("name", "code"), [("SIGHUP", 129), ("SIGUSR1", 138)])
 def test_a_dropped_connection_and_a_batch_system_end_a_training_with_a_checkpoint(tmp_path, name, code):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "toy.yaml").write_text("task_cls: toy\nmax_updates: 100000\nval_check_interval: 1000\n")
-    done = subprocess.run(
-        [sys.executable, "-c", TRAINING, name], cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr
+    words = ("--config=toy.yaml", "--exp_name=toy")
+    signals = {"TOY_KILLED_AT": "5", "TOY_SIGNAL": name}
+    running = Running(Command("tests/tasks/toy_door.py", words, tmp_path, tmp_path / "said.txt", signals))
+    assert running.wait() == code, running.said()
     assert list((tmp_path / "checkpoints/toy").glob("model_ckpt_steps_*.ckpt"))
-    assert signal.Signals[name]
 
 
 @pytest.mark.parametrize("content", [b"task_cls: postn\xe5t\n", b"[" * 3000, b"a: !!timestamp x\n"], ids=range(3))

@@ -17,7 +17,7 @@ from tasks.core.loading import load_task
 
 
 def trains_saves_loads_and_goes_on_exactly(words: Callable[[str], list[str]], whole: Path) -> None:
-    """Train for four updates with a checkpoint at two; going on from the two must end in the same weights.
+    """Train for four updates with a checkpoint at two; going on from the two, undrawn, must end in the same weights.
 
     Args:
         words: Name of a run beside `whole` -> the command line that trains it.
@@ -32,7 +32,7 @@ def trains_saves_loads_and_goes_on_exactly(words: Callable[[str], list[str]], wh
     broken = whole.with_name(f"{whole.name}_broken")
     broken.mkdir()
     shutil.copy(whole / "model_ckpt_steps_2.ckpt", broken)
-    assert run.main(words(broken.name)) == 0
+    assert run.main([*words(broken.name), "--set", "num_valid_plots=0"]) == 0
     first, second = (read_checkpoint(folder / "last.ckpt") for folder in (whole, broken))
     for key, value in first["state_dict"].items():
         assert torch.equal(value, second["state_dict"][key]), key

@@ -4,9 +4,9 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from tasks import run
 from tasks.core.checkpoints import checkpoint_files, read_checkpoint
 from tasks.core.loading import load_task
 from tests.patience import HANG_S
+from tests.reliability.harness import Command, Running
 from tests.tasks.toy import ToyConfig
 from utils.errors import ConfigError
 
@@ -124,12 +125,9 @@ def test_the_folder_of_all_runs_is_no_run(toy, tmp_path):
             run.main([f"--config={recipe(tmp_path)}", f"--exp_name={name}", "--reset"])
 
 
-def command(*words, **more):
-    code = (
-        "import sys; from tasks.registry import TASKS; TASKS['toy']=('tests.tasks.toy:ToyTask','a toy');"
-        "from tasks import run; from utils.command import run_command; run_command(run.main)"
-    )
-    return [sys.executable, *more.get("before", []), "-c", code, *words]
+def process(tmp_path, *words, **environment):
+    """Start the door as a process of its own."""
+    return Running(Command("tests/tasks/toy_door.py", words, ROOT, tmp_path / "said.txt", environment))
 
 
 def test_a_mistake_exits_with_2_and_no_traceback(tmp_path):
@@ -155,43 +153,54 @@ def test_help_is_quick_and_imports_nothing_heavy():
 def test_sigterm_saves_and_exits_with_143(tmp_path):
     path = recipe(tmp_path, "")
     words = [f"--config={path}", f"--exp_name={tmp_path / 'exp'}", "--max_updates=1000000", "--val_check_interval=100"]
-    process = subprocess.Popen(command(*words), cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    while not checkpoint_files(tmp_path / "exp") and process.poll() is None:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    _, stderr = process.communicate(timeout=HANG_S)
-    assert process.returncode == 143, stderr.decode()
+    running = process(tmp_path, *words)
+    while not checkpoint_files(tmp_path / "exp") and running.wait(0.1) is None:
+        pass
+    os.kill(running.pid, signal.SIGTERM)
+    assert running.wait() == 143, running.said()
     assert max(checkpoint_files(tmp_path / "exp")) == read_checkpoint(tmp_path / "exp/last.ckpt")["vizeme"]["updates"]
 
 
 def test_kill_9_and_the_same_command_again_ends_where_an_unbroken_run_ends(toy, tmp_path):
     path = recipe(tmp_path, "")
-    more = ["--max_updates=600", "--val_check_interval=100", "--num_ckpt_keep=2", "--ema_decay=0.9"]
-    killed_at = random.randint(101, 599)
-    done = subprocess.run(
-        command(f"--config={path}", f"--exp_name={tmp_path / 'killed'}", *more), cwd=ROOT, stderr=subprocess.DEVNULL,
-        env={**os.environ, "TOY_KILLED_AT": str(killed_at)}, timeout=HANG_S,
-    )  # fmt: skip
-    assert done.returncode == -signal.SIGKILL
-    assert max(checkpoint_files(tmp_path / "killed")) == killed_at // 100 * 100
+    more = ["--max_updates=120", "--val_check_interval=20", "--num_ckpt_keep=2", "--ema_decay=0.9"]
+    killed_at = random.randint(21, 119)
+    words = [f"--config={path}", f"--exp_name={tmp_path / 'killed'}", *more]
+    assert process(tmp_path, *words, TOY_KILLED_AT=str(killed_at)).wait() == -signal.SIGKILL
+    assert max(checkpoint_files(tmp_path / "killed")) == killed_at // 20 * 20
     for name in ("killed", "whole"):
         assert run.main([f"--config={path}", f"--exp_name={tmp_path / name}", *more]) == 0
     killed, whole = (read_checkpoint(tmp_path / name / "last.ckpt") for name in ("killed", "whole"))
-    assert killed["vizeme"]["updates"] == whole["vizeme"]["updates"] == 600
+    assert killed["vizeme"]["updates"] == whole["vizeme"]["updates"] == 120
     for name, value in whole["state_dict"].items():
         assert torch.equal(value, killed["state_dict"][name]), name
     tables = [(tmp_path / name / "metrics.csv").read_text() for name in ("killed", "whole")]
     assert tables[0] == tables[1], "no row twice, none missing"
-    assert len(tables[0].splitlines()) == 1 + 600
+    assert len(tables[0].splitlines()) == 1 + 120
 
 
+def test_two_processes_that_are_told_of_each_other_train_together(tmp_path):
+    """Say to each what torchrun says to it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    told = {
+        "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+        "TORCHELASTIC_RUN_ID": "none", "GROUP_RANK": "0",
+    }  # fmt: skip
+    words = [f"--config={recipe(tmp_path)}", f"--exp_name={tmp_path / 'exp'}"]
+    both = [process(tmp_path, *words, **told, RANK=rank, LOCAL_RANK=rank) for rank in "01"]
+    assert [running.wait() for running in both] == [0, 0], both[0].said()
+    assert list(checkpoint_files(tmp_path / "exp")) == [4, 8]
+    assert read_checkpoint(tmp_path / "exp/last.ckpt")["vizeme"]["updates"] == 8
+
+
+@pytest.mark.slow
 def test_torchrun_with_two_processes_trains(tmp_path):
-    script = tmp_path / "door.py"
-    script.write_text(command()[-1])
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", str(script)]
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "tests/tasks/toy_door.py"]
     done = subprocess.run(
         [sys.executable, *words, f"--config={recipe(tmp_path)}", f"--exp_name={tmp_path / 'exp'}"],
-        cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT, capture_output=True, text=True, timeout=HANG_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert list(checkpoint_files(tmp_path / "exp")) == [4, 8]

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from data_gen.clips import run
 from data_gen.clips.plan import ClipJob
@@ -52,9 +53,13 @@ def toy_clip(job: ClipJob, recipe: ClipRecipe) -> Arrays | str:
 
 
 def build(words: list[str]) -> int:
-    """Run the command with `toy_clip` in place of tracking."""
+    """Run the command with `toy_clip` in place of tracking; one worker is this process, which need not be started."""
     words = [*words, "--detector", "dlib", "--audio_features", "mel"]
-    return run.main(read_words(run.ClipsCommand, words, "clips"), work=toy_clip)
+    settings = read_words(run.ClipsCommand, words, "clips")
+    with pytest.MonkeyPatch.context() as patch:
+        if settings.workers == 1:
+            patch.setattr(run, "make_here", lambda work, jobs, recipe, _: ((job, work(job, recipe)) for job in jobs))
+        return run.main(settings, work=toy_clip)
 
 
 def words(videos: Path, out: Path, *more: str) -> list[str]:

@@ -19,10 +19,10 @@ def _arguments(*flags: str) -> run.DemoCommand:
 
 def test_the_command_writes_video_unseen_sentence_and_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "videos" / "demo.mp4"
-    assert run.main(_arguments("--out", str(out), "--seconds", "4", "--size", "64")) == 0
+    assert run.main(_arguments("--out", str(out), "--seconds", "3", "--size", "64")) == 0
     told = json.loads(capsys.readouterr().out)
     info = probe(out)
-    assert told["frames"] == 100
+    assert told["frames"] == 75
     assert (info.width, info.height, info.fps) == (64, 64, 25)
     unseen = tmp_path / "val_wavs" / "demo.wav"
     truth = json.loads((tmp_path / "val_wavs" / "demo.truth.json").read_text())

@@ -53,11 +53,11 @@ def test_windows_cover_a_long_sound_evenly():
     assert len(windows(wav[:4], 10)[0]) == 10
 
 
-def test_magphase_is_librosas_transform():
-    import librosa
-
+def test_magphase_is_a_transform_of_padded_windows():
     wav = made_voice(0.3, 6.0)
-    spectrum = librosa.stft(wav, n_fft=512, hop_length=160, win_length=400, window="hann", center=True)
+    window = np.pad(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400), 56)
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(wav, 256), 512)[::160]
+    spectrum = np.fft.rfft(frames * window, axis=1).T
     found = spectrogram(wav, "magphase").numpy()
     assert found.shape == (2, 257, 601)
     np.testing.assert_allclose(found[0], np.abs(spectrum) ** 0.3, atol=2e-3)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.metadata import distributions
+
 import pytest
 
 from tasks import run
 from tasks.core.loading import load_task
-from tasks.core.run_folder import tell_whose
+from tasks.core.run_folder import tell_whose, write_environment
 
 
 def recipe(tmp_path, text=""):
@@ -33,6 +35,12 @@ def test_a_process_that_does_not_move_the_old_run_begins_anew_too(toy, tmp_path,
     with pytest.raises(SystemExit):
         run.main([f"--config={path}", f"--exp_name={tmp_path / 'exp'}", "--reset"])
     assert seen == [0]
+
+
+def test_every_package_is_named_with_its_version(tmp_path):
+    write_environment(tmp_path)
+    lines = (tmp_path / "environment.txt").read_text().splitlines()
+    assert set(lines[3:]) == {f"{one.metadata['Name']}=={one.version}" for one in distributions()}
 
 
 def test_a_recipe_that_was_copied_with_its_video_is_told(tmp_path, caplog):

@@ -9,6 +9,7 @@ import os
 import numpy as np
 import pytest
 
+from tests.patience import HANG_S
 from utils.errors import DataError
 from utils.files.array_file import ArrayFile, ShardFolder
 from utils.files.arrays import load_arrays, save_arrays
@@ -66,7 +67,7 @@ def test_forked_processes_do_not_move_each_other(file):
     for reader in readers:
         reader.start()
     for reader in readers:
-        reader.join(60)
+        reader.join(HANG_S)
     assert [reader.exitcode for reader in readers] == [0, 0, 0]
     assert wrong.value == 0
 

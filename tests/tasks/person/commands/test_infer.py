@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 from tasks.person.commands import infer
 from tasks.person.settings import InferCommand
+from tests.patience import HANG_S
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -24,5 +25,5 @@ def test_speaking_imports_neither_page_nor_live_nor_training():
     names = ("page", "live", "live_landmarks", "mp4_stream", "train", "plan", "evaluate", "check")
     others = {f"tasks.person.{name}" for name in names}
     code = f"import sys, tasks.person.commands.infer; print(sorted({others} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=90)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
     assert done.stdout == "[]\n", done.stderr

@@ -6,11 +6,9 @@ import errno
 import http.client
 import json
 import os
+import re
 import signal
-import subprocess
-import sys
 from http.server import ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -21,36 +19,30 @@ from tasks.person.page.programme import Programme
 from tasks.person.page.server import NO_HANDLE_S, Server
 from tests.made import write_tone
 from tests.patience import HANG_S
-
-ROOT = Path(__file__).resolve().parents[4]
-PLAYS = [sys.executable, str(ROOT / "tasks/talking_head.py"), "play", "made", "long.wav", "--port=0"]
+from tests.reliability.harness import Command, Running
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_is_ended_in_the_middle_of_a_speech(server, tmp_path, number):
     house = server.programme.folder.parent
     write_tone(house / "long.wav", 0.1 * np.sin(np.arange(16000 * 60) / 30))
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(
-        PLAYS, cwd=house, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            line = process.stdout.readline()
-            assert line.startswith("http://127.0.0.1:"), process.stderr.read()
-            address = urlsplit(line.split()[0])
-            connection = http.client.HTTPConnection("127.0.0.1", address.port or 0, timeout=HANG_S)
-            connection.request("GET", f"/sounds?{address.query}")
-            told = json.loads(connection.getresponse().read())
-            connection.request("GET", f"/play/{told['sounds'][0]['id']}.mp4?{address.query}")
-            assert connection.getresponse().read(2000)
-            process.send_signal(number)
-            assert process.wait(HANG_S) == 0
-            assert "Traceback" not in process.stderr.read()
-            connection.close()
-        finally:
-            process.kill()
+    words = ("play", "made", "long.wav", "--port=0")
+    page = Running(Command("tasks/talking_head.py", words, house, tmp_path / "said.txt", {"TMPDIR": str(tmp_path)}))
+    try:
+        while not (printed := re.search(r"^(http://127\.0\.0\.1:\S+)\s", page.said(), re.MULTILINE)):
+            assert page.wait(0.05) is None, page.said()
+        address = urlsplit(printed[1])
+        connection = http.client.HTTPConnection("127.0.0.1", address.port or 0, timeout=HANG_S)
+        connection.request("GET", f"/sounds?{address.query}")
+        told = json.loads(connection.getresponse().read())
+        connection.request("GET", f"/play/{told['sounds'][0]['id']}.mp4?{address.query}")
+        assert connection.getresponse().read(2000)
+        os.kill(page.pid, number)
+        assert page.wait() == 0
+        assert "Traceback" not in page.said()
+        connection.close()
+    finally:
+        page.kill()
     assert not list(tmp_path.glob("vizeme-*"))
 
 
