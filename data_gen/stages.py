@@ -73,7 +73,7 @@ class Workshop:
             self.done[name] = kept
             return kept
         started = time.monotonic()
-        with write_aside(target, self.made(name)) as aside:
+        with write_aside(target, self._made(name)) as aside:
             aside.mkdir(parents=True)
             with self._progress(name) as tick:
                 summary = work(aside, tick)
@@ -105,6 +105,13 @@ class Workshop:
     def made(name: str) -> Made:
         """Return how a stage's folder is known to be one."""
         return Made(marker="stage.json", says=("name", name))
+
+    def _made(self, name: str) -> Made:
+        """Return the same with the names that the stage wrote last time: it may have called its files otherwise."""
+        try:
+            return self.made(name).also(map(str, read_json(self.folder / name / "stage.json")["files"]))
+        except (DataError, KeyError, TypeError):
+            return self.made(name)
 
     def undo(self) -> None:
         """Delete what the stages that are done have written."""

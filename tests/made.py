@@ -61,12 +61,12 @@ def make_video_dataset(path: Path, frames: int = 60, size: int = 64, seed: int =
     )
 
     yy, xx = np.mgrid[0:size, 0:size] + 0.5
-    with DatasetWriter(path, frames=frames, height=size, width=size) as out:
-        out.background[:] = (60, 90, 160)
+    with DatasetWriter(path) as out:
+        background = np.full((size, size, 3), (60, 90, 160), np.uint8)
         for i in range(frames):
             torso = (yy > 0.78 * size) & (np.abs(xx - size / 2) < 0.42 * size)
             neck = (yy > 0.62 * size) & (np.abs(xx - size / 2) < 0.13 * size)
-            plate = out.background.copy()
+            plate = background.copy()
             plate[neck] = (200, 160, 140)
             plate[torso] = (110, 110, 110)
             jaw = pixels[i, :17]
@@ -82,9 +82,8 @@ def make_video_dataset(path: Path, frames: int = 60, size: int = 64, seed: int =
                 at = pixels[i, eye].mean(0)
                 picture[(xx - at[0]) ** 2 + (yy - at[1]) ** 2 < (0.03 * size) ** 2] = (30, 30, 40)
             picture[head & dark] = (60, 10, 10)
-            out.frames[i], out.torso_frames[i] = picture, plate
-            out.head_mask[i] = 255 * head
-            out.torso_mask[i] = 255 * ((torso | neck) & ~head)
+            masks = (255 * shown.astype(np.uint8) for shown in (head, (torso | neck) & ~head))
+            out.add(frames=picture, torso_frames=plate, **dict(zip(("head_mask", "torso_mask"), masks, strict=True)))
         audio = {name: made_audio(opening, width, seed) for name, width in AUDIO.items()}
         rows = np.repeat(opening, 2)
         audio["pitch_hz"] = np.where(rows > 0.1, 120.0, 0.0).astype(np.float32)
@@ -104,7 +103,7 @@ def make_video_dataset(path: Path, frames: int = 60, size: int = 64, seed: int =
             wav = Path(folder) / "audio.wav"
             tone = np.repeat(opening, 640) * np.sin(2 * np.pi * 120 * np.arange(frames * 640) / 16000)
             write_tone(wav, 0.3 * tone)
-            return out.finish(motion, audio, meta, wav)
+            return out.finish(motion, audio, meta, wav, background=background)
 
 
 def write_tone(path: Path, samples: np.ndarray, rate: int = 16000) -> Path:

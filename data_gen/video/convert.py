@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,19 @@ import numpy as np
 
 from data_gen.stages import Tick
 from data_gen.video.framing.square import NoFaceError, find_face_box
-from data_gen.video.job import BYTES_A_PIXEL, SHORTEST_S, VideoJob
+from data_gen.video.job import SHORTEST_S, VideoJob, lossless_settings, picture_bytes
 from data_gen.video.stage import Bench
 from utils.errors import DataError
 from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
-from utils.files.arrays import map_new_array
 from utils.files.digests import sha256, stamp
 from utils.media.header import read_header
+from utils.media.picture_file import SUFFIX, PictureWriter
 from utils.media.picture_form import picture_form
 from utils.media.sound_source import choose_sound, track_of
 from utils.media.video import probe, read_frames
 from utils.media.wav import read_wav, write_wav
-from utils.processes.workers import native_noise_muted
+from utils.processes.workers import in_parallel, native_noise_muted
 from utils.rates import FPS, RATE
 
 PROBE_VERSION = 1
@@ -79,6 +80,7 @@ def convert_settings(job: VideoJob) -> dict[str, Any]:
     stream = next(iter(read_header(job.video).of_kind("Video")), None)
     form = picture_form(stream) if stream else None
     settings: dict[str, Any] = {"size": job.size} | ({} if job.landmarks == "auto" else {"detector": job.landmarks})
+    settings |= lossless_settings(job)
     if stream is None or form is None:
         return settings
     upright = form.height > form.width if stream.rotation % 180 == 0 else form.width > form.height
@@ -95,7 +97,7 @@ def convert_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     with native_noise_muted(), make_detector(job.landmarks) as detector:
         summary = convert(
             job.video, folder, tick, size=job.size, detector=detector, start_s=job.start_s, duration_s=job.duration_s,
-            audio_track=job.audio_track,
+            audio_track=job.audio_track, lossless=job.lossless,
         )  # fmt: skip
     if stamp(job.video) != bench.video_stamp:
         raise DataError(f"{job.video} was changed while it was read. Run the command again when it is whole.")
@@ -134,36 +136,31 @@ def read_sound(video: Path, start_s: float, duration_s: float | None, track: int
     return wav
 
 
-def check_room(folder: Path, frames: int, size: int) -> None:
+def check_room(folder: Path, frames: int, size: int, *, lossless: bool = False) -> None:
     """Raise `DataError` when the disk will not hold frames, masks and torso frames of a video."""
-    needed = frames * size * size * BYTES_A_PIXEL
+    needed = sum(count for kinds in picture_bytes(frames, size, lossless).values() for count in kinds.values())
     free = shutil.disk_usage(folder).free
     if needed > 0.95 * free:
         raise DataError(
-            f"{needed / 1e9:.1f} GB are needed for {frames} frames of {size} x {size}, {free / 1e9:.1f} GB are free "
-            f"at {folder.parent}. Use a smaller --size, a part of the video (--duration_s), or another --data_dir."
+            f"About {needed / 1e9:.1f} GB are needed for {frames} frames of {size} x {size}, {free / 1e9:.1f} GB are "
+            f"free at {folder.parent}. Use a smaller --size, a part of the video (--duration_s), or another --data_dir."
         )
 
 
-def fill_beside(frames: np.ndarray, left: int, right: int) -> None:
-    """Paint what lies beside the columns from `left` to `right` of frames (T, H, W, 3), in place.
+def colours_beside(samples: np.ndarray, column: int) -> np.ndarray:
+    """Return what is painted beside a column of pictures (N, H, W, 3) that is an edge of what is seen, (H, 1, 3) uint8.
 
-    It gets the colours that the edge has most of the time and around, so that nothing of a head that touches the edge
-    is seen there, and nothing moves.
+    It is the colour that the edge has most of the time and around, so that nothing of a head that touches the edge is
+    seen there, and nothing moves.
     """
     import cv2
     from scipy.ndimage import median_filter
 
-    count, height, width = frames.shape[:3]
-    if (left, right) == (0, width):
-        return
-    chosen = np.unique(np.linspace(0, count - 1, min(_SAMPLES, count)).round().astype(int))
-    for place, edge in ((slice(0, left), left), (slice(right, width), right - 1)):
-        column = np.median(frames[chosen, :, edge], axis=0).astype(np.float32)
-        column = median_filter(column, size=(height // 3, 1), mode="nearest")
-        column = cv2.GaussianBlur(column[:, None], (0, 0), height / 32, borderType=cv2.BORDER_REPLICATE)
-        for frame in frames:
-            frame[:, place] = column.round().astype(np.uint8).reshape(height, 1, 3)
+    height = samples.shape[1]
+    colours = np.median(samples[:, :, column], axis=0).astype(np.float32)
+    colours = median_filter(colours, size=(height // 3, 1), mode="nearest")
+    colours = cv2.GaussianBlur(colours[:, None], (0, 0), height / 32, borderType=cv2.BORDER_REPLICATE)
+    return colours.round().astype(np.uint8).reshape(height, 1, 3)
 
 
 def convert(
@@ -176,10 +173,12 @@ def convert(
     start_s: float = 0.0,
     duration_s: float | None = None,
     audio_track: int | None = None,
+    lossless: bool = False,
 ) -> dict[str, Any]:
-    """Write `frames.npy` (T, size, size, 3) and `audio.wav` into `folder`; return sizes and the crop.
+    """Write `frames` (T, size, size, 3) and `audio.wav` into `folder`; return sizes and the crop.
 
-    The video is read twice: once to see where the face is and how many frames there are, once to cut it out.
+    The video is read twice: once to see where the face is and how many frames there are, once to cut it out; and a few
+    frames of it once more where the square reaches beyond the picture.
 
     Raises:
         DataError: The video is too short, or cannot be read.
@@ -223,17 +222,28 @@ def convert(
         )
     whole = (info.height, info.width)
     crop = box.crop(shrink, whole, size)
-    check_room(folder, total, size)
+    check_room(folder, total, size, lossless=lossless)
     region = box.region(shrink, whole)
     inside = (max(crop[0], region.left), crop[1], min(crop[2], region.right), crop[3])
     left, right = (round((edge - crop[0]) * size / (crop[2] - crop[0])) for edge in (inside[0], inside[2]))
-    frames = map_new_array(folder / "frames.npy", (total, size, size, 3))
-    pictures = read_frames(video, fps=FPS, crop=inside, size=(size, right - left), start=first, count=total)
-    for index, frame in enumerate(pictures):
-        frames[index, :, left:right] = frame
-        tick(total + index + 1, 2 * total)
-    fill_beside(frames, left, right)
-    frames.flush()
+    seen = partial(read_frames, video, crop=inside, size=(size, right - left))
+    plain = np.zeros((size, size, 3), np.uint8)
+    if (left, right) != (0, size):
+        rate = FPS / max(1, total // _SAMPLES)
+        edges = np.stack(list(seen(fps=rate, start=round(start_s * rate), count=_SAMPLES)))
+        plain[:, :left], plain[:, right:] = colours_beside(edges, 0), colours_beside(edges, -1)
+    with PictureWriter(folder / f"frames{SUFFIX}", plain.shape, lossless=lossless) as frames:
+
+        def packed(frame: np.ndarray) -> list[bytes]:
+            square = plain.copy()
+            square[:, left:right] = frame
+            return frames.pack(square)
+
+        for tiles in in_parallel(packed, seen(fps=FPS, start=first, count=total)):
+            frames.add(tiles)
+            tick(total + len(frames), 2 * total)
+    if len(frames) != total:
+        raise DataError(f"{video} gave {total} frames, and {len(frames)} when it was read again. Run it again.")
     write_wav(folder / "audio.wav", wav)
     return {
         "frames": total,

@@ -31,7 +31,7 @@ _FLOOR = 0.3
 
 def cuts_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Write how much each frame differs from the one before; return the cuts."""
-    frames = bench.array("convert", "frames")
+    frames = bench.pictures("convert", "frames")
 
     def watched() -> Iterator[Bytes]:
         for index, frame in enumerate(frames):

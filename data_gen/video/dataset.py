@@ -1,7 +1,8 @@
 """What training reads of a person's video: `data/binary/videos/<id>/`.
 
-A folder of plain files, none of them a pickle: `meta.json`, `motion.safetensors`, `audio.safetensors`, `audio.wav`
-and memory-mapped `.npy` pictures. Opening one reads a few kilobytes; frames come from the disk when they are asked for.
+A folder of plain files, none of them a pickle: `meta.json`, `motion.safetensors`, `audio.safetensors`, `audio.wav`,
+`background.npy`, and the pictures of every frame (`utils.media.picture_file`; `.npy` where an earlier version made
+them). Opening one reads a few kilobytes; frames come from the disk when they are asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import itertools
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,20 +26,22 @@ from utils.files.arrays import load_arrays
 from utils.files.digests import refuse_changed, sha256, stamp
 from utils.files.ownership import Made
 from utils.files.tables import read_checked
+from utils.media.picture_file import SUFFIX, Pictures, open_pictures, picture_file
 from utils.media.wav import read_wav
 from utils.processes.manner import note_reading
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
 DATASET = Made(
-    frozenset((*(f"{name}.npy" for name in (*PICTURES, "background")), "motion.safetensors", "audio.safetensors",
-               "audio.wav", "meta.json")),
+    frozenset((*(name + suffix for name in PICTURES for suffix in (SUFFIX, ".npy")), "background.npy",
+               "motion.safetensors", "audio.safetensors", "audio.wav", "meta.json")),
     marker="meta.json", says=("format", "vizeme-video"),
 )  # fmt: skip
 """How the folder of a dataset is known to be one."""
 _ONCE = ("neutral", "landmarks_mean", "landmarks_std")
 """Arrays of motion.safetensors that are not per frame."""
 Split = Literal["train", "val", "all"]
-Map = np.memmap[tuple[int, ...], np.dtype[np.uint8]]
+Held = TypeVar("Held", Bytes, Pictures)
+_AGAIN = "Process the video again."
 
 
 class Source(BaseModel):
@@ -121,7 +124,7 @@ class VideoDataset:
         return self.meta.frames
 
     def __getstate__(self) -> dict[str, Any]:
-        # a worker opens the files anew; mapped frames do not travel
+        # a worker opens the files anew; what is open does not travel
         return {name: self.__dict__[name] for name in ("path", "meta", "_stamp")}
 
     @cached_property
@@ -192,41 +195,49 @@ class VideoDataset:
         return self.motion("face_box_px")
 
     @cached_property
-    def frames(self) -> Bytes:
-        """Map the frames, (T, H, W, 3)."""
+    def frames(self) -> Pictures:
+        """Open the frames, (T, H, W, 3)."""
         return self._pictures("frames")
 
     @cached_property
-    def head_mask(self) -> Bytes:
-        """Map the head masks, (T, H, W)."""
+    def head_mask(self) -> Pictures:
+        """Open the head masks, (T, H, W)."""
         return self._pictures("head_mask")
 
     @cached_property
-    def torso_mask(self) -> Bytes:
-        """Map the torso masks, (T, H, W)."""
+    def torso_mask(self) -> Pictures:
+        """Open the torso masks, (T, H, W)."""
         return self._pictures("torso_mask")
 
     @cached_property
-    def torso_frames(self) -> Bytes:
-        """Map the frames with the head taken out, (T, H, W, 3)."""
+    def torso_frames(self) -> Pictures:
+        """Open the frames with the head taken out, (T, H, W, 3)."""
         return self._pictures("torso_frames")
 
     @cached_property
     def background(self) -> Bytes:
         """Return the plate without the person, (H, W, 3)."""
-        return np.asarray(self._pictures("background"))
-
-    def _pictures(self, name: str) -> Bytes:
-        path = self.path / f"{name}.npy"
+        path = self.path / "background.npy"
         refuse_changed(self.path / "meta.json", self._stamp)
         try:
-            pictures: Bytes = np.load(path, mmap_mode="r", allow_pickle=False)
+            plate: Bytes = np.load(path, allow_pickle=False)
         except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read ({error}). Process the video again.") from None
-        size = (self.meta.height, self.meta.width)
-        if pictures.shape[:3] != ((*size, 3) if name == "background" else (self.meta.frames, *size)):
+            raise DataError(f"{path} cannot be read ({error}). {_AGAIN}") from None
+        return self._fitting(plate, path, (self.meta.height, self.meta.width))
+
+    def has(self, name: str) -> bool:
+        """Tell whether the pictures of that name (`frames`, ...) are here; an unpacked person has only some."""
+        return picture_file(self.path, name).is_file()
+
+    def _pictures(self, name: str) -> Pictures:
+        refuse_changed(self.path / "meta.json", self._stamp)
+        file, size = picture_file(self.path, name), (self.meta.frames, self.meta.height, self.meta.width)
+        return self._fitting(open_pictures(self.path, name, _AGAIN), file, size)
+
+    def _fitting(self, pictures: Held, path: Path, size: tuple[int, ...]) -> Held:
+        if pictures.shape[: len(size)] != size:
             raise DataError(
-                f"{path} holds {pictures.shape}, but the dataset {self.meta.frames} frames of {size}: it was made "
+                f"{path} holds {pictures.shape}, but the dataset {self.meta.frames} frames of {size[-2:]}: it was made "
                 f"again meanwhile, or is damaged. Start again, or process the video again."
             )
         return pictures

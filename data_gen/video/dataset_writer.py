@@ -16,15 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.stages import Tick
-from data_gen.video.dataset import DATASET, PICTURES, Map, Source, VideoDataset, VideoMeta
+from data_gen.video.dataset import DATASET, PICTURES, Source, VideoDataset, VideoMeta
 from data_gen.video.job import LEAST_SPLIT_S, VideoJob, first_held_out
 from data_gen.video.outliers import refuse_not_finite
 from data_gen.video.stage import Bench
-from utils.arrays import Ints
+from utils.arrays import Bytes, Ints
 from utils.errors import DataError
-from utils.files.arrays import load_arrays, map_new_array, save_arrays
+from utils.files.arrays import load_arrays, save_arrays
 from utils.files.aside import make_folder, write_aside
 from utils.files.digests import sha256
+from utils.media.picture_file import SUFFIX, PictureWriter, picture_file
 from utils.rates import FPS
 
 DATASET_VERSION = 2
@@ -35,50 +36,24 @@ class DatasetWriter:
     """Write a dataset aside and rename it when it is whole, so that a half-written one is never read.
 
     Example:
-        with DatasetWriter(path, frames=100, height=256, width=256) as out:
-            out.frames[0] = picture
-            out.finish(motion, audio, meta, wav_path)
+        with DatasetWriter(path) as out:
+            out.add(frames=picture, head_mask=mask, torso_mask=torso, torso_frames=bare)
+            out.finish(motion, audio, meta, wav_path, background=plate)
     """
 
-    def __init__(self, path: Path, *, frames: int, height: int, width: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self._stack = ExitStack()
-        self._size = (frames, height, width)
-        self._made: dict[str, Map] = {}
+        self._made: dict[str, PictureWriter] = {}
         self._done = False
 
-    def _map(self, name: str) -> Map:
-        """Make a picture file when it is first written to; one that was linked into the folder is never asked for."""
-        if name not in self._made:
-            depth = () if name.endswith("mask") else (3,)
-            shape = (*(self._size[1:] if name == "background" else self._size), *depth)
-            self._made[name] = map_new_array(self.part / f"{name}.npy", shape)
-        return self._made[name]
-
-    @property
-    def frames(self) -> Map:
-        """Return the frames to fill, (T, H, W, 3)."""
-        return self._map("frames")
-
-    @property
-    def head_mask(self) -> Map:
-        """Return the head masks to fill, (T, H, W)."""
-        return self._map("head_mask")
-
-    @property
-    def torso_mask(self) -> Map:
-        """Return the torso masks to fill, (T, H, W)."""
-        return self._map("torso_mask")
-
-    @property
-    def torso_frames(self) -> Map:
-        """Return the torso frames to fill, (T, H, W, 3)."""
-        return self._map("torso_frames")
-
-    @property
-    def background(self) -> Map:
-        """Return the plate to fill, (H, W, 3)."""
-        return self._map("background")
+    def add(self, **pictures: Bytes) -> None:
+        """Write the next frame's picture (H, W, 3) or mask (H, W) of each name; not of those linked into the folder."""
+        for name, picture in pictures.items():
+            if name not in self._made:
+                writer = PictureWriter(self.part / f"{name}{SUFFIX}", picture.shape)
+                self._made[name] = self._stack.enter_context(writer)
+            self._made[name].add(picture)
 
     def __enter__(self) -> DatasetWriter:
         self.part = self._stack.enter_context(write_aside(self.path, DATASET))
@@ -101,11 +76,14 @@ class DatasetWriter:
         meta: VideoMeta,
         wav_path: Path,
         *,
+        background: Bytes | None = None,
         split: Mapping[str, float] | None = None,
     ) -> VideoDataset:
         """Check the lengths, write the small files, and put the folder in its place.
 
-        `split` is how it was asked to be split, if it was: other frames to learn from are another dataset.
+        Args:
+            background: (H, W, 3); None where it was linked into the folder.
+            split: How it was asked to be split, if it was: other frames to learn from are another dataset.
 
         Raises:
             DataError: An array's length is not that of the frames (T), or of the audio (2T).
@@ -120,10 +98,13 @@ class DatasetWriter:
                 )
         refuse_not_finite(motion, str(self.path))
         refuse_not_finite(audio, str(self.path), rows_a_frame=2)
-        for picture in self._made.values():
-            picture.flush()
-        if missing := [name for name in (*PICTURES, "background") if not (self.part / f"{name}.npy").is_file()]:
-            raise RuntimeError(f"{self.path}: {', '.join(missing)} was not written")
+        for writer in self._made.values():
+            writer.close()
+        if background is not None:
+            np.save(self.part / "background.npy", background, allow_pickle=False)
+        written = {file.stem for file in self.part.iterdir()}
+        if missing := {*PICTURES, "background"} - written:
+            raise RuntimeError(f"{self.path}: {', '.join(sorted(missing))} was not written")
         save_arrays(self.part / "motion.safetensors", dict(motion))
         save_arrays(self.part / "audio.safetensors", dict(audio))
         shutil.copyfile(wav_path, self.part / "audio.wav")
@@ -155,11 +136,11 @@ def _asked_split(job: VideoJob) -> dict[str, float]:
 
 def dataset_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Join what the stages made into the dataset; nothing is written into the stage's own folder."""
-    size = bench.summary("convert")
     sound = bench.done["audio"].folder
-    with DatasetWriter(bench.job.binary, frames=size["frames"], height=size["height"], width=size["width"]) as out:
+    with DatasetWriter(bench.job.binary) as out:
         for name in (*PICTURES, "background"):
-            _link(_picture(bench, name), out.part / f"{name}.npy")
+            picture = _picture(bench, name)
+            _link(picture, out.part / picture.name)
         audio = load_arrays(sound / "arrays.safetensors")
         dataset = out.finish(_motion(bench), audio, _meta(bench), sound / "audio.wav", split=_asked_split(bench.job))
     return {"path": str(bench.job.binary), "fingerprint": dataset.meta.fingerprint}
@@ -229,7 +210,7 @@ def _split(job: VideoJob, used: Ints) -> tuple[int, int | None]:
 
 def _picture(bench: Bench, name: str) -> Path:
     stage = {"frames": "convert", "head_mask": "parsing", "torso_mask": "parsing"}.get(name, "plate")
-    return bench.done[stage].folder / f"{name}.npy"
+    return picture_file(bench.done[stage].folder, name)
 
 
 def _link(source: Path, target: Path) -> None:

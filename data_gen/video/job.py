@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from utils.errors import ConfigError, nearest
 from utils.faces.detector import DetectorName
@@ -16,18 +16,18 @@ from utils.sound.features import feature_width
 STAGE_NAMES = (
     "probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset", "report",
 )  # fmt: skip
-STAGE_FILES = (
-    "stage.json", "arrays.safetensors", "audio.wav", "frames.npy", "head_mask.npy", "neck_mask.npy", "torso_mask.npy",
-    "background.npy", "torso_frames.npy", "report.md", "report.json", "contact_sheet.png", "curves.png",
-)  # fmt: skip
-"""All that stages write into their folders."""
 PICTURES_OF = {
-    "convert": {"frames": 3},
-    "parsing": {"head_mask": 1, "neck_mask": 1, "torso_mask": 1},
-    "plate": {"torso_frames": 3},
+    "convert": {"frames": (0.5, 1.3)},
+    "parsing": {"head_mask": (0.1, 0.1), "neck_mask": (0.04, 0.04), "torso_mask": (0.09, 0.09)},
+    "plate": {"torso_frames": (0.32, 0.85)},
 }
-"""Stage -> its pictures of every frame -> bytes a pixel."""
-BYTES_A_PIXEL = sum(channels for files in PICTURES_OF.values() for channels in files.values())
+"""Stage -> its pictures of every frame -> bytes a pixel as JPEG and without loss: of real footage, rounded up."""
+STAGE_FILES = (
+    "stage.json", "arrays.safetensors", "audio.wav", "background.npy", "report.md", "report.json",
+    "contact_sheet.png", "curves.png",
+    *(name + suffix for names in PICTURES_OF.values() for name in names for suffix in (".safetensors", ".npy")),
+)  # fmt: skip
+"""All that stages write into their folders, or did in earlier versions."""
 ParserName = Literal["auto", "bisenet", "grabcut"]
 SHORTEST_S = 2.0
 """A shorter video teaches nothing."""
@@ -53,6 +53,7 @@ class VideoJob:
         val_seconds: How much of the end is held out; a tenth when not given.
         train_seconds: How much of the beginning is learnt from; all that is not held out when not given.
         audio_track: Which track of sound is heard, from 1 on; None is the loudest.
+        lossless: Keep every value of frames and torso frames, in more than twice the room.
         redo: Stages to do again although nothing changed.
     """
 
@@ -70,6 +71,7 @@ class VideoJob:
     val_seconds: float | None = None
     train_seconds: float | None = None
     audio_track: int | None = None
+    lossless: bool = False
     redo: tuple[str, ...] = ()
 
     @property
@@ -103,6 +105,19 @@ def first_held_out(frames: int, val_seconds: float | None = None) -> int:
     if val_seconds is not None:
         return frames - round(val_seconds * FPS)
     return frames - max(MIN_FRAMES, round(_VALIDATION_SHARE * frames))
+
+
+def picture_bytes(frames: int, size: int, lossless: bool = False) -> dict[str, dict[str, int]]:
+    """Return about how many bytes the pictures of so many frames of `size` x `size` take: stage -> name -> bytes."""
+    return {
+        stage: {name: round(frames * size * size * rates[lossless]) for name, rates in names.items()}
+        for stage, names in PICTURES_OF.items()
+    }
+
+
+def lossless_settings(job: VideoJob) -> dict[str, Any]:
+    """Return that nothing is to be lost, where that was asked for: else stages are the same as before it could be."""
+    return {"lossless": True} if job.lossless else {}
 
 
 def check_job(job: VideoJob) -> None:

@@ -28,6 +28,7 @@ from utils.faces.detector import Face, LandmarkDetector
 from utils.faces.detectors import make_detector, mediapipe_is_here
 from utils.faces.recogniser import DlibRecogniser
 from utils.files.arrays import save_arrays
+from utils.media.picture_file import Pictures
 from utils.processes.workers import native_noise_muted
 from utils.rates import FPS
 from utils.shots import shot_ranges, smooth_over_time
@@ -61,7 +62,7 @@ def landmarks_settings(job: VideoJob) -> dict[str, Any]:
 
 def landmarks_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Write the face's points of all frames; return which frames had none."""
-    job, frames = bench.job, bench.array("convert", "frames")
+    job, frames = bench.job, bench.pictures("convert", "frames")
     with native_noise_muted(), make_detector(job.landmarks) as detector:
         track = track_landmarks(
             frames,
@@ -89,7 +90,7 @@ def landmarks_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     return said | left_out | persons
 
 
-def _refuse_other_persons(bench: Bench, frames: Bytes, track: LandmarkTrack) -> dict[str, Any]:
+def _refuse_other_persons(bench: Bench, frames: Pictures, track: LandmarkTrack) -> dict[str, Any]:
     """Refuse a video of two persons; say whether that could be told."""
     edges = [*bench.summary("cuts")["cuts"], *(edge for run in track.left_out for edge in run)]
     keep = kept(len(frames), track.left_out)

@@ -24,7 +24,7 @@ from data_gen.video.convert import (
 from data_gen.video.cuts import CUTS_VERSION, cuts_stage
 from data_gen.video.dataset import DATASET, PICTURES, VideoDataset
 from data_gen.video.dataset_writer import DATASET_VERSION, dataset_settings, dataset_stage
-from data_gen.video.job import STAGE_FILES, STAGE_NAMES, VideoJob, check_job
+from data_gen.video.job import STAGE_FILES, STAGE_NAMES, VideoJob, check_job, lossless_settings
 from data_gen.video.landmarks import LANDMARKS_VERSION, landmarks_settings, landmarks_stage
 from data_gen.video.masks.parsing import PARSING_VERSION, parser_name, parsing_settings, parsing_stage
 from data_gen.video.masks.plate import PLATE_VERSION, plate_stage
@@ -48,7 +48,7 @@ STAGES = (
     Stage("sync", SYNC_VERSION, sync_stage, ("convert", "landmarks")),
     Stage("camera", CAMERA_VERSION, camera_stage, ("convert", "cuts", "landmarks")),
     Stage("parsing", PARSING_VERSION, parsing_stage, ("convert", "cuts", "landmarks"), parsing_settings),
-    Stage("plate", PLATE_VERSION, plate_stage, ("convert", "parsing")),
+    Stage("plate", PLATE_VERSION, plate_stage, ("convert", "parsing"), lossless_settings),
     Stage("audio", AUDIO_VERSION, audio_stage, ("convert", "sync"), audio_settings),
     Stage("dataset", DATASET_VERSION, dataset_stage, _IN_THE_DATASET, dataset_settings),
     Stage("report", REPORT_VERSION, report_stage, STAGE_NAMES[:-1]),

@@ -47,6 +47,8 @@ class VideoCommand(Config):
     """learn from so many seconds at the beginning only (all that is not held out)"""
     audio_track: int | None = None
     """which of the video's tracks of sound is heard, from 1 on (the loudest)"""
+    lossless: bool = False
+    """keep every value of the pictures, in more than twice the room; without it frames are JPEG (47 dB and more)"""
     redo: tuple[str, ...] = ()
     """do a stage again; may be repeated"""
     offline: bool = False

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from data_gen.stages import Done, Tick
 from data_gen.video.job import VideoJob
 from data_gen.video.sections.left_out import kept
-from utils.errors import DataError
 from utils.files.arrays import load_arrays
+from utils.media.picture_file import Pictures, open_pictures
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,13 @@ class Bench:
     done: Mapping[str, Done]
     video_stamp: tuple[int, int, int]
 
-    def array(self, stage: str, name: str) -> np.ndarray:
-        """Map the array that a stage wrote as `<name>.npy`; for most (T, ...), a row a frame.
+    def pictures(self, stage: str, name: str) -> Pictures:
+        """Open the pictures of that name that a stage wrote, one a frame.
 
         Raises:
-            DataError: It is gone or damaged; names the stage to do again.
+            DataError: They are gone or damaged; names the stage to do again.
         """
-        path = self.done[stage].folder / f"{name}.npy"
-        try:
-            array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read ({error}). Run the command again with --redo {stage}.") from None
-        return array
+        return open_pictures(self.done[stage].folder, name, f"Run the command again with --redo {stage}.")
 
     def arrays(self, stage: str) -> dict[str, np.ndarray]:
         """Read the small arrays (T, ...) that a stage wrote; `DataError` when they are missing or damaged."""

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.arrays import Bytes
 from utils.errors import DataError
 from utils.files.arrays import map_new_array
 from utils.media.ffmpeg import Stream, input_arguments
+from utils.media.picture_file import Pictures
 from utils.media.video import probe
 from utils.progress import Progress
 from utils.rates import FPS
 
 
-def write_lossless(pictures: Bytes, out: Path, title: str) -> None:
+def write_lossless(pictures: Pictures, out: Path, title: str) -> None:
     """Write (T, H, W, 3) RGB or (T, H, W) pictures as FFV1 in Matroska, the same bytes for the same pictures."""
     count, height, width = pictures.shape[:3]
     colour = pictures.ndim == 4

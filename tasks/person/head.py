@@ -150,7 +150,7 @@ def _without_frames(settings: InferSettings, video: VideoDataset) -> InferSettin
     Raises:
         DataError: A portrait was asked for by name.
     """
-    if not settings.portrait or (video.path / "frames.npy").is_file():
+    if not settings.portrait or video.has("frames"):
         return settings
     if settings.infer_compose == "portrait":
         raise DataError(f"{video.path} holds no frames, which a portrait is laid into. Use --infer_compose=full")

@@ -41,6 +41,15 @@ class Footage:
         """Return `frames`, `torso_frames` (H, W, 3), `head_mask` or `torso_mask` (H, W) of a frame, training size."""
         return self.shrink(getattr(self.video, name)[frame])
 
+    def part(self, name: str, frame: int, rows: slice, columns: slice) -> Bytes:
+        """Return what `picture` does in a box of it, and unpack no more than that where sizes are multiples."""
+        times = self.video.meta.height // self.height
+        if (times * self.height, times * self.width) != (self.video.meta.height, self.video.meta.width):
+            return self.picture(name, frame)[rows, columns]
+        wider = (slice(times * side.start, times * side.stop) for side in (rows, columns))
+        piece = getattr(self.video, name)[(frame, *wider)]
+        return fitted(piece, rows.stop - rows.start, columns.stop - columns.start)
+
     def some(self, split: Split, count: int) -> NDArray[np.int64]:
         """List about `count` frames (n,) of a split, evenly apart; fewer than that when it has fewer."""
         ids = self.video.frame_ids(split)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from data_gen.video.dataset import Split
 from tasks.renderer.footage import Footage, spread
-from utils.arrays import Floats
+from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.faces.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE
 from utils.metrics import points_box
@@ -120,32 +120,38 @@ class PatchSource:
         rows = np.arange(top * up, (top + self.high) * up)
         columns = np.arange(left * up, (left + self.wide) * up)
         inside = (rows < footage.height)[:, None] & (columns < footage.width)
-        weight = self._weight(frame)
+        weight, inner = self._weight(frame), self._inner(top, left)
         grid_v, grid_u = np.meshgrid(
             (np.arange(top, top + self.high) + 0.5) * up, (np.arange(left, left + self.wide) + 0.5) * up, indexing="ij"
         )
         index: tuple[NDArray[np.int64], NDArray[np.int64]]
         if self.scattered and rng is not None:
             index = self._scatter(frame, rng)
-            grid_v, grid_u, inside = index[0] + 0.5, index[1] + 0.5, np.ones_like(index[0], bool)
-            piece = weight[index]
+            grid_v, grid_u, whole = index[0] + 0.5, index[1] + 0.5, False
+            inside, inner = np.ones_like(index[0], bool), np.ones(1, np.float32)
         else:
             index = np.ix_(np.minimum(rows, footage.height - 1), np.minimum(columns, footage.width - 1))  # type: ignore[assignment]
-            piece = weight[index] * inside * self._inner(top, left)
-        person = np.maximum(footage.picture("head_mask", frame), footage.picture("torso_mask", frame))
+            whole = bool(inside.all())
+        down, right = (slice(int(places.min()), int(places.max()) + 1) for places in index)
 
-        def cut(name: str) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(footage.picture(name, frame)[index].transpose(2, 0, 1)))[None]
+        def chosen(box: NDArray[Any]) -> NDArray[Any]:
+            return box if whole else box[index[0] - down.start, index[1] - right.start]  # the latter is far slower
 
+        def cut(name: str) -> Bytes:
+            part = chosen(np.atleast_3d(footage.part(name, frame, down, right)))
+            return np.ascontiguousarray(part.transpose(2, 0, 1))[None]
+
+        piece = chosen(weight[down, right]) * inside * inner
+        head = cut("head_mask")
         return PatchBatch(
             torch.tensor([frame]),
             torch.from_numpy(footage.window(frame, self.window))[None],
             torch.from_numpy(footage.cameras[frame])[None],
             torch.from_numpy(np.stack([grid_u, grid_v], axis=-1).astype(np.float32))[None],
-            cut("frames"),
-            cut("torso_frames"),
-            torch.from_numpy(footage.picture("head_mask", frame)[index])[None, None],
-            torch.from_numpy(person[index])[None, None],
+            torch.from_numpy(cut("frames")),
+            torch.from_numpy(cut("torso_frames")),
+            torch.from_numpy(head),
+            torch.from_numpy(np.maximum(head, cut("torso_mask"))),
             torch.from_numpy(piece.astype(np.float32))[None, None],
         )
 

@@ -97,7 +97,7 @@ def leak(fit: CameraFit) -> dict[str, float]:
 def rows(folder: Path) -> dict[str, dict[str, float]]:
     """Find the poses of a processed video anew, in every way."""
     track = load_arrays(folder / "landmarks" / "arrays.safetensors")
-    frames = np.load(folder / "convert" / "frames.npy", mmap_mode="r", allow_pickle=False)
+    frames = open_pictures(folder / "convert", "frames", "Process the video again.")
     cuts = json.loads((folder / "cuts" / "stage.json").read_text())["summary"]["cuts"]
     points = track["points_px"].astype(float)
     fit = fit_camera(points, track["found"].astype(bool), frames.shape[1], frames.shape[2], cuts)

@@ -6,10 +6,12 @@ import pytest
 from data_gen.video.pose.tracking import CameraFit
 from tests.benchmarks.bf16 import PRECISIONS, TRIALS, House
 from tests.benchmarks.face_verification import main as verify
+from tests.benchmarks.footage import main as compare
 from tests.benchmarks.pose import leak
 from tests.benchmarks.step_rows import ROWS
 from tests.benchmarks.train_steps import line, measure
 from tests.benchmarks.voice_bound import nearest, ridge
+from tests.made import make_video_dataset
 from tests.made_persons import make_persons
 from utils.camera import invert, make_transform, rotation_matrix
 from utils.faces.landmarks import MEAN_FACE
@@ -35,6 +37,15 @@ def test_precisions_are_compared_on_the_same_data(name, tmp_path):
     assert found["32"][figure] == pytest.approx(found["bf16"][figure], rel=0.1)
     assert found["32"][figure] != found["bf16"][figure]
     assert house.train(name, "32", 1) == found["32"], "what is trained is not trained again"
+
+
+def test_forms_of_pictures_are_compared_on_one_person(tmp_path, capsys):
+    data = make_video_dataset(tmp_path / "anna", frames=40, size=32)
+    compare([str(data.path), "--updates=1", "--size=32"])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["| jpeg", "| lossless", "| arrays"]
+    assert float(rows[2][1]) == pytest.approx(8 * 32 * 32 * 1500 / 1e6, rel=0.05)
+    assert [row[2] for row in rows[1:]] == ["99.0, 99.0"] * 2
 
 
 def test_a_ridge_finds_what_is_there():

@@ -13,7 +13,7 @@ from data_gen.clips.shards import ClipShards
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.templates.shards import TemplateShards, encode
 from data_gen.templates.writer import TemplateShardWriter
-from data_gen.video.dataset import VideoDataset
+from data_gen.video.dataset import PICTURES, VideoDataset
 from data_gen.wav2pix.pairs import FaceVoicePairs, Pair, write_pairs
 from tests.made import make_video_dataset
 from tests.made_faces import draw_face
@@ -105,10 +105,11 @@ def read_pairs(folder: Path) -> list[Any]:
 
 
 def read_video(folder: Path) -> list[Any]:
-    """Read what the motion tasks read of a person's video."""
+    """Read what the tasks read of a person's video."""
     data = VideoDataset(folder)
+    pictures = [np.array(getattr(data, name)) for name in PICTURES]
     found: list[Any] = [data.shots("train"), data.landmarks, data.world_from_camera, data.audio("mel")]
-    return [*found, data.audio("pitch_hz"), data.neutral, data.landmarks_mean]
+    return [*found, data.audio("pitch_hz"), data.neutral, data.landmarks_mean, *pictures]
 
 
 Kind = tuple[Callable[[Path], Any], Callable[[Path], list[Any]], str]

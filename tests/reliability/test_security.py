@@ -309,6 +309,7 @@ def test_a_dataset_that_holds_a_pickle_is_refused(tmp_path):
             return os.mkdir, (str(tmp_path / "harmed"),)
 
     data = make_video_dataset(tmp_path / "made", frames=12, size=32)
+    (data.path / "frames.safetensors").unlink()
     np.save(data.path / "frames.npy", np.array([Harm()], dtype=object), allow_pickle=True)
     with pytest.raises(DataError, match="cannot be read"):
         _ = data.frames

@@ -1,10 +1,10 @@
-"""What a video costs on the disk, worked out of the shapes of what is written."""
+"""What a video costs on the disk, worked out of the shapes of what is written and of what pictures usually take."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from data_gen.video.job import PICTURES_OF
+from data_gen.video.job import picture_bytes
 from utils.rates import FPS, RATE
 from utils.sound.features import feature_width
 
@@ -19,8 +19,12 @@ _CAMERA = (_POINTS * 3 + 4 * 4) * _FLOAT
 _FACE_BOX = 4 * _FLOAT
 
 
-def costs(frames: int, size: int, features: Sequence[str], *, blendshapes: bool = False) -> dict[str, dict[str, int]]:
+def costs(
+    frames: int, size: int, features: Sequence[str], *, blendshapes: bool = False, lossless: bool = False
+) -> dict[str, dict[str, int]]:
     """Return stage -> kind of file -> bytes, of a video with so many frames of `size` x `size` pixels.
+
+    Those of pictures are what real footage takes, for how far they are packed depends on what they show.
 
     The dataset's pictures are links to those of the stages and cost nothing; where the file system has no hard links,
     all but the masks of necks are there twice.
@@ -28,16 +32,14 @@ def costs(frames: int, size: int, features: Sequence[str], *, blendshapes: bool 
     Args:
         features: The speech features that are made (`data_gen.video.sound.feature_names`).
         blendshapes: Whether landmarks come with them (MediaPipe).
+        lossless: Whether the pictures lose nothing.
     """
     sound = frames * RATE // FPS * _SAMPLE
     widths = [1 if name in ("pitch_hz", "rms") else feature_width(name) for name in features]
     heard = frames * _ROWS_A_FRAME * sum(widths) * _FLOAT
     track = frames * (_TRACK + blendshapes * _BLENDSHAPES * _FLOAT)
     camera = frames * _CAMERA
-    pictures = {
-        stage: {name: frames * size * size * channels for name, channels in files.items()}
-        for stage, files in PICTURES_OF.items()
-    }
+    pictures = picture_bytes(frames, size, lossless)
     return {
         "convert": {**pictures["convert"], "sound": sound},
         "landmarks": {"landmarks": track},

@@ -67,14 +67,15 @@ def rehearse(job: VideoJob, weights: list[str]) -> str:
     absent = [] if is_offline() else missing(weights)
     blendshapes = "face_landmarker" in absent or detector_name(job.landmarks) == "mediapipe"
     features = [*feature_names(job), *(("whisper", BEST_WHISPER) if "whisper_base_encoder" in absent else ())]
-    kinds = by_kind(costs(frames, job.size, features, blendshapes=blendshapes), workshop.wanted)
+    taken = costs(frames, job.size, features, blendshapes=blendshapes, lossless=job.lossless)
+    kinds = by_kind(taken, workshop.wanted)
     parts = ", ".join(f"{name} {count / 1e9:.3f}" for name, count in kinds.items() if count >= 5e5)
     place = next(folder for folder in (job.data_dir.absolute(), *job.data_dir.absolute().parents) if folder.is_dir())
     kept = [name for name in workshop.done if name not in workshop.wanted]
     lines = [
         f"{job.video}: {frames / FPS / 60:.1f} minutes, {frames} frames of {job.size} x {job.size}",
         f"stages to do: {', '.join(workshop.wanted) or 'none'}" + (f"; kept: {', '.join(kept)}" if kept else ""),
-        f"to be written: {sum(kinds.values()) / 1e9:.3f} GB" + (f" ({parts})" if parts else ""),
+        f"to be written: about {sum(kinds.values()) / 1e9:.3f} GB{f' ({parts})' if parts else ''}",
         f"free at {place}: {free_at(place) / 1e9:.1f} GB",
     ]
     return "\n".join([*lines, f"to be fetched first: {fetched_words(absent)}"] if absent else lines)

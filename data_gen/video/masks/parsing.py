@@ -5,7 +5,9 @@ BiSeNet where its weights are (19 classes, non-commercial); GrabCut seeded by th
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,15 +19,16 @@ from data_gen.video.job import ParserName, VideoJob
 from data_gen.video.masks.bisenet import BiSeNetParser
 from data_gen.video.masks.grabcut import GrabCutParser
 from data_gen.video.masks.mend import mended
-from data_gen.video.masks.parser import Masks, Parser
+from data_gen.video.masks.parser import Parser
 from data_gen.video.stage import Bench
-from utils.arrays import Bytes, Reals
+from utils.arrays import Bytes, Floats, Reals
 from utils.assets import asset_path, find_asset
 from utils.errors import ConfigError, nearest
-from utils.files.arrays import map_new_array
+from utils.media.picture_file import SUFFIX, Pictures, PictureWriter
 from utils.processes.workers import in_parallel
 
 PARSING_VERSION = 4
+NAMES = ("head", "neck", "torso")
 
 
 def make_parser(name: ParserName | str = "auto") -> Parser:
@@ -59,11 +62,11 @@ def parsing_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Write the masks of all frames."""
     points = bench.arrays("landmarks")["points_px"]
     parser = make_parser(bench.job.parsing)
-    return parse_frames(bench.array("convert", "frames"), points, parser, folder, tick, bench.cuts(), bench.kept())
+    return parse_frames(bench.pictures("convert", "frames"), points, parser, folder, tick, bench.cuts(), bench.kept())
 
 
 def parse_frames(
-    frames: Bytes,
+    frames: Pictures,
     points_px: Reals,
     parser: Parser,
     folder: Path,
@@ -71,51 +74,57 @@ def parse_frames(
     cuts: list[int],
     kept: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
-    """Write head_mask.npy, neck_mask.npy and torso_mask.npy (neck and cloth), each (T, H, W) uint8, into `folder`.
+    """Write the masks of head, neck, and torso (neck and cloth), each (T, H, W) uint8, into `folder`.
 
     Frames that are not `kept` (T,) have empty masks and do not count.
 
     Returns what share of the picture head, torso and neck cover, per frame and on average.
     """
     count, height, width = frames.shape[:3]
-    head, neck, torso = (
-        map_new_array(folder / f"{name}_mask.npy", (count, height, width)) for name in ("head", "neck", "torso")
-    )
-
     usable = np.ones(count, bool) if kept is None else kept
-    nothing = np.zeros((height, width), np.uint8)
 
-    def one(index: int) -> Masks:
+    def one(index: int) -> Bytes:
         if not usable[index]:
-            return Masks(nothing, nothing, nothing)
-        return mended(parser.parse(np.array(frames[index]), points_px[index]), points_px[index])
+            return np.zeros((len(NAMES), height, width), np.uint8)
+        masks = mended(parser.parse(np.array(frames[index]), points_px[index]), points_px[index])
+        torso = np.minimum(masks.neck.astype(np.uint16) + masks.cloth, 255)
+        return np.stack([masks.head, masks.neck, torso]).astype(np.uint8)
 
-    for index, masks in enumerate(in_parallel(one, range(count))):
-        head[index], neck[index] = masks.head, masks.neck
-        torso[index] = np.minimum(masks.neck.astype(np.uint16) + masks.cloth, 255)
-        tick(index + 1, count)
-    if parser.smoothing_frames > 0:
-        for array in (head, neck, torso):
-            _smooth(array, parser.smoothing_frames, cuts)
-    shares = {}
-    for name, array in (("head", head), ("neck", neck), ("torso", torso)):
-        share = np.array([float(array[index].mean()) / 255 for index in np.flatnonzero(usable)])
-        shares[name] = {"mean": float(share.mean()), "least": float(share.min()), "most": float(share.max())}
-        array.flush()
-    return {"source": parser.name, "shares": shares}
+    shares = np.zeros((count, len(NAMES)))
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(PictureWriter(folder / f"{name}_mask{SUFFIX}", (height, width))) for name in NAMES]
+        for index, masks in enumerate(smooth(in_parallel(one, range(count)), parser.smoothing_frames, [*cuts, count])):
+            for file, mask in zip(files, masks, strict=True):
+                file.add(mask)
+            shares[index] = masks.mean(axis=(1, 2)) / 255
+            tick(index + 1, count)
+    told = {
+        name: {"mean": float(share.mean()), "least": float(share.min()), "most": float(share.max())}
+        for name, share in zip(NAMES, shares[usable].T, strict=True)
+    }
+    return {"source": parser.name, "shares": told}
 
 
-def _smooth(masks: Bytes, sigma: float, cuts: list[int]) -> None:
-    """Smooth masks along time in place, within shots, holding only a window of them."""
+def smooth(masks: Iterator[Bytes], sigma: float, edges: list[int]) -> Iterator[Bytes]:
+    """Smooth masks (N, H, W) along time as they come, within shots, holding only a window of them.
+
+    Args:
+        sigma: Of the Gaussian, in frames; with 0 they stay as they are.
+        edges: The first frame of every new shot, and at last their number.
+    """
+    if sigma <= 0:
+        yield from masks
+        return
     reach = int(3 * sigma)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    edges = [0, *cuts, len(masks)]
-    for start, stop in itertools.pairwise(edges):
-        window = {index: masks[index].astype(np.float32) for index in range(start, min(start + reach, stop))}
+    for start, stop in itertools.pairwise([0, *edges]):
+        window: dict[int, Floats] = {}
+        ahead = start
         for index in range(start, stop):
-            if index + reach < stop:
-                window[index + reach] = masks[index + reach].astype(np.float32)
+            while ahead < min(index + reach + 1, stop):
+                window[ahead] = next(masks).astype(np.float32)
+                ahead += 1
             window.pop(index - reach - 1, None)
             near = [(weights[other - index + reach], mask) for other, mask in window.items()]
             total = sum(weight for weight, _ in near)
-            masks[index] = np.round(sum(weight * mask for weight, mask in near) / total).astype(np.uint8)
+            yield np.round(sum(weight * mask for weight, mask in near) / total).astype(np.uint8)

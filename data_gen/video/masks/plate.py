@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from data_gen.stages import Tick
 from data_gen.video.stage import Bench
-from utils.files.arrays import map_new_array
+from utils.media.picture_file import SUFFIX, Pictures, PictureWriter
 from utils.processes.workers import in_parallel
 
 Bytes = NDArray[Any]
@@ -34,7 +34,7 @@ _DARKEN = 0.996
 
 
 def background_plate(
-    frames: Bytes, head_mask: Bytes, torso_mask: Bytes, kept: NDArray[np.bool_] | None = None
+    frames: Pictures, head_mask: Pictures, torso_mask: Pictures, kept: NDArray[np.bool_] | None = None
 ) -> tuple[Bytes, Bytes]:
     """Return the picture without the person, (H, W, 3), and where it was seen at all, (H, W) bool.
 
@@ -69,7 +69,7 @@ def background_plate(
 
 
 def _at_rest(
-    frames: Bytes, chosen: NDArray[np.intp], usable: NDArray[np.intp], rows: slice, free: NDArray[np.bool_]
+    frames: Pictures, chosen: NDArray[np.intp], usable: NDArray[np.intp], rows: slice, free: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Tell where nothing moves around the chosen frames, (N, rows, W); everywhere where that would leave too little.
 
@@ -192,31 +192,33 @@ def _without_valleys(level: Floats) -> Floats:
 
 def plate_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Write the background plate and all frames without the head."""
-    head, neck, torso = (bench.array("parsing", f"{name}_mask") for name in ("head", "neck", "torso"))
-    return paint_plates(bench.array("convert", "frames"), head, neck, torso, folder, tick, bench.kept())
+    head, neck, torso = (bench.pictures("parsing", f"{name}_mask") for name in ("head", "neck", "torso"))
+    frames = bench.pictures("convert", "frames")
+    return paint_plates(frames, head, neck, torso, folder, tick, bench.kept(), lossless=bench.job.lossless)
 
 
 def paint_plates(
-    frames: Bytes,
-    head_mask: Bytes,
-    neck_mask: Bytes,
-    torso_mask: Bytes,
+    frames: Pictures,
+    head_mask: Pictures,
+    neck_mask: Pictures,
+    torso_mask: Pictures,
     folder: Path,
     tick: Tick,
     kept: NDArray[np.bool_] | None = None,
+    *,
+    lossless: bool = False,
 ) -> dict[str, Any]:
-    """Write background.npy (H, W, 3) and torso_frames.npy (T, H, W, 3) into `folder`."""
+    """Write background.npy (H, W, 3) and torso_frames (T, H, W, 3) into `folder`."""
     plate, visible = background_plate(frames, head_mask, torso_mask, kept)
     np.save(folder / "background.npy", plate, allow_pickle=False)
-    result = map_new_array(folder / "torso_frames.npy", frames.shape)
     count = len(frames)
+    with PictureWriter(folder / f"torso_frames{SUFFIX}", plate.shape, lossless=lossless) as result:
 
-    def one(index: int) -> Bytes:
-        head, neck, torso = (np.array(mask[index]) for mask in (head_mask, neck_mask, torso_mask))
-        return remove_head(np.array(frames[index]), head, neck, torso, plate)
+        def one(index: int) -> list[bytes]:
+            head, neck, torso = (np.array(mask[index]) for mask in (head_mask, neck_mask, torso_mask))
+            return result.pack(remove_head(np.array(frames[index]), head, neck, torso, plate))
 
-    for index, picture in enumerate(in_parallel(one, range(count))):
-        result[index] = picture
-        tick(index + 1, count)
-    result.flush()
+        for tiles in in_parallel(one, range(count)):
+            result.add(tiles)
+            tick(len(result), count)
     return {"background_seen": float(visible.mean())}

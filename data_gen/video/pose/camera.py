@@ -19,7 +19,7 @@ _ROUNDS = 2
 
 def camera_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     """Write poses, pose-free landmarks and the neutral face; return the focal length and how steady it all is."""
-    frames, track = bench.array("convert", "frames"), bench.arrays("landmarks")
+    frames, track = bench.pictures("convert", "frames"), bench.arrays("landmarks")
     cuts = bench.cuts()
     count, height, width = frames.shape[:3]
     fit = fit_camera(track["points_px"], track["found"].astype(bool), height, width, cuts)

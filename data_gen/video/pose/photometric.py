@@ -26,11 +26,12 @@ from utils.arrays import Bytes, Reals
 from utils.camera import invert, project, rotation_matrix
 from utils.errors import DataError
 from utils.faces.landmarks import from_offsets
+from utils.media.picture_file import Pictures
 from utils.shots import smooth_over_time
 
 log = logging.getLogger(__name__)
 
-FrameSource = NDArray[np.uint8] | Callable[[], Iterable[Bytes]]
+FrameSource = Pictures | Callable[[], Iterable[Bytes]]
 
 # Centres as mixes of landmarks, (point, weight) each; the viewer's left side, mirrored below.
 _MIDDLE = (((27, 1.0),), ((28, 1.0),), ((29, 1.0),), ((30, 1.0),), ((33, 1.0),), ((21, 1.0), (22, 1.0), (27, -1.0)))
@@ -62,7 +63,7 @@ def refine_pose(
     """Return the fit with poses aligned to the picture; landmarks still fall on the same detected points.
 
     Args:
-        frames: (T, H, W, 3) RGB uint8 (a memory map will do), or a function that starts a new pass over the frames.
+        frames: (T, H, W, 3) RGB uint8 (read one by one), or a function that starts a new pass over the frames.
         fit: What `fit_camera` found in the same frames.
         cuts: First frame of each new shot (for the jitter figures).
         rounds: Alignments; each reads the frames once, and one more pass checks the last.

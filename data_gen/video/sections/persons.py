@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.video.sections.left_out import how_to_keep, times_told
-from utils.arrays import Bytes, Floats, Reals
+from utils.arrays import Floats, Reals
 from utils.errors import DataError
 from utils.faces.crops import aligned_crop, five_points
 from utils.faces.recogniser import Recogniser
+from utils.media.picture_file import Pictures
 from utils.rates import FPS
 
 OTHER_PERSON = 0.6
@@ -25,7 +26,7 @@ Shots = Sequence[tuple[int, int]]
 
 
 def refuse_two_persons(
-    frames: Bytes, points_px: Reals, shots: Shots, recogniser: Recogniser, *, video: str, start_s: float = 0.0
+    frames: Pictures, points_px: Reals, shots: Shots, recogniser: Recogniser, *, video: str, start_s: float = 0.0
 ) -> None:
     """Refuse a video that was cut from one person to another.
 
@@ -75,7 +76,7 @@ def group(templates: Sequence[Floats]) -> list[int]:
     return result
 
 
-def _template(frames: Bytes, points_px: Reals, shot: tuple[int, int], recogniser: Recogniser) -> Floats:
+def _template(frames: Pictures, points_px: Reals, shot: tuple[int, int], recogniser: Recogniser) -> Floats:
     """Return the mean template (D,) of a shot."""
     start, stop = shot
     chosen: NDArray[np.intp] = np.unique(np.linspace(start, stop - 1, _LOOKED_AT + 2).round().astype(int)[1:-1])

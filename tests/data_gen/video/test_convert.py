@@ -8,8 +8,8 @@ import pytest
 from data_gen.video import convert
 from data_gen.video.convert import (
     check_room,
+    colours_beside,
     convert_settings,
-    fill_beside,
     probe_settings,
     probe_stage,
     read_sound,
@@ -20,6 +20,7 @@ from tests.data_gen.video.scripted import Scripted, face_at
 from tests.utils.sound.made_room import syllables
 from utils.errors import DataError
 from utils.media.ffmpeg import input_arguments, run
+from utils.media.picture_file import open_pictures
 from utils.media.video import VideoWriter
 from utils.media.wav import write_wav
 
@@ -27,17 +28,31 @@ from utils.media.wav import write_wav
 def test_what_lies_beside_an_upright_picture_is_still():
     """A head that touches the edge now and then leaves no streak."""
     rng = np.random.default_rng(0)
-    frames = np.zeros((20, 32, 32, 3), np.uint8)
-    frames[:, :, 8:24] = rng.integers(0, 3, (20, 32, 16, 3)) + np.array([60, 90, 120])
-    frames[5:9, 10:20, 20:24] = 250
-    before = frames.copy()
-    fill_beside(frames, 8, 24)
-    np.testing.assert_array_equal(frames[:, :, 8:24], before[:, :, 8:24])
-    for beside in (frames[:, :, :8], frames[:, :, 24:]):
+    seen = (rng.integers(0, 3, (20, 32, 16, 3)) + np.array([60, 90, 120])).astype(np.uint8)
+    seen[5:9, 10:20, 12:] = 250
+    for edge in (0, -1):
+        beside = colours_beside(seen, edge)
+        assert beside.shape == (32, 1, 3)
         assert np.abs(beside.astype(int) - (61, 91, 121)).max() <= 2
-        assert np.ptp(beside.astype(int), axis=0).max() == 0
-    fill_beside(before, 0, 32)
-    assert before[0, 0, 0].tolist() == [0, 0, 0]
+
+
+def test_what_lies_beyond_the_picture_has_the_colour_of_its_edge(tmp_path):
+    hum = (0.3 * np.sin(np.arange(40_000) / 20)).astype(np.float32)
+    with VideoWriter(tmp_path / "a.mp4", 128, 64, audio=hum, crf=4) as writer:
+        for index in range(60):
+            writer.write(np.full((128, 64, 3), 120 + 40 * (index in (20, 40)), np.uint8))
+
+    class Wide(Scripted):
+        def detect(self, frame):
+            return [face_at(32, 64, 40)]
+
+    said = convert.convert(tmp_path / "a.mp4", tmp_path, lambda *_: None, size=64, detector=Wide([]), lossless=True)
+    frames = np.asarray(open_pictures(tmp_path, "frames", "")).astype(int)
+    assert 0 < said["filled"] < 0.6
+    assert len(frames) == 60
+    assert np.abs(frames[:, :, :2] - 120).max() <= 3
+    assert np.ptp(frames[:, :, [0, -1]], axis=0).max() == 0  # although the picture flashed
+    assert frames[20, :, 32].min() > 150
 
 
 def test_the_sound_of_a_part_starts_with_its_first_frame(tmp_path):
@@ -75,9 +90,11 @@ def test_an_offset_alone_is_silence(tmp_path):
 
 def test_a_disk_too_small_is_told_before_it_is_full(tmp_path, monkeypatch):
     monkeypatch.setattr(convert.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9))
-    check_room(tmp_path, 1000, 256)
-    with pytest.raises(DataError, match=r"2\.4 GB are needed .* 1\.0 GB are free"):
-        check_room(tmp_path, 1000, 512)
+    check_room(tmp_path, 1000, 512)
+    with pytest.raises(DataError, match=r"About 1\.1 GB are needed .* 1\.0 GB are free"):
+        check_room(tmp_path, 4000, 512)
+    with pytest.raises(DataError, match=r"are needed"):
+        check_room(tmp_path, 2000, 512, lossless=True)
 
 
 def test_bars_are_cut_off_and_what_was_seen_is_said(tmp_path):
@@ -99,7 +116,7 @@ def test_bars_are_cut_off_and_what_was_seen_is_said(tmp_path):
     assert top >= 40
     assert bottom <= 160
     assert (right - left, said["filled"], said["sizes"], said["treatment"]) == (bottom - top, 0, [], "")
-    assert np.load(tmp_path / "out" / "frames.npy")[:, :, :, 0].min() > 100
+    assert np.asarray(open_pictures(tmp_path / "out", "frames", ""))[..., 0].min() > 100
 
 
 def test_only_pictures_that_were_shown_otherwise_before_are_cut_out_anew(tmp_path):

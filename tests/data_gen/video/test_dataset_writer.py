@@ -19,8 +19,8 @@ from utils.errors import DataError
 
 def test_frames_are_on_the_disk_once(done):
     job, data = done
-    assert (data.path / "frames.npy").samefile(job.processed / "convert" / "frames.npy")
-    assert (data.path / "torso_frames.npy").samefile(job.processed / "plate" / "torso_frames.npy")
+    assert (data.path / "frames.safetensors").samefile(job.processed / "convert" / "frames.safetensors")
+    assert (data.path / "torso_frames.safetensors").samefile(job.processed / "plate" / "torso_frames.safetensors")
 
 
 def test_what_is_written_beside_a_dataset_is_hidden_and_goes_again(tmp_path):
@@ -44,7 +44,7 @@ def test_a_link_to_a_dataset_elsewhere_is_replaced_and_what_it_names_stays(tmp_p
 
 def test_a_dataset_that_is_never_finished_leaves_what_was_there(tmp_path):
     made = make_video_dataset(tmp_path / "anna", frames=26, size=32)
-    with pytest.raises(KeyError), DatasetWriter(made.path, frames=9, height=32, width=32):
+    with pytest.raises(KeyError), DatasetWriter(made.path):
         raise KeyError
     assert VideoDataset(made.path).meta == made.meta
     assert [path.name for path in tmp_path.iterdir()] == ["anna"]
@@ -58,7 +58,7 @@ def test_the_split_that_is_asked_for_makes_another_dataset_of_the_same_stages(do
     assert (again.shots("train"), again.shots("val")) == ([(0, 25)], [(len(data) - 15, len(data))])
     assert again.meta.fingerprint != data.meta.fingerprint
     assert again.meta.source == data.meta.source
-    assert (again.path / "frames.npy").samefile(asked.processed / "convert" / "frames.npy")
+    assert (again.path / "frames.safetensors").samefile(asked.processed / "convert" / "frames.safetensors")
 
 
 def test_a_split_that_a_video_is_too_short_for_is_refused_with_both_lengths(done):

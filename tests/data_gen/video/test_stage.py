@@ -15,27 +15,27 @@ from utils.files.arrays import save_arrays
 @pytest.fixture
 def bench(tmp_path) -> Bench:
     """Lay a bench on which the stage `plate` is done."""
-    np.save(tmp_path / "background.npy", np.full((2, 3, 3), 7, np.uint8))
+    np.save(tmp_path / "torso_frames.npy", np.full((2, 3, 3), 7, np.uint8))  # as earlier versions did
     save_arrays(tmp_path / "arrays.safetensors", {"changes": np.arange(3.0)})
     done = Done("plate", tmp_path, {"background_seen": 0.5}, "abc", 1.0)
     return Bench(VideoJob("anna", Path("a.mp4")), {"plate": done}, (0, 0, 0))
 
 
 def test_a_stage_finds_what_the_ones_before_it_left(bench):
-    assert bench.array("plate", "background").tolist() == np.full((2, 3, 3), 7).tolist()
+    assert bench.pictures("plate", "torso_frames")[1].tolist() == np.full((3, 3), 7).tolist()
     assert bench.arrays("plate")["changes"].tolist() == [0, 1, 2]
     assert bench.summary("plate") == {"background_seen": 0.5}
 
 
 @pytest.mark.parametrize("damage", ["gone", "torn"])
 def test_a_file_that_cannot_be_read_is_named_with_the_stage_to_do_again(bench, damage):
-    path = bench.done["plate"].folder / "background.npy"
+    path = bench.done["plate"].folder / "torso_frames.npy"
     if damage == "gone":
         path.unlink()
     else:
         path.write_bytes(b"no array")
-    with pytest.raises(DataError, match=r"background\.npy cannot be read .*Run the command again with --redo plate\."):
-        bench.array("plate", "background")
+    with pytest.raises(DataError, match=r"torso_frames\..* cannot be read .*Run the command again with --redo plate\."):
+        bench.pictures("plate", "torso_frames")
 
 
 def test_a_stage_of_no_settings_depends_on_those_before_it_alone():

@@ -21,6 +21,14 @@ def test_frames_larger_than_the_training_size_shrink(video):
     assert footage.window(0, 5).shape == (5, 68, 3)
 
 
+@pytest.mark.parametrize("size", [64, 40, 32])
+def test_a_part_is_that_of_the_whole_picture(video, size):
+    footage = Footage(task_video(video), size)
+    for name in ("frames", "torso_frames", "head_mask", "torso_mask"):
+        whole = footage.picture(name, 3)[5:20, 3:30]
+        np.testing.assert_array_equal(footage.part(name, 3, slice(5, 20), slice(3, 30)), whole)
+
+
 def test_windows_stop_at_a_cut(video):
     footage = Footage(task_video(video), 64)
     cut = footage.video.meta.cuts[0]

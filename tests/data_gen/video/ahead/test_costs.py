@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_gen.video.ahead.costs import by_kind, costs
-from data_gen.video.job import BYTES_A_PIXEL
+from data_gen.video.job import PICTURES_OF
 from utils.sound.content_features import BEST_WHISPER
 
 PAGE = Path(__file__).resolve().parents[4] / "docs/disk_and_time.md"
@@ -30,9 +30,11 @@ def test_pictures_grow_with_frames_and_pixels_and_the_rest_with_frames_alone():
             assert large[stage][kind] == (1 if kind == "sound" else 4) * small[stage][kind]
     assert small["audio"] == large["audio"]
     assert small["dataset"] == large["dataset"]
-    names = ("frames", "torso_frames", "head_mask", "neck_mask", "torso_mask")
-    pictures = sum(by_kind(small)[name] for name in names)
-    assert pictures == 100 * 64 * 64 * BYTES_A_PIXEL
+    for lossless in (False, True):
+        kinds = by_kind(costs(100, 64, ["mel"], lossless=lossless))
+        for names in PICTURES_OF.values():
+            for name, rates in names.items():
+                assert kinds[name] == round(100 * 64 * 64 * rates[lossless])
 
 
 def test_some_stages_are_added_by_kind():

@@ -7,6 +7,7 @@ from data_gen.video.masks.parser import Masks, Parser
 from data_gen.video.masks.parsing import make_parser, parse_frames
 from utils import assets
 from utils.errors import AssetError, ConfigError
+from utils.media.picture_file import open_pictures
 
 
 def test_without_weights_auto_is_grabcut_and_bisenet_says_how_to_get_them(tmp_path, monkeypatch):
@@ -35,10 +36,10 @@ def test_flicker_is_smoothed_within_shots_only(tmp_path):
     frames[20:] = 200
     frames[10] = 200
     said = parse_frames(frames, np.zeros((40, 68, 2)), Flicker(), tmp_path, lambda done, total: None, [20])
-    head = np.load(tmp_path / "head_mask.npy")
+    head = open_pictures(tmp_path, "head_mask", "")
     assert head[10].max() < 80
     assert head[19].max() == 0
     assert head[20].min() == 200
-    assert np.load(tmp_path / "torso_mask.npy")[25, 0, 0] == 150
+    assert open_pictures(tmp_path, "torso_mask", "")[25, 0, 0] == 150
     assert said["source"] == "flicker"
     assert said["shares"]["head"]["most"] == pytest.approx(200 / 255, abs=0.01)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from data_gen.video.masks.plate import background_plate, fill, paint_plates, remove_head
+from utils.media.picture_file import open_pictures
 
 SIZE = 128
 SKIN, CLOTH, HAIR = (200, 150, 130), (60, 60, 70), (40, 30, 20)
@@ -63,7 +64,7 @@ def test_files_have_the_frames_shape(tmp_path):
     frames, head, neck, torso, _ = video()
     said = paint_plates(frames, head, neck, torso, tmp_path, lambda done, total: None)
     assert 0 < said["background_seen"] < 1
-    assert np.load(tmp_path / "torso_frames.npy", mmap_mode="r").shape == frames.shape
+    assert open_pictures(tmp_path, "torso_frames", "").shape == frames.shape
     assert np.load(tmp_path / "background.npy").shape == frames.shape[1:]
 
 

@@ -1,0 +1,138 @@
+"""Pictures in a file are read as from an array; a part costs its tiles alone, and what was damaged is told."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+import numpy as np
+import pytest
+
+from utils.errors import DataError
+from utils.media import picture_file
+from utils.media.picture_file import SIDE, PictureFile, PictureWriter, open_pictures
+
+AGAIN = "Process the video again."
+
+
+def soft(count: int, height: int, width: int) -> np.ndarray:
+    """Draw pictures (count, height, width, 3) that are as smooth as filmed ones, each a little different."""
+    y, x = np.mgrid[:height, :width]
+    waves = [np.sin((x + 3 * k) / 9) * np.cos(y / (7 + channel)) for k in range(count) for channel in range(3)]
+    return (128 + 90 * np.stack(waves)).reshape(count, 3, height, width).transpose(0, 2, 3, 1).astype(np.uint8)
+
+
+def write(path, pictures: np.ndarray, **more: bool) -> PictureFile:
+    with PictureWriter(path, pictures.shape[1:], **more) as out:
+        for picture in pictures:
+            out.add(picture)
+    return PictureFile(path, AGAIN)
+
+
+@pytest.mark.parametrize("kind", ["masks", "lossless"])
+def test_every_value_comes_back_whatever_part_is_asked_for(tmp_path, kind):
+    values = soft(3, SIDE + 37, 2 * SIDE + 5)
+    values = values[..., 0] if kind == "masks" else values
+    opened = write(tmp_path / "a.safetensors", values, lossless=kind == "lossless")
+    assert (opened.shape, opened.ndim, opened.dtype, len(opened)) == (values.shape, values.ndim, values.dtype, 3)
+    np.testing.assert_array_equal(opened, values)
+    np.testing.assert_array_equal(np.stack(list(opened)), values)
+    for place in (
+        1, -1, np.int64(2), slice(1, None), slice(0, 0), [2, 0], (0, slice(100, 140)), (slice(None), slice(7, 9)),
+        (2, slice(120, 130), slice(126, 260)), (1, slice(None), slice(-3, None)), (1, slice(5, 5)), (1, 130, 3),
+        (1, slice(None, None, 2), slice(9, 0, -1)), (0, slice(None), -1), (1, ..., 0),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(opened[place], values[place], err_msg=str(place))
+    with pytest.raises(IndexError, match="picture 3 of 3"):
+        opened[3]
+
+
+def test_a_jpeg_is_visually_lossless_and_small(tmp_path):
+    values = soft(4, 200, 200)
+    opened = write(tmp_path / "a.safetensors", values)
+    error = np.mean((np.asarray(opened).astype(float) - values) ** 2)
+    assert 10 * np.log10(255**2 / error) > 45
+    assert (tmp_path / "a.safetensors").stat().st_size < 0.4 * values.nbytes
+
+
+def test_only_the_tiles_of_a_part_are_unpacked(tmp_path, monkeypatch):
+    opened = write(tmp_path / "a.safetensors", soft(1, 3 * SIDE, 3 * SIDE))
+    unpacked = []
+    plain = picture_file._unpacked
+    monkeypatch.setattr(picture_file, "_unpacked", lambda *tile: unpacked.append(1) or plain(*tile))
+    _ = opened[0, SIDE - 1 : SIDE + 1, 5:9]
+    assert len(unpacked) == 2
+    _ = opened[0]
+    assert len(unpacked) == 2 + 9
+
+
+def test_threads_may_pack_and_read_at_once(tmp_path):
+    values = soft(8, 64, 64)
+    opened = write(tmp_path / "a.safetensors", values, lossless=True)
+    wrong = []
+
+    def read() -> None:
+        wrong.extend(k for k in range(8) if not np.array_equal(opened[k], values[k]))
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_flipped_bit_is_told_with_the_picture_and_the_others_are_read(tmp_path):
+    file = tmp_path / "a.safetensors"
+    opened = write(file, soft(3, 64, 64))
+    place, size, _ = opened._file.rows("index", check=False)[1, 0].tolist()
+    content = bytearray(file.read_bytes())
+    content[opened._file._body + place + size // 2] ^= 16
+    file.write_bytes(content)
+    opened = PictureFile(file, AGAIN)
+    _ = opened[0], opened[2]
+    with pytest.raises(DataError, match=r"a\.safetensors is damaged: picture 1 is not what was written\. Process"):
+        opened[1]
+
+
+@pytest.mark.parametrize("damage", ["gone", "torn", "empty", "other arrays", "unfinished"])
+def test_what_is_no_such_file_is_refused(tmp_path, damage):
+    from utils.files.arrays import save_arrays
+
+    file = tmp_path / "a.safetensors"
+    write(file, soft(2, 32, 32))
+    if damage == "gone":
+        file.unlink()
+    elif damage == "other arrays":
+        save_arrays(file, {"landmarks": np.zeros((3, 4), np.float32)})
+    elif damage == "unfinished":
+        with contextlib.suppress(KeyError), PictureWriter(file, (32, 32)) as writer:
+            writer.add(np.zeros((32, 32), np.uint8))
+            raise KeyError
+    else:
+        file.write_bytes(file.read_bytes()[: 0 if damage == "empty" else -30])
+    with pytest.raises(DataError, match=r"a\.safetensors (is damaged|cannot be read).*Process the video again"):
+        PictureFile(file, AGAIN)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_form_that_makes_no_sense_is_refused(tmp_path, number):
+    file = tmp_path / "a.safetensors"
+    write(file, soft(2, 32, 32))
+    content = bytearray(file.read_bytes())
+    content[len(content) - 32 + 8 * number + 6] = 1  # a height of 2 ** 48, and the like
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="makes no sense"):
+        PictureFile(file, AGAIN)
+
+
+def test_a_picture_of_another_size_is_refused(tmp_path):
+    with PictureWriter(tmp_path / "a.safetensors", (8, 9, 3)) as out, pytest.raises(ValueError, match=r"\(9, 8, 3\)"):
+        out.add(np.zeros((9, 8, 3), np.uint8))
+
+
+def test_arrays_of_an_earlier_version_are_opened_too(tmp_path):
+    np.save(tmp_path / "frames.npy", np.full((2, 4, 4, 3), 7, np.uint8))
+    assert open_pictures(tmp_path, "frames", AGAIN)[1, 2, 3].tolist() == [7, 7, 7]
+    write(tmp_path / "frames.safetensors", np.zeros((5, 4, 4), np.uint8))
+    assert open_pictures(tmp_path, "frames", AGAIN).shape == (5, 4, 4)
