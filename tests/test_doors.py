@@ -83,7 +83,8 @@ def test_no_slip_waits_for_torch(tmp_path):
         "            code = importlib.import_module(name).main(words[1:])\n"
         "        except UserError as error:\n"
         "            code = 2; print(error)\n"
-        "    heavy = [one for one in ('torch', 'pytorch_lightning', 'cv2', 'librosa', 'transformers') if one in sys.modules]\n"
+        "    dear = ('torch', 'pytorch_lightning', 'cv2', 'librosa', 'transformers')\n"
+        "    heavy = [one for one in dear if one in sys.modules]\n"
         "    print(repr((line, code, heavy, out.getvalue())))\n"
     )
     _, done = spent(["-c", code, *LINES], tmp_path)
