@@ -193,7 +193,7 @@ class PictureFile:
 
     def __getitem__(self, place: Any) -> Bytes:
         first, *rest = place if isinstance(place, tuple) else (place,)
-        if not hasattr(first, "__index__"):
+        if not hasattr(first, "__index__") or np.ndim(first):  # an array of numbers has it, too
             chosen = [self[(int(number), *rest)] for number in np.arange(len(self))[first]]
             return np.stack(chosen) if chosen else np.empty((0, *self.shape[1:]), np.uint8)
         number = operator.index(first)
