@@ -25,13 +25,11 @@ from utils.config.schema import Config
 from utils.errors import AssetError, DataError, nearest
 from utils.files.aside import write_aside
 from utils.files.digests import sha256
+from utils.files.download import fetch_file, fetch_member, published_digest
 from utils.files.ownership import Made
 from utils.files.tables import read_json, write_json
 from utils.offline import VARIABLE, fetched_words, is_offline, reachable, say, without_words
 from utils.processes.manner import note_reading
-
-CONNECT_S, READ_S = 5, 60
-"""How long a server may take to answer at all, and between two parts of what it sends."""
 
 
 class ListCommand(Config):
@@ -120,6 +118,7 @@ def download(name: str) -> Path:
         folder.mkdir(parents=True)
         try:
             files = [_fetch(part, folder, name) for part in asset.parts]
+            _refuse_too_little(files, asset, name)
             if name == "lpips_alexnet":
                 _join_lpips(files[0], files[1], aside)
             elif not asset.folder:
@@ -220,52 +219,23 @@ def _digest(path: str, size: int, modified: int) -> str:
 
 
 def _fetch(part: Part, folder: Path, name: str) -> Path:
-    import logging
-
-    import pooch
-    import requests
-
-    pooch.get_logger().setLevel(logging.WARNING)
-    published = part.sha256 or _published_digest(part.url)
-    digest = None if part.member or published is None else f"sha256:{published}"
-    file = part.file if part.member is None else part.file + ".zip"
+    target = folder / part.file
+    most = 2_000_000 * ASSETS[name].megabytes + 10_000_000  # the size in the table is a rough one
     try:
-        pooch.retrieve(
-            part.url, digest, fname=file, path=folder,
-            downloader=pooch.HTTPDownloader(progressbar=True, timeout=(CONNECT_S, READ_S)),
-        )  # fmt: skip
-    except (OSError, requests.RequestException) as error:
-        raise AssetError(_no_download(name, part, str(error).splitlines()[0])) from error
-    except ValueError as error:
-        raise AssetError(_no_download(name, part, "what came is not the file expected (SHA-256)")) from error
-    if part.member is not None:
-        _unzip(folder / file, part, name)
-    return folder / part.file
+        if part.member is None:
+            fetch_file(part.url, target, part.sha256 or published_digest(part.url), most)
+        else:
+            fetch_member(part.url, part.member, target, part.sha256, most)
+    except DataError as error:
+        raise AssetError(_no_download(name, part, str(error))) from error
+    return target
 
 
-def _unzip(archive: Path, part: Part, name: str) -> None:
-    import zipfile
-
-    assert part.member is not None
-    target = archive.with_name(part.file)
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            target.write_bytes(opened.read(part.member))
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise AssetError(_no_download(name, part, f"the archive is not the one expected ({error})")) from error
-    archive.unlink()
-    if part.sha256 is not None and sha256(target) != part.sha256:
-        raise AssetError(_no_download(name, part, "what came is not the file expected (SHA-256)"))
-
-
-def _published_digest(url: str) -> str | None:
-    import requests
-
-    try:
-        tag = requests.head(url, timeout=(CONNECT_S, READ_S)).headers.get("X-Linked-Etag", "").strip('"')
-    except requests.RequestException:
-        return None
-    return tag if len(tag) == 64 else None
+def _refuse_too_little(files: Sequence[Path], asset: Asset, name: str) -> None:
+    """Refuse what cannot be the weight: the page on which a hotel's network asks for a name, say."""
+    size = sum(file.stat().st_size for file in files)
+    if size < 500_000 * asset.megabytes:
+        raise AssetError(_no_download(name, asset.parts[0], f"{size:,} bytes came, not {asset.megabytes} MB"))
 
 
 def _no_download(name: str, part: Part, reason: str) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 from utils.arguments import find, read_words, row, usage
 from utils.config.schema import Config
 from utils.errors import WORKER_DIED, ConfigError, UserError, nearest
+from utils.files.aside import make_folder
 from utils.files.lock import filling
 from utils.paths import ROOT, as_typed
 from utils.processes.manner import HELP, begin_notes, take_manner
@@ -71,8 +72,10 @@ class Command:
         settings: Any = read_words(schema, words, self.name or title)
         if at is not None:
             settings = settings.model_copy(update=_absolute(settings))
-            at.mkdir(parents=True, exist_ok=True)
+            make_folder(at)
             os.chdir(at)
+            if "VIZEME_HOME" in os.environ:  # one that was named from where the command was typed
+                os.environ["VIZEME_HOME"] = str(at)
         begin_notes()
         if self.first and (code := find(self.first)(settings)) is not None:
             return code

@@ -104,8 +104,10 @@ class MotionCorpus:
         widths = _facts(source).audio_features
         if self.audio_feature not in widths:
             names = ", ".join(sorted(widths))
-            video = isinstance(source, VideoDataset)
-            again = "process the video" if video else f"make the clips (--audio_features {self.audio_feature})"
+            again = f"make the clips (--audio_features {self.audio_feature})"
+            if isinstance(source, VideoDataset):
+                source.refuse_unpacked()
+                again = "process the video"
             raise DataError(
                 f"{source.path} has no audio feature '{self.audio_feature}'. It has {names}: choose one of these with "
                 f"--audio_feature, or {again} again with the weights for '{self.audio_feature}' in place."

@@ -50,7 +50,7 @@ class FaceVoiceCommand(Config):
     """folder to fill, for example data/binary/face_voice"""
     persons: Path | None = None
     """folder of persons: <person>/{audios,images}/..., or videos"""
-    made: Count | None = None
+    made: Annotated[Count, Field(le=1_000_000)] | None = None
     """make so many persons who do not exist"""
     faces_only: bool = False
     """pictures only, to train a face encoder with"""

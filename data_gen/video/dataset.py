@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from data_gen.video.framing.source import Source
 from data_gen.video.outliers import refuse_not_finite
 from data_gen.video.sections.left_out import kept
 from utils.arrays import Bytes, Floats
@@ -28,6 +29,7 @@ from utils.files.ownership import Made
 from utils.files.tables import read_checked
 from utils.media.picture_file import SUFFIX, Pictures, open_pictures, picture_file
 from utils.media.wav import read_wav
+from utils.paths import home
 from utils.processes.manner import note_reading
 
 PICTURES = ("frames", "head_mask", "torso_mask", "torso_frames")
@@ -39,27 +41,20 @@ DATASET = Made(
 """How the folder of a dataset is known to be one."""
 _ONCE = ("neutral", "landmarks_mean", "landmarks_std")
 """Arrays of motion.safetensors that are not per frame."""
+_FORMS = {
+    "landmarks": (68, 3), "landmarks_px": (68, 2), "world_from_camera": (4, 4), "neutral": (68, 3),
+    "landmarks_mean": (68, 3), "landmarks_std": (68, 3), "face_box_px": (4,),
+}  # fmt: skip
+_MOST = 1e6
+"""How they are shaped, a frame; and no pixel, distance or offset of theirs is as large."""
 Split = Literal["train", "val", "all"]
 Held = TypeVar("Held", Bytes, Pictures)
-_AGAIN = "Process the video again."
-
-
-class Source(BaseModel):
-    """The video that a dataset was cut out of."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sha256: str
-    crop_px: tuple[int, int, int, int]
-    """x0, y0, x1, y1 of the square in its upright frames; it may reach beyond them."""
-    start_s: float = Field(ge=0)
-    """Where in it the first frame lies."""
 
 
 class VideoMeta(BaseModel):
     """What a dataset says of itself in `meta.json`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     format: Literal["vizeme-video"] = "vizeme-video"
     version: Literal[1] = 1
@@ -97,6 +92,12 @@ class VideoMeta(BaseModel):
             raise PydanticCustomError("beyond", "val_start lies beyond the last frame")
         if self.train_stop is not None and self.train_stop > self.val_start:
             raise PydanticCustomError("held_out", "train_stop lies beyond val_start")
+        if not all(0 <= cut <= self.frames for cut in self.cuts):
+            raise PydanticCustomError("cut", "a cut lies beyond the video")
+        if not all(0 <= start < stop <= self.frames for start, stop in self.left_out):
+            raise PydanticCustomError("left_out", "left_out is no list of stretches of the video")
+        if not kept(self.frames, self.left_out).any():
+            raise PydanticCustomError("left_out", "left_out leaves nothing of the video")
         return self
 
 
@@ -144,20 +145,44 @@ class VideoDataset:
             DataError: There is none, or it is not as long as the video.
         """
         if name not in self._motion:
+            self.refuse_unpacked()
             names = ", ".join(sorted(self._motion))
             raise DataError(
                 f"{self.path}/motion.safetensors has no '{name}' (it has {names}). Process the video again."
             )
-        values = np.asarray(self._motion[name], dtype=np.float32)
-        return values if name in _ONCE else self._per_frame(values, f"motion.safetensors, {name}", 1)
+        values, what = np.asarray(self._motion[name], dtype=np.float32), f"motion.safetensors, {name}"
+        form = values.shape if name in _ONCE else values.shape[1:]
+        if form != _FORMS.get(name, form) or not (np.abs(values) < _MOST).all():
+            raise DataError(f"{self.path}/{what}: these are no such numbers: it is damaged. {self._again}")
+        return values if name in _ONCE else self._per_frame(values, what, 1)
 
     def _per_frame(self, values: Floats, what: str, rows: int) -> Floats:
         if len(values) != rows * self.meta.frames:
             raise DataError(
                 f"{self.path}/{what}: {len(values)} rows for {self.meta.frames} frames (wants {rows} a frame): it was "
-                f"made again meanwhile, or is damaged. Start again, or process the video again."
+                f"made again meanwhile, or is damaged. {self._again}"
             )
         return values
+
+    @property
+    def unpacked(self) -> bool:
+        """Tell whether only what speaking needs is here, as of a person who was unpacked."""
+        return not self.wav_path.exists() and not self.has("frames")
+
+    @property
+    def _again(self) -> str:
+        """Say how what is damaged is made again."""
+        return "Unpack it under another --exp_name." if self.unpacked else "Start again, or process the video again."
+
+    def refuse_unpacked(self) -> None:
+        """Refuse what needs the footage itself, which stays where a person was made.
+
+        Raises:
+            DataError: The person was unpacked here.
+        """
+        if self.unpacked:
+            there = f"{self.path} has what {self.meta.id} needs to speak, as a pack holds it, and not the footage"
+            raise DataError(f"{there}. Dub, measure and train where they were made.")
 
     @property
     def landmarks(self) -> Floats:
@@ -219,10 +244,12 @@ class VideoDataset:
         """Return the plate without the person, (H, W, 3)."""
         path = self.path / "background.npy"
         refuse_changed(self.path / "meta.json", self._stamp)
+        if not path.exists():
+            self.refuse_unpacked()
         try:
             plate: Bytes = np.load(path, allow_pickle=False)
         except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read ({error}). {_AGAIN}") from None
+            raise DataError(f"{path} cannot be read ({error}). {self._again}") from None
         return self._fitting(plate, path, (self.meta.height, self.meta.width))
 
     def has(self, name: str) -> bool:
@@ -232,13 +259,15 @@ class VideoDataset:
     def _pictures(self, name: str) -> Pictures:
         refuse_changed(self.path / "meta.json", self._stamp)
         file, size = picture_file(self.path, name), (self.meta.frames, self.meta.height, self.meta.width)
-        return self._fitting(open_pictures(self.path, name, _AGAIN), file, size)
+        if not file.exists():
+            self.refuse_unpacked()
+        return self._fitting(open_pictures(self.path, name, self._again), file, size)
 
     def _fitting(self, pictures: Held, path: Path, size: tuple[int, ...]) -> Held:
         if pictures.shape[: len(size)] != size:
             raise DataError(
                 f"{path} holds {pictures.shape}, but the dataset {self.meta.frames} frames of {size[-2:]}: it was made "
-                f"again meanwhile, or is damaged. Start again, or process the video again."
+                f"again meanwhile, or is damaged. {self._again}"
             )
         return pictures
 
@@ -249,6 +278,7 @@ class VideoDataset:
             DataError: There is none of that name, or it is not as long as the video.
         """
         if name not in self._audio:
+            self.refuse_unpacked()
             names = ", ".join(sorted(self._audio))
             raise DataError(
                 f"{self.path} has no audio feature '{name}'. It has {names}: choose one of these with audio_feature, "
@@ -274,8 +304,9 @@ class VideoDataset:
         """Return where the frames lie in the video that they were made of.
 
         Raises:
-            DataError: They were made of another video, or do not say of which.
+            DataError: They were made of another video, do not say of which, or were unpacked.
         """
+        self.refuse_unpacked()
         if self.meta.source is None:
             raise DataError(
                 f"{self.path} does not say where in its video it lies: it was made by an earlier version. Process the "
@@ -302,14 +333,15 @@ class VideoDataset:
 
 
 def open_video(video_id: str | Path, binary_dir: str | Path = "data/binary/videos") -> VideoDataset:
-    """Open the dataset of `video_id` (a name under `binary_dir`, or a folder).
+    """Open the dataset of `video_id` (a name under `binary_dir`, here or in the home folder; or a folder).
 
     Raises:
         DataError: It is not there; the message has the command that makes it.
     """
     path = Path(binary_dir) / str(video_id)
-    if not (path / "meta.json").is_file() and (Path(video_id) / "meta.json").is_file():
-        path = Path(video_id)
+    for other in (Path(video_id), home() / path):  # from elsewhere, what lies beside the runs
+        if not (path / "meta.json").is_file() and (other / "meta.json").is_file():
+            path = other
     if not (path / "meta.json").is_file():
         raise DataError(
             f"No processed video at {path}. Make it with: "

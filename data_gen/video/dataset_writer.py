@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.stages import Tick
-from data_gen.video.dataset import DATASET, PICTURES, Source, VideoDataset, VideoMeta
+from data_gen.video.dataset import DATASET, PICTURES, VideoDataset, VideoMeta
+from data_gen.video.framing.source import Source
 from data_gen.video.job import LEAST_SPLIT_S, VideoJob, first_held_out
 from data_gen.video.outliers import refuse_not_finite
 from data_gen.video.stage import Bench

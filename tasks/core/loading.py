@@ -55,7 +55,7 @@ def load_task(
     device: str = "cpu",
     settings: dict[str, Any] | None = None,
     *,
-    kind: str = "",
+    kind: str | tuple[str, ...] = "",
     setting: str = "",
 ) -> Task:
     """Load a trained task in eval mode.
@@ -65,7 +65,7 @@ def load_task(
         steps: `last`, `best` (by the run's own validation figure), or a number of updates.
         device: cpu, cuda, ..., or auto: a GPU when there is one.
         settings: Laid over the saved recipe; meant for settings of inference, which leave the network alone.
-        kind: Name of the task it must be of; any when empty.
+        kind: Name of the task it must be of, or several; any when empty.
         setting: Which setting named the run, for the message.
 
     Raises:
@@ -75,9 +75,10 @@ def load_task(
     place = device_of(device)
     path = Path(exp) if Path(exp).is_file() else find_checkpoint(work_dir_of(exp), steps)
     weights, saved, notes = _parts(path)
-    if kind and saved["task_cls"] != kind:
+    kinds = (kind,) if isinstance(kind, str) else kind
+    if kind and saved["task_cls"] not in kinds:
         named = f"{setting} = {exp}: that" if setting else str(exp)
-        raise ConfigError(f"{named} is a run of {saved['task_cls']}, not of {kind}.")
+        raise ConfigError(f"{named} is a run of {saved['task_cls']}, not of {' or '.join(kinds)}.")
     cls = task_class({**saved, **(settings or {})}["task_cls"])
     recipe = {**with_present_names(cls.schema, saved), **(settings or {})}
     fields = cls.schema.model_fields

@@ -18,6 +18,7 @@ from tasks.handover.settings import PackCommand
 from tasks.person.runs import POSTNETS, RENDERERS, find_run
 from tasks.registry import schema_of
 from utils.config.schema import with_present_names
+from utils.errors import DataError
 from utils.files.arrays import save_arrays
 from utils.files.aside import folder_beside, write_aside
 from utils.files.tables import write_json
@@ -53,6 +54,9 @@ def pack(
     draw = find_checkpoint(find_run(person, RENDERERS if renderer == "auto" else (renderer,)), steps)
     move = find_checkpoint(find_run(person, POSTNETS), steps)
     drawing, moving = _recipe(draw), _recipe(move)
+    for path, recipe, names in ((draw, drawing, RENDERERS), (move, moving, POSTNETS)):
+        if recipe.task_cls not in names:
+            raise DataError(f"{path.parent} is a run of {recipe.task_cls}, not of {' or '.join(names)}.")
     earlier = work_dir_of(moving.earlier_run(moving.audio2motion_work_dir, "lm3d_vae_sync", move.parent))
     speech = find_checkpoint(earlier, moving.audio2motion_ckpt_steps)
     video = open_video(drawing.video_id, drawing.binary_data_dir)

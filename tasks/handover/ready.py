@@ -15,7 +15,7 @@ from tasks.person.runs import POSTNETS, RENDERERS, find_run
 from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
 from utils.offline import VARIABLE, is_offline
-from utils.paths import existing_file, show_path
+from utils.paths import existing_file, home, show_path
 
 
 def look_at_pack(command: PackCommand) -> None:
@@ -84,8 +84,9 @@ def look_at_unpack(command: UnpackCommand) -> None:
 
 
 def places(person: str, binary_dir: Path) -> tuple[Path, Path]:
-    """Return the folders that a person's runs and footage take."""
-    return work_dir_of(person), binary_dir / person
+    """Return the folders that a person's runs and footage take, both here or both in the home folder."""
+    runs = work_dir_of(person)
+    return runs, (home() / binary_dir if runs.is_absolute() else binary_dir) / person
 
 
 def refuse_taken_by_others(archive: Archive, runs: Path, footage: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tasks.exchange.sources.exported import exported
 from tasks.exchange.write import write_run
 from tasks.handover.archive import Archive, open_archive
 from tasks.handover.manifest import Manifest, check_name
+from tasks.handover.pack import BEHIND, MOTION
 from tasks.handover.pictures import read_lossless
 from tasks.handover.ready import places, refuse_taken, refuse_taken_by_others
 from tasks.handover.settings import UnpackCommand
@@ -93,21 +95,25 @@ def _write_footage(archive: Archive, files: dict[str, Path], folder: Path, perso
     write_json(folder / "meta.json", meta | {"id": person})
     for name in names[1:]:
         shutil.copyfile(_file(archive, files, f"footage/{name}"), folder / name)
-    video = VideoDataset(folder)
-    if video.meta.frames > LONGEST or max(video.meta.height, video.meta.width) > LARGEST:
-        raise DataError(f"{archive.path}: {video.meta.frames} frames of {video.meta.width}x{video.meta.height}.")
-    for array in (video.landmarks, video.landmarks_mean, video.landmarks_std, video.world_from_camera):
-        if not len(array):
-            raise DataError(f"{archive.path}: footage/motion.safetensors is empty.")
-    video.audio("rms")
-    if archive.manifest.renderer == "lm3d_nerf":
-        _write_pictures(archive, files, folder, (video.meta.frames, video.meta.height, video.meta.width))
+    try:
+        video = VideoDataset(folder)
+        if video.meta.frames > LONGEST or max(video.meta.height, video.meta.width) > LARGEST:
+            raise DataError(f"{video.meta.frames} frames of {video.meta.width}x{video.meta.height}")
+        for name in (*MOTION, *(BEHIND if archive.manifest.renderer == "lm3d_nerf" else ())):
+            video.motion(name)
+        video.audio("rms")
+        if archive.manifest.renderer == "lm3d_nerf":
+            _write_pictures(archive, files, folder, (video.meta.frames, video.meta.height, video.meta.width))
+    except DataError as error:  # its advice is for who processed the video; the names are those of the moment
+        reason = str(error).replace(str(folder), "footage").split(". ")[0]
+        raise DataError(f"{archive.path}: its footage is not sound: {reason}. Ask who made it.") from None
 
 
 def _write_pictures(archive: Archive, files: dict[str, Path], folder: Path, shape: tuple[int, int, int]) -> None:
     need, free = 4 * shape[0] * shape[1] * shape[2], shutil.disk_usage(folder).free
     if need > free:
-        raise DataError(f"{folder.parent}: the pictures need {need / 1e9:.1f} GB, {free / 1e9:.1f} GB are free.")
+        reason = f"The pictures need {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+        raise OSError(errno.ENOSPC, reason, str(folder.parent))
     plate = read_photo(_file(archive, files, "footage/background.png"))
     if plate.shape != (*shape[1:], 3):
         raise DataError(f"{archive.path}: footage/background.png is {plate.shape[1]}x{plate.shape[0]}.")

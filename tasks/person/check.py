@@ -108,7 +108,7 @@ class Chain:
         if folder is None:
             return None, training_command(folders[0])
         try:
-            task: Any = load_task(folder, self.steps)
+            task: Any = load_task(folder, self.steps, kind=names)
             if hasattr(task, "hear_as"):
                 task.hear_as(self.video.meta.sound_level)
             return task, ""

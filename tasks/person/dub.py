@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_gen.video.dataset import Source, VideoDataset
+from data_gen.video.dataset import VideoDataset
+from data_gen.video.framing.source import Source
 from tasks.renderer.portrait.composer import Inlay
 from tasks.speaking.frames import write_frames
 from tasks.speaking.mend import post_process
@@ -53,9 +54,9 @@ def moments_of(data: VideoDataset, source: Source, fps: float, start_s: float, s
     Raises:
         DataError: The dataset does not reach so far, or no face is seen there.
     """
-    first, count = round(start_s * fps), math.ceil(seconds * fps - 1e-6)
-    places = ((first + np.arange(count)) / fps - source.start_s) * FPS
     begin, end = source.start_s, source.start_s + len(data) / FPS
+    first, count = round(min(start_s, 2 * end) * fps), math.ceil(seconds * fps - 1e-6)
+    places = ((first + np.arange(count)) / fps - source.start_s) * FPS
     if places[0] < -0.5 or places[-1] > len(data) - 0.5:
         raise DataError(
             f"{seconds:.1f} s of sound from {start_s:g} s on: the person is known from {begin:g} to {end:.1f} s of the "
@@ -96,6 +97,9 @@ def dub(head: TalkingHead, video: Path, audio: Path, out: Path, start_s: float =
     """
     data = head.video
     source, info = data.source_in(video), probe(video)
+    x0, y0, x1, y1 = source.crop_px
+    if not (x0 < info.width and y0 < info.height and x1 > 0 and y1 > 0):
+        raise DataError(f"{data.path}/meta.json: crop_px lies beyond the pictures of {video}. Process the video again.")
     track = track_of(head.settings.infer_audio_track)
     with Sound(audio, track) as sound:
         moments = moments_of(data, source, info.fps, start_s, sound.samples / RATE)
@@ -119,7 +123,11 @@ def _frames(head: TalkingHead, video: Path, source: Source, moments: Moments, sp
     x0, y0, x1, y1 = source.crop_px
     side = y1 - y0
     inlay = Inlay(side, side, matched=head.renderer.model.portrait is not None)
-    for index, (frame, face) in enumerate(zip(true, drawn, strict=True)):
+    for index, face in enumerate(drawn):
+        frame = next(true, None)
+        if frame is None:
+            last_s = (moments.first + index) / moments.fps
+            raise DataError(f"{video}: its pictures end at {last_s:.2f} s, before the sound. Give a shorter sound.")
         height, width = frame.shape[:2]
         inside = slice(max(0, y0), min(y1, height)), slice(max(0, x0), min(x1, width))
         beyond = [(max(0, -y0), max(0, y1 - height)), (max(0, -x0), max(0, x1 - width)), (0, 0)]

@@ -121,7 +121,7 @@ def measure_sync(head: TalkingHead, video_id: str, ids: Ints, sequences: dict[st
 
     out = {}
     try:
-        syncnet: Any = load_task(find_run(video_id, SYNCNETS), "best")
+        syncnet: Any = load_task(find_run(video_id, SYNCNETS), "best", kind=SYNCNETS)
         syncnet.hear_as(head.video.meta.sound_level)
         rows = head.video.audio(syncnet.cfg.audio_feature)[2 * ids[0] : 2 * (ids[-1] + 1)]
         for name, landmarks in sequences.items():

@@ -90,7 +90,7 @@ class TalkingHead:
             )
         if run.name == "lm3d_nerf_torso" and renderer == "auto" and how.infer_compose == "head":
             log.warning("No lm3d_nerf is trained for %s: its torso is drawn, too (infer_compose=full).", person)
-        postnet: Any = load_task(find_run(person, POSTNETS), steps, device)  # type: ignore[arg-type]
+        postnet: Any = load_task(find_run(person, POSTNETS), steps, device, kind=POSTNETS)  # type: ignore[arg-type]
         draw: Any = load_task(run, steps, device, settings=chosen)  # type: ignore[arg-type]
         if draw.cfg.task_cls not in PORTRAIT_FIRST:
             raise ConfigError(

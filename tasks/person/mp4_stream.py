@@ -31,12 +31,14 @@ class Mp4Stream:
         size: H and W.
         sound: The file that is heard; silence is added, or the rest cut, to the length of the picture.
         count: How many frames there will be.
+        track: Which track of the sound is heard, from 0; None is the loudest.
     """
 
     def __init__(
-        self, frames: Iterable[NDArray[np.uint8]], size: tuple[int, int], sound: Path, count: int, *, fps: int = 25
+        self, frames: Iterable[NDArray[np.uint8]], size: tuple[int, int], sound: Path, count: int, *, fps: int = 25,
+        track: int | None = None
     ) -> None:
-        self.frames, self.fps, self.count, self.sound = frames, fps, count, sound
+        self.frames, self.fps, self.count, self.sound, self.track = frames, fps, count, sound, track
         self.even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         self.error: BaseException | None = None
         self._over = threading.Event()
@@ -45,7 +47,7 @@ class Mp4Stream:
         height, width = self.even
         arguments = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
         arguments += ["-framerate", str(self.fps), "-i", "pipe:0", *input_arguments(self.sound)]
-        source = choose_sound(self.sound, say=False)
+        source = choose_sound(self.sound, self.track, say=False)
         arguments += ["-map", "0:v:0", "-map", f"1:a:{source.track}", "-t", f"{self.count / self.fps:.6f}"]
         arguments += ["-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"]
         arguments += ["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-crf", "18", "-g", "25"]

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
+from data_gen.video.dataset import VideoDataset
 from tasks.core.checkpoints import finished_updates, work_dir_of
 from tasks.person.plan import Step, is_finished, is_outdated, plan
 from tasks.person.runs import NEEDS, STAGES
@@ -48,7 +50,11 @@ def train_person(
 
     Raises:
         ConfigError: The person was begun with another preset, whose networks are others.
+        DataError: The person was unpacked, and there is no footage to train on.
     """
+    footage = Path(binary_dir or "data/binary/videos") / video_id
+    if (footage / "meta.json").is_file():
+        VideoDataset(footage).refuse_unpacked()
     preset = choose_preset(video_id, preset, reset=reset)
     stages = plan(video_id, preset, settings, binary_dir)
     if not dry_run:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FAR = "tests/reliability/"
 DELETED, STRANGERS, ENDLESS = f"{FAR}test_nothing_is_deleted.py", f"{FAR}test_strangers.py", f"{FAR}test_endless.py"
 PAGE, PROGRAMME = "tests/tasks/person/page/test_answers.py", "tests/tasks/person/page/test_programme.py"
+UNPACK = "tests/tasks/handover/test_unpack.py"
 MEDIA, VIDEO = "tests/utils/media/", "tests/data_gen/video/"
 
 FAULTS: dict[str, tuple[str, ...]] = {
@@ -40,7 +41,17 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "a reset moves all runs": (f"{DELETED}::test_a_reset_never_moves_all_runs",
         f"{DELETED}::test_a_reset_of_a_folder_of_runs_is_refused",
         f"{DELETED}::test_a_reset_leaves_runs_inside_a_run_where_they_are"),
+    "an output over a part of a dataset or a run": (
+        f"{DELETED}::test_no_output_replaces_a_part_of_a_dataset_or_a_run",
+        f"{DELETED}::test_a_folder_that_is_not_ours_is_written_into_as_ever"),
     # Wrong, and nothing was said.
+    "a person unpacked from elsewhere: runs here, footage there": (
+        f"{UNPACK}::test_runs_and_footage_lie_together_wherever_the_command_is_typed",),
+    "a relative VIZEME_HOME counts twice": (
+        "tests/utils/test_command.py::test_a_home_named_from_where_the_command_is_typed_stays_the_same",),
+    "the page hears another track than was asked for": (
+        f"{PROGRAMME}::test_the_track_that_was_asked_for_is_the_one_that_is_spoken",),
+    "a login page kept as a weight": ("tests/utils/test_assets.py::test_the_page_of_a_hotel_is_no_weight",),
     "words in tags and names taken for a video's form": (
         f"{MEDIA}test_header.py::test_words_in_tags_are_not_taken_for_the_form",
         f"{MEDIA}test_header.py::test_names_are_not_taken_for_the_form"),
@@ -63,6 +74,11 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "hours of silence in a small file": (
         f"{MEDIA}test_sound_source.py::test_hours_of_silence_in_a_small_file_are_refused_before_they_are_decoded",),
     "a compressed checkpoint": (f"{STRANGERS}::test_a_compressed_checkpoint_is_refused_before_it_is_unpacked",),
+    "a download without end, or that unpacks to more": (
+        "tests/utils/files/test_download.py::"
+        "test_a_server_that_goes_on_breaks_off_or_points_elsewhere_leaves_nothing",
+        "tests/utils/files/test_download.py::"
+        "test_a_member_that_unpacks_to_more_than_a_weight_has_is_not_unpacked"),
     "validation begins beyond the end": (f"{STRANGERS}::test_validation_cannot_begin_beyond_the_end",),
     "a network as large as a stranger says": (
         "tests/tasks/core/test_loading.py::test_a_network_larger_than_its_weights_is_refused_before_it_takes_memory",),
@@ -99,7 +115,25 @@ FAULTS: dict[str, tuple[str, ...]] = {
         f"{STRANGERS}::test_control_characters_of_a_name_do_not_reach_the_terminal"),
     "an export tells paths of this machine": (
         "tests/tasks/exchange/test_model_card.py::test_of_a_path_of_this_machine_the_last_name_is_left",),
+    # Advice that leads nowhere.
+    "a batch beside its sounds is refused the second time": (
+        "tests/tasks/person/commands/test_films.py::"
+        "test_films_that_lie_beside_their_sounds_are_not_taken_for_sounds",),
+    "who was unpacked is told to process a video": (f"{UNPACK}::test_what_needs_the_footage_says_where_it_is",),
     # Tracebacks.
+    "traceback: a moment beyond all videos": ("tests/tasks/person/test_dub.py::test_what_cannot_be_dubbed_is_told",
+        "tests/utils/config/test_schema.py::"
+        "test_what_is_no_finite_number_is_refused_wherever_a_number_is_wanted"),
+    "traceback: a dataset that is wrong about its video": (
+        "tests/tasks/person/test_dub.py::test_a_dataset_that_is_wrong_about_its_video_is_told",
+        f"{VIDEO}framing/test_source.py::test_what_is_none_is_refused"),
+    "traceback: footage of another form in a pack": (
+        f"{UNPACK}::test_footage_of_another_form_is_refused_in_words_about_the_pack",
+        f"{VIDEO}test_dataset.py::test_arrays_of_another_form_are_told_and_not_computed_with"),
+    "traceback: a run in the place of another": (
+        "tests/tasks/person/test_head.py::test_a_run_in_the_place_of_another_is_told_by_every_command",),
+    "traceback: a sound that cannot be written": (
+        f"{MEDIA}test_wav.py::test_a_sound_that_cannot_be_written_leaves_no_traceback_behind",),
     "traceback: what an export says of itself": (f"{STRANGERS}::test_what_an_export_says_of_itself_is_refused_in_words",
         f"{STRANGERS}::test_an_export_of_sizes_without_end_is_refused_in_words"),
     "traceback: a recipe beside a checkpoint": (

@@ -25,8 +25,11 @@ from tests.made_faces import make_faces, make_recogniser, make_speakers
 from tests.made_heads import make_house
 from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
+from utils.files.ownership import refuse_input_as_output
 from utils.media.video import VideoWriter
-from utils.visualization import contact_sheet
+from utils.visualization import contact_sheet, lm_visualizer
+
+CHECKPOINT = "checkpoints/made/postnet/model_ckpt_steps_1.ckpt"
 
 
 def census(folder: Path) -> dict[str, str]:
@@ -295,3 +298,31 @@ def test_a_reset_leaves_runs_inside_a_run_where_they_are(saved):
     set_aside(Path("checkpoints/made/syncnet"))
     assert (inner / "config.yaml").is_file()
     assert Path("checkpoints/made/syncnet/before_reset_1/model_ckpt_steps_1.ckpt").is_file()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [talking_head, "check", "made", "--out=data/binary/videos/made/meta.json"],
+        [export_checkpoint, "checkpoints/made/postnet", "--out=data/binary/videos/made/motion.safetensors"],
+        [lm_visualizer, "--npy_name=v.npy", "--audio_name=", "--out_path=v.npy"],
+        [lm_visualizer, "--npy_name=v.npy", "--audio_name=", "--out_path=data/binary/videos/made/frames.npy"],
+        [lm_visualizer, "--npy_name=v.npy", "--audio_name=", f"--out_path={CHECKPOINT}"],
+    ],
+)
+def test_no_output_replaces_a_part_of_a_dataset_or_a_run(house, words):
+    np.save("v.npy", np.zeros((3, 68, 3), np.float32))
+    before = census(house)
+    with pytest.raises(ConfigError, match="Name another place"):
+        words[0].main(words[1:])
+    assert census(house) == before
+
+
+def test_a_folder_that_is_not_ours_is_written_into_as_ever(tmp_path):
+    (tmp_path / "meta.json").write_text('{"format": "mine"}')
+    (tmp_path / "a.mp4").write_bytes(b"old")
+    refuse_input_as_output(tmp_path / "a.mp4", [])
+    (tmp_path / "meta.json").write_text('{"format": "vizeme-video"}')
+    refuse_input_as_output(tmp_path / "new.mp4", [])
+    with pytest.raises(ConfigError, match="part of a dataset"):
+        refuse_input_as_output(tmp_path / "a.mp4", [])

@@ -79,6 +79,20 @@ def test_a_member_of_an_archive_is_kept_and_checked(bare_machine, monkeypatch):
     assert not (bare_machine / "cache" / "b.bin").exists()
 
 
+def test_the_page_of_a_hotel_is_no_weight(bare_machine, monkeypatch):
+    import pooch
+
+    def fetch(url, known, fname, path, downloader):
+        (path / fname).write_bytes(b"<html>Your room number, please</html>")
+
+    row = Asset(("a.bin",), "a test", "MIT", (Part("http://127.0.0.1:9/a", "a.bin"),), megabytes=3)
+    monkeypatch.setitem(ASSETS, "a", row)
+    monkeypatch.setattr(pooch, "retrieve", fetch)
+    with pytest.raises(AssetError, match="37 bytes came, not 3 MB"):
+        download("a")
+    assert not list((bare_machine / "cache").iterdir())
+
+
 def flip(file):
     data = bytearray(file.read_bytes())
     data[-1] ^= 1

@@ -12,6 +12,7 @@ from tests.patience import HANG_S
 from utils.command import Command, Door, Moved, run_command
 from utils.config.schema import Config
 from utils.errors import ConfigError, DataError
+from utils.paths import home
 
 
 def exit_code(error: BaseException) -> int:
@@ -187,3 +188,22 @@ def test_what_looks_first_may_end_a_command_whose_module_is_never_imported():
     assert command(["--out", "listed"], "make") == 3
     with pytest.raises(ModuleNotFoundError, match=r"utils\.nowhere"):
         command(["--out", "else"], "make")
+
+
+class Where(Config):
+    """Nothing may be typed."""
+
+
+def tell_home(settings: Where) -> None:
+    print(home())
+
+
+def test_a_home_named_from_where_the_command_is_typed_stays_the_same(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIZEME_HOME", "my home")
+    door = Door("vizeme", "Try.", (Command("where", Where, f"{__name__}:tell_home", "tell"),))
+    assert door.main(["where"], at=home()) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/my home\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["my home"]
+    with pytest.raises(DataError, match="The folder /proc/nothing cannot be made"):
+        door.main(["where"], at=Path("/proc/nothing"))

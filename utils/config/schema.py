@@ -31,7 +31,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class Config(BaseModel):
     """A closed, frozen group of settings; the string under a field is its `--help`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
     renamed: ClassVar[Mapping[str, str]] = {}
     """Former name of a setting -> its name. A run's own copy is read by it; where a person writes it, it is refused."""
 

@@ -145,8 +145,8 @@ def refuse_input_as_output(out: Path, inputs: Iterable[str | Path], what: str = 
         what: The flag or the setting that names `out`, for the error.
 
     Raises:
-        ConfigError: `out` is one of the inputs, under whatever name, or a folder of which an input is made; or no file
-            may be called so.
+        ConfigError: `out` is one of the inputs, under whatever name, or part of a dataset or a run; or no file may be
+            called so.
     """
     refuse_long_name(out, what)
     called = f"{what} {out}".strip()
@@ -156,6 +156,24 @@ def refuse_input_as_output(out: Path, inputs: Iterable[str | Path], what: str = 
             continue
         if out.exists() and os.path.samefile(out, source):
             raise ConfigError(f"{called} is what is read ({source}): it would be overwritten. Name another place.")
+    if is_part_of_ours(out):
+        raise ConfigError(f"{called} is part of a dataset or of a run, which would be lost. Name another place.")
+
+
+def is_part_of_ours(file: Path) -> bool:
+    """Tell whether a file is a checkpoint, or lies beside the marker of one of our datasets: no output replaces one."""
+    if not file.is_file():
+        return False
+    if file.suffix == ".ckpt" or (file.name == "config.yaml" and any(file.parent.glob("*.ckpt"))):
+        return True
+    for marker in ("meta.json", "index.json"):
+        try:
+            content = json.loads((file.parent / marker).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            continue
+        if isinstance(content, dict) and str(content.get("format", "")).startswith("vizeme-"):
+            return True
+    return False
 
 
 def refuse_folder_of_inputs(out: Path, inputs: Iterable[str | Path], what: str) -> None:

@@ -9,7 +9,7 @@ report in which a fact stands twice is not believed at all.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from utils.errors import DataError
@@ -18,19 +18,23 @@ from utils.media.ffmpeg import describe
 _STREAM = re.compile(r"  Stream #0:(\d+)[^ ]*: (\w+): (.*)")
 _DURATION = re.compile(r"  Duration: (?:(\d+):(\d+):([\d.]+)|N/A), .*")
 _ROTATION = re.compile(r" {6,}(?:displaymatrix|Display Matrix): rotation of (-?\d+)(?:\.\d+)? degrees")
+_OWN_COLOURS = re.compile(r" {6,}DOVI configuration record: version: [\d.]+, profile: 5, .*")
+"""Dolby Vision of the profile whose pictures are in colours of its own; others can be shown as HLG, PQ or BT.709."""
 
 
 @dataclass(frozen=True)
 class StreamHeader:
     """One stream: its kind (Video, Audio, Subtitle, Data, Attachment), what is said of it, degrees to turn it by.
 
-    `turned` tells whether it has a matrix that turns or mirrors it, also one of 0 degrees.
+    `turned` tells whether it has a matrix that turns or mirrors it, also one of 0 degrees; `own_colours`, whether its
+    pictures are Dolby Vision's profile 5.
     """
 
     kind: str
     text: str
     rotation: int = 0
     turned: bool = False
+    own_colours: bool = False
 
     @property
     def is_cover(self) -> bool:
@@ -77,9 +81,11 @@ def parse_report(report: str, called: str) -> MediaHeader:
             rotations = 0
         elif streams and (match := _ROTATION.fullmatch(line)):
             rotations += 1
-            streams[-1] = StreamHeader(streams[-1].kind, streams[-1].text, int(match[1]) % 360, turned=True)
+            streams[-1] = replace(streams[-1], rotation=int(match[1]) % 360, turned=True)
             if rotations > 1:
                 numbers.append(-1)
+        elif streams and _OWN_COLOURS.fullmatch(line):
+            streams[-1] = replace(streams[-1], own_colours=True)
     if len(durations) > 1 or numbers != list(range(len(numbers))):
         raise DataError(
             f"{called}: its name or its tags look like ffmpeg's report about it, so its form cannot be told. "

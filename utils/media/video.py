@@ -62,6 +62,11 @@ def probe(path: str | Path) -> VideoInfo:
     form = picture_form(stream) if stream else None
     if stream is None or form is None:
         raise DataError(_why_no_video(file, path))
+    if stream.own_colours:
+        raise DataError(
+            f"{path} is Dolby Vision, profile 5: its colours would be read as green and violet. Export it as ordinary "
+            "video (SDR, BT.709), or as HLG."
+        )
     width, height, video = form.width, form.height, stream.text
     if form.pixel != (1, 1):
         width = max(2, round(width * form.pixel[0] / form.pixel[1]))

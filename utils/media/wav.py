@@ -85,7 +85,8 @@ def no_sound(path: str | Path, stream: Stream) -> DataError:
 
 def write_wav(path: str | Path, wav: np.ndarray, rate: int = RATE) -> None:
     """Write (S,) float32 as 16-bit mono, aside and renamed; values beyond [-1, 1] are clipped."""
-    with write_aside(path) as aside, wave.open(str(aside), "wb") as file:
+    # opened here: `wave` would print a traceback of its own when it cannot be
+    with write_aside(path) as aside, aside.open("wb") as opened, wave.open(opened, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)

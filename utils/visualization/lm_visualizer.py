@@ -22,6 +22,7 @@ from utils.arguments import Flag, Several
 from utils.command import Command, Door, run_command
 from utils.config.schema import Config
 from utils.errors import DataError, UserError
+from utils.files.ownership import refuse_input_as_output
 
 
 class LandmarksCommand(Config):
@@ -105,6 +106,7 @@ def visualize(
     unique = [name if names.count(name) == 1 else f"{index + 1}: {name}" for index, name in enumerate(names)]
     sequences = {name: read_landmarks(file) for name, file in zip(unique, files, strict=True)}
     out = Path(out_path) if Path(out_path).suffix else Path(out_path) / "3d_landmark.mp4"
+    refuse_input_as_output(out, files, "--out_path")
     frames = draw_sequences(sequences, size, overlaid=overlaid, numbered=numbers, lines=lines, mouth=mouth)
     first = next(frames)
     with VideoWriter(out, first.shape[0], first.shape[1], audio=audio or None) as video:

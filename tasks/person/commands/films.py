@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def films_of(sounds: Sequence[Path], texts: Sequence[str], folder: Path) -> list
     taken: dict[Path, Film] = {}
     for film in films:
         if film.target in taken:
-            both = f"{film.sound} and {taken[film.target].sound}"
+            both = " and ".join(str(one.sound or f"the text '{one.text[:40]}'") for one in (film, taken[film.target]))
             raise ConfigError(f"{both} would both become {film.target}. Rename one.")
         taken[film.target] = film
         refuse_input_as_output(film.target, videos)
@@ -87,15 +87,30 @@ def films_of(sounds: Sequence[Path], texts: Sequence[str], folder: Path) -> list
 
 def _sounds(path: Path) -> Iterator[Path]:
     if path.is_dir():
-        sounds = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+        films = _made_in(path)  # of a batch whose films lie beside their sounds
+        sounds = sorted(
+            file for file in path.iterdir()
+            if file.suffix.lower() in SUFFIXES and file.is_file() and file.name not in films
+        )  # fmt: skip
         if not sounds:
             raise DataError(f"{path} holds no sound ({', '.join(SUFFIXES)}).")
         yield from sounds
     elif path.suffix.lower() == ".csv":
         existing_file(path)
-        yield from (path.parent / row["sound"] for row in read_table(path, ["sound"]))
+        for number, row in enumerate(read_table(path, ["sound"]), 2):
+            if not row["sound"].strip():
+                raise DataError(f"{path}, line {number}: it names no sound.")
+            yield path.parent / row["sound"]
     else:
         yield path
+
+
+def _made_in(folder: Path) -> Collection[str]:
+    """Return the names of the films that batches made in a folder."""
+    try:
+        return Notes(folder).names
+    except DataError:  # what is called so is the user's own
+        return ()
 
 
 class Notes:
@@ -123,6 +138,11 @@ class Notes:
             where = f"{self.file} is there already and was not written by a batch"
             raise DataError(f"{where}. Move it, or give another --out.")
         return kept
+
+    @property
+    def names(self) -> Collection[str]:
+        """Return the names of all that were made."""
+        return self._films.keys()
 
     def is_made(self, film: Film, key: str) -> bool:
         """Tell whether a film is there, whole, and of the same sound and settings."""

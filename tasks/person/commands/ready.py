@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from data_gen.video.dataset import VideoDataset, open_video
@@ -74,6 +75,8 @@ def look_at_page(command: PlayCommand) -> None:
 
 def look_at_measuring(command: EvaluateCommand) -> None:
     """See that a person can be measured; errors as above."""
+    if command.out is not None and os.path.lexists(command.out) and not command.out.is_dir():
+        raise ConfigError(f"--out {command.out} is a file. Name the folder to write.")
     look_at_head(command)
 
 
@@ -120,4 +123,8 @@ def look_at_check(command: CheckCommand) -> None:
     """
     if command.out is not None and command.out.is_dir():
         raise ConfigError(f"--out {command.out} is a folder. Name the JSON to write.")
+    if command.out is not None:
+        if command.out.suffix.lower() != ".json":
+            raise ConfigError(f"--out {command.out}: what is written is JSON; end its name in .json")
+        refuse_input_as_output(command.out, (), "--out")
     open_video(command.id, command.binary_dir)

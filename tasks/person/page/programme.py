@@ -32,6 +32,8 @@ class Speech:
     name: str
     path: Path
     frames: int
+    track: int | None = None
+    """Which of its tracks of sound is heard, from 0; None is the loudest."""
 
 
 class Refused(Exception):
@@ -74,14 +76,14 @@ class Programme:
         self._listing = threading.Lock()
         self._arriving = threading.BoundedSemaphore(MAX_ARRIVING)
 
-    def add(self, path: Path, name: str, *, uploaded: bool = False) -> Speech:
-        """Take up a sound; of uploads only the last 20 are kept.
+    def add(self, path: Path, name: str, *, uploaded: bool = False, track: int | None = None) -> Speech:
+        """Take up a sound, of which a track is heard (None: the loudest); of uploads only the last 20 are kept.
 
         Raises:
             DataError: It cannot be read.
         """
-        with Sound(path) as sound:
-            speech = Speech(secrets.token_hex(8), name, path, sound.frames)
+        with Sound(path, track) as sound:
+            speech = Speech(secrets.token_hex(8), name, path, sound.frames, track)
         with self._listing:
             self.speeches[speech.id] = speech
             if uploaded:
@@ -114,10 +116,11 @@ class Programme:
         Raises:
             Refused: Another one is being drawn and does not end.
         """
-        with self._turn(), Sound(speech.path) as sound:
+        with self._turn(), Sound(speech.path, speech.track) as sound:
             frames = play_sound(self.head, sound)
             first = next(frames)
-            with Mp4Stream(_rest(first, frames), first.shape[:2], speech.path, speech.frames) as stream:
+            pictures = _rest(first, frames)
+            with Mp4Stream(pictures, first.shape[:2], speech.path, speech.frames, track=speech.track) as stream:
                 for block in stream:
                     if self.stopping.is_set():
                         return

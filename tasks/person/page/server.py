@@ -30,6 +30,7 @@ from tasks.person.page.answers import Answers
 from tasks.person.page.programme import Programme
 from utils.errors import DataError
 from utils.files.scratch import scratch_folder
+from utils.media.sound_source import track_of
 
 if TYPE_CHECKING:
     from tasks.person.head import TalkingHead
@@ -97,7 +98,7 @@ def serve(head: TalkingHead, person: str, sounds: list[Path], *, port: int, max_
     with scratch_folder() as folder:
         programme = Programme(head, person, folder, max_bytes=int(max_upload_mb * 1e6))
         for path in sounds:
-            programme.add(path.absolute(), path.name)
+            programme.add(path.absolute(), path.name, track=track_of(head.settings.infer_audio_track))
         try:
             server = Server(programme, port)
         except OSError as error:

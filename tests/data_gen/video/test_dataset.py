@@ -9,6 +9,7 @@ import pytest
 from data_gen.video.dataset import VideoDataset, open_video
 from tests.made import make_video_dataset
 from utils.errors import DataError
+from utils.files.arrays import load_arrays, save_arrays
 
 
 def test_shots_end_at_cuts_and_at_the_split(tmp_path):
@@ -48,13 +49,18 @@ def test_a_dataset_made_again_while_it_is_open_is_not_mixed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"), [({"version": 2}, "version"), ({"frames": 0}, "frames"), ({"extra": 1}, "extra")]
-)
+    ("change", "reason"),
+    [
+        ({"version": 2}, "version"), ({"frames": 0}, "frames"), ({"extra": 1}, "extra"),
+        ({"cuts": [2**70]}, "a cut lies beyond"), ({"left_out": [[9, 3]]}, "left_out is no list"),
+        ({"left_out": [[0, 26]]}, "left_out leaves nothing"), ({"focal_px": float("inf")}, "focal_px"),
+    ],
+)  # fmt: skip
 def test_a_dataset_of_another_version_is_refused(tmp_path, change, reason):
     made = make_video_dataset(tmp_path / "anna", frames=26, size=32)
     meta = json.loads((made.path / "meta.json").read_text())
     (made.path / "meta.json").write_text(json.dumps(meta | change))
-    with pytest.raises(DataError, match=rf"meta\.json: {reason}: .*Process the video again"):
+    with pytest.raises(DataError, match=rf"meta\.json: {reason}.*Process the video again"):
         VideoDataset(made.path)
 
 
@@ -69,3 +75,28 @@ def test_another_rate_than_that_of_a_dataset_is_refused(tmp_path, fps):
     file.write_text(json.dumps(json.loads(file.read_text()) | {"fps": fps}))
     with pytest.raises(DataError, match=r"meta\.json.*fps"):
         VideoDataset(tmp_path / "anna")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("landmarks", np.zeros((26, 5, 3), np.float32)), ("landmarks_mean", np.zeros((3, 3), np.float32)),
+        ("world_from_camera", np.full((26, 4, 4), 1e30, np.float32)), ("landmarks", np.zeros((9, 68, 3), np.float32)),
+    ],
+)  # fmt: skip
+def test_arrays_of_another_form_are_told_and_not_computed_with(tmp_path, name, wrong):
+    made = make_video_dataset(tmp_path / "anna", frames=26, size=32)
+    file = made.path / "motion.safetensors"
+    save_arrays(file, load_arrays(file) | {name: wrong})
+    with pytest.raises(DataError, match=rf"motion\.safetensors, {name}: .* or process the video again"):
+        VideoDataset(made.path).motion(name)
+
+
+def test_a_dataset_beside_the_runs_is_found_from_elsewhere(tmp_path, monkeypatch):
+    make_video_dataset(tmp_path / "data/binary/videos/anna", frames=26, size=32)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="No processed video"):
+        open_video("anna")
+    monkeypatch.setenv("VIZEME_HOME", str(tmp_path))
+    assert open_video("anna").meta.frames == 26

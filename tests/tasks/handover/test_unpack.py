@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data_gen.video.dataset import VideoDataset
+from tasks import talking_head
 from tasks.handover import unpack as unpacking
+from tasks.handover.archive import member_of, open_archive, write_archive
 from tasks.handover.pack import pack
 from tasks.handover.settings import UnpackCommand
 from tasks.handover.unpack import unpack
 from tasks.person.head import TalkingHead
 from utils.errors import ConfigError, DataError
+from utils.files.arrays import load_arrays, save_arrays
 from utils.files.aside import _machine
 
 
@@ -93,3 +97,43 @@ def test_nothing_is_left_of_a_pack_whose_networks_do_not_fit(packed, elsewhere, 
     with pytest.raises(DataError, match="another network"):
         unpack(packed)
     assert not [path for path in elsewhere.rglob("*") if path.is_file()]
+
+
+def test_footage_of_another_form_is_refused_in_words_about_the_pack(packed, elsewhere, tmp_path):
+    with open_archive(packed) as archive:
+        files = {name: tmp_path / str(number) for number, name in enumerate(archive.manifest.members)}
+        for name, file in files.items():
+            archive.copy_out(name, file)
+        manifest = archive.manifest
+    motion = files["footage/motion.safetensors"]
+    save_arrays(motion, load_arrays(motion) | {"world_from_camera": np.zeros((60, 3, 4), np.float32)})
+    members = {name: member_of(file) for name, file in files.items()}
+    write_archive(Path("odd.vizeme"), manifest.model_copy(update={"members": members}), files)
+    with pytest.raises(DataError) as error:
+        unpack(Path("odd.vizeme"))
+    assert str(error.value).startswith("odd.vizeme: its footage is not sound: footage/motion.safetensors, world_from")
+    assert "rocess" not in str(error.value)
+    assert ".part" not in str(error.value)
+    assert not [path for path in elsewhere.rglob("*") if path.is_file() and path.parent != tmp_path]
+
+
+def test_runs_and_footage_lie_together_wherever_the_command_is_typed(packed, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("VIZEME_HOME", str(tmp_path))
+    assert unpack(packed) == tmp_path / "checkpoints/made"
+    assert (tmp_path / "data/binary/videos/made/meta.json").is_file()
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert TalkingHead.load("made", device="cpu").video.meta.id == "made"
+
+
+def test_what_needs_the_footage_says_where_it_is(packed, elsewhere, house):
+    unpack(packed)
+    voice = str(house / "voice.wav")
+    for words in (
+        ["dub", "made", voice, voice, "out.mp4"], ["evaluate", "made"], ["check", "made"],
+        ["train", "made"], ["train", "made", "--dry_run"],
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=r"and not the footage\. Dub, measure and train where they were made"):
+            talking_head.main(words)
+    assert not (elsewhere / "checkpoints/made/preset.json").exists()

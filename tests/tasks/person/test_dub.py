@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_gen.video.dataset import Source, VideoDataset
+from data_gen.video.dataset import VideoDataset
+from data_gen.video.framing.source import Source
 from tasks import talking_head
 from tasks.person.dub import between, moments_of, poses_at
 from tests.made import write_tone
@@ -72,6 +73,8 @@ def _keeping(drawn: list[np.ndarray]):
         (["voice.mp4", "voice.wav", "out.mp4"], "is not the video that made was made of"),
         (["own.mp4", "voice.wav", "out.mp4", "--start_s=2.5"], "the person is known from 1 to 3.4 s of the video"),
         (["own.mp4", "voice.wav", "out.mp4", "--start_s=0.2"], "the person is known from 1 to 3.4 s of the video"),
+        (["own.mp4", "voice.wav", "out.mp4", "--start_s=1e30"], "the person is known from 1 to 3.4 s of the video"),
+        (["own.mp4", "voice.wav", "out.mp4", "--start_s=inf"], "should be a finite number"),
     ],
 )
 def test_what_cannot_be_dubbed_is_told(house, words, said):
@@ -109,3 +112,21 @@ def test_a_pose_between_two_is_a_pose():
     np.testing.assert_allclose(half[:3, :3] @ half[:3, :3].T, np.eye(3), atol=1e-6)
     np.testing.assert_allclose(half[:2, :2], np.array([[1, -1], [1, 1]]) / np.sqrt(2), atol=1e-6)
     assert half[0, 3] == 1
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ({"start_s": 2.9}, r"own\.mp4: its pictures end at 3\.\d+ s, before the sound"),
+        ({"crop_px": (500, 500, 564, 564)}, r"crop_px lies beyond the pictures of own\.mp4"),
+        ({"crop_px": (0, 0, 64, 60)}, "crop_px is no square"),
+    ],
+)
+def test_a_dataset_that_is_wrong_about_its_video_is_told(house, where, said):
+    file = Path("data/binary/videos/made/meta.json")
+    described = json.loads(file.read_text())
+    described["source"] |= where
+    file.write_text(json.dumps(described))
+    with pytest.raises(DataError, match=said):
+        talking_head.main(["dub", "made", "own.mp4", "voice.wav", "out.mp4", "--start_s=2.9", "--device=cpu"])
+    assert not Path("out.mp4").exists()

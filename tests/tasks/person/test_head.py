@@ -6,10 +6,11 @@ import shutil
 
 import pytest
 
+from tasks import talking_head
 from tasks.person.head import TalkingHead
 from tasks.speaking.settings import InferSettings
 from tests.made_heads import make_house
-from utils.errors import DataError
+from utils.errors import DataError, UserError
 
 
 def test_a_video_is_an_mp4():
@@ -33,3 +34,13 @@ def test_a_head_that_is_not_trained_is_not_drawn_in_silence(tmp_path, monkeypatc
     shutil.rmtree("checkpoints/made/lm3d_nerf")
     TalkingHead.load("made", device="cpu", settings={"infer_compose": "head"})
     assert "No lm3d_nerf is trained for made: its torso is drawn, too" in caplog.text
+
+
+def test_a_run_in_the_place_of_another_is_told_by_every_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(make_house(tmp_path))
+    shutil.rmtree("checkpoints/made/postnet")
+    shutil.copytree("checkpoints/made/syncnet", "checkpoints/made/postnet")
+    for words in (["infer", "made", "voice.wav", "a.mp4"], ["evaluate", "made"], ["pack", "made"]):
+        with pytest.raises(UserError, match=r"checkpoints/made/postnet.* is a run of syncnet, not of postnet"):
+            talking_head.main(words)
+    assert not list(tmp_path.glob("*.vizeme"))

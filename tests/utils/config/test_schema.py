@@ -39,3 +39,12 @@ def test_a_typo_is_named_with_its_remedy():
 def test_help_is_the_string_under_the_field():
     assert ("lr", "0.0005", "Adam step size.") in list(describe(Settings))
     assert ("weights.position", "1.0", "Landmark error.") in list(describe(Settings))
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -float("inf")])
+def test_what_is_no_finite_number_is_refused_wherever_a_number_is_wanted(value):
+    class Moment(Config):
+        start_s: float = 0.0
+
+    with pytest.raises(ConfigError, match=r"start_s = .*finite number"):
+        parse(Moment, {"start_s": value}, Path("a.yaml"))

@@ -86,3 +86,15 @@ def test_a_name_made_up_as_a_report_is_refused_in_words(plain, tmp_path):
     file.write_bytes(plain.read_bytes())
     with pytest.raises(DataError, match="its form cannot be told"):
         read_header(file)
+
+
+@pytest.mark.parametrize(("profile", "own"), [(5, True), (8, False)])
+def test_dolby_vision_in_colours_of_its_own_is_known(profile, own):
+    report = (
+        "Input #0, mov,mp4, from 'file:/a.mp4':\n  Duration: 00:00:02.00, start: 0.000000, bitrate: 100 kb/s\n"
+        "  Stream #0:0[0x1](und): Video: hevc (Main 10) (hev1 / 0x31766568), yuv420p10le(tv), 64x48, 25 fps (default)\n"
+        "      Side data:\n"
+        f"        DOVI configuration record: version: 1.0, profile: {profile}, level: 1, rl flag: 1, el flag: 0, "
+        "bl flag: 1, compatibility id: 0, compression: 0\n"
+    )
+    assert [stream.own_colours for stream in parse_report(report, "a.mp4").streams] == [own]

@@ -38,7 +38,8 @@ def test_every_value_comes_back_whatever_part_is_asked_for(tmp_path, kind):
     np.testing.assert_array_equal(opened, values)
     np.testing.assert_array_equal(np.stack(list(opened)), values)
     for place in (
-        1, -1, np.int64(2), slice(1, None), slice(0, 0), [2, 0], np.array([0, 2]), (0, slice(100, 140)), (slice(None), slice(7, 9)),
+        1, -1, np.int64(2), slice(1, None), slice(0, 0), [2, 0], np.array([0, 2]), (0, slice(100, 140)),
+        (slice(None), slice(7, 9)),
         (2, slice(120, 130), slice(126, 260)), (1, slice(None), slice(-3, None)), (1, slice(5, 5)), (1, 130, 3),
         (1, slice(None, None, 2), slice(9, 0, -1)), (0, slice(None), -1), (1, ..., 0),
     ):  # fmt: skip

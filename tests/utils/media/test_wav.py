@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -35,3 +38,15 @@ def test_a_part_of_a_file_is_that_part_of_the_whole(tmp_path):
     assert not late[8000:].any()
     with pytest.raises(DataError, match=r"holds no sound after 7 s"):
         read_wav(tmp_path / "a.wav", start_s=7.0, seconds=1.0)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_sound_that_cannot_be_written_leaves_no_traceback_behind(tmp_path, monkeypatch):
+    def refuse(*words, **more):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("wave.builtins.open", refuse)
+    with pytest.raises(PermissionError):
+        write_wav(tmp_path / "a.wav", np.zeros(10, np.float32))
+    gc.collect()

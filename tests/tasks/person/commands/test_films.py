@@ -96,3 +96,19 @@ def test_a_link_at_a_films_place_stays_and_a_pipe_is_no_table():
     os.mkfifo("list.csv")
     with pytest.raises(DataError, match=r"list\.csv is not a file"):
         films_of([Path("list.csv")], [], Path("out"))
+
+
+def test_films_that_lie_beside_their_sounds_are_not_taken_for_sounds():
+    for film in (first := films_of([Path("sounds")], [], Path("sounds"))):
+        film.target.with_suffix(".part").write_bytes(b"film")
+        Notes(Path("sounds")).made(film, "key", film.target.with_suffix(".part"))
+        film.target.with_suffix(".part").rename(film.target)
+    assert films_of([Path("sounds")], [], Path("sounds")) == first
+
+
+def test_a_text_and_a_sound_of_one_name_and_a_row_without_a_sound_are_told():
+    with pytest.raises(ConfigError, match=r"the text 'Hello' and text-1\.wav would both become out/text-1\.mp4"):
+        films_of([Path("text-1.wav")], ["Hello"], Path("out"))
+    Path("list.csv").write_text('sound\nsounds/b.wav\n""\n')
+    with pytest.raises(DataError, match=r"list\.csv, line 3: it names no sound"):
+        films_of([Path("list.csv")], [], Path("out"))

@@ -65,5 +65,9 @@ def test_a_run_that_does_not_say_what_it_was_trained_on_passes(house):
 def test_a_check_writes_a_file(house):
     with pytest.raises(ConfigError, match="--out checkpoints is a folder"):
         ready.look_at_check(CheckCommand(id="anna", out=Path("checkpoints")))
+    with pytest.raises(ConfigError, match=r"--out a\.wav: what is written is JSON"):
+        ready.look_at_check(CheckCommand(id="anna", out=Path("a.wav")))
+    with pytest.raises(ConfigError, match=r"--out a\.wav is a file\. Name the folder"):
+        ready.look_at_measuring(EvaluateCommand(id="anna", out=Path("a.wav")))
     with pytest.raises(DataError, match="No processed video at"):
         ready.look_at_check(CheckCommand(id="anna"))

@@ -8,9 +8,11 @@ import socket
 import numpy as np
 import pytest
 
+from tasks.person.mp4_stream import Mp4Stream
 from tasks.person.page import programme
 from tasks.person.page.programme import MAX_ARRIVING, Programme, Refused, is_sound
 from tests.made import write_tone
+from utils.media.ffmpeg import input_arguments, run
 
 
 def test_sounds_are_known_by_their_first_bytes(tmp_path):
@@ -64,3 +66,15 @@ def test_an_upload_that_fails_is_not_kept_and_gives_its_place_back(tmp_path):
         with pytest.raises(Refused, match="no sound"):
             arrive()
     assert not list(tmp_path.iterdir())
+
+
+def test_the_track_that_was_asked_for_is_the_one_that_is_spoken(tmp_path):
+    file = tmp_path / "two.mka"
+    for name, seconds, level in (("loud", 0.4, 0.5), ("faint", 0.8, 0.01)):
+        write_tone(tmp_path / f"{name}.wav", level * np.sin(np.arange(16_000 * seconds) / 9))
+    inputs = [part for name in ("loud", "faint") for part in input_arguments(tmp_path / f"{name}.wav")]
+    run([*inputs, "-map", "0:a", "-map", "1:a", f"file:{file}"], 60, "two tracks")
+    stage = Programme(None, "made", tmp_path, max_bytes=1000)  # type: ignore[arg-type]
+    assert [stage.add(file, "two", track=track).frames for track in (None, 0, 1)] == [10, 10, 20]
+    stream = Mp4Stream([], (2, 2), file, 1, track=1)
+    assert "1:a:1" in stream._arguments()
