@@ -117,7 +117,7 @@ class LowerFaceSource:
         mask = np.zeros((footage.height, footage.width), np.float32)
         mask[face.part] = face.mask
         mask = mask[part]
-        target = footage.picture("frames", frame)[part]
+        target = footage.part("frames", frame, *part)
         lent = self._lent(frame, lender)[part]
         weight = 0.05 + mask
         x0, y0, x1, y1 = points_box(own[MOUTH], 0.2, footage.height, footage.width)
@@ -133,7 +133,7 @@ class LowerFaceSource:
             torch.tensor([[left, top]]),
             batched(target),
             batched((target + mask[..., None] * (lent.astype(np.float32) - target) + 0.5).astype(np.uint8)),
-            batched(footage.picture("torso_frames", frame)[part]),
+            batched(footage.part("torso_frames", frame, *part)),
             batched(footage.landmarks[lender]),
             batched(mask),
             batched(weight[None]),
