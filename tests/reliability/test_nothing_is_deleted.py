@@ -306,7 +306,7 @@ def test_a_reset_leaves_runs_inside_a_run_where_they_are(saved):
         [talking_head, "check", "made", "--out=data/binary/videos/made/meta.json"],
         [export_checkpoint, "checkpoints/made/postnet", "--out=data/binary/videos/made/motion.safetensors"],
         [lm_visualizer, "--npy_name=v.npy", "--audio_name=", "--out_path=v.npy"],
-        [lm_visualizer, "--npy_name=v.npy", "--audio_name=", "--out_path=data/binary/videos/made/frames.npy"],
+        [lm_visualizer, "--npy_name=v.npy", "--audio_name=", "--out_path=data/binary/videos/made/frames.safetensors"],
         [lm_visualizer, "--npy_name=v.npy", "--audio_name=", f"--out_path={CHECKPOINT}"],
     ],
 )
