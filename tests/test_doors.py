@@ -37,11 +37,11 @@ LINES = {
     "tasks/import_checkpoint.py --version": (0, "vizeme "),
     "data_gen/run.py --version": (0, "vizeme "),
     "-m utils.assets --version": (0, "vizeme "),
-    "-m vizeme completion bash": (0, "_shtab_vizeme_speak_option_strings"),
     "-m vizeme speak nobody README.md x.mp4": (2, "No trained "),
+    "-m vizeme completion bash": (0, "_shtab_vizeme_speak_option_strings"),
 }
 """What is typed -> exit code, and what is said."""
-DEAR = (2, 4, -1)
+DEAR = (2, 4, -2)
 """Those whose processor time is measured: the dearest of their kinds."""
 
 

@@ -20,7 +20,7 @@ from utils.media.video import read_frames
 ROOT = Path(__file__).resolve().parents[2]
 CELLS = json.loads((ROOT / "docs/notebooks/first_person.ipynb").read_text())["cells"]
 NEW_NAMES = {"process": "video"}
-TINY = 'SECONDS, SIZE, PRESET = 10, 64, "demo"\nMORE = "--set max_updates=4 --set val_check_interval=4"\n'
+TINY = 'SECONDS, SIZE, PRESET = 8, 64, "demo"\nMORE = "--set max_updates=4 --set val_check_interval=4"\n'
 START = """
 import shlex, subprocess, sys
 def shell(line):
