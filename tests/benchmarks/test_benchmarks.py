@@ -1,17 +1,22 @@
 """The benchmarks of training run, on their smallest rows; what is found by regression is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from data_gen.video.pose.tracking import CameraFit
+from tasks.core.loading import load_task
 from tests.benchmarks.bf16 import PRECISIONS, TRIALS, House
 from tests.benchmarks.face_verification import main as verify
 from tests.benchmarks.footage import main as compare
+from tests.benchmarks.portrait import measure as measure_portrait
 from tests.benchmarks.pose import leak
 from tests.benchmarks.step_rows import ROWS
 from tests.benchmarks.train_steps import line, measure
 from tests.benchmarks.voice_bound import nearest, ridge
 from tests.made import make_video_dataset
+from tests.made_heads import make_house
 from tests.made_persons import make_persons
 from utils.camera import invert, make_transform, rotation_matrix
 from utils.faces.landmarks import MEAN_FACE
@@ -89,3 +94,16 @@ def test_a_chin_that_slides_with_the_nod_is_told_by_the_pose():
     assert sliding["chin_told"] > 0.99
     assert still["chin_told"] == pytest.approx(still["mouth_told"], abs=1e-3)
     assert still["mouth_told"] < 0.5
+
+
+def test_lower_faces_are_measured_for_their_own_mouth_and_for_another(tmp_path, monkeypatch):
+    make_house(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    task = load_task(Path("checkpoints/made/lm3d_nerf_portrait"))
+    ids = task.footage.video.frame_ids("val")[:4]
+    monkeypatch.setattr("tests.benchmarks.portrait.find_points", lambda _, picture: task.footage.landmarks_px[0])
+    own, other = (measure_portrait(task, ids, spoken, None) for spoken in (ids, ids[::-1]))
+    assert {"frame", "face", "mouth", "seam", "flicker", "new", "old", "ms"} <= set(own)
+    assert own["old"] == 0
+    assert own["frame"] > 15
+    assert np.isfinite(list(other.values())).all()
