@@ -109,6 +109,13 @@ class Updates(pl.Callback):
             task.train(was_training)
 
 
+def said(task: Task, trainer: pl.Trainer) -> str:
+    """Return the last validation's figure in words, empty before the first."""
+    name, words = task.in_words
+    value = trainer.callback_metrics.get(f"val/{name}")
+    return "" if value is None else words.format(float(value))
+
+
 class ShowProgress(pl.Callback):
     """Show updates, losses and the time left."""
 
@@ -126,13 +133,14 @@ class ShowProgress(pl.Callback):
         if self.bar is not None and self.bar.due():
             shown = {k[3:]: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("tr/")}
             losses = " ".join(f"{name} {value:.4g}" for name, value in list(shown.items())[-5:])
-            self.bar.at(task.updates + 1, losses)
+            self.bar.at(task.updates + 1, "; ".join(part for part in (said(task, trainer), losses) if part))
 
     def on_validation_end(self, trainer: pl.Trainer, task: Task) -> None:  # type: ignore[override]
         """Say the validation's figures."""
         if trainer.is_global_zero and trainer.state.fn == "fit" and not trainer.sanity_checking:
             figures = {k[4:]: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
             words = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+            words = "; ".join(part for part in (said(task, trainer), words) if part)
             log.info("%s %d validated: %s", self.name, task.updates, words)
 
     def _close(self, task: Task, error: BaseException | None = None) -> None:

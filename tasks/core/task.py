@@ -29,6 +29,8 @@ class Task(pl.LightningModule):
     schema: ClassVar[type[TaskConfig]] = TaskConfig
     network_settings: ClassVar[tuple[str, ...]] = ()
     """Settings that change what the network means although its shapes stay; changing one needs --reset."""
+    in_words: ClassVar[tuple[str, str]] = ("", "")
+    """The figure under `val/` by which people follow a training, and how it is said: `face {:.1f} dB`."""
 
     def __init__(self, config: TaskConfig | dict[str, Any]) -> None:
         super().__init__()

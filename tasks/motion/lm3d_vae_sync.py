@@ -25,6 +25,7 @@ class Lm3dVaeSyncTask(SpeakingTask):
 
     schema = Lm3dVaeSyncConfig
     cfg: Lm3dVaeSyncConfig
+    in_words = ("lip_correlation", "lips follow the voice: {:.2f}")
     network_settings = ("audio_feature", "audio_pairing", "dilation")
 
     def __init__(self, config: Lm3dVaeSyncConfig) -> None:

@@ -60,6 +60,7 @@ class PostnetTask(SpeakingTask):
 
     schema = PostnetConfig
     cfg: PostnetConfig
+    in_words = ("lip_correlation", "lips follow the voice: {:.2f}")
     network_settings = ("audio_feature",)
 
     def __init__(self, config: PostnetConfig) -> None:

@@ -37,6 +37,7 @@ class SyncNetTask(MotionTask):
 
     schema = SyncNetConfig
     cfg: SyncNetConfig
+    in_words = ("auc", "tells right from wrong sound: {:.2f} of 1")
     network_settings = ("audio_feature",)
 
     def __init__(self, config: SyncNetConfig) -> None:

@@ -48,6 +48,7 @@ class NerfTask(Task):
     cfg: NerfConfig
     model: Renderer
     network_settings: ClassVar[tuple[str, ...]] = (*NETWORK, "size")
+    in_words = ("face_psnr", "face {:.1f} dB")
     into_frames: ClassVar[bool] = False
     """Whether what it draws is meant to be laid into the true frames, and is judged there."""
 

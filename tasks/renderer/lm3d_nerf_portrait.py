@@ -37,6 +37,7 @@ class Lm3dNerfPortraitTask(OverHeadTask):
         *NerfTask.network_settings, "portrait_width", "portrait_reach",
     )  # fmt: skip
 
+    in_words = ("face_psnr", "laid over another mouth {:.1f} dB")
     into_frames = True
 
     def __init__(self, config: Lm3dNerfPortraitConfig | dict[str, Any]) -> None:

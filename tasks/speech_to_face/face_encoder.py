@@ -38,6 +38,7 @@ class FaceEncoderTask(Task):
 
     schema = FaceEncoderConfig
     cfg: FaceEncoderConfig
+    in_words = ("auc", "tells persons apart: {:.2f} of 1")
     network_settings = ("inputs", "margin", "scale")
 
     def __init__(self, config: FaceEncoderConfig) -> None:

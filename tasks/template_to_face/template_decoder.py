@@ -43,6 +43,7 @@ class TemplateDecoderTask(Task):
 
     schema = TemplateDecoderConfig
     cfg: TemplateDecoderConfig
+    in_words = ("cosine", "is the person to the recogniser: {:.2f} of 1")
     network_settings = ("network", "normalize_templates")
 
     def __init__(self, config: TemplateDecoderConfig) -> None:

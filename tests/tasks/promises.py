@@ -49,6 +49,9 @@ def draws_pictures_and_curves(whole: Path) -> None:
     scalars = events.Tags()["scalars"]
     assert any(tag.startswith("tr/") for tag in scalars)
     assert any(tag.startswith("val/") for tag in scalars)
+    name, words = load_task(whole).in_words
+    assert not name or f"val/{name}" in scalars, "what is said in words is measured"
+    assert not words or any(letter.isdigit() for letter in words.format(0.5))
     with (whole / "metrics.csv").open(newline="") as file:
         assert set(next(csv.reader(file))) == {"update", *scalars}
 

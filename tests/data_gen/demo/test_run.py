@@ -49,7 +49,7 @@ def test_training_sentences_change_with_the_seed_and_fill_the_time():
     ("flags", "message"),
     [
         (("--seconds", "1"), "--seconds 1: choose at least 3, so that a sentence fits."),
-        (("--seconds", "inf"), "--seconds inf: choose at least 3, so that a sentence fits."),
+        (("--seconds", "inf"), "--seconds inf: input should be a finite number"),
         (("--size", "255"), "--size 255: choose an even number, as video needs."),
         (("--seed", "-1"), "--seed -1: choose 0 or more."),
         (("--out", "."), "--out . is a folder. Name the mp4 to write."),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tasks.core.batches import RefusedBatch
-from tasks.core.callbacks import Ema, ShowProgress, Updates
+from tasks.core.callbacks import Ema, ShowProgress, Updates, said
 from tests.tasks.toy import ToyConfig, ToyTask
 from utils.errors import DataError
 
@@ -44,8 +44,8 @@ def test_a_batch_that_could_not_be_made_ends_the_training_with_its_reason():
         Updates().on_train_batch_start(None, ToyTask(ToyConfig(task_cls="toy")), RefusedBatch("clip.mp4 is gone"), 0)
 
 
-@pytest.mark.parametrize(("error", "said"), [(None, ""), (DataError("x"), "DataError")])
-def test_other_programs_are_told_how_far_training_came_and_how_it_ended(tmp_path, monkeypatch, error, said):
+@pytest.mark.parametrize(("error", "kind"), [(None, ""), (DataError("x"), "DataError")])
+def test_other_programs_are_told_how_far_training_came_and_how_it_ended(tmp_path, monkeypatch, error, kind):
     monkeypatch.setenv("VIZEME_EVENTS", str(tmp_path / "events"))
     task, show = ToyTask(ToyConfig(task_cls="toy", max_updates=9)), ShowProgress("May")
     trainer = SimpleNamespace(is_global_zero=True, callback_metrics={})
@@ -57,4 +57,11 @@ def test_other_programs_are_told_how_far_training_came_and_how_it_ended(tmp_path
         show.on_exception(trainer, task, error)
     first, last = (json.loads(line) for line in (tmp_path / "events").read_text().splitlines())
     assert (first["event"], first["stage"], first["done"], first["total"]) == ("start", "May", 0, 9)
-    assert (last["event"], last["done"], last["said"]) == ("end", 9, said)
+    assert (last["event"], last["done"], last["said"]) == ("end", 9, kind)
+
+
+def test_a_figure_is_said_in_words_once_it_is_known(monkeypatch):
+    task = ToyTask(ToyConfig(task_cls="toy"))
+    monkeypatch.setattr(ToyTask, "in_words", ("face_psnr", "face {:.1f} dB"))
+    assert said(task, SimpleNamespace(callback_metrics={})) == ""
+    assert said(task, SimpleNamespace(callback_metrics={"val/face_psnr": torch.tensor(33.06)})) == "face 33.1 dB"

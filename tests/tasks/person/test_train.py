@@ -117,7 +117,7 @@ def test_a_dry_run_says_what_would_be_trained_and_trains_nothing(house, binary_d
     assert asked == []
     assert said[0].startswith("[1/6] syncnet: done before")
     assert said[1].startswith("[2/6] lm3d_vae_sync: 10 updates, about ")
-    assert (len(said), said[-1]) == (6, "nothing was trained (--dry_run); times are those of two cores")
+    assert (len(said), said[-1]) == (7, "nothing was trained (--dry_run); times are those of two cores")
     assert not (folder / "checkpoints/made/lm3d_nerf").exists()
 
 
