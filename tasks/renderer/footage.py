@@ -55,6 +55,17 @@ class Footage:
         ids = self.video.frame_ids(split)
         return ids[:: max(1, len(ids) // count)]
 
+    def held_out(self, split: Split, count: int) -> NDArray[np.int64]:
+        """Choose `count` frames (n,) of a split to judge by, the first and the last among them.
+
+        Raises:
+            DataError: It has none.
+        """
+        ids = self.video.frame_ids(split)
+        if len(ids) == 0:
+            raise DataError(f"{self.video.path} has no validation frames. Process a longer video.")
+        return spread(ids, count)
+
     def window(self, frame: int, size: int) -> Floats:
         """Return the landmarks (size, 68, 3) around a frame; at a cut the last frame before it repeats."""
         start, stop = next(shot for shot in self._shots if shot[0] <= frame < shot[1])

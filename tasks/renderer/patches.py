@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data_gen.video.dataset import Split
-from tasks.renderer.footage import Footage, spread
+from tasks.renderer.footage import Footage
 from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.faces.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE
@@ -187,11 +187,8 @@ class ValBatches(Sequence[PatchBatch]):
     """One patch on the face of each of a few frames, spread over a split; always the same."""
 
     def __init__(self, source: PatchSource, split: Split, count: int) -> None:
-        ids = source.footage.video.frame_ids(split)
-        if len(ids) == 0:
-            raise DataError(f"{source.footage.video.path} has no validation frames. Process a longer video.")
         self.source = source
-        self.ids = spread(ids, count)
+        self.ids = source.footage.held_out(split, count)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -12,9 +12,9 @@ from skimage.transform import SimilarityTransform
 from torch import Tensor
 
 from data_gen.video.dataset import Split
-from tasks.renderer.footage import Footage, spread
+from tasks.renderer.footage import Footage
 from tasks.renderer.portrait.lower_face import LowerFace, lower_face
-from utils.arrays import Bytes, Floats, Ints, Reals
+from utils.arrays import Bytes, Floats, Reals
 from utils.camera import project
 from utils.errors import DataError
 from utils.faces.landmarks import MOUTH, from_offsets
@@ -172,11 +172,8 @@ class ValLowerFaces(Sequence[LowerFaceBatch]):
     """Lower faces of a few held-out frames, each covered by a training frame's; always the same."""
 
     def __init__(self, source: LowerFaceSource, split: Split, count: int) -> None:
-        ids: Ints = source.footage.video.frame_ids(split)
-        if len(ids) == 0:
-            raise DataError(f"{source.footage.video.path} has no validation frames. Process a longer video.")
         self.source = source
-        self.ids = spread(ids, count)
+        self.ids = source.footage.held_out(split, count)
 
     def __len__(self) -> int:
         return len(self.ids)
