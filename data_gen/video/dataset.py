@@ -101,6 +101,10 @@ class VideoMeta(BaseModel):
         return self
 
 
+def _pictures_of(name: str) -> cached_property[Pictures]:
+    return cached_property(lambda dataset: dataset._pictures(name))
+
+
 class VideoDataset:
     """Read one person's dataset lazily.
 
@@ -119,7 +123,8 @@ class VideoDataset:
         self.path = Path(path)
         note_reading(self.path)
         self._stamp = stamp(self.path / "meta.json")
-        self.meta = _read_meta(self.path)
+        missing = f"No dataset at {self.path}: meta.json is missing."
+        self.meta = read_checked(self.path / "meta.json", VideoMeta, missing=missing, again="Process the video again.")
 
     def __len__(self) -> int:
         return self.meta.frames
@@ -219,25 +224,14 @@ class VideoDataset:
         """Return the face's box per frame, (T, 4): x0 y0 x1 y1."""
         return self.motion("face_box_px")
 
-    @cached_property
-    def frames(self) -> Pictures:
-        """Open the frames, (T, H, W, 3)."""
-        return self._pictures("frames")
-
-    @cached_property
-    def head_mask(self) -> Pictures:
-        """Open the head masks, (T, H, W)."""
-        return self._pictures("head_mask")
-
-    @cached_property
-    def torso_mask(self) -> Pictures:
-        """Open the torso masks, (T, H, W)."""
-        return self._pictures("torso_mask")
-
-    @cached_property
-    def torso_frames(self) -> Pictures:
-        """Open the frames with the head taken out, (T, H, W, 3)."""
-        return self._pictures("torso_frames")
+    frames = _pictures_of("frames")
+    """(T, H, W, 3)."""
+    head_mask = _pictures_of("head_mask")
+    """(T, H, W)."""
+    torso_mask = _pictures_of("torso_mask")
+    """(T, H, W)."""
+    torso_frames = _pictures_of("torso_frames")
+    """Frames with the head taken out, (T, H, W, 3)."""
 
     @cached_property
     def background(self) -> Bytes:
@@ -348,12 +342,6 @@ def open_video(video_id: str | Path, binary_dir: str | Path = "data/binary/video
             f"python data_gen/run.py video --id {Path(video_id).name} --video <your video>.mp4"
         )
     return VideoDataset(path)
-
-
-def _read_meta(path: Path) -> VideoMeta:
-    file = path / "meta.json"
-    missing = f"No dataset at {path}: meta.json is missing."
-    return read_checked(file, VideoMeta, missing=missing, again="Process the video again.")
 
 
 def _read_tensors(path: Path, rows_a_frame: int) -> Mapping[str, NDArray[np.generic]]:
