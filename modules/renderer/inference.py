@@ -6,7 +6,7 @@ import copy
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -136,7 +136,7 @@ class FrameRenderer:
             camera: (4, 4) `world_from_camera`.
             backdrop: (H, W, 3) uint8 of the result's size: what is seen behind.
             frame_id: (1,) frame of the footage whose shoulders the torso takes; None guesses them from the pose.
-            inset: The part to draw alone; `backdrop` has its size.
+            inset: The part to draw alone, without a torso; `backdrop` has its size.
 
         Returns:
             (H, W, 3) uint8 RGB; of an inset (h, w, 4), with how much it covers.
@@ -162,12 +162,13 @@ class FrameRenderer:
         out[y : y + high, x : x + wide] = self.shade(colour[0, :, :high, :wide], alpha[0, :, :high, :wide], behind)
         return out
 
-    def _inset(self, *seen: Any) -> Tensor:
-        """Render an inset (h, w, 4) uint8: colours, and how much they cover; the arguments are those of `drawn`."""
-        *_, camera, _, inset = seen
+    def _inset(
+        self, code: FrameCode, index: int, landmarks: Tensor, camera: Tensor, backdrop: Tensor, inset: Inset
+    ) -> Tensor:
+        """Render an inset (h, w, 4) uint8: colours, and how much they cover."""
         if not inset.mask.numel():
-            return inset.mask.new_zeros(0, 0, 4, dtype=torch.uint8)
-        drawn, low, uv = self.drawn(*seen)
+            return backdrop.new_zeros(0, 0, 4)
+        drawn, low, uv = self.drawn(code, index, landmarks, camera, backdrop, inset)
         mask = inset.mask
         if self.portrait is not None:
             colour, covers = self.renderer.matched(

@@ -129,11 +129,12 @@ class Painter:
         code = frames.encode(windows(values, task.cfg.smo_win_size)[list(wanted)].to(device))
         for index, frame in enumerate(wanted):
             frame_id = int(frame_ids[index])
-            plate = task.plate(frame_id, frames.height, frames.width, self.background)
             insets: tuple[Inset, ...] = ()
-            if self.composer is not None:
+            if self.composer is None:
+                plate = task.plate(frame_id, frames.height, frames.width, self.background)
+            else:
                 place = self.composer.place(frame_id, self._points(landmarks[frame], world_from_camera[index]))
-                plate, insets = plate[place.face.part], (self._inset(self.composer, place),)
+                plate, insets = self.composer.behind(place), (self._inset(self.composer, place),)
                 self._places.append(place)
             camera = torch.from_numpy(np.asarray(world_from_camera[index], dtype=np.float32)).to(device)
             behind = torch.from_numpy(np.ascontiguousarray(plate)).to(device)

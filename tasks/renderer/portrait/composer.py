@@ -99,6 +99,11 @@ class Composer:
         """Return a true frame (H, W, 3) at the picture's size."""
         return fitted(self.footage.video.frames[frame_id], self.height, self.width)
 
+    def behind(self, place: Place) -> Bytes:
+        """Return the part (h, w, 3) of a true frame without its head, over which the lower face is drawn."""
+        bare = fitted(self.footage.video.torso_frames[place.frame_id], self.height, self.width)
+        return bare[place.face.part]
+
     def lay(self, laid: Laid) -> Bytes:
         """Return the true frame (H, W, 3) with the lower face in it."""
         frame_id = laid.place.frame_id

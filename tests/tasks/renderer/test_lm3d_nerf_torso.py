@@ -28,6 +28,8 @@ def test_two_updates_of_head_and_torso_end_in_a_checkpoint_that_renders_alone(vi
     assert np.array_equal(alone, pictures(kept))
     kept.prepare()
     assert np.array_equal(alone, pictures(kept)), "what --validate does first must not bring the untuned decoder back"
+    head_alone = load_task(tmp_path / "head", "best")
+    assert np.array_equal(pictures(kept, portrait=True), pictures(head_alone, portrait=True)), "over its own neck, too"
     saved = torch.load(tmp_path / "torso" / "last.ckpt", weights_only=True)["vizeme"]["frozen"]["head"]
     assert set(saved) == {"path", "updates", "sha256"}
     assert list((tmp_path / "head").rglob("events.*"))
