@@ -134,17 +134,17 @@ class Painter:
                 plate = task.plate(frame_id, frames.height, frames.width, self.background)
             else:
                 place = self.composer.place(frame_id, self._points(landmarks[frame], world_from_camera[index]))
-                plate, insets = self.composer.behind(place), (self._inset(self.composer, place),)
+                plate, insets = self.composer.behind(place), (self._inset(place),)
                 self._places.append(place)
             camera = torch.from_numpy(np.asarray(world_from_camera[index], dtype=np.float32)).to(device)
             behind = torch.from_numpy(np.ascontiguousarray(plate)).to(device)
             shoulders = torch.tensor([frame_id], device=device) if own_poses else None
             yield code, index, values[frame].to(device), camera, behind, shoulders, *insets
 
-    def _inset(self, composer: Composer, place: Place) -> Inset:
+    def _inset(self, place: Place) -> Inset:
         """Say to the renderer what to draw, and what it is laid into."""
         up, (x0, y0, x1, y1) = self.task.model.upsample, place.face.box
-        frame = np.ascontiguousarray(composer.frame(place.frame_id)[place.face.part])
+        frame = np.ascontiguousarray(place.frame[place.face.part])
         own = self.task.footage.landmarks[place.frame_id]
         tensors = (torch.from_numpy(one).to(self.task.device) for one in (place.face.mask, frame, own))
         return Inset(y0 // up, x0 // up, y1 // up, x1 // up, *tensors)

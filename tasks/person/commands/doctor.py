@@ -107,7 +107,7 @@ def home_line(place: Path) -> Line:
 def disk_line(free_gb: float, place: Path) -> Line:
     """Judge the room on the disk."""
     verdict = "bad" if free_gb < LEAST_GB else "note" if free_gb < ENOUGH_GB else "ok"
-    mend = "; a minute of 512 pixels takes about 3.6 GB: free some, or set VIZEME_HOME elsewhere"
+    mend = "; a minute of 512 pixels takes about 0.5 GB: free some, or set VIZEME_HOME elsewhere"
     return Line("disk", verdict, f"{free_gb:.1f} GB free at {place}{mend if verdict != 'ok' else ''}")
 
 

@@ -31,9 +31,10 @@ MEDIAN_OF_NORMAL = 0.6745
 
 
 class Place(NamedTuple):
-    """Where a lower face is to be laid: the frame of the footage, and the part of the picture."""
+    """Where a lower face is to be laid: the frame of the footage, (H, W, 3) as it is true, and the part of it."""
 
     frame_id: int
+    frame: Bytes
     face: LowerFace
 
 
@@ -88,27 +89,25 @@ class Composer:
     def place(self, frame_id: int, points_px: Reals) -> Place:
         """Find the lower face of a frame as it is and as it is to be, landmarks (68, 2) in pixels of the picture."""
         both = np.stack([self.own_px(frame_id), points_px])
-        return Place(frame_id, lower_face(both, self.height, self.width, wider=self.wider, step=self.step))
+        face = lower_face(both, self.height, self.width, wider=self.wider, step=self.step)
+        return Place(frame_id, fitted(self.footage.video.frames[frame_id], self.height, self.width), face)
 
     def own_px(self, frame_id: int) -> Reals:
         """Return the landmarks (68, 2) of a frame, pixels of the picture."""
         own: Reals = self.footage.landmarks_px[frame_id] * self.scale
         return own
 
-    def frame(self, frame_id: int) -> Bytes:
-        """Return a true frame (H, W, 3) at the picture's size."""
-        return fitted(self.footage.video.frames[frame_id], self.height, self.width)
-
     def behind(self, place: Place) -> Bytes:
         """Return the part (h, w, 3) of a true frame without its head, over which the lower face is drawn."""
-        bare = fitted(self.footage.video.torso_frames[place.frame_id], self.height, self.width)
-        return bare[place.face.part]
+        if self.height == self.footage.height:
+            return self.footage.part("torso_frames", place.frame_id, *place.face.part)  # type: ignore[no-any-return]
+        return fitted(self.footage.video.torso_frames[place.frame_id], self.height, self.width)[place.face.part]
 
     def lay(self, laid: Laid) -> Bytes:
         """Return the true frame (H, W, 3) with the lower face in it."""
-        frame_id = laid.place.frame_id
+        frame_id, frame, _ = laid.place
         head = fitted(self.footage.video.head_mask[frame_id], self.height, self.width)
-        return self.inlay.lay(self.frame(frame_id), laid, self.own_px(frame_id), head, seed=frame_id)
+        return self.inlay.lay(frame, laid, self.own_px(frame_id), head, seed=frame_id)
 
 
 class Inlay:
