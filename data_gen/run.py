@@ -21,6 +21,8 @@ DOOR = Door(
                 "make a video of a made presenter, from a public-domain portrait"),
         Command("clips", "data_gen.clips.settings:ClipsCommand", "data_gen.clips.run:main",
                 "make a corpus of many speakers' clips"),
+        Command("speech", "data_gen.speech.run:SpeechCommand", "data_gen.speech.run:main",
+                "make speech with what a large speech model hears in it, to train an ear with", holds="out"),
         Command("templates", "data_gen.templates.run:TemplatesCommand", "data_gen.templates.run:main",
                 "cut out faces and compute their recognition templates", holds="out"),
         Command("adapt", "data_gen.templates.adapter:AdaptCommand", "data_gen.templates.adapter:adapt",

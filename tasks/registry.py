@@ -8,6 +8,7 @@ from utils.arguments import find
 from utils.errors import ConfigError, nearest
 
 TASKS: dict[str, tuple[str, str]] = {
+    "ear": ("tasks.motion.ear:EarTask", "what a large speech model hears, by a small one"),
     "syncnet": ("tasks.motion.syncnet:SyncNetTask", "do a mouth and a sound belong together?"),
     "lm3d_vae_sync": ("tasks.motion.lm3d_vae_sync:Lm3dVaeSyncTask", "speech to 3-D landmarks, any speaker"),
     "postnet": ("tasks.motion.postnet:PostnetTask", "landmarks of any speaker to the target person's"),
@@ -41,6 +42,7 @@ TASKS: dict[str, tuple[str, str]] = {
 """Task name -> ("module:Class", one line of help)."""
 
 SCHEMAS: dict[str, str] = {
+    "ear": "tasks.motion.ear_config:EarConfig",
     "syncnet": "tasks.motion.config:SyncNetConfig",
     "lm3d_vae_sync": "tasks.motion.config:Lm3dVaeSyncConfig",
     "postnet": "tasks.motion.postnet_config:PostnetConfig",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.clips.plan import ClipJob, reason_without
+from data_gen.speech_features import audio_features
 from data_gen.video.cuts import find_cuts, frame_changes
 from data_gen.video.job import MIN_FRAMES
 from data_gen.video.landmarks import track_landmarks
@@ -25,7 +26,6 @@ from utils.files.digests import fingerprint, stamp
 from utils.media.video import probe, read_frames
 from utils.media.wav import read_wav
 from utils.rates import FPS
-from utils.sound.features import audio_features
 from utils.sound.speech_level import levelled, measure
 
 Arrays = dict[str, NDArray[Any]]

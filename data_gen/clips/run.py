@@ -33,7 +33,7 @@ def main(args: ClipsCommand, work: Work = make_clip) -> int:
         DataError: No video was found, none could be used, or another process fills the folder.
         ConfigError: A flag makes no sense.
     """
-    from utils.sound.features import feature_width
+    from data_gen.speech_features import feature_width
 
     features = [name.strip() for name in args.audio_features.split(",") if name.strip()]
     if not features:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from data_gen.speech_features import feature_width
 from utils.errors import ConfigError, nearest
 from utils.faces.detector import DetectorName
 from utils.rates import FPS
-from utils.sound.features import feature_width
 
 STAGE_NAMES = (
     "probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset", "report",

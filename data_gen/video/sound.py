@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from data_gen.speech_features import audio_features
 from data_gen.stages import Tick
 from data_gen.video.job import VideoJob
 from data_gen.video.stage import Bench
@@ -16,7 +17,6 @@ from utils.files.arrays import save_arrays
 from utils.media.wav import fit_length, read_wav, write_wav
 from utils.rates import FPS, RATE
 from utils.sound.content_features import BEST_WHISPER
-from utils.sound.features import audio_features
 from utils.sound.speech_level import SOUND_LEVEL, levelled, measure
 
 AUDIO_VERSION = 2

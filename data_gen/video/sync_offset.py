@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
+from data_gen.speech_features import audio_features
 from data_gen.stages import Tick
 from data_gen.video.stage import Bench
 from utils.media.wav import read_wav
 from utils.rates import FPS
-from utils.sound.features import audio_features
 
 SYNC_VERSION = 2
 RANGE_ROWS = 30

@@ -34,5 +34,7 @@ def export(command: ExportCommand) -> None:
         return
     path = Path(command.run) if Path(command.run).is_file() else find_checkpoint(work_dir, steps)
     said = (command.licence, command.consent)
-    for written in write_safetensors(path, command.out, raw=command.weights == "raw", said=said):
+    for written in write_safetensors(
+        path, command.out, raw=command.weights == "raw", said=said, half=command.half
+    ):
         print(written)

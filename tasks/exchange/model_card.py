@@ -32,7 +32,9 @@ _PLACE = re.compile(
 """A path that says something of this machine: it begins at the root, at a home, at a drive or above."""
 
 
-def write_safetensors(path: Path, out: Path | None, *, raw: bool, said: tuple[str, str]) -> tuple[Path, Path]:
+def write_safetensors(
+    path: Path, out: Path | None, *, raw: bool, said: tuple[str, str], half: bool = False
+) -> tuple[Path, Path]:
     """Write the weights of a checkpoint and a card beside them; return both paths.
 
     Args:
@@ -40,6 +42,7 @@ def write_safetensors(path: Path, out: Path | None, *, raw: bool, said: tuple[st
         out: The file; None: `export/<task>.safetensors` beside the checkpoint.
         raw: The weights that training goes on with, where inference uses an average.
         said: Licence and consent as the user says; empty: as the data says.
+        half: Write floating-point numbers as float16.
 
     Raises:
         ConfigError: There are no raw weights, `out` is named otherwise, or what lies there is not ours.
@@ -62,6 +65,8 @@ def write_safetensors(path: Path, out: Path | None, *, raw: bool, said: tuple[st
     facts = tell(path, notes, raw=raw, said=said)
     with write_aside(out) as aside:
         tensors = {name: value.detach().contiguous().clone() for name, value in state.items()}
+        if half:
+            tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
         save_file(tensors, aside, {"format": "pt", "vizeme": json.dumps(facts, sort_keys=True)})
         settle(aside)
     count = sum(value.numel() for value in state.values())

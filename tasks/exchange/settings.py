@@ -31,6 +31,8 @@ class ExportCommand(Config):
     """which checkpoint: best, last or a number of updates"""
     weights: Literal["used", "raw"] = "used"
     """used: as inference uses them (the average where ema_decay is set); raw: as training goes on with them"""
+    half: bool = False
+    """write 16-bit numbers: half the size (safetensors)"""
     out: Path | None = None
     """the file (<run>/export/<task>.<format>)"""
     licence: str = ""

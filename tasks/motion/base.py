@@ -110,7 +110,7 @@ class SpeakingTask(MotionTask):
 
         Args:
             audio: (2T, audio_dim) features, as
-                `utils.sound.features.audio_features(wav, task.cfg.audio_feature, frames=T)`.
+                `data_gen.speech_features.audio_features(wav, task.cfg.audio_feature, frames=T)`.
             pitch_hz: (2T,) Hz, needed when the network listens to pitch.
             seed: The same seed gives the same motion.
             temperature: Spread of the prior's noise; the recipe's `infer_temperature` when None.

@@ -8,12 +8,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from data_gen.clips.presence import refuse_missing
+from data_gen.speech_features import feature_width, hears_words
 from tasks.core.checkpoints import Steps
 from tasks.core.config import TaskConfig
 from utils.config.schema import Config, Count, Fraction, Layers, Weight, Whole
 from utils.errors import ConfigError, DataError
-from utils.sound.content_features import content_kind
-from utils.sound.features import feature_width
 
 
 class AugmentConfig(Config):
@@ -56,8 +55,8 @@ class MotionConfig(TaskConfig):
     start_from: str = ""
     """Begin with the networks of this run (the same task and sizes), for example one trained on many speakers."""
     audio_feature: AudioFeature = "hubert"
-    """Speech feature to listen to, which the data must have: mel, mfcc, whisper, hubert; whisper:3-6 is the mean of
-    those layers, whisper@folder another model."""
+    """Speech feature to listen to, which the data must have: mel, mfcc, ear, whisper, hubert; whisper:3-6 is the
+    mean of those layers, whisper@folder another model."""
     batch_size: Count = 32
     """Windows in a batch."""
     window_frames: Count = 100
@@ -70,7 +69,7 @@ class MotionConfig(TaskConfig):
     augment: AugmentConfig = AugmentConfig()
     """Disturbances of the speech features."""
     augment_content: AugmentConfig | None = None
-    """The same for hubert and whisper, whose hundreds of channels say everything several times; none: as `augment`."""
+    """The same for ear, hubert and whisper, whose hundreds of channels repeat each other; none: as `augment`."""
 
     infer_audio_track: Count | None = None
     """--infer: which track of the sound is heard, from 1 on; the loudest when not given."""
@@ -83,7 +82,7 @@ class MotionConfig(TaskConfig):
     @property
     def disturbance(self) -> AugmentConfig:
         """Return how this recipe's speech feature is disturbed."""
-        if self.augment_content is not None and content_kind(self.audio_feature):
+        if self.augment_content is not None and hears_words(self.audio_feature):
             return self.augment_content
         return self.augment
 

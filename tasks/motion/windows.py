@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from data_gen.speech_features import audio_features
 from modules.motion.lm3d_vae import STRIDE, SpeechToLandmarks
 from tasks.speaking.origin import note_sound
 from utils.errors import ConfigError, DataError
@@ -17,7 +18,6 @@ from utils.files.aside import write_aside
 from utils.media.sound_source import track_of
 from utils.media.wav import read_wav
 from utils.rates import SAMPLES_A_FRAME
-from utils.sound.features import audio_features
 from utils.sound.speech_level import levelled, measure
 from utils.windows import overlapping_windows
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from data_gen.speech_features import EAR_WIDTH, audio_features, open_ear
 from utils.arrays import Floats
 from utils.media.wav import fit_length
 from utils.rates import FPS, SAMPLES_A_FRAME
 from utils.sound.content_features import content_blocks, parse_content_feature
-from utils.sound.features import audio_features
 from utils.sound.speech_level import SpeechMeter, VoiceBand, levelled
 
 WHISPER_ROWS = 250
@@ -89,6 +89,36 @@ class LiveLevel:
     def levelled(self, wav: Floats, sound_level: str) -> Floats:
         """Return the samples (S,) as networks hear them that were trained with `sound_level`."""
         return levelled(wav, self.heard, sound_level, gain_db=self._gain_db or 0.0)
+
+
+class LiveEar:
+    """Hear a sound that is still coming with an ear, each of its rows once.
+
+    Args:
+        name: The feature.
+    """
+
+    def __init__(self, name: str) -> None:
+        from modules.motion.ear import EarStream  # which imports torch: slips are told without
+
+        self._stream = EarStream(open_ear(name))
+        self._rows, self._first = np.zeros((0, EAR_WIDTH), np.float32), 0
+        self.frames = 0
+
+    def add(self, wav: Floats) -> None:
+        """Hear whole frames more, (640 T,) float32, levelled."""
+        import torch
+
+        self._rows = np.concatenate([self._rows, self._stream.add(torch.from_numpy(wav)).numpy()])
+        self.frames += len(wav) // SAMPLES_A_FRAME
+
+    def read(self, start: int, stop: int) -> Floats:
+        """Return the rows (2T, C) of frames [start, stop), the last as if silence followed; forget what lies before."""
+        self._rows, self._first = self._rows[2 * start - self._first :], 2 * start
+        rows = self._rows[: 2 * (stop - start)]
+        if len(rows) < 2 * (stop - start):
+            rows = np.concatenate([rows, self._stream.copy().finish().numpy()])
+        return rows[: 2 * (stop - start)]
 
 
 def live_features(wav: Floats, name: str, frames: int) -> Floats:

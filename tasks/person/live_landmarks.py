@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.person.hearing import WHISPER_ROWS, Hearing, LiveLevel, live_features
+from data_gen.speech_features import is_ear
+from tasks.person.hearing import WHISPER_ROWS, Hearing, LiveEar, LiveLevel, live_features
 from tasks.speaking.head_pose import HeadMotion
 from tasks.speaking.mend import mend
 from tasks.speaking.resting_face import Person
@@ -51,6 +52,7 @@ class LiveLandmarks:
         if content_kind(postnet.cfg.audio_feature) == "whisper":
             self.past = max(self.past, WHISPER_ROWS // 2 - lookahead - step - 4)
         self.hearing = Hearing(self.past + 8)
+        self._ear = LiveEar(postnet.cfg.audio_feature) if is_ear(postnet.cfg.audio_feature) else None
         self.level, self.rest = LiveLevel(), np.zeros(0, np.float32)
         self.measured = 0
         self.done = 0
@@ -94,7 +96,12 @@ class LiveLandmarks:
 
         wav = self.level.levelled(self.hearing.read(start, stop, 0 if ends else EXTRA), self.postnet.sound_level)
         cfg, frames = self.postnet.cfg, stop - start
-        audio = torch.from_numpy(live_features(wav, cfg.audio_feature, frames))
+        if self._ear is None:
+            audio = torch.from_numpy(live_features(wav, cfg.audio_feature, frames))
+        else:
+            new = self.hearing.read(self._ear.frames, stop)
+            self._ear.add(self.level.levelled(new, self.postnet.sound_level))
+            audio = torch.from_numpy(self._ear.read(start, stop))
         listens = cfg.pitch or self.postnet.load_speech().cfg.pitch
         pitch = torch.from_numpy(live_features(wav, "pitch_hz", frames)) if listens else None
         temperature = self.settings.infer_temperature

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from data_gen.speech_features import audio_features
 from tasks.speaking.sound import Sound
 from utils.arrays import Floats
-from utils.sound.features import audio_features
 from utils.windows import overlapping_windows
 
 WINDOW, MARGIN, FADE = 748, 124, 10

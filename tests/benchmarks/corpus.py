@@ -22,7 +22,7 @@ import numpy as np
 
 from data_gen.clips.settings import CLIPS_PER_SHARD
 from data_gen.clips.shard_writer import ClipShardWriter
-from utils.sound.features import feature_width
+from data_gen.speech_features import feature_width
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEAKERS = 400

@@ -22,11 +22,11 @@ from torch.nn import functional as F
 
 from data_gen.demo.identity import make_identity
 from data_gen.face_voice.dataset import FaceVoiceDataset
+from data_gen.speech_features import audio_features
 from tasks.speech_to_face.face_encoder import load_face_encoder
 from tasks.speech_to_face.features import features_of
 from tasks.speech_to_face.intervals import bootstrap
 from tasks.speech_to_face.retrieval import RANKS, retrieve
-from utils.sound.features import audio_features
 
 Floats = NDArray[np.float64]
 RIDGES = tuple(10.0**p for p in range(-3, 5))

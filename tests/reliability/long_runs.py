@@ -160,7 +160,7 @@ def training(updates: int, folder: Path) -> dict[str, Any]:
 
 def features(minutes: float) -> dict[str, Any]:
     """Turn one long sound, held in memory, into every feature that is computed here; note the peak of each."""
-    from utils.sound.features import audio_features
+    from data_gen.speech_features import audio_features
 
     audio_features(np.ones(RATE, np.float32) / 9, "mel")  # what importing costs is not the sound's
     audio_features(np.ones(RATE, np.float32) / 9, "mfcc")

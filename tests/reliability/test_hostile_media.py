@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from data_gen.face_voice.process import Limits, PersonFiles, process_person
+from data_gen.speech_features import audio_features
 from tasks.speaking.backdrop import read_background
 from tasks.speaking.sound import Sound
 from tests.reliability.hostile import Table, flipped, in_time, truncated
@@ -24,7 +25,6 @@ from tests.reliability.hostile_media import (
 from utils.media.pictures import cover, read_photo
 from utils.media.video import VideoWriter, probe, read_frames
 from utils.media.wav import no_sound, read_wav
-from utils.sound.features import audio_features
 
 SOUNDS, VIDEOS, PICTURES, NAMES = "sounds", "videos", "pictures", "file names"
 SHARES = (0.02, 0.2, 0.5, 0.9, 0.99)

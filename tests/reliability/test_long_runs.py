@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data_gen.speech_features import audio_features
 from tests.reliability import long_runs
 from utils.rates import RATE
-from utils.sound.features import audio_features
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")

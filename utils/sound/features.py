@@ -1,4 +1,4 @@
-"""Turn sound into features at 50 rows a second.
+"""Turn sound into features at 50 rows a second; `data_gen.speech_features` has all of them by name.
 
 Conventions: `wav` is (S,) float32 mono, 16 000 samples a second, within [-1, 1]. Feature row k speaks of the 20 ms
 from sample 320 k and is centred on time (k + 0.5) * 20 ms, whatever the feature; video frame t owns rows 2t, 2t+1.
@@ -8,34 +8,18 @@ A sound of S samples gives ceil(S / 320) rows.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
-from utils.errors import DataError
 from utils.media.wav import fit_length
-from utils.rates import RATE, SAMPLES_A_FRAME, SAMPLES_A_ROW
-from utils.sound.content_features import WIDTHS, content_blocks, content_width, parse_content_feature
+from utils.rates import RATE, SAMPLES_A_ROW
 from utils.sound.pitch import best_path, candidates
 
 WINDOW = 512
 MEL_BANDS = 80
 SPECTRUM_WIDTHS = {"mel": MEL_BANDS, "mfcc": 39}
 _BLOCK_ROWS = 4096
-
-
-def feature_width(name: str) -> int:
-    """Return how wide an audio feature is: mel, mfcc, or one of `utils.sound.content_features`.
-
-    Raises:
-        DataError: No feature is called so.
-    """
-    content = parse_content_feature(name)
-    if content is not None:
-        return content_width(content)
-    if name not in SPECTRUM_WIDTHS:
-        raise DataError(f"No speech feature is called '{name}'. Known: {', '.join([*SPECTRUM_WIDTHS, *WIDTHS])}.")
-    return SPECTRUM_WIDTHS[name]
 
 
 def rows_of(samples: int) -> int:
@@ -106,35 +90,6 @@ def pitch_hz(wav: np.ndarray, *, floor_hz: float = 75.0, ceiling_hz: float = 600
     windows = [candidates(frames, RATE, floor_hz, ceiling_hz, peak) for frames in _framed(wav, length)]
     pitches, strengths = (np.concatenate(parts) for parts in zip(*windows, strict=True))
     return best_path(pitches, strengths)
-
-
-def audio_features(wav: np.ndarray, name: str, frames: int | None = None) -> np.ndarray:
-    """Return a feature by name, exactly two rows a video frame: (2T, C), or (2T,) for `pitch_hz` and `rms`.
-
-    Args:
-        wav: (S,) float32 at 16 kHz.
-        name: mel, mfcc, pitch_hz, rms, whisper or hubert; the last two may name layers and a model, see
-            `utils.sound.content_features`.
-        frames: T, the number of video frames; None takes as many as the sound fills. The sound is cut or
-            lengthened by silence to them.
-
-    Raises:
-        DataError: No feature is called so, or the sound is empty.
-    """
-    makers: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "mel": mel,
-        "mfcc": mfcc,
-        "pitch_hz": pitch_hz,
-        "rms": rms,
-    }
-    content = parse_content_feature(name)
-    if content is None and name not in makers:
-        raise DataError(f"No audio feature is called '{name}'. Known: {', '.join([*makers, *WIDTHS])}.")
-    count = -(-len(wav) // SAMPLES_A_FRAME) if frames is None else frames
-    if count < 1:
-        raise DataError("The sound holds no video frame (0 samples).")
-    wav = fit_length(wav, count * SAMPLES_A_FRAME)
-    return makers[name](wav) if content is None else np.concatenate(list(content_blocks(wav, content)))
 
 
 def _framed(wav: np.ndarray, length: int = WINDOW) -> Iterator[np.ndarray]:

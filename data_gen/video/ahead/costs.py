@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from data_gen.speech_features import feature_width
 from data_gen.video.job import picture_bytes
 from utils.rates import FPS, RATE
-from utils.sound.features import feature_width
 
 _ROWS_A_FRAME = 2
 _FLOAT, _SAMPLE = 4, 2

@@ -9,6 +9,7 @@ import pytest
 
 from data_gen.clips.plan import ClipJob, find_videos, plan_clips
 from data_gen.clips.process import ClipRecipe, process_clip
+from data_gen.speech_features import audio_features
 from tests.data_gen.clips.toy import make_videos
 from tests.utils.sound.made_room import syllables
 from utils.errors import DataError
@@ -16,7 +17,6 @@ from utils.faces.detector import Face, LandmarkDetector
 from utils.faces.landmarks import MEAN_FACE
 from utils.media.video import VideoWriter
 from utils.media.wav import read_wav
-from utils.sound.features import audio_features
 from utils.sound.speech_level import levelled, measure
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.person.hearing import Hearing, LiveLevel
+from data_gen.speech_features import heard_by_ear
+from tasks.person.hearing import Hearing, LiveEar, LiveLevel
+from tests.data_gen.test_speech_features import written
 from tests.utils.sound.made_room import room, syllables
 from utils.rates import SAMPLES_A_FRAME
 from utils.sound.speech_level import SOUND_LEVEL, TARGET_DB, measure
@@ -66,3 +68,19 @@ def test_what_is_no_number_or_too_loud_is_heard_as_silence_and_as_full():
     hearing = Hearing(past=1)
     hearing.add(np.array([np.nan, 5.0, -5.0], np.float32))
     assert hearing.read(0, 1)[:3].tolist() == [0, 1, -1]
+
+
+def test_an_ear_hears_live_what_it_hears_in_a_file_but_for_the_last_rows(tmp_path):
+    name = written(tmp_path / "ear.safetensors")
+    wav = syllables(2.0)
+    whole = heard_by_ear(wav, name)
+    ear, rows = LiveEar(name), []
+    for frame in range(0, 48, 4):
+        ear.add(wav[frame * SAMPLES_A_FRAME :][: 4 * SAMPLES_A_FRAME])
+        assert ear.frames == frame + 4
+        rows.append(ear.read(max(0, frame - 4), frame + 4))
+    assert {len(block) for block in rows[1:]} == {16}
+    for frame, block in zip(range(0, 48, 4), rows, strict=True):
+        first = 2 * max(0, frame - 4)
+        np.testing.assert_allclose(block[:4], whole[first : first + 4], atol=1e-4)
+    np.testing.assert_allclose(rows[-1][:-5], whole[2 * 40 : 2 * 48 - 5], atol=1e-4)

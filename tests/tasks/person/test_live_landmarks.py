@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
+from data_gen.speech_features import audio_features
 from tasks.person import live
 from tasks.person.live_landmarks import PAST, FileLandmarks, LiveLandmarks
 from tasks.speaking.mend import post_process
@@ -17,7 +18,7 @@ from tasks.speaking.windows import sound_to_landmarks
 from tests.made import write_tone
 from tests.tasks.speaking.made_speech import LoudnessPostnet
 from utils.faces.landmarks import mouth_opening
-from utils.sound.features import audio_features, rms
+from utils.sound.features import rms
 
 
 def move(landmarks: LiveLandmarks, wav: np.ndarray) -> np.ndarray:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from data_gen.speech_features import audio_features, feature_width
 from tests.patience import HANG_S
 from utils.errors import AssetError, DataError
 from utils.sound import content_features
 from utils.sound.content_features import ContentFeature, content_blocks, parse_content_feature
-from utils.sound.features import audio_features, feature_width
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from utils.errors import DataError
 from utils.sound import features as audio
-from utils.sound.features import audio_features, mel, mfcc, pitch_hz, rms
+from utils.sound.features import mel, mfcc, pitch_hz, rms
 
 
 def tone(seconds: float, hz: float = 200.0) -> np.ndarray:
@@ -22,23 +21,9 @@ def test_a_row_is_centred_on_its_own_20_ms(feature, row):
     assert values.argmax() == row
 
 
-@pytest.mark.parametrize("frames", [1, 7, 40])
-def test_there_are_two_rows_a_video_frame(frames):
-    for name, width in (("mel", 80), ("mfcc", 39)):
-        assert audio_features(tone(0.5), name, frames).shape == (2 * frames, width)
-    for name in ("pitch_hz", "rms"):
-        assert audio_features(tone(0.5), name, frames).shape == (2 * frames,)
-    assert len(audio_features(tone(0.5), "mel")) == 26
-
-
 def test_blocks_do_not_show(monkeypatch):
     wav = np.random.default_rng(0).normal(0, 0.1, 30_000).astype(np.float32)
     whole = [mel(wav), mfcc(wav), pitch_hz(wav)]
     monkeypatch.setattr(audio, "_BLOCK_ROWS", 17)
     for one, other in zip(whole, [mel(wav), mfcc(wav), pitch_hz(wav)], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
-
-
-def test_an_unknown_feature_is_named():
-    with pytest.raises(DataError, match="No audio feature is called 'mell'"):
-        audio_features(tone(0.1), "mell")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from data_gen.speech_features import audio_features
 from tests.utils.sound.made_room import room, syllables
 from utils.errors import DataError
-from utils.sound.features import audio_features
 from utils.sound.speech_level import SOUND_LEVEL, TARGET_DB, SpeechMeter, VoiceBand, levelled, measure, voice_rms
 
 SPEECH = np.concatenate([syllables(2.0), np.zeros(16_000, np.float32), syllables(1.0)]) + room(4.0, 0.0005)
