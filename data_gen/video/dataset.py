@@ -171,8 +171,8 @@ class VideoDataset:
 
     @property
     def unpacked(self) -> bool:
-        """Tell whether only what speaking needs is here, as of a person who was unpacked."""
-        return not self.wav_path.exists() and not self.has("frames")
+        """Tell whether only what speaking needs is here, as of a person who was unpacked: no sound to learn from."""
+        return not self.meta.audio_features
 
     @property
     def _again(self) -> str:
@@ -186,7 +186,7 @@ class VideoDataset:
             DataError: The person was unpacked here.
         """
         if self.unpacked:
-            there = f"{self.path} has what {self.meta.id} needs to speak, as a pack holds it, and not the footage"
+            there = f"{self.path} has what {self.meta.id} needs to speak, as a pack holds it, and not all its footage"
             raise DataError(f"{there}. Dub, measure and train where they were made.")
 
     @property

@@ -40,13 +40,16 @@ def push(command: PushCommand) -> None:
     """Pack a person, say what would be uploaded, and do it when that is agreed to; print the address."""
     with scratch_folder() as scratch:
         file = pack(command.id, scratch / f"{Path(command.id).name}{SUFFIX}", renderer=command.renderer,
-                    steps=parse_steps(command.steps), said=(command.licence, command.consent))  # fmt: skip
+                    steps=parse_steps(command.steps), said=(command.licence, command.consent),
+                    portrait=not command.no_portrait)  # fmt: skip
         with open_archive(file) as archive:
             manifest = archive.manifest
-        size = file.stat().st_size / 1e6
-        agree(f"{manifest.id} ({file.name}, {size:.1f} MB) goes to https://huggingface.co/{command.repo}"
+        what = f"{file.name}, {file.stat().st_size / 1e6:.1f} MB"
+        if any(name.endswith("frames.safetensors") for name in manifest.members):
+            what += ", with pictures of the footage"
+        agree(f"{manifest.id} ({what}) goes to https://huggingface.co/{command.repo}"
               f"\nlicence: {manifest.licence}\nconsent: {manifest.consent}", command.yes)  # fmt: skip
-        text = hub_card(manifest, command.repo, figures_of(command, manifest.renderer))
+        text = hub_card(manifest, command.repo, figures_of(command, manifest.renderers))
         parts = [CommitOperationAdd(file.name, str(file)), CommitOperationAdd(CARD, text.encode())]
         with hub(command.repo) as api:
             api.create_repo(command.repo, private=command.private or None, exist_ok=True)
@@ -91,10 +94,10 @@ def agree(text: str, yes: bool) -> None:
             raise ConfigError("Nothing was uploaded.")
 
 
-def figures_of(command: PushCommand, renderer: str) -> dict[str, dict[str, float]]:
+def figures_of(command: PushCommand, renderers: Iterable[str]) -> dict[str, dict[str, float]]:
     """Return the validation figures of the checkpoints that are packed, run by run."""
     figures = {}
-    for run in (find_run(command.id, POSTNETS), find_run(command.id, (renderer,))):
+    for run in (find_run(command.id, POSTNETS), *(find_run(command.id, (name,)) for name in renderers)):
         update = int(re.findall(r"\d+", find_checkpoint(run, parse_steps(command.steps)).name)[-1])
         figures[run.name] = read_index(run).get(update, {})
     return figures

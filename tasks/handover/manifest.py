@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from tasks.person.runs import PORTRAIT
 from utils.errors import ConfigError
 
 MANIFEST, CARD = "manifest.json", "README.md"
-RUNS = ("lm3d_vae_sync", "postnet", "lm3d_nerf", "lm3d_nerf_torso")
+RUNS = ("lm3d_vae_sync", "postnet", "lm3d_nerf", "lm3d_nerf_torso", PORTRAIT)
 """Runs that may lie in a pack: runs/NAME.safetensors, with a card runs/NAME.md."""
 MEGA, GIGA = 1 << 20, 1 << 30
 MOST = {
@@ -22,11 +24,18 @@ MOST = {
     "footage/motion.safetensors": GIGA,
     "footage/audio.safetensors": GIGA,
     "footage/background.png": 64 * MEGA,
-    "footage/torso_frames.mkv": 64 * GIGA,
-    "footage/torso_mask.mkv": 16 * GIGA,
+    **{f"footage/{name}.safetensors": 64 * GIGA for name in ("frames", "torso_frames")},
+    **{f"footage/{name}.safetensors": 16 * GIGA for name in ("head_mask", "torso_mask")},
 }
 """Every name that a member may have, and the most bytes it may hold."""
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
+
+def pictures_of(runs: Collection[str]) -> tuple[str, ...]:
+    """Name the pictures of the footage that some renderers read while they draw."""
+    behind = ("torso_frames", "torso_mask") if "lm3d_nerf" in runs else ()
+    laid_into = ("frames", "torso_frames", "head_mask") if PORTRAIT in runs else ()
+    return tuple(dict.fromkeys((*behind, *laid_into)))
 
 
 def check_name(name: str, what: str) -> str:
@@ -68,3 +77,8 @@ class Manifest(BaseModel):
     consent: str
     members: dict[str, Member]
     """All others, by name."""
+
+    @property
+    def renderers(self) -> tuple[str, ...]:
+        """Name the runs that draw: the one that speaks by itself, and the portrait where it is there."""
+        return (self.renderer, *((PORTRAIT,) if f"runs/{PORTRAIT}.safetensors" in self.members else ()))

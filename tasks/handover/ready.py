@@ -6,12 +6,12 @@ import os
 import sys
 from pathlib import Path
 
-from tasks.core.checkpoints import parse_steps, refuse_missing, work_dir_of
+from tasks.core.checkpoints import checkpoint_files, parse_steps, refuse_missing, work_dir_of
 from tasks.handover.archive import Archive, open_archive
 from tasks.handover.manifest import check_name
 from tasks.handover.settings import Handover, PackCommand, PullCommand, PushCommand, UnpackCommand
 from tasks.person.commands.ready import look_at_dataset
-from tasks.person.runs import POSTNETS, RENDERERS, find_run
+from tasks.person.runs import PORTRAIT, POSTNETS, RENDERERS, find_run
 from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
 from utils.offline import VARIABLE, is_offline
@@ -36,10 +36,21 @@ def look_at_pack(command: PackCommand) -> None:
 def look_at_runs(command: Handover) -> Path:
     """See that a name is plain and that what is packed is trained; return the renderer's run. Errors as above."""
     check_name(Path(command.id).name, "ID")
-    renderers = RENDERERS if command.renderer == "auto" else (command.renderer,)
-    for run in (find_run(command.id, renderers), find_run(command.id, POSTNETS)):
+    runs = renderer_runs(command.id, command.renderer, portrait=not command.no_portrait)
+    for run in (*runs, find_run(command.id, POSTNETS)):
         refuse_missing(run, parse_steps(command.steps))
-    return find_run(command.id, renderers)
+    return runs[0]
+
+
+def renderer_runs(person: str, renderer: str, *, portrait: bool) -> list[Path]:
+    """Return the runs that draw whoever is packed: the one that is asked for, and a trained portrait; errors as above.
+
+    Args:
+        renderer: auto: the one that speaks by itself.
+    """
+    run = find_run(person, RENDERERS if renderer == "auto" else (renderer,))
+    laying = work_dir_of(f"{person}/{PORTRAIT}")
+    return [run, laying] if portrait and checkpoint_files(laying) else [run]
 
 
 def look_at_push(command: PushCommand) -> None:

@@ -19,7 +19,10 @@ class Handover(Config):
     id: Annotated[str, Positional()]
     """who is packed"""
     renderer: Literal["auto", "lm3d_nerf_torso", "lm3d_nerf"] = "auto"
-    """which renderer goes along; lm3d_nerf takes the footage's torso with it as lossless video, which is much larger"""
+    """which renderer goes along; lm3d_nerf takes the footage's torso with it, which is much larger"""
+    no_portrait: bool = False
+    """leave out a trained portrait and the footage's frames, which it is laid into: smaller, and no frame is given
+    away; head and torso are then drawn"""
     steps: Steps = "best"
     """which checkpoints: best, last or a number"""
     licence: str = ""

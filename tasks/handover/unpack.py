@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,17 @@ from data_gen.video.dataset import DATASET, VideoDataset
 from tasks.exchange.sources.exported import exported
 from tasks.exchange.write import write_run
 from tasks.handover.archive import Archive, open_archive
-from tasks.handover.manifest import Manifest, check_name
+from tasks.handover.manifest import Manifest, check_name, pictures_of
 from tasks.handover.pack import BEHIND, MOTION
-from tasks.handover.pictures import read_lossless
+from tasks.handover.pictures import refuse_unsound
 from tasks.handover.ready import places, refuse_taken, refuse_taken_by_others
 from tasks.handover.settings import UnpackCommand
 from tasks.weights.read import read_file
 from utils.errors import DataError
-from utils.files.aside import folder_beside, write_aside
+from utils.files.aside import folder_beside, make_folder, write_aside
 from utils.files.digests import sha256
 from utils.files.tables import read_json, write_json
+from utils.media.picture_file import SUFFIX
 from utils.media.pictures import read_photo
 
 LONGEST, LARGEST = 25 * 3600 * 4, 4096
@@ -47,6 +49,8 @@ def unpack(path: Path, name: str = "", binary_dir: Path = Path("data/binary/vide
         person = check_name(name or archive.manifest.id, "--exp_name")
         runs, footage = places(person, binary_dir)
         refuse_taken_by_others(archive, runs, footage)
+        make_folder(footage.parent)
+        _refuse_no_room(archive, footage.parent)
         with folder_beside(footage) as scratch:
             files = {}
             for number, member in enumerate(sorted(archive.manifest.members)):
@@ -60,8 +64,15 @@ def unpack(path: Path, name: str = "", binary_dir: Path = Path("data/binary/vide
     return runs
 
 
+def _refuse_no_room(archive: Archive, folder: Path) -> None:
+    need, free = sum(member.bytes for member in archive.manifest.members.values()), shutil.disk_usage(folder).free
+    if need > free:
+        reason = f"What is in the pack needs {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+        raise OSError(errno.ENOSPC, reason, str(folder))
+
+
 def _needed(manifest: Manifest) -> tuple[str, ...]:
-    return ("lm3d_vae_sync", "postnet", manifest.renderer)
+    return ("lm3d_vae_sync", "postnet", *manifest.renderers)
 
 
 def _write_runs(archive: Archive, files: dict[str, Path], folder: Path, person: str, binary_dir: Path) -> None:
@@ -74,7 +85,7 @@ def _write_runs(archive: Archive, files: dict[str, Path], folder: Path, person: 
         if converted.recipe["task_cls"] != name:
             raise DataError(f"{archive.path}: runs/{name}.safetensors is a run of {converted.recipe['task_cls']}.")
         converted.recipe["video_id"] = person
-        where = "binary_data_dir" if name == archive.manifest.renderer else "person_binary_data_dir"
+        where = "binary_data_dir" if name in archive.manifest.renderers else "person_binary_data_dir"
         converted.recipe[where] = str(binary_dir)
         origin = {"source": "vizeme/pack", "file": archive.path.name, "sha256": sha256(file)}
         write_run(folder / name, converted, origin)
@@ -92,31 +103,35 @@ def _write_footage(archive: Archive, files: dict[str, Path], folder: Path, perso
     meta = read_json(_file(archive, files, "footage/meta.json"))
     if not isinstance(meta, dict):
         raise DataError(f"{archive.path}: footage/meta.json is damaged.")
-    write_json(folder / "meta.json", meta | {"id": person})
+    write_json(folder / "meta.json", meta | {"id": person, "audio_features": {}})
     for name in names[1:]:
         shutil.copyfile(_file(archive, files, f"footage/{name}"), folder / name)
     try:
         video = VideoDataset(folder)
         if video.meta.frames > LONGEST or max(video.meta.height, video.meta.width) > LARGEST:
             raise DataError(f"{video.meta.frames} frames of {video.meta.width}x{video.meta.height}")
-        for name in (*MOTION, *(BEHIND if archive.manifest.renderer == "lm3d_nerf" else ())):
+        pictures = pictures_of(archive.manifest.renderers)
+        for name in (*MOTION, *(BEHIND if pictures else ())):
             video.motion(name)
         video.audio("rms")
-        if archive.manifest.renderer == "lm3d_nerf":
-            _write_pictures(archive, files, folder, (video.meta.frames, video.meta.height, video.meta.width))
+        _write_pictures(archive, files, folder, pictures, (video.meta.frames, video.meta.height, video.meta.width))
     except DataError as error:  # its advice is for who processed the video; the names are those of the moment
-        reason = str(error).replace(str(folder), "footage").split(". ")[0]
+        reason = str(error).replace(str(folder), "footage").split(". ")[0].removesuffix(".")
+        reason = reason.removeprefix(f"{archive.path}: ")
+        for name, file in files.items():
+            reason = reason.replace(str(file), name)
         raise DataError(f"{archive.path}: its footage is not sound: {reason}. Ask who made it.") from None
 
 
-def _write_pictures(archive: Archive, files: dict[str, Path], folder: Path, shape: tuple[int, int, int]) -> None:
-    need, free = 4 * shape[0] * shape[1] * shape[2], shutil.disk_usage(folder).free
-    if need > free:
-        reason = f"The pictures need {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
-        raise OSError(errno.ENOSPC, reason, str(folder.parent))
-    plate = read_photo(_file(archive, files, "footage/background.png"))
-    if plate.shape != (*shape[1:], 3):
-        raise DataError(f"{archive.path}: footage/background.png is {plate.shape[1]}x{plate.shape[0]}.")
-    np.save(folder / "background.npy", plate)
-    for name, size in (("torso_frames", (*shape, 3)), ("torso_mask", shape)):
-        read_lossless(_file(archive, files, f"footage/{name}.mkv"), folder / f"{name}.npy", size, f"unpacking {name}")
+def _write_pictures(
+    archive: Archive, files: dict[str, Path], folder: Path, names: Sequence[str], shape: tuple[int, int, int]
+) -> None:
+    if "torso_mask" in names:
+        plate = read_photo(_file(archive, files, "footage/background.png"))
+        if plate.shape != (*shape[1:], 3):
+            raise DataError(f"{archive.path}: footage/background.png is {plate.shape[1]}x{plate.shape[0]}.")
+        np.save(folder / "background.npy", plate)
+    for name in names:
+        file = _file(archive, files, f"footage/{name}{SUFFIX}")
+        refuse_unsound(file, name, shape if name.endswith("mask") else (*shape, 3))
+        file.rename(folder / f"{name}{SUFFIX}")  # it may be most of a disk, and is on the same one

@@ -19,6 +19,9 @@ from utils.paths import existing_file
 BOTH = ("tasks.speaking.settings:InferSettings", "tasks.renderer.config:NerfConfig")
 """Whose settings a talking head takes: how it speaks, and how it is drawn."""
 
+SAID_BY_PLACE = {"infer_audio_source_name", "infer_cond_name", "infer_out_npy_name", "infer_out_video_name"}
+"""Settings of --infer whose part the words of a command play."""
+
 
 class TrainCommand(Config):
     id: Annotated[str, Positional()]
@@ -200,7 +203,11 @@ class DoctorCommand(Config):
 
 
 def settings_of(command: HeadCommand) -> dict[str, Any]:
-    """Return the settings that were typed, read as their types ask: a name stays as it is, a number is one."""
+    """Return the settings that were typed, read as their types ask: a name stays as it is, a number is one.
+
+    Raises:
+        ConfigError: One is typed twice, or is read by nothing while a person speaks.
+    """
     schemas = [find(place) for place in BOTH]
     values = {}
     for text in command.settings:
@@ -215,4 +222,11 @@ def settings_of(command: HeadCommand) -> dict[str, Any]:
         if means.setting in values:
             raise ConfigError(f"--{flag_of(name, info)} and {means.setting} say the same. Give one of them.")
         values[means.setting] = means.values.get(word, word)
+    speaking, drawing = schemas
+    idle = drawing.model_fields.keys() - speaking.model_fields.keys() - find("tasks.renderer.config:DRAWN")
+    if useless := [name for name in values if name.split(".")[0] in idle | SAID_BY_PLACE]:
+        raise ConfigError(
+            f"{', '.join(useless)}: nothing reads that while a person speaks. Leave it out: settings of training are "
+            "given to train, and sounds, films, --seed, --steps and --device have a place of their own (--help)."
+        )
     return values

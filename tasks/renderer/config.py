@@ -19,6 +19,10 @@ NETWORK = (
     "plane_channels", "decoder_width", "landmark_input",
 )  # fmt: skip
 """Settings that a torso must share with its head."""
+DRAWN = frozenset((
+    *NETWORK, "size", "video_id", "binary_data_dir", "n_samples_per_ray", "n_samples_per_ray_fine", "infer_bf16",
+))  # fmt: skip
+"""Settings of `NerfConfig` that are read while a trained renderer draws; the others are for training."""
 
 
 class NerfWeights(Config):

@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 from utils.arrays import Bytes
 from utils.errors import DataError
 from utils.files.array_file import ArrayFile
+from utils.media.picture_size import claimed_size
 
 SUFFIX = ".safetensors"
 SIDE = 128
 """Pixels of a tile's side: training reads patches of about 190 pixels, and every JPEG has 600 bytes of tables."""
 QUALITY = 97
 """Of JPEG, with colours in full resolution."""
-_LARGEST = 1 << 14
-"""Pixels of a picture's side."""
+_LARGEST, _SMALLEST = 1 << 14, 1 << 5
+"""Most pixels of a picture's side, and least of a tile's: a million tiles would take more memory than a picture."""
 _HEADER = 512
 """Bytes kept free for the header, which is written last."""
 
@@ -159,27 +160,47 @@ class PictureFile:
         self.path, self._again = path, again
         self._file = ArrayFile(path, again)
         weakref.finalize(self, self._file.close)
-        height, width, channels, side = (int(number) for number in self._numbers("form", (4,)))
-        plausible = 0 < min(height, width) <= max(height, width) <= _LARGEST and 0 < side <= _LARGEST
+        form, (tiles,) = self._shape_of("form", 1), self._shape_of("tiles", 1, "|u1")
+        height, width, channels, side = self._file.rows("form", check=False).tolist() if form == (4,) else [0] * 4
+        plausible = 0 < min(height, width) <= max(height, width) <= _LARGEST and _SMALLEST <= side <= _LARGEST
         if not plausible or channels not in (0, 3):
-            raise DataError(f"{path} is damaged: its form makes no sense. {again}")
+            raise self._damaged("its form makes no sense")
         self._side, self._across = side, -(-width // side)
-        count, *rest = self._shape_of("index")
+        count, *rest = self._shape_of("index", 3)
         if rest != [-(-height // side) * self._across, 3]:
-            raise DataError(f"{path} is damaged: its index makes no sense. {again}")
-        self._boxes = _boxes(height, width, side)
+            raise self._damaged("its index makes no sense")
+        self._tiles, self._boxes = tiles, _boxes(height, width, side)
         self.shape: tuple[int, ...] = (count, height, width, *((channels,) if channels else ()))
         self.ndim, self.dtype = len(self.shape), np.dtype(np.uint8)
 
-    def _shape_of(self, name: str) -> tuple[int, ...]:
+    def _shape_of(self, name: str, axes: int, kind: str = "<i8") -> tuple[int, ...]:
         if name not in self._file.names:
-            raise DataError(f"{self.path} is damaged: {name} is missing. {self._again}")
-        return self._file.shape(name) or (0,)
+            raise self._damaged(f"{name} is missing")
+        shape = self._file.shape(name)
+        if len(shape) != axes or self._file.rows(name, 0, 0, check=False).dtype.str != kind:
+            raise self._damaged(f"its {name} makes no sense")
+        return shape
 
-    def _numbers(self, name: str, shape: tuple[int, ...]) -> NDArray[np.int64]:
-        if self._shape_of(name) != shape:
-            raise DataError(f"{self.path} is damaged: its {name} makes no sense. {self._again}")
-        return np.asarray(self._file.rows(name, check=False))
+    def _damaged(self, reason: str) -> DataError:
+        return DataError(f"{self.path} is damaged: {reason}. {self._again}")
+
+    def look_through(self) -> Iterator[int]:
+        """Unpack every picture of a file that anybody may have made, one after the other, and yield its number.
+
+        Raises:
+            DataError: One is not what it should be, or tiles do not lie as `PictureWriter` puts them: a tile that
+                stands for a thousand would make a small file endless.
+        """
+        end, most = 0, 3 * self._side**2 * 2 + 4096
+        for number in range(len(self)):
+            places, sizes, _ = self._file.rows("index", number, number + 1, check=False)[0].T
+            if not ((sizes > 0) & (sizes <= most)).all() or (places != end + np.cumsum(sizes) - sizes).any():
+                raise self._damaged(f"the tiles of picture {number} do not lie one after the other")
+            end += int(sizes.sum())
+            _ = self[number]
+            yield number
+        if self._tiles != end + -end % 8:
+            raise self._damaged("there is more in it than pictures")
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -228,7 +249,7 @@ class PictureFile:
             shape = (down.stop - down.start, right.stop - right.start, *self.shape[3:])
             whole = _unpacked(piece, shape) if zlib.crc32(piece) == checksum else None
             if whole is None:
-                raise DataError(f"{self.path} is damaged: picture {number} is not what was written. {self._again}")
+                raise self._damaged(f"picture {number} is not what was written")
             target = part[low - rows[0] : bottom - rows[0], left - columns[0] : end_right - columns[0]]
             target[:] = whole[low - down.start : bottom - down.start, left - right.start : end_right - right.start]
         return part
@@ -263,6 +284,8 @@ def _unpacked(tile: memoryview, shape: tuple[int, ...]) -> Bytes | None:
         except zlib.error:
             return None
         return np.frombuffer(plain, np.uint8).reshape(shape) if len(plain) == shape[0] * shape[1] else None
+    if claimed_size(tile) != shape[:2]:  # decoded, a stranger's tile may take gigabytes
+        return None
     try:
         picture = cv2.imdecode(np.frombuffer(tile, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:  # nothing at all, or a size that no picture has

@@ -1,4 +1,4 @@
-"""A made person whose five runs are untrained, and their pack."""
+"""A made person whose six runs are untrained, and their packs: with the portrait, and as one who has none trained."""
 
 from __future__ import annotations
 
@@ -19,4 +19,11 @@ def house(tmp_path_factory) -> Path:
 def packed(house) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(house)
-        return pack("made", house / "made.vizeme", said=("CC BY 4.0", "the made person agreed"))
+        return pack("made", house / "made.vizeme", said=("CC BY 4.0", "the made person agreed"), portrait=False)
+
+
+@pytest.fixture(scope="session")
+def portrayed(house) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(house)
+        return pack("made", house / "portrayed.vizeme", said=("CC BY 4.0", "the made person agreed"))

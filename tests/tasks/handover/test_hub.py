@@ -65,15 +65,16 @@ def pushed(there, packed) -> Hub:
     return there
 
 
-def test_what_is_pushed_is_the_pack_and_a_card_that_the_hub_reads(there, packed, house, monkeypatch, capsys):
+def test_what_is_pushed_is_the_pack_and_a_card_that_the_hub_reads(there, portrayed, house, monkeypatch, capsys):
     monkeypatch.chdir(house)
     monkeypatch.setattr(hub, "read_index", lambda run: {1: {"val/mse": 0.25}} if run.name == "postnet" else {})
     assert talking_head.main(["push", "made", "someone/made", "--yes", *SAID]) == 0
     out, err = capsys.readouterr()
     assert out == "https://huggingface.co/someone/made/commit/1\n"
     assert "made (made.vizeme, " in err
+    assert "MB, with pictures of the footage) goes to" in err
     assert "licence: CC BY 4.0\nconsent: the made person agreed" in err
-    assert (there.folder / "made.vizeme").read_bytes() == packed.read_bytes()
+    assert (there.folder / "made.vizeme").read_bytes() == portrayed.read_bytes()
     front, text = (there.folder / "README.md").read_text().split("---\n", 2)[1:]
     facts = yaml.safe_load(front)
     assert (facts["license"], facts["consent"]) == ("cc-by-4.0", "the made person agreed")

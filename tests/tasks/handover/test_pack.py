@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from tasks.handover.archive import open_archive
 from tasks.handover.pack import main, pack
 from tasks.handover.settings import PackCommand
+from utils.errors import DataError
 
 
 def test_a_pack_holds_three_runs_and_little_of_the_footage(packed):
@@ -42,10 +45,50 @@ def test_no_member_is_a_pickle_or_names_a_place_of_this_machine(packed, house):
             assert str(house).encode() not in data, entry.filename
 
 
-def test_the_same_person_gives_the_same_bytes(packed, house, monkeypatch):
+def test_the_same_person_gives_the_same_bytes(packed, portrayed, house, monkeypatch):
     monkeypatch.chdir(house)
-    again = pack("made", house / "again.vizeme", said=("CC BY 4.0", "the made person agreed"))
-    assert again.read_bytes() == packed.read_bytes()
+    for before, portrait in ((packed, False), (portrayed, True)):
+        said = ("CC BY 4.0", "the made person agreed")
+        again = pack("made", house / "again.vizeme", said=said, portrait=portrait)
+        assert again.read_bytes() == before.read_bytes()
+
+
+def test_a_trained_portrait_brings_the_pictures_that_it_is_laid_into_as_they_lie_in_the_dataset(portrayed, house):
+    with zipfile.ZipFile(portrayed) as opened:
+        names = {name for name in opened.namelist() if "portrait" in name or name.startswith("footage/")}
+        assert names == {
+            "runs/lm3d_nerf_portrait.safetensors", "runs/lm3d_nerf_portrait.md", "footage/meta.json",
+            "footage/motion.safetensors", "footage/audio.safetensors", "footage/frames.safetensors",
+            "footage/torso_frames.safetensors", "footage/head_mask.safetensors",
+        }  # fmt: skip
+        for name in ("frames", "torso_frames", "head_mask"):
+            file = house / f"data/binary/videos/made/{name}.safetensors"
+            assert opened.read(f"footage/{name}.safetensors") == file.read_bytes()
+        text = opened.read("README.md").decode()
+    assert "- Renderer: `lm3d_nerf_torso`, `lm3d_nerf_portrait`" in text
+    assert "The frames of the footage are." in text
+
+
+def test_a_pack_of_whom_no_portrait_is_trained_is_as_small_as_without_one(packed, house, tmp_path, monkeypatch):
+    shutil.copytree(house, tmp_path, dirs_exist_ok=True)
+    shutil.rmtree(tmp_path / "checkpoints/made/lm3d_nerf_portrait")
+    monkeypatch.chdir(tmp_path)
+    assert pack("made", Path("a.vizeme"), said=("CC BY 4.0", "the made person agreed")).read_bytes() == (
+        packed.read_bytes()
+    )
+
+
+def test_a_portrait_of_other_footage_is_refused(house, tmp_path, monkeypatch):
+    shutil.copytree(house, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree("data/binary/videos/made", "data/binary/videos/other")
+    checkpoint = Path("checkpoints/made/lm3d_nerf_portrait/model_ckpt_steps_1.ckpt")
+    saved = torch.load(checkpoint, weights_only=True)
+    saved["vizeme"]["recipe"]["video_id"] = "other"
+    torch.save(saved, checkpoint)
+    with pytest.raises(DataError, match=r"lm3d_nerf_portrait was trained on .*/other, not on .*/made\. Give --no-por"):
+        pack("made", Path("a.vizeme"))
+    assert not Path("a.vizeme").exists()
 
 
 def test_the_motion_is_that_of_the_footage(packed, house, tmp_path):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from tasks.person.head import TalkingHead
 from utils.errors import ConfigError, DataError
 from utils.files.arrays import load_arrays, save_arrays
 from utils.files.aside import _machine
+from utils.media.picture_file import PictureWriter
 
 
 @pytest.fixture
@@ -44,9 +48,20 @@ def test_the_film_is_the_same_to_the_byte(packed, house, elsewhere, monkeypatch,
     assert (video.meta.id, video.meta.licence, video.meta.consent) == ("other", "CC BY 4.0", "the made person agreed")
 
 
+def test_a_portrait_is_the_same_to_the_byte_since_the_frames_came_along(portrayed, house, elsewhere, monkeypatch):
+    unpack(portrayed, "other")
+    after = film("other", house / "voice.wav")
+    video = VideoDataset(elsewhere / "data/binary/videos/other")
+    assert TalkingHead.load("other", device="cpu").renderer.cfg.task_cls == "lm3d_nerf_portrait"
+    monkeypatch.chdir(house)
+    assert after == film("made", house / "voice.wav")
+    assert video.unpacked
+    assert not VideoDataset(house / "data/binary/videos/made").unpacked
+
+
 def test_a_head_before_its_footage_is_the_same_too(house, elsewhere, monkeypatch):
     monkeypatch.chdir(house)
-    path = pack("made", elsewhere / "head.vizeme", renderer="lm3d_nerf")
+    path = pack("made", elsewhere / "head.vizeme", renderer="lm3d_nerf", portrait=False)
     before = film("made", house / "voice.wav", "lm3d_nerf", infer_bg_img_fname="green")
     footage = VideoDataset(house / "data/binary/videos/made")
     pictures, masks = np.array(footage.torso_frames), np.array(footage.torso_mask)
@@ -99,22 +114,82 @@ def test_nothing_is_left_of_a_pack_whose_networks_do_not_fit(packed, elsewhere, 
     assert not [path for path in elsewhere.rglob("*") if path.is_file()]
 
 
-def test_footage_of_another_form_is_refused_in_words_about_the_pack(packed, elsewhere, tmp_path):
-    with open_archive(packed) as archive:
-        files = {name: tmp_path / str(number) for number, name in enumerate(archive.manifest.members)}
+def repacked(pack: Path, change: Callable[[dict[str, Path]], None]) -> Path:
+    """Write a pack anew whose members were changed, all digests right, as a stranger would."""
+    with open_archive(pack) as archive:
+        Path("members").mkdir()
+        files = {name: Path("members") / str(number) for number, name in enumerate(archive.manifest.members)}
         for name, file in files.items():
             archive.copy_out(name, file)
         manifest = archive.manifest
-    motion = files["footage/motion.safetensors"]
-    save_arrays(motion, load_arrays(motion) | {"world_from_camera": np.zeros((60, 3, 4), np.float32)})
+    change(files)
     members = {name: member_of(file) for name, file in files.items()}
     write_archive(Path("odd.vizeme"), manifest.model_copy(update={"members": members}), files)
+    shutil.rmtree("members")
+    return Path("odd.vizeme")
+
+
+def test_footage_of_another_form_is_refused_in_words_about_the_pack(packed, elsewhere):
+    def change(files: dict[str, Path]) -> None:
+        motion = files["footage/motion.safetensors"]
+        save_arrays(motion, load_arrays(motion) | {"world_from_camera": np.zeros((60, 3, 4), np.float32)})
+
     with pytest.raises(DataError) as error:
-        unpack(Path("odd.vizeme"))
+        unpack(repacked(packed, change))
     assert str(error.value).startswith("odd.vizeme: its footage is not sound: footage/motion.safetensors, world_from")
     assert "rocess" not in str(error.value)
     assert ".part" not in str(error.value)
-    assert not [path for path in elsewhere.rglob("*") if path.is_file() and path.parent != tmp_path]
+    assert [path.name for path in elsewhere.rglob("*") if path.is_file()] == ["odd.vizeme"]
+
+
+def larger_frames(files: dict[str, Path]) -> None:
+    with PictureWriter(files["footage/frames.safetensors"], (34, 32, 3)) as out:
+        for _ in range(60):
+            out.add(np.zeros((34, 32, 3), np.uint8))
+
+
+def bomb_of_a_frame(files: dict[str, Path]) -> None:
+    with PictureWriter(files["footage/frames.safetensors"], (32, 32, 3)) as out:
+        (tile,) = out.pack(np.zeros((32, 32, 3), np.uint8))
+        place = tile.index(b"\xff\xc0") + 5
+        for _ in range(60):
+            out.add([tile[:place] + (60000).to_bytes(2, "big") * 2 + tile[place + 4 :]])
+
+
+def one_tile_for_all(files: dict[str, Path]) -> None:
+    file = files["footage/head_mask.safetensors"]
+    arrays = load_arrays(file)
+    save_arrays(file, arrays | {"index": np.repeat(arrays["index"][:1], 60, axis=0)})
+
+
+def no_frames(files: dict[str, Path]) -> None:
+    del files["footage/frames.safetensors"]
+
+
+def not_pictures(files: dict[str, Path]) -> None:
+    files["footage/frames.safetensors"].write_bytes(files["footage/audio.safetensors"].read_bytes())
+
+
+@pytest.mark.parametrize(("change", "text"), [
+    (larger_frames, "footage/frames.safetensors holds pictures (60, 34, 32, 3), not (60, 32, 32, 3)"),
+    (bomb_of_a_frame, "footage/frames.safetensors is damaged: picture 0 is not what was written"),
+    (one_tile_for_all,
+     "footage/head_mask.safetensors is damaged: the tiles of picture 1 do not lie one after the other"),
+    (no_frames, "footage/frames.safetensors is missing"),
+    (not_pictures, "footage/frames.safetensors is damaged: form is missing"),
+])  # fmt: skip
+def test_pictures_of_a_stranger_are_looked_through_before_anything_stays(portrayed, elsewhere, change, text):
+    with pytest.raises(DataError) as error:
+        unpack(repacked(portrayed, change))
+    assert str(error.value) == f"odd.vizeme: its footage is not sound: {text}. Ask who made it."
+    assert [path.name for path in elsewhere.rglob("*") if path.is_file()] == ["odd.vizeme"]
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(portrayed, elsewhere, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(OSError, match=r"What is in the pack needs 0\.\d GB, and 0\.0 GB are free"):
+        unpack(portrayed)
+    assert not [path for path in elsewhere.rglob("*") if path.is_file()]
 
 
 def test_runs_and_footage_lie_together_wherever_the_command_is_typed(packed, tmp_path, monkeypatch):
@@ -127,13 +202,14 @@ def test_runs_and_footage_lie_together_wherever_the_command_is_typed(packed, tmp
     assert TalkingHead.load("made", device="cpu").video.meta.id == "made"
 
 
-def test_what_needs_the_footage_says_where_it_is(packed, elsewhere, house):
-    unpack(packed)
+@pytest.mark.parametrize("what", ["packed", "portrayed"])
+def test_what_needs_the_footage_says_where_it_is(what, elsewhere, house, request):
+    unpack(request.getfixturevalue(what))
     voice = str(house / "voice.wav")
     for words in (
         ["dub", "made", voice, voice, "out.mp4"], ["evaluate", "made"], ["check", "made"],
         ["train", "made"], ["train", "made", "--dry_run"],
     ):  # fmt: skip
-        with pytest.raises(DataError, match=r"and not the footage\. Dub, measure and train where they were made"):
+        with pytest.raises(DataError, match=r"and not all its footage\. Dub, measure and train where they were made"):
             talking_head.main(words)
     assert not (elsewhere / "checkpoints/made/preset.json").exists()

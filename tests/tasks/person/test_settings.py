@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.person.settings import InferCommand, SpeakCommand, settings_of
+from tasks.person.settings import DubCommand, EvaluateCommand, InferCommand, SpeakCommand, settings_of
 from tests.utils.sound.made_room import syllables
 from utils.arguments import read_words
 from utils.errors import ConfigError
@@ -36,3 +36,19 @@ def test_plain_flags_mean_settings(tmp_path, monkeypatch):
         settings_of(twice)
     with pytest.raises(ConfigError, match="--blink"):
         read_words(SpeakCommand, ["anna", "--blink=often"], "speak")
+
+
+@pytest.mark.parametrize(("kind", "words"), [
+    (SpeakCommand, ["anna"]), (DubCommand, ["anna", "own.mp4", "voice.wav", "out.mp4"]), (EvaluateCommand, ["anna"]),
+])  # fmt: skip
+def test_what_nothing_reads_while_a_person_speaks_is_refused(kind, words):
+    for text, name in (("lr=1", "lr"), ("weights.rgb=2", "weights.rgb"), ("infer_out_video_name=a.mp4",) * 2):
+        command = read_words(kind, [*words, "--set", text, "--set", "infer_scale_factor=0.5"], "speak")
+        with pytest.raises(ConfigError) as error:
+            settings_of(command)
+        assert str(error.value).startswith(f"{name.split('=')[0]}: nothing reads that while a person speaks. Leave it")
+    drawn = ["n_samples_per_ray=8", "infer_bf16=false", "size=64", "binary_data_dir=there", "infer_mouth_gain=1.2"]
+    command = read_words(kind, [*words, *(word for text in drawn for word in ("--set", text))], "speak")
+    assert len(settings_of(command)) == len(drawn)
+    with pytest.raises(ConfigError, match="lr, max_updates: nothing reads"):
+        settings_of(read_words(kind, [*words, "--set=lr=1", "--max_updates=2"], "speak"))

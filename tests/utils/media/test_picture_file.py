@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from utils.errors import DataError
+from utils.files.arrays import save_arrays
 from utils.media import picture_file
 from utils.media.picture_file import SIDE, PictureFile, PictureWriter, open_pictures
 
@@ -98,8 +99,6 @@ def test_a_flipped_bit_is_told_with_the_picture_and_the_others_are_read(tmp_path
 
 @pytest.mark.parametrize("damage", ["gone", "torn", "empty", "other arrays", "unfinished"])
 def test_what_is_no_such_file_is_refused(tmp_path, damage):
-    from utils.files.arrays import save_arrays
-
     file = tmp_path / "a.safetensors"
     write(file, soft(2, 32, 32))
     if damage == "gone":
@@ -125,6 +124,57 @@ def test_a_form_that_makes_no_sense_is_refused(tmp_path, number):
     file.write_bytes(content)
     with pytest.raises(DataError, match="makes no sense"):
         PictureFile(file, AGAIN)
+
+
+def arrays_of(values: np.ndarray, path) -> dict[str, np.ndarray]:
+    opened = write(path, values)
+    return {name: np.array(opened._file.rows(name, check=False)) for name in ("tiles", "index", "form")}
+
+
+@pytest.mark.parametrize(("name", "change"), [
+    ("form", lambda form: form.astype(np.float64) * np.nan),
+    ("form", lambda form: np.array([1 << 14, 1 << 14, 0, 1])),  # a file of nothing with 268 million tiles
+    ("index", lambda index: index.astype(np.float32)),
+    ("index", lambda index: np.zeros((0, 1 << 28, 3), np.int64)),
+    ("tiles", lambda tiles: tiles[:, None]),
+    ("tiles", lambda tiles: tiles.astype(np.int64)),
+])  # fmt: skip
+def test_arrays_of_another_kind_are_refused_before_they_take_memory(tmp_path, name, change):
+    file = tmp_path / "a.safetensors"
+    arrays = arrays_of(soft(2, 32, 32), file)
+    save_arrays(file, arrays | {name: change(arrays[name])})
+    with pytest.raises(DataError, match=f"is damaged: its (form|{name}) makes no sense. Process"):
+        PictureFile(file, AGAIN)
+
+
+def test_looking_through_wants_tiles_one_after_the_other_and_nothing_else(tmp_path):
+    file = tmp_path / "a.safetensors"
+    arrays = arrays_of(soft(3, 64, 64), file)
+    assert list(PictureFile(file, AGAIN).look_through()) == [0, 1, 2]
+    twice, before, long = (arrays["index"].copy() for _ in range(3))
+    twice[1] = twice[0]
+    before[2, 0, 1] = -before[2, 0, 1]
+    long[0, 0, 1] = 1 << 40
+    for changed, text in (
+        ({"index": twice}, "the tiles of picture 1 do not lie one after the other"),
+        ({"index": before}, "the tiles of picture 2 do not lie one after the other"),
+        ({"index": long}, "the tiles of picture 0 do not lie one after the other"),
+        ({"tiles": np.append(arrays["tiles"], np.zeros(800, np.uint8))}, "there is more in it than pictures"),
+        ({"tiles": arrays["tiles"] ^ np.uint8(1)}, "picture 0 is not what was written"),
+    ):
+        save_arrays(file, arrays | changed)
+        with pytest.raises(DataError, match=text):
+            list(PictureFile(file, AGAIN).look_through())
+
+
+def test_a_tile_that_claims_another_size_is_not_decoded(tmp_path, monkeypatch):
+    with PictureWriter(tmp_path / "a.safetensors", (40, 40, 3)) as out:
+        (tile,) = out.pack(np.zeros((40, 40, 3), np.uint8))
+        place = tile.index(b"\xff\xc0") + 5
+        out.add([tile[:place] + (60000).to_bytes(2, "big") * 2 + tile[place + 4 :]])
+    monkeypatch.setattr("cv2.imdecode", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(DataError, match="picture 0 is not what was written"):
+        PictureFile(tmp_path / "a.safetensors", AGAIN)[0]
 
 
 def test_a_picture_of_another_size_is_refused(tmp_path):
