@@ -11,13 +11,17 @@ if [ "$#" -gt 0 ]; then
 fi
 echo "== style" && .venv/bin/ruff check .
 echo "== walls" && .venv/bin/lint-imports --no-cache --no-logo
-# Types are checked beside the tests, which now and then wait: for a process, for the disk.
-answer=$(mktemp)
-.venv/bin/mypy >"$answer" 2>&1 &
+# Types are checked and the site is built beside the tests, which now and then wait: for a process, for the disk.
+answers=$(mktemp -d)
+.venv/bin/mypy >"$answers/types" 2>&1 &
 types=$!
-trap 'kill "$types" 2>/dev/null || true; rm -f "$answer"' EXIT
+bash scripts/build_docs.sh >"$answers/site" 2>&1 &
+site=$!
+trap 'kill "$types" "$site" 2>/dev/null || true; rm -rf "$answers"' EXIT
 code=0
 echo "== tests" && .venv/bin/python -m pytest -n "${VIZEME_TEST_PROCESSES:-2}" --dist loadfile -m "not slow and not gpu" || code=$?
 echo "== types" && wait "$types" || code=$?
-cat "$answer"
+cat "$answers/types"
+echo "== site" && wait "$site" || code=$?
+cat "$answers/site"
 exit "$code"
