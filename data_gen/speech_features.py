@@ -1,7 +1,7 @@
-"""Speech features by name, 50 rows a second: spectra, what large speech models hear, and what the small ear hears.
+"""Speech features by name, 50 rows a second: spectra, what large speech models hear, and what a small ear hears.
 
-`ear` is the one that comes with the program; `ear@FILE` is another, trained by `egs/datasets/speech/ear.yaml` and
-written by `python tasks/export_checkpoint.py`. The rest of the names: `utils.sound.content_features`.
+`ear@FILE` is an ear that was trained by `egs/datasets/speech/ear.yaml` and written by
+`python tasks/export_checkpoint.py`. The rest of the names: `utils.sound.content_features`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import numpy as np
 from utils.arrays import Floats
 from utils.errors import AssetError, DataError
 from utils.media.wav import fit_length
-from utils.paths import ROOT
 from utils.rates import RATE, SAMPLES_A_FRAME, SAMPLES_A_ROW
 from utils.sound.content_features import WIDTHS, content_blocks, content_kind, content_width, parse_content_feature
 from utils.sound.features import SPECTRUM_WIDTHS, mel, mfcc, pitch_hz, rms
@@ -25,13 +24,12 @@ from utils.sound.features import SPECTRUM_WIDTHS, mel, mfcc, pitch_hz, rms
 if TYPE_CHECKING:
     from modules.motion.ear import Ear
 
-EAR = ROOT / "modules/motion/weights/ear.safetensors"
 EAR_WIDTH = 512
 _BLOCK = 60 * RATE
 
 
 def feature_width(name: str) -> int:
-    """Return how wide a speech feature is: mel, mfcc, ear, or one of `utils.sound.content_features`.
+    """Return how wide a speech feature is: mel, mfcc, ear@FILE, or one of `utils.sound.content_features`.
 
     Raises:
         DataError: No feature is called so.
@@ -43,14 +41,14 @@ def feature_width(name: str) -> int:
         return content_width(content)
     if name not in SPECTRUM_WIDTHS:
         raise DataError(
-            f"No speech feature is called '{name}'. Known: {', '.join([*SPECTRUM_WIDTHS, 'ear', *WIDTHS])}."
+            f"No speech feature is called '{name}'. Known: {', '.join([*SPECTRUM_WIDTHS, 'ear@FILE', *WIDTHS])}."
         )
     return SPECTRUM_WIDTHS[name]
 
 
 def is_ear(name: str) -> bool:
     """Tell whether a feature is what an ear hears."""
-    return name.partition("@")[0] == "ear"
+    return name.startswith("ear@")
 
 
 def hears_words(name: str) -> bool:
@@ -63,7 +61,7 @@ def audio_features(wav: np.ndarray, name: str, frames: int | None = None) -> np.
 
     Args:
         wav: (S,) float32 at 16 kHz.
-        name: mel, mfcc, pitch_hz, rms, ear, whisper or hubert; the last three may name a model, the last two layers.
+        name: mel, mfcc, pitch_hz, rms, ear@FILE, whisper or hubert; the last two may name layers and a model.
         frames: T, the number of video frames; None takes as many as the sound fills. The sound is cut or
             lengthened by silence to them.
 
@@ -111,7 +109,7 @@ def open_ear(name: str) -> Ear:
     """
     from modules.motion.ear import Ear
 
-    file = Path(name.partition("@")[2]).expanduser() if "@" in name else EAR
+    file = Path(name.partition("@")[2]).expanduser()
     again = "Write it with: python tasks/export_checkpoint.py RUN --out EAR.safetensors, of a run of the task ear."
     if not file.is_file():
         raise AssetError(f"{name}: {file} does not exist. {again}")

@@ -55,8 +55,8 @@ class MotionConfig(TaskConfig):
     start_from: str = ""
     """Begin with the networks of this run (the same task and sizes), for example one trained on many speakers."""
     audio_feature: AudioFeature = "hubert"
-    """Speech feature to listen to, which the data must have: mel, mfcc, ear, whisper, hubert; whisper:3-6 is the
-    mean of those layers, whisper@folder another model."""
+    """Speech feature to listen to, which the data must have: mel, mfcc, whisper, hubert; whisper:3-6 is the mean of
+    those layers, whisper@folder another model; ear@file what an ear hears that was trained here."""
     batch_size: Count = 32
     """Windows in a batch."""
     window_frames: Count = 100

@@ -116,13 +116,13 @@ class EarTask(Task):
 
     def _disturbed(self, wav: Tensor) -> Tensor:
         """Disturb each sound (B, S) in its own way."""
-        cfg, count = self.cfg.disturb, len(wav)
+        cfg, count, device = self.cfg.disturb, len(wav), wav.device
         clean = wav = wav.cpu()
         wav = torch.where(chosen(count, cfg.room)[:, None], in_a_room(wav), wav)
         wav = torch.where(chosen(count, cfg.noise)[:, None], with_noise(wav, clean), wav)
         wav = louder(wav, cfg.gain_db)
         wav = torch.where(chosen(count, cfg.tilt)[:, None], tilted(wav), wav)
-        return torch.where(chosen(count, cfg.telephone)[:, None], by_telephone(wav), wav).to(clean)
+        return torch.where(chosen(count, cfg.telephone)[:, None], by_telephone(wav), wav).to(device)
 
 
 def _as_picture(rows: Tensor, channels: int = 96) -> Bytes:

@@ -61,7 +61,7 @@ def test_a_row_hears_as_far_as_is_said(ear, wav):
     assert int(heard[0]) >= 40 * 320 - ear.rows_before * 320 - 440
 
 
-def test_the_published_size_hears_little_more_than_a_quarter_second_ahead():
+def test_the_usual_size_hears_little_more_than_a_quarter_second_ahead():
     ear = Ear()
     assert sum(parameter.numel() for parameter in ear.parameters()) <= 4e6
     assert ear.look_ahead <= 0.3
