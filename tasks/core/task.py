@@ -72,6 +72,12 @@ class Task(pl.LightningModule):
     def prepare(self) -> None:
         """Check data and load frozen networks before training, so that what is missing is said at once."""
 
+    def begin(self) -> None:
+        """Give the network its first weights, before the first update of a run that goes on from nothing."""
+
+    def adapt(self, checkpoint: dict[str, Any]) -> None:
+        """Change what a checkpoint holds so that it fits the data at hand, where that may be; say what was changed."""
+
     def draw(self, board: Board) -> None:
         """Draw pictures after a validation."""
 

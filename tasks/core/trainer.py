@@ -122,10 +122,13 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
     task.work_dir = work_dir
     newest = newest_sound(work_dir) if resume and debug != "fast" else None
     task.prepare()
+    if not newest:
+        task.begin()
     if debug != "fast":
         work_dir.mkdir(parents=True, exist_ok=True)
     if newest:
         path, checkpoint = newest
+        task.adapt(checkpoint)
         refuse_other_network(task, checkpoint, path)
         task.updates = int(checkpoint["vizeme"]["updates"])
         if task.updates >= task.cfg.max_updates:
@@ -174,6 +177,7 @@ def replay(task: Task, work_dir: Path) -> str:
     files = [file for step, file in checkpoint_files(work_dir).items() if step <= record["update"]]
     checkpoint = read_checkpoint(files[-1]) if files else None
     if checkpoint is not None:
+        task.adapt(checkpoint)
         refuse_other_network(task, checkpoint, files[-1])
         task.updates = int(checkpoint["vizeme"]["updates"])
         take_weights(task, checkpoint)

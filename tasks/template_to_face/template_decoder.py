@@ -308,4 +308,7 @@ class TemplateDecoderTask(Task):
     def evaluate(self, folder: Path) -> None:
         """Rebuild every validation face of `binary_data_dir` and tell how well recognisers know it again."""
         cfg = self.cfg
-        evaluate(self, cfg.binary_data_dir, folder, second=cfg.eval_second, per_identity=cfg.eval_per_identity)
+        evaluate(
+            self, cfg.binary_data_dir, folder, second=cfg.eval_second, per_identity=cfg.eval_per_identity,
+            most=cfg.eval_max_photos,
+        )  # fmt: skip
