@@ -156,9 +156,19 @@ class Task(pl.LightningModule):
         return total
 
     def note(self, figures: dict[str, Tensor], batch_size: int = 1) -> None:
-        """Log figures (): per update while training, averaged over batches while validating."""
+        """Log figures (): per update while training, averaged over batches while validating.
+
+        Of several processes the mean is told; while training, only where figures are written, since it takes time.
+        """
         validating = self.trainer.validating or self.trainer.sanity_checking or not self.training
-        self.log_dict(figures, on_step=not validating, on_epoch=validating, batch_size=batch_size, sync_dist=validating)
+        shared = validating or (self.updates + 1) % self.cfg.tb_log_interval == 0
+        self.log_dict(figures, on_step=not validating, on_epoch=validating, batch_size=batch_size, sync_dist=shared)
+
+    def of_all(self, rows: Tensor) -> Tensor:
+        """Return rows (B, ...) of one training batch of every process, one after the other; gradients flow back."""
+        if self._trainer is None or self.trainer.world_size == 1 or not self.training:
+            return rows
+        return torch.as_tensor(self.all_gather(rows, sync_grads=True)).flatten(0, 1)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         """Return the weighed losses () of one batch."""

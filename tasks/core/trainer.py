@@ -20,6 +20,7 @@ from tasks.core.callbacks import Ema, ShowProgress, Updates
 from tasks.core.checkpoints import checkpoint_files, newest_sound, read_checkpoint
 from tasks.core.guard import NotFinite, newest_record
 from tasks.core.history import History
+from tasks.core.ranks import ShareNorms, is_lost
 from tasks.core.resuming import refuse_other_network, take_weights
 from tasks.core.run_folder import write_config, write_environment
 from tasks.core.saving import KeepCheckpoints, LocalFiles, keep_newest
@@ -31,6 +32,10 @@ from utils.processes.memory import keep_freed_memory
 from utils.processes.world import world
 
 log = logging.getLogger(__name__)
+RANK_DIED = (
+    "Another process of this training is gone; what it said last tells why. What is saved is sound: give the same "
+    "command again, and it goes on from the newest checkpoint."
+)
 
 
 class OnlyRestore(KeepCheckpoints):
@@ -91,7 +96,7 @@ def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None)
         gradient_clip_val=cfg.clip_grad_norm if cfg.clip_grad_norm > 0 and task.automatic_optimization else None,
         accumulate_grad_batches=cfg.accumulate_grad_batches if task.automatic_optimization else 1,
         callbacks=callbacks,
-        plugins=[LocalFiles()],
+        plugins=[LocalFiles(), *([ShareNorms()] if processes > 1 else [])],
         logger=logger,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -155,6 +160,10 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
         if not task.cfg.num_workers:
             raise
         raise DataError(WORKER_DIED) from error
+    except RuntimeError as error:
+        if not is_lost(error):
+            raise
+        raise DataError(RANK_DIED) from error
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, StopSignals):
             callback.leave()
