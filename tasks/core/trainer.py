@@ -13,14 +13,15 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.layer_sync import LayerSync
 
+from modules.layers.shared_norm import part_norms, share_norms
 from tasks.core.batches import TaskData
 from tasks.core.board import Board, Curves
 from tasks.core.callbacks import Ema, ShowProgress, Updates
 from tasks.core.checkpoints import checkpoint_files, newest_sound, read_checkpoint
 from tasks.core.guard import NotFinite, newest_record
 from tasks.core.history import History
-from tasks.core.ranks import ShareNorms, is_lost
 from tasks.core.resuming import refuse_other_network, take_weights
 from tasks.core.run_folder import write_config, write_environment
 from tasks.core.saving import KeepCheckpoints, LocalFiles, keep_newest
@@ -29,13 +30,25 @@ from tasks.core.task import Task
 from utils.errors import WORKER_DIED, ConfigError, DataError
 from utils.files.aside import clear_after_killed
 from utils.processes.memory import keep_freed_memory
-from utils.processes.world import world
+from utils.processes.world import is_lost, world
 
 log = logging.getLogger(__name__)
 RANK_DIED = (
     "Another process of this training is gone; what it said last tells why. What is saved is sound: give the same "
     "command again, and it goes on from the newest checkpoint."
 )
+
+
+class ShareNorms(LayerSync):
+    """Let batch norms share their statistics among the processes that train together."""
+
+    def apply(self, model: torch.nn.Module) -> torch.nn.Module:
+        """Begin."""
+        return share_norms(model)
+
+    def revert(self, model: torch.nn.Module) -> torch.nn.Module:
+        """End."""
+        return part_norms(model)
 
 
 class OnlyRestore(KeepCheckpoints):

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import copy
-import json
 import multiprocessing
-import os
-import subprocess
-import sys
-from pathlib import Path
 
-import pytest
 import torch
 import torch.distributed
 from torch import nn
 
-from tasks.core.ranks import ShareNorms, is_lost
+from modules.layers.shared_norm import part_norms, share_norms
 from tests.patience import HANG_S
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def network() -> nn.Module:
@@ -38,7 +30,7 @@ def learned(model: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
 def one_of_two(rank: int, folder: str, x: torch.Tensor) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    model = ShareNorms().apply(network())
+    model = share_norms(network())
     state = learned(model, x[rank * 2 : rank * 2 + 2])
     for name, value in state.items():
         if name.startswith("gradient"):
@@ -69,45 +61,10 @@ def test_a_norm_stays_a_norm_and_is_alone_again():
     model = network()
     names, kinds = list(model.state_dict()), [type(layer) for layer in model]
     before = copy.deepcopy(model.state_dict())
-    shared = ShareNorms().apply(model)
+    shared = share_norms(model)
     assert isinstance(shared[1], nn.BatchNorm1d)
     assert type(shared[1]) is not nn.BatchNorm1d
     assert list(shared.state_dict()) == names
     torch.testing.assert_close(shared(torch.ones(2, 3, 9)).mean(), torch.tensor(0.0))  # one process: as ever
-    assert [type(layer) for layer in ShareNorms().revert(shared)] == kinds
+    assert [type(layer) for layer in part_norms(shared)] == kinds
     assert before.keys() == model.state_dict().keys()
-
-
-def test_only_one_of_several_can_lose_another(monkeypatch):
-    error = RuntimeError("[..] Connection closed by peer [127.0.0.1]:1")
-    assert not is_lost(error)
-    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
-        monkeypatch.setenv(name, "0")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert is_lost(error)
-    assert not is_lost(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
-
-
-@pytest.mark.slow
-def test_tasks_learn_in_two_processes_what_they_learn_in_one_from_both_batches(tmp_path):
-    """Voice encoder (batch norms, contrastive loss), speech to landmarks, template decoder."""
-    doors = {
-        "two": ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m"],
-        "one": ["-m"],
-    }
-    for name, words in doors.items():
-        done = subprocess.run(
-            [sys.executable, *words, "tests.tasks.core.two_ranks", str(tmp_path / name)],
-            cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-2000:]
-    for task in ("ve_conv", "lm3d_vae_sync", "template_decoder"):
-        two, one = (torch.load(tmp_path / name / f"{task}.pt", weights_only=True) for name in ("two", "one"))
-        first = torch.load(tmp_path / "one" / f"{task}_first.pt", weights_only=True)
-        for name, value in one.items():
-            torch.testing.assert_close(two[name], value, atol=2e-5, rtol=1e-3, msg=f"{task} {name}")
-        moved = max(float((value - first[name]).abs().max()) for name, value in one.items())
-        assert moved > 1e-3, f"{task} learned nothing"
-        figures = [json.loads((tmp_path / name / f"{task}.json").read_text()) for name in ("two", "one")]
-        for name, value in figures[1].items():
-            assert figures[0][name] == pytest.approx(value, rel=1e-3, abs=1e-5), f"{task} {name}"

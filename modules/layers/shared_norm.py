@@ -1,18 +1,13 @@
-"""What processes that train together (torchrun) have to tell each other, so that they learn as one."""
+"""Batch norms whose statistics are those of all processes that train together."""
 
 from __future__ import annotations
 
 import torch
 import torch.distributed
-from pytorch_lightning.plugins.layer_sync import LayerSync
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
-
-from utils.processes.world import world
-
-LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Socket Timeout", "Timed out waiting")
-"""What is said where another process is gone."""
 
 
 class SharedNorm(_BatchNorm):
@@ -21,7 +16,7 @@ class SharedNorm(_BatchNorm):
     torch's own `SyncBatchNorm` does the same on GPUs alone, and is no batch norm any more for who looks for one.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B C *S"]) -> Float[Tensor, "B C *S"]:
         """Normalise (B, C, ...)."""
         if not (self.training and torch.distributed.is_initialized()):
             return super().forward(x)
@@ -49,27 +44,18 @@ class SharedNorm(_BatchNorm):
         self.running_var.lerp_(variance, share)
 
 
-class ShareNorms(LayerSync):
-    """Let the batch norms of a task share their statistics; they stay the objects that they are."""
-
-    def apply(self, model: nn.Module) -> nn.Module:
-        """Begin to share."""
-        for module in model.modules():
-            if isinstance(module, _BatchNorm) and not isinstance(module, SharedNorm):
-                alone = type(module)
-                module.__class__ = type(f"Shared{alone.__name__}", (SharedNorm, alone), {"alone": alone})
-        return model
-
-    def revert(self, model: nn.Module) -> nn.Module:
-        """Be each alone again."""
-        for module in model.modules():
-            if isinstance(module, SharedNorm):
-                module.__class__ = module.alone  # type: ignore[assignment]
-        return model
+def share_norms(model: nn.Module) -> nn.Module:
+    """Let the batch norms of a network share their statistics; they stay the objects that they are."""
+    for module in model.modules():
+        if isinstance(module, _BatchNorm) and not isinstance(module, SharedNorm):
+            alone = type(module)
+            module.__class__ = type(f"Shared{alone.__name__}", (SharedNorm, alone), {"alone": alone})
+    return model
 
 
-def is_lost(error: BaseException) -> bool:
-    """Tell whether an error says that another of several processes is gone."""
-    return world().size > 1 and (
-        isinstance(error, torch.distributed.DistError) or any(words in str(error) for words in LOST)
-    )
+def part_norms(model: nn.Module) -> nn.Module:
+    """Let each batch norm of a network be alone again."""
+    for module in model.modules():
+        if isinstance(module, SharedNorm):
+            module.__class__ = module.alone  # type: ignore[assignment]
+    return model
