@@ -161,8 +161,11 @@ class Task(pl.LightningModule):
         Of several processes the mean is told; while training, only where figures are written, since it takes time.
         """
         validating = self.trainer.validating or self.trainer.sanity_checking or not self.training
-        shared = validating or (self.updates + 1) % self.cfg.tb_log_interval == 0
-        self.log_dict(figures, on_step=not validating, on_epoch=validating, batch_size=batch_size, sync_dist=shared)
+        written = (self.updates + 1) % self.cfg.tb_log_interval == 0
+        if figures and written and not validating and self.trainer.world_size > 1:
+            values = torch.stack([value.detach().float().to(self.device) for value in figures.values()])
+            figures = dict(zip(figures, self.trainer.strategy.reduce(values, reduce_op="mean"), strict=True))
+        self.log_dict(figures, on_step=not validating, on_epoch=validating, batch_size=batch_size, sync_dist=validating)
 
     def of_all(self, rows: Tensor) -> Tensor:
         """Return rows (B, ...) of one training batch of every process, one after the other; gradients flow back."""

@@ -87,3 +87,14 @@ def test_tasks_learn_in_two_processes_what_they_learn_in_one_from_both_batches(t
         figures = [json.loads((tmp_path / name / f"{task}.json").read_text()) for name in ("two", "one")]
         for name, value in figures[1].items():
             assert figures[0][name] == pytest.approx(value, rel=1e-3, abs=1e-5), f"{task} {name}"
+
+
+@pytest.mark.slow
+def test_a_lost_process_is_one_line(tmp_path):
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "tests.tasks.core.two_ranks"]
+    done = subprocess.run(
+        [sys.executable, *words, str(tmp_path), "dies"],
+        cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "Another process of this training is gone; what it said last tells why." in done.stderr

@@ -3,6 +3,8 @@
     torchrun --nproc_per_node=2 -m tests.tasks.core.two_ranks FOLDER
     python -m tests.tasks.core.two_ranks FOLDER
 
+With `dies` after the folder the second process ends at its second batch, as one that is killed.
+
 What differs between the two for good reasons is taken out: noise and dropout, which each process draws for itself, and
 Adam, which makes steps out of rounding where there is no gradient.
 """
@@ -10,6 +12,7 @@ Adam, which makes steps out of rounding where there is no gradient.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -68,6 +71,8 @@ class Source:
     def batch(self, rng: np.random.Generator) -> Any:
         """Return the next batch."""
         self.number += 1
+        if "dies" in sys.argv and world().rank == 1 and self.number == 2:
+            os._exit(9)
         ranks = [world().rank] if world().size > 1 else [0, 1]
         parts = [made(self.task, np.random.default_rng([self.number, rank])) for rank in ranks]
         return type(parts[0])(*(torch.cat(rows) for rows in zip(*parts, strict=True)))
@@ -77,7 +82,7 @@ def main(folder: Path) -> None:
     """Train, and write weights before and after and the figures of the last update."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.randn_like = torch.zeros_like  # type: ignore[assignment]
-    for name, settings in RECIPES.items():
+    for name, settings in list(RECIPES.items())[: 1 if "dies" in sys.argv else None]:
         kind = task_class(name)
         settings = {"clip_grad_norm": 0.0, "val_check_interval": 99, "tb_log_interval": UPDATES, **settings}
         torch.manual_seed(0)
