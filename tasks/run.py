@@ -21,6 +21,7 @@ from tasks.registry import TASKS, schema_of, task_class
 from utils.arguments import Assignments, Bare, Flag, Steps, flag_of, read_words, row, usage
 from utils.command import run_command, version_text
 from utils.config.assignments import assignment, set_dotted, split_assignment, split_hparams, typed_assignment
+from utils.config.overruled import let_typed_win
 from utils.config.recipe import Recipe, load_recipe
 from utils.config.schema import Config, describe, parse
 from utils.errors import ConfigError, nearest
@@ -106,6 +107,7 @@ def main(words: Sequence[str] | None = None) -> int:
         set_dotted(recipe.values, name, value)
         recipe.origins.pop(name, None)
     name_misspelt_flags(schema, recipe, overrides)
+    notes = let_typed_win(schema, recipe, overrides)
     if args.helped:
         print(f"{schema.__doc__ or ''}\n\nSettings of {recipe.values['task_cls']} ({show_path(recipe.path)}):\n")
         for name, default, text in describe(schema):
@@ -125,6 +127,8 @@ def main(words: Sequence[str] | None = None) -> int:
     from tasks.core.commands import evaluate, infer, replay, show_validation, train
 
     if is_main:
+        for note in notes:
+            log.info(note)
         log.info("recipe: %s", " <- ".join(show_path(path) for path in reversed(recipe.chain)))
     where = show_path(recipe.path)
     if uses:

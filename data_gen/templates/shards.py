@@ -100,15 +100,34 @@ class TemplateShards:
         template = np.asarray(self._rows(shard, "templates", row, row + 1)[0], np.float32)
         return TemplatePair(crop, template, int(self._rows(shard, "identity", row, row + 1)[0]))
 
-    def templates(self, split: Split) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Return all templates (N, D) of a split and whose they are (N,), without decoding a picture."""
-        parts = [
-            (self._rows(shard, "templates", 0, shard.count), self._rows(shard, "identity", 0, shard.count))
-            for shard in self._of[split]
-        ]
-        if not parts:
-            return np.zeros((0, self.width), np.float32), np.zeros(0, np.int32)
-        return np.concatenate([t for t, _ in parts]), np.concatenate([i for _, i in parts])
+    def templates(
+        self, split: Split, numbers: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Return templates (N, D) of a split and whose they are (N,), without decoding a picture.
+
+        Args:
+            numbers: (N,) which ones, ascending; None takes all.
+        """
+        templates = self._column(split, "templates", numbers)
+        whose = self._column(split, "identity", numbers)
+        return templates.reshape(-1, self.width).astype(np.float32, copy=False), whose.astype(np.int32, copy=False)
+
+    def identities(self, split: Split) -> NDArray[np.int32]:
+        """Return whose every pair of a split is, (N,)."""
+        return self._column(split, "identity", None).astype(np.int32, copy=False)
+
+    def _column(self, split: Split, name: str, numbers: NDArray[np.int64] | None) -> NDArray[Any]:
+        """Read the same array of every shard, or rows of it, one shard after the other."""
+        parts, begin = [np.zeros(0, np.float32)], 0
+        for shard in self._of[split]:
+            rows: Any = slice(None)
+            if numbers is not None:
+                first, last = np.searchsorted(numbers, [begin, begin + shard.count])
+                rows = numbers[first:last] - begin
+            begin += shard.count
+            if numbers is None or len(rows):
+                parts.append(self._rows(shard, name, 0, shard.count)[rows])
+        return np.concatenate(parts[1:] or parts)
 
     def name(self, split: Split, number: int) -> str:
         """Return the path of a photo within the folder it came from."""

@@ -13,6 +13,7 @@ from tasks.core.checkpoints import Steps
 from tasks.core.loading import load_task
 from tasks.core.run_folder import main_process, own_run, set_aside, tell_differences, tell_whose
 from tasks.core.task import Task
+from utils.config.overruled import switched_off
 from utils.files.ownership import refuse_input_as_output
 from utils.processes.memory import within_memory
 
@@ -75,7 +76,7 @@ def train(kind: Any, config: Any, work_dir: Path, where: str, *, debug: str | No
     """
     if debug == "fast":
         few = {"max_updates": 3, "val_check_interval": 2, "tb_log_interval": 1}
-        config = config.model_copy(update=few)
+        config = config.model_copy(update=switched_off(type(config), few))
         trainer.train(new_task(kind, config, where), work_dir, debug="fast")
         print("debug run ended; nothing was saved")
         return

@@ -72,6 +72,12 @@ class Task(pl.LightningModule):
     def prepare(self) -> None:
         """Check data and load frozen networks before training, so that what is missing is said at once."""
 
+    def begin(self) -> None:
+        """Give the network its first weights, before the first update of a run that goes on from nothing."""
+
+    def adapt(self, checkpoint: dict[str, Any]) -> None:
+        """Change what a checkpoint holds so that it fits the data at hand, where that may be; say what was changed."""
+
     def draw(self, board: Board) -> None:
         """Draw pictures after a validation."""
 
@@ -150,9 +156,22 @@ class Task(pl.LightningModule):
         return total
 
     def note(self, figures: dict[str, Tensor], batch_size: int = 1) -> None:
-        """Log figures (): per update while training, averaged over batches while validating."""
+        """Log figures (): per update while training, averaged over batches while validating.
+
+        Of several processes the mean is told; while training, only where figures are written, since it takes time.
+        """
         validating = self.trainer.validating or self.trainer.sanity_checking or not self.training
+        written = (self.updates + 1) % self.cfg.tb_log_interval == 0
+        if figures and written and not validating and self.trainer.world_size > 1:
+            values = torch.stack([value.detach().float().to(self.device) for value in figures.values()])
+            figures = dict(zip(figures, self.trainer.strategy.reduce(values, reduce_op="mean"), strict=True))
         self.log_dict(figures, on_step=not validating, on_epoch=validating, batch_size=batch_size, sync_dist=validating)
+
+    def of_all(self, rows: Tensor) -> Tensor:
+        """Return rows (B, ...) of one training batch of every process, one after the other; gradients flow back."""
+        if self._trainer is None or self.trainer.world_size == 1 or not self.training:
+            return rows
+        return torch.as_tensor(self.all_gather(rows, sync_grads=True)).flatten(0, 1)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor | None:
         """Return the weighed losses () of one batch."""

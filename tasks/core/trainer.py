@@ -13,7 +13,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.layer_sync import LayerSync
 
+from modules.layers.shared_norm import part_norms, share_norms
 from tasks.core.batches import TaskData
 from tasks.core.board import Board, Curves
 from tasks.core.callbacks import Ema, ShowProgress, Updates
@@ -28,9 +30,25 @@ from tasks.core.task import Task
 from utils.errors import WORKER_DIED, ConfigError, DataError
 from utils.files.aside import clear_after_killed
 from utils.processes.memory import keep_freed_memory
-from utils.processes.world import world
+from utils.processes.world import is_lost, world
 
 log = logging.getLogger(__name__)
+RANK_DIED = (
+    "Another process of this training is gone; what it said last tells why. What is saved is sound: give the same "
+    "command again, and it goes on from the newest checkpoint."
+)
+
+
+class ShareNorms(LayerSync):
+    """Let batch norms share their statistics among the processes that train together."""
+
+    def apply(self, model: torch.nn.Module) -> torch.nn.Module:
+        """Begin."""
+        return share_norms(model)
+
+    def revert(self, model: torch.nn.Module) -> torch.nn.Module:
+        """End."""
+        return part_norms(model)
 
 
 class OnlyRestore(KeepCheckpoints):
@@ -91,7 +109,7 @@ def make_trainer(task: Task, work_dir: Path | None, *, debug: str | None = None)
         gradient_clip_val=cfg.clip_grad_norm if cfg.clip_grad_norm > 0 and task.automatic_optimization else None,
         accumulate_grad_batches=cfg.accumulate_grad_batches if task.automatic_optimization else 1,
         callbacks=callbacks,
-        plugins=[LocalFiles()],
+        plugins=[LocalFiles(), *([ShareNorms()] if processes > 1 else [])],
         logger=logger,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -122,10 +140,13 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
     task.work_dir = work_dir
     newest = newest_sound(work_dir) if resume and debug != "fast" else None
     task.prepare()
+    if not newest:
+        task.begin()
     if debug != "fast":
         work_dir.mkdir(parents=True, exist_ok=True)
     if newest:
         path, checkpoint = newest
+        task.adapt(checkpoint)
         refuse_other_network(task, checkpoint, path)
         task.updates = int(checkpoint["vizeme"]["updates"])
         if task.updates >= task.cfg.max_updates:
@@ -152,6 +173,10 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
         if not task.cfg.num_workers:
             raise
         raise DataError(WORKER_DIED) from error
+    except RuntimeError as error:
+        if not is_lost(error):
+            raise
+        raise DataError(RANK_DIED) from error
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, StopSignals):
             callback.leave()
@@ -174,6 +199,7 @@ def replay(task: Task, work_dir: Path) -> str:
     files = [file for step, file in checkpoint_files(work_dir).items() if step <= record["update"]]
     checkpoint = read_checkpoint(files[-1]) if files else None
     if checkpoint is not None:
+        task.adapt(checkpoint)
         refuse_other_network(task, checkpoint, files[-1])
         task.updates = int(checkpoint["vizeme"]["updates"])
         take_weights(task, checkpoint)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.exchange.source import Converted, Tally, verify
+from tasks.weights.names import beginning
 
 TRAINING = {
     "optimizer_state_dict.": "the optimiser's memory, which follows the original's order of parameters",
@@ -16,16 +17,6 @@ TRAINING = {
     "history.": "the course of the original training",
 }
 """What other projects save beside the weights."""
-
-
-def beginning(tensors: Mapping[str, Tensor], *names: str) -> str | None:
-    """Return what stands before the network's own names (`model_state_dict.`, `module.`, nothing); None: not there."""
-    for key in tensors:
-        if key.endswith(names[0]):
-            prefix = key.removesuffix(names[0])
-            if (not prefix or prefix.endswith(".")) and all(prefix + name in tensors for name in names):
-                return prefix
-    return None
 
 
 def holds(*names: str) -> Callable[[Mapping[str, Tensor], str], bool]:

@@ -44,5 +44,6 @@ class ExportCommand(Config):
 def names_a_place(schema: type[BaseModel], name: str, value: Any) -> bool:
     """Tell whether a setting says where something is read or written: a stranger's file does not decide that here."""
     field = schema.model_fields[name]
-    place = name.startswith("infer_") or name.endswith("_dir") or name in ("start_from", "face_encoder")
+    place = name.startswith(("infer_", "pre_trained_")) or name.endswith("_dir")
+    place = place or name in ("start_from", "face_encoder")
     return place and field.annotation is str and value != field.default

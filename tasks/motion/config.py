@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,10 +10,19 @@ from pydantic import AfterValidator, Field
 
 from data_gen.clips.presence import refuse_missing
 from data_gen.speech_features import feature_width, hears_words
-from tasks.core.checkpoints import Steps
+from tasks.core.checkpoints import Steps, work_dir_of
 from tasks.core.config import TaskConfig
 from utils.config.schema import Config, Count, Fraction, Layers, Weight, Whole
 from utils.errors import ConfigError, DataError
+from utils.paths import show_path
+
+log = logging.getLogger(__name__)
+GUIDES = {"lm3d_vae_sync": "lm3d_vae"}
+"""Stage -> what GeneFace's guide calls its run in one step, where the next step's recipe calls it by the stage."""
+
+
+def _is_trained(work_dir: Path) -> bool:
+    return any(work_dir.glob("*.ckpt"))
 
 
 class AugmentConfig(Config):
@@ -117,10 +127,18 @@ class MotionConfig(TaskConfig):
     def earlier_run(self, given: str, stage: str, work_dir: Path | None) -> str:
         """Return where an earlier stage was trained: as given, else beside this run, else under the person's name.
 
+        Where nothing was trained in the folder that is given, one beside it is taken that is called as GeneFace's guide
+        calls the stage, and it is said.
+
         Raises:
             ConfigError: It was not given, and no --video_id either.
         """
         if given:
+            guided = work_dir_of(given).with_name(GUIDES.get(stage, stage))
+            if work_dir_of(given).name == stage and not _is_trained(work_dir_of(given)) and _is_trained(guided):
+                words = "%s is not there; %s is, as GeneFace's guide calls it, and is used."
+                log.info(words, given, show_path(guided))
+                return str(guided)
             return given
         if work_dir is not None and any((work_dir.parent / stage).glob("*.ckpt")):
             return str(work_dir.parent / stage)
@@ -225,5 +243,8 @@ class Lm3dVaeSyncConfig(MotionConfig):
     """--infer: where the landmarks go, (1, T, 204) float32; empty: infer_out/<run>.npy."""
     infer_temperature: Weight = 1.0
     """--infer: spread of the prior's noise; 0 is the most likely motion."""
+    infer_ends: Literal["drawn_out", "zeros"] = "drawn_out"
+    """--infer: what is heard before a sound begins and after it ends. drawn_out: its first and last row, so that a
+    sound that is cut off ends without a twitch; zeros: nothing, as GeneFace has it."""
     infer_seed: int = 0
     """--infer: the same seed gives the same motion."""

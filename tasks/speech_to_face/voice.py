@@ -147,7 +147,8 @@ class VoiceTask(Task):
             assert isinstance(decoder, FaceDecoderTask)
             losses["decoder"] = decoder_loss(decoder.model.trunk(heard), decoder.model.trunk(feature))
         if weights.contrastive:
-            losses["contrastive"] = contrastive_loss(heard, feature, batch.person, self.cfg.contrastive_temperature)
+            rows = (self.of_all(part) for part in (heard, feature, batch.person))
+            losses["contrastive"] = contrastive_loss(*rows, self.cfg.contrastive_temperature)
         return losses
 
     # -- validation ------------------------------------------------------------------------------------------------

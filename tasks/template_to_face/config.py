@@ -39,8 +39,9 @@ class TemplateDecoderConfig(TaskConfig):
     """Pairs in a training step."""
     augment: bool = False
     """Mirror, move and tint the photos a little; the template stays that of the photo as it is."""
-    perceptor: Literal["fr", "vgg11", "none"] = "fr"
-    """Whose maps the perceptual loss compares: a face recogniser's, ImageNet's VGG-11, or nobody's."""
+    perceptor: Literal["fr", "fr_published", "vgg11", "none"] = "fr"
+    """Whose maps the perceptual loss compares: a face recogniser's, ImageNet's VGG-11, or nobody's. fr_published: an
+    IResNet's as in the published code, whose list lost the last of the four stages: four terms instead of five."""
     perceptor_weights: str = ""
     """fr: an IResNet-50/100 (.pth, .safetensors) or an ONNX recogniser; empty: the one that made the templates."""
     from_afar: bool = False
@@ -64,6 +65,8 @@ class TemplateDecoderConfig(TaskConfig):
     """--evaluate: a recogniser that the decoder was not trained on, for example dlib, to measure with as well."""
     eval_per_identity: Whole = 0
     """--evaluate: take at most so many photos of a person; 0 takes all."""
+    eval_max_photos: Whole = 10_000
+    """--evaluate: take at most so many photos, spread evenly; 0 takes all."""
     weights: TemplateWeights = TemplateWeights()
     """How much each loss counts."""
     valid_monitor_key: str = "val/cosine"

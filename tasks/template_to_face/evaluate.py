@@ -28,10 +28,16 @@ GRID = 20_000
 """Bins of the cosine on [-1, 1]."""
 MOST_CROPS = 2000
 """Training crops read for the mean face and for a second recogniser's impostors."""
+MOST_TRAINING = 100_000
+"""Training templates read, for the nearest one."""
+MOST_COMPARED = 10_000
+"""Templates compared with each other for impostor pairs: fifty million pairs, some three CPU seconds."""
+SEED = 0
+"""Which templates those are, where there are more."""
 
 
 def evaluate(
-    task: Any, data: str, out: Path, *, second: str = "", per_identity: int = 0, name: str = ""
+    task: Any, data: str, out: Path, *, second: str = "", per_identity: int = 0, most: int = 10_000, name: str = ""
 ) -> dict[str, Any]:
     """Rebuild every validation face of a set, measure, and write `<set>.json`, `<set>.md` and `<set>.png`.
 
@@ -41,6 +47,7 @@ def evaluate(
         out: Where the files go.
         second: Another recogniser, which the decoder never saw; empty leaves it out.
         per_identity: Take at most so many photos of a person; 0 takes all.
+        most: Take at most so many photos, spread evenly; 0 takes all.
         name: What to call the set; empty: the folder's name.
 
     Returns:
@@ -51,34 +58,39 @@ def evaluate(
         raise ConfigError("This checkpoint does not say which recogniser its templates are of. Train it again.")
     task.recogniser.refuse_other(shards.index.recogniser, "This decoder", data)
     own = find_recogniser(task.recogniser, task.cfg.infer_recogniser)
-    templates, identities = shards.templates("val")
-    chosen = first_of_each(identities, per_identity)
+    everyone = shards.identities("val")
+    chosen = spread(first_of_each(everyone, per_identity), most)
     if not len(chosen):
         raise DataError(f"{data} has no validation photos.")
-    faces = task.reconstruct(templates[chosen])
+    templates, identities = shards.templates("val", chosen)
+    faces = task.reconstruct(templates)
     real = read_crops(shards, "val", chosen)
-    train_templates, train_identities = shards.templates("train")
-    few = np.unique(np.linspace(0, len(train_templates) - 1, min(len(train_templates), MOST_CROPS)).round().astype(int))
-    train = read_crops(shards, "train", few)
+    known = spread(np.arange(shards.count("train")), MOST_TRAINING)
+    train_templates, train_identities = shards.templates("train", known)
+    few = spread(np.arange(len(known)), MOST_CROPS)
+    train = read_crops(shards, "train", known[few])
     mean_face = train.astype(np.float64).mean(axis=0).round().astype(np.uint8)
-    truth = units(templates[chosen])
+    truth = units(templates)
     figures: dict[str, Any] = {
         "set": name or Path(data).name,
         "samples": len(chosen),
-        "people": len(np.unique(identities[chosen])),
+        "samples_there": len(everyone),
+        "people": len(np.unique(identities)),
+        "training_templates": len(known),
+        "training_templates_there": shards.count("train"),
         "checkpoint": task.source,
         "recogniser": own.id.model_dump(),
         "under": {},
     }
-    everyone = np.concatenate([templates, train_templates])
+    all_of = np.concatenate([templates, train_templates])
     who = np.concatenate([identities, train_identities])
-    figures["under"][own.id.name] = under(own, truth, faces, mean_face, units(train_templates), units(everyone), who)
+    figures["under"][own.id.name] = under(own, truth, faces, mean_face, units(train_templates), units(all_of), who)
     if second:
         other = open_recogniser(second)
         others = units(encode(other, train))
         own_templates = units(encode(other, real))
         all_of = np.concatenate([own_templates, others])
-        whose = np.concatenate([identities[chosen], train_identities[few]])
+        whose = np.concatenate([identities, train_identities[few]])
         figures["under"][other.id.name] = under(other, own_templates, faces, mean_face, others, all_of, whose)
     text = table(figures)
     write_json(out / f"{figures['set']}.json", figures)
@@ -102,14 +114,18 @@ def under(
         everyone: Unit templates from which impostor pairs are made.
         who: Whose they are.
     """
-    thresholds, pairs = impostor_thresholds(everyone, who)
+    compared = sampled(len(everyone), MOST_COMPARED)
+    thresholds, pairs = impostor_thresholds(everyone[compared], who[compared])
     cosines = {
         "reconstruction": (units(encode(recogniser, faces)) * truth).sum(axis=1),
         "mean face": truth @ units(recogniser.templates(mean_face[None]))[0],
-        "nearest training photo": (truth @ train.T).max(axis=1),
+        "nearest training photo": np.concatenate([(part @ train.T).max(axis=1) for part in in_parts(truth)]),
     }
     return {
         "impostor_pairs": pairs,
+        "impostor_templates": len(compared),
+        "impostor_templates_there": len(everyone),
+        "impostor_seed": SEED if len(compared) < len(everyone) else None,
         "thresholds": {f"{rate:g}": value for rate, value in thresholds.items()},
         "cosines": {key: statistics(values, thresholds) for key, values in cosines.items()},
     }
@@ -154,7 +170,30 @@ def first_of_each(identities: NDArray[np.integer[Any]], most: int) -> NDArray[np
     """Return the places (n,) of at most `most` photos of each person in identities (N,); all when it is 0."""
     if most <= 0:
         return np.arange(len(identities))
-    return np.sort(np.concatenate([np.flatnonzero(identities == who)[:most] for who in np.unique(identities)]))
+    order = np.argsort(identities, kind="stable")
+    begins = np.diff(identities[order], prepend=-1 if not len(order) else identities[order[0]] - 1) != 0
+    place = np.arange(len(order))
+    rank = place - np.maximum.accumulate(np.where(begins, place, 0))
+    return np.sort(order[rank < most])
+
+
+def spread(numbers: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return at most `most` of some numbers (N,), evenly spread and in their order; all when it is 0."""
+    if not most or len(numbers) <= most:
+        return numbers
+    return numbers[np.linspace(0, len(numbers) - 1, most).round().astype(np.int64)]
+
+
+def sampled(count: int, most: int) -> NDArray[np.int64]:
+    """Return at most `most` of the numbers below `count`, drawn with `SEED`, ascending."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(SEED).choice(count, most, replace=False))
+
+
+def in_parts(rows: Floats, size: int = 256) -> list[Floats]:
+    """Cut rows (N, D) into parts of at most `size`, so that what is compared with them stays small."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def read_crops(shards: TemplateShards, split: Split, numbers: NDArray[np.int64]) -> Bytes:
@@ -179,10 +218,20 @@ def table(figures: dict[str, Any]) -> str:
         f"STATISTICS ON {figures['samples']} TEST SAMPLES FROM '{figures['set']}' ({figures['people']} people)",
         "",
     ]
+    for what, there, used in (
+        ("validation photos", figures["samples_there"], figures["samples"]),
+        ("training photos, for the nearest", figures["training_templates_there"], figures["training_templates"]),
+    ):
+        if used < there:
+            lines.insert(-1, f"{used:,} of {there:,} {what}")
     for recogniser, part in figures["under"].items():
+        drawn = ""
+        if part["impostor_seed"] is not None:
+            there, of = part["impostor_templates_there"], part["impostor_templates"]
+            drawn = f" among {of:,} of {there:,} templates (drawn with seed {part['impostor_seed']})"
         asked = ", ".join(f"{r}: {'-' if t is None else f'{t:.4f}'}" for r, t in part["thresholds"].items())
         lines += [
-            f"Under {recogniser}; thresholds of {part['impostor_pairs']:,} impostor pairs at FMR {asked}",
+            f"Under {recogniser}; thresholds of {part['impostor_pairs']:,} impostor pairs{drawn} at FMR {asked}",
             "",
             "| | min | mean | median | max | " + " | ".join(f"PMR@{rate}" for rate in part["thresholds"]) + " |",
             "|---" * (5 + len(part["thresholds"])) + "|",

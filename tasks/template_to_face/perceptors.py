@@ -15,7 +15,7 @@ from modules.onnx.network import OnnxNetwork
 from modules.template_decoder import Vgg11Maps
 from tasks.weights.read import read_file
 from utils.assets import asset_path
-from utils.errors import DataError
+from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -44,10 +44,20 @@ class Perceptor(nn.Module):
         source: Which network it is, as plain data for the checkpoint.
         imagenet: Whether it wants ImageNet's normalisation instead of [-1, 1].
         side: Side of the pictures it wants; None takes any.
+        stages: How many of the network's maps are compared, from the finest on; None takes all.
     """
 
-    def __init__(self, network: nn.Module, source: dict[str, Any], *, imagenet: bool = False, side: int | None = 112):
+    def __init__(
+        self,
+        network: nn.Module,
+        source: dict[str, Any],
+        *,
+        imagenet: bool = False,
+        side: int | None = 112,
+        stages: int | None = None,
+    ) -> None:
         super().__init__()
+        self.stages = stages
         self.network, self.source, self.imagenet, self.side = (
             network.eval().requires_grad_(False),
             source,
@@ -64,6 +74,7 @@ class Perceptor(nn.Module):
         if self.imagenet:
             images = ((images + 1) / 2 - cast(Tensor, self.mean)) / cast(Tensor, self.std)
         maps, feature = self.network.stages(images)  # type: ignore[operator]
+        maps = maps[: self.stages]
         return (maps if feature is None else [*maps, feature]), feature
 
 
@@ -71,11 +82,12 @@ def make_perceptor(name: str, weights: str, recogniser: nn.Module | None) -> Per
     """Make a perceptor by name.
 
     Args:
-        name: `fr` or `vgg11`.
-        weights: File of an `fr`; empty takes `recogniser`.
+        name: `fr`, `fr_published` or `vgg11`.
+        weights: File of an `fr`; empty takes `recogniser`, which `fr_published` does not.
 
     Raises:
         DataError: The file is missing, or of another network.
+        ConfigError: `fr_published` is asked for without an IResNet.
     """
     if name == "vgg11":
         path = Path(weights) if weights else asset_path("vgg11")
@@ -83,6 +95,12 @@ def make_perceptor(name: str, weights: str, recogniser: nn.Module | None) -> Per
         state = read_state(path)
         network.load_state_dict({key: value for key, value in state.items() if key.startswith("features.")})
         return Perceptor(network, {"path": str(path), "sha256": sha256(path)}, imagenet=True, side=None)
+    published = name == "fr_published"
+    if published and (not weights or weights.endswith(".onnx")):
+        raise ConfigError(
+            "perceptor = fr_published compares an IResNet's maps: give its file, --perceptor_weights=backbone.pth, "
+            "or take the templates' own recogniser, --perceptor=fr."
+        )
     if not weights:
         assert recogniser is not None, "the task refuses a recipe without either"
         return Perceptor(recogniser, {"path": "the templates' own recogniser"})
@@ -95,7 +113,9 @@ def make_perceptor(name: str, weights: str, recogniser: nn.Module | None) -> Per
         iresnet.load_state_dict(state)
     except (ValueError, RuntimeError) as error:
         raise DataError(f"{path}: {str(error).splitlines()[0]}.") from None
-    return Perceptor(iresnet.fold(), {"path": str(path), "sha256": sha256(path)})
+    # The published list calls stage 3 and stage 4 by one name, and keeps the former: layer1, layer2, layer3, features.
+    stages = 3 if published else None
+    return Perceptor(iresnet.fold(), {"path": str(path), "sha256": sha256(path)}, stages=stages)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

@@ -213,7 +213,7 @@ class TemplateDecoderTask(Task):
     def _note_speed(self, count: int) -> None:
         now, (before, updates) = time.monotonic(), self._began
         if self.updates > updates and before:
-            rate = (self.updates - updates) * count / max(now - before, 1e-9)
+            rate = (self.updates - updates) * count * self.trainer.world_size / max(now - before, 1e-9)
             self.note({"tr/samples_per_s": torch.tensor(rate)})
         self._began = (now, self.updates)
 
@@ -308,4 +308,7 @@ class TemplateDecoderTask(Task):
     def evaluate(self, folder: Path) -> None:
         """Rebuild every validation face of `binary_data_dir` and tell how well recognisers know it again."""
         cfg = self.cfg
-        evaluate(self, cfg.binary_data_dir, folder, second=cfg.eval_second, per_identity=cfg.eval_per_identity)
+        evaluate(
+            self, cfg.binary_data_dir, folder, second=cfg.eval_second, per_identity=cfg.eval_per_identity,
+            most=cfg.eval_max_photos,
+        )  # fmt: skip

@@ -24,6 +24,10 @@ class Wav2PixWeights(Config):
 class Wav2PixConfig(TaskConfig):
     """A voice to the speaker's face, adversarial."""
 
+    overrules = {
+        "epochs": "max_updates", "l1_coef": "weights.l1", "l2_coef": "weights.l2", "softmax_coef": "weights.softmax",
+    }  # fmt: skip
+
     binary_data_dir: str = "data/binary/speakers"
     """What `data_gen/run.py wav2pix` made."""
     image_size: Literal[64, 128] = 64
@@ -49,6 +53,10 @@ class Wav2PixConfig(TaskConfig):
     """Step size of the discriminator's Adam."""
     lr_G: Positive = 1e-4
     """Step size of the generator's Adam."""
+    pre_trained_gen: str = ""
+    """Begin with the generator of this file: the original's gen_<n>.pth, or a checkpoint of a run."""
+    pre_trained_disc: str = ""
+    """Begin with the discriminator of this file: the original's disc_<n>.pth (matching: concat), or a checkpoint."""
     l1_coef: Weight | None = None
     """The published name of weights.l1; wins over it when given."""
     l2_coef: Weight | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from tasks.core.task import Task
 from tasks.wav2pix.config import Wav2PixConfig
 from tasks.wav2pix.data import PairBatch, PairSource
 from tasks.wav2pix.evaluate import evaluate
+from tasks.wav2pix.published import HEAD, weights_of
 from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
 from utils.files.tree import files_under
@@ -26,6 +28,9 @@ from utils.media.pictures import write_picture
 from utils.media.wav import read_wav
 from utils.rates import RATE
 
+log = logging.getLogger(__name__)
+SPEAKERS = tuple(f"generator.{name}" for name in HEAD)
+ANEW = ", its last layer anew for the {} speakers of this data: the file does not say whom it knew"
 STATISTICS = 16
 """Training batches by which the batch norms' statistics are measured before a validation."""
 
@@ -98,6 +103,28 @@ class Wav2PixTask(Task):
             )
         assert self._pairs is not None
         self.data_fingerprint = self._pairs.meta.fingerprint
+
+    def begin(self) -> None:
+        """Take the weights of `pre_trained_gen` and `pre_trained_disc`."""
+        for part, file in (("generator", self.cfg.pre_trained_gen), ("discriminator", self.cfg.pre_trained_disc)):
+            if not file:
+                continue
+            network: torch.nn.Module = getattr(self, part)
+            own = network.state_dict()
+            state = weights_of(Path(file), part, own, self.cfg.image_size)  # type: ignore[arg-type]
+            anew = part == "generator" and torch.equal(own[f"{HEAD[0]}weight"], state[f"{HEAD[0]}weight"])
+            network.load_state_dict(state)
+            log.info("The %s begins as in %s%s.", part, file, ANEW.format(len(self.speakers)) if anew else "")
+
+    def adapt(self, checkpoint: dict[str, Any]) -> None:
+        """Begin the speakers' layer of an imported run anew: nobody knows who its classes were."""
+        notes = checkpoint["vizeme"]
+        if "imported" not in notes or notes.get("extra", {}).get("speakers"):
+            return
+        own = {name: value for name, value in self.state_dict().items() if name.startswith(SPEAKERS)}
+        checkpoint["state_dict"].update({name: value.clone() for name, value in own.items()})
+        notes["extra"] = {**notes["extra"], "speakers": list(self.speakers)}
+        log.info("An imported generator is trained on%s.", ANEW.format(len(self.speakers)))
 
     @property
     def pairs(self) -> FaceVoicePairs:

@@ -35,6 +35,9 @@ class Config(BaseModel):
     renamed: ClassVar[Mapping[str, str]] = {}
     """Former name of a setting -> its name. A run's own copy is read by it; where a person writes it, it is refused."""
 
+    overrules: ClassVar[Mapping[str, str]] = {}
+    """Setting -> the one whose place it takes while it is not its default; see `utils.config.overruled`."""
+
     @field_validator("*", mode="before")
     @classmethod
     def _as_meant(cls, value: Any, info: ValidationInfo) -> Any:

@@ -12,6 +12,10 @@ TOGETHER = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What each of several processes is told besides."""
 
 
+LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Socket Timeout", "Timed out waiting")
+"""What is said where another process is gone."""
+
+
 class World(NamedTuple):
     """How many processes train together, how many of them on this machine, and which of them this is."""
 
@@ -51,3 +55,9 @@ def world() -> World:
             "torchrun, or unset WORLD_SIZE to train with one."
         )
     return World(size, int(os.environ.get("LOCAL_WORLD_SIZE", size)), int(os.environ.get("RANK", "0")))
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether an error says that another of several processes is gone; torch's own are called Dist...Error."""
+    words = any(part in str(error) for part in LOST)
+    return world().size > 1 and (words or type(error).__name__.startswith("Dist"))

@@ -15,9 +15,10 @@ from modules.faces.iresnet import STAGES, depth_of
 from modules.onnx.format import Graph, Node
 from modules.speech_to_face.face_encoder import FaceResNet
 from modules.template_decoder import CHANNELS, TemplateDecoder
-from tasks.exchange.networks import beginning, checked, holds, shapes_of
+from tasks.exchange.networks import checked, holds, shapes_of
 from tasks.exchange.source import Converted, Source, Tally
 from tasks.template_to_face.perceptors import IMAGENET
+from tasks.weights.names import beginning
 from tasks.weights.onnx_run import run_once
 from utils.asset_table import ASSETS
 from utils.errors import DataError
@@ -81,8 +82,8 @@ def _maker(kind: str) -> Any:
 
 def _decoder_run(state: dict[str, Tensor], tally: Tally, path: Path, file: Path | None = None) -> Converted:
     kind = _kind(state)
-    recipe = {"task_cls": "template_decoder", "network": kind, "normalize_templates": True}
     mean, std = COLOURS[kind]
+    recipe = {"task_cls": "template_decoder", "network": kind, "normalize_templates": True, **losses_of(kind)}
     converted = Converted(recipe, state)
     converted.shapes = shapes_of(_maker(kind))
     converted.preprocessing = {
@@ -99,6 +100,17 @@ def _decoder_run(state: dict[str, Tensor], tally: Tally, path: Path, file: Path 
     state[f"{last}weight"] = state[f"{last}weight"] * scale[:, None, None, None]
     state[f"{last}bias"] = state[f"{last}bias"] * scale + shift
     return converted
+
+
+def losses_of(kind: str) -> dict[str, Any]:
+    """Return the settings under which a decoder was trained, so that it goes on as it was."""
+    if kind == "fr":
+        weights = {"pixel": 1.0, "laplace": 0.0, "perceptual": 11.0, "identity": 0.0}
+        return {"perceptor": "fr_published", "weights": weights, "batch_size": 200, "clip_grad_norm": 0.0}
+    # Published pictures are in units of ImageNet's spreads, ours in halves: the squares differ by this on average.
+    factor = round(sum((0.5 / spread) ** 2 for spread in IMAGENET[1]) / 3, 3)
+    weights = {"pixel": factor, "laplace": 1000 * factor, "perceptual": 11.0, "identity": 0.0}
+    return {"perceptor": "vgg11", "weights": weights, "batch_size": 64, "accumulate_grad_batches": 2}
 
 
 def _layers(graph: Graph, tally: Tally, path: Path) -> Iterator[tuple[str, Tensor]]:

@@ -14,8 +14,9 @@ from modules.faces.vgg_face import VggFace, from_keras, published_names, with_ro
 from modules.speech_to_face.face_decoder import FaceDecoder, from_72
 from modules.speech_to_face.ve_ast import VoiceTransformer
 from modules.speech_to_face.ve_conv import VoiceEncoder
-from tasks.exchange.networks import beginning, checked, holds, shapes_of
+from tasks.exchange.networks import checked, holds, shapes_of
 from tasks.exchange.source import Converted, Source, Tally
+from tasks.weights.names import beginning
 from utils.errors import DataError
 
 SIDE = 224
@@ -38,11 +39,22 @@ def _trained(extras: Mapping[str, Any]) -> dict[str, str]:
     return {"trained": f"{epoch + 1} epochs"} if isinstance(epoch, int) else {}
 
 
+def losses_of(**weights: float) -> dict[str, Any]:
+    """Return the settings of the losses that a voice encoder was trained with, so that it goes on with them."""
+    return {
+        "weights": {**weights, "contrastive": 0.0}, "loss_reduction": "batch", "temperature": 2.0,
+        "pairing": "all_to_one", "random_crop": False,
+    }  # fmt: skip
+
+
 def ve_conv(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -> Converted:
     """Convert the convolutional voice encoder; the names are ours."""
     tally = Tally(tensors)
     state = tally.move(beginning(tensors, *VE_CONV) or "", "model.")
-    recipe = {"task_cls": "ve_conv", "spectrogram": "magphase", "audio_seconds": 6.0, **BESIDE}
+    recipe = {
+        "task_cls": "ve_conv", "spectrogram": "magphase", "audio_seconds": 6.0, "batch_size": 4, "lr": 1e-3,
+        "lr_decay": 1.0, **losses_of(direction=0.025, distil=200.0, decoder=1.0), **BESIDE,
+    }  # fmt: skip
     converted = Converted(recipe, state, preprocessing={**SPECTROGRAM, **_trained(extras)})
     converted.shapes = shapes_of(VoiceEncoder)
     return checked(converted, tally, path)
@@ -63,14 +75,18 @@ def ve_ast(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path)
 
     state = tally.move(prefix, "model.", rename)
     began = extras.get("fine_tune_epoch_start")
-    recipe = {"task_cls": "ve_ast", **BESIDE}
+    tuned = isinstance(began, int) and began >= 0
+    recipe = {
+        "task_cls": "ve_ast", "batch_size": 2 if tuned else 8, "lr": 1e-4, "lr_fine_tune": 1e-6,
+        **losses_of(direction=30.0, distil=2.0, decoder=50.0), **BESIDE,
+    }  # fmt: skip
     preprocessing = {
         "sound": f"10.26 s at {LOUDNESS}",
         "filter banks": "128 Kaldi mel banks, 1024 rows of 10 ms, (x + 5.460994) / (2 * 3.1129124)",
         **_trained(extras),
     }
     converted = Converted(recipe, state, preprocessing=preprocessing, shapes=shapes)
-    converted.extra = {"fine_tune_from": 1 if isinstance(began, int) and began >= 0 else -1}
+    converted.extra = {"fine_tune_from": 1 if tuned else -1}
     return checked(converted, tally, path)
 
 

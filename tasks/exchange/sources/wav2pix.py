@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from modules.wav2pix import HEARD, Discriminator, Generator
-from tasks.exchange.networks import beginning, checked, shapes_of
+from tasks.exchange.networks import checked, shapes_of
 from tasks.exchange.source import Converted, GoesWith, Source, Tally
+from tasks.wav2pix.published import DISCRIMINATOR, GENERATOR, turn_colours
+from tasks.weights.names import beginning
 from tasks.weights.read import read_file
 
-GENERATOR = ("audio_embedding.disc.0.conv.weight", "netG.0.module.weight_bar")
-DISCRIMINATOR = ("netD_2.weight",)
 SAMPLES = {3: 11_200, 4: 16_000, 8: 32_000, 16: 64_000}
 """Time steps that the speech encoder leaves -> samples of the published lengths: 0.7, 1, 2 and 4 s."""
 
@@ -51,10 +51,8 @@ def generator(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Pa
     else:
         converted.preprocessing["discriminator"] = f"a new one: {beside.name} is not beside the file"
         converted.state_dict |= _new_discriminator(size)
-    last_layer = "generator.netG.6.9.module" if size == 128 else "generator.netG.3.9.module"
-    first_layer = "discriminator.netD_1.0.0.module" if size == 128 else "discriminator.netD_1.0.module"
-    for layer in (last_layer, first_layer):
-        _turn_colours(state, layer)
+    turn_colours(state, "generator", size, "generator.")
+    turn_colours(state, "discriminator", size, "discriminator.")
     converted.shapes = {**converted.shapes, **shapes_of(lambda: Discriminator(size), "discriminator.")}
     return converted
 
@@ -74,13 +72,6 @@ def _new_discriminator(size: int) -> dict[str, Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return {f"discriminator.{name}": value for name, value in Discriminator(size).state_dict().items()}
-
-
-def _turn_colours(state: dict[str, Tensor], layer: str) -> None:
-    """Exchange red and blue of a convolution's second axis, and of the vector kept for its spectral norm."""
-    bar, v = state[f"{layer}.weight_bar"], state[f"{layer}.weight_v"]
-    state[f"{layer}.weight_bar"] = bar.flip(1).contiguous()
-    state[f"{layer}.weight_v"] = v.view(3, -1).flip(0).flatten()
 
 
 def discriminator(tensors: Mapping[str, Tensor], extras: Mapping[str, Any], path: Path) -> Converted:

@@ -35,6 +35,10 @@ def test_pairs_are_numbered_through_the_shards_of_their_split(shards):
     assert third.template.tolist() == [10, 10, 10, 10]
     assert np.abs(third.crop.astype(int) - draw_face(1, 0)).mean() < 3
     templates, identities = shards.templates("train")
+    some = np.arange(0, len(templates), 2)
+    np.testing.assert_array_equal(shards.templates("train", some)[0], templates[some])
+    np.testing.assert_array_equal(shards.templates("train", some)[1], identities[some])
+    np.testing.assert_array_equal(shards.identities("train"), identities)
     assert templates[:, 0].tolist() == [0, 1, 10]
     assert identities.tolist() == [0, 0, 1]
 

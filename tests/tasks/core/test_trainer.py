@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
 from tasks.core.checkpoints import read_checkpoint
 from tasks.core.trainer import train
+from tests.patience import HANG_S
 from tests.tasks.toy import ToyConfig, ToyTask
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def config(**settings):
@@ -53,3 +62,39 @@ def test_gradients_are_clipped_whatever_the_precision(toy, tmp_path, monkeypatch
     monkeypatch.setattr(torch.optim.Adam, "step", watched)
     train(ToyTask(config(clip_grad_norm=0.25, precision=precision, max_updates=4)), tmp_path)
     assert norms == pytest.approx([0.25] * 4, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_tasks_learn_in_two_processes_what_they_learn_in_one_from_both_batches(tmp_path):
+    """Voice encoder (batch norms, contrastive loss), speech to landmarks, template decoder."""
+    doors = {
+        "two": ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m"],
+        "one": ["-m"],
+    }
+    for name, words in doors.items():
+        done = subprocess.run(
+            [sys.executable, *words, "tests.tasks.core.two_ranks", str(tmp_path / name)],
+            cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+    for task in ("ve_conv", "lm3d_vae_sync", "template_decoder"):
+        two, one = (torch.load(tmp_path / name / f"{task}.pt", weights_only=True) for name in ("two", "one"))
+        first = torch.load(tmp_path / "one" / f"{task}_first.pt", weights_only=True)
+        for name, value in one.items():
+            torch.testing.assert_close(two[name], value, atol=2e-5, rtol=1e-3, msg=f"{task} {name}")
+        moved = max(float((value - first[name]).abs().max()) for name, value in one.items())
+        assert moved > 1e-3, f"{task} learned nothing"
+        figures = [json.loads((tmp_path / name / f"{task}.json").read_text()) for name in ("two", "one")]
+        for name, value in figures[1].items():
+            assert figures[0][name] == pytest.approx(value, rel=1e-3, abs=1e-5), f"{task} {name}"
+
+
+@pytest.mark.slow
+def test_a_lost_process_is_one_line(tmp_path):
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "tests.tasks.core.two_ranks"]
+    done = subprocess.run(
+        [sys.executable, *words, str(tmp_path), "dies"],
+        cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "Another process of this training is gone; what it said last tells why." in done.stderr

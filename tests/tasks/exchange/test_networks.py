@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.exchange.networks import beginning, checked, holds, shapes_of
+from tasks.exchange.networks import checked, holds, shapes_of
 from tasks.exchange.source import Converted, Tally
 from utils.errors import DataError
 

@@ -14,7 +14,14 @@ from data_gen.templates.files import read_templates
 from data_gen.templates.shards import TemplateShards
 from tasks import export_checkpoint
 from tasks.template_to_face.config import TemplateDecoderConfig
-from tasks.template_to_face.evaluate import evaluate, first_of_each, impostor_thresholds, statistics
+from tasks.template_to_face.evaluate import (
+    evaluate,
+    first_of_each,
+    impostor_thresholds,
+    sampled,
+    spread,
+    statistics,
+)
 from tasks.template_to_face.template_decoder import TemplateDecoderTask
 from tests.made_faces import make_faces, make_recogniser
 from utils.errors import ConfigError
@@ -80,6 +87,28 @@ def test_an_evaluation_writes_its_table(made, task, tmp_path, capsys):
     assert own["cosines"]["nearest training photo"]["mean"] == pytest.approx((val @ train.T).max(1).mean(), rel=1e-4)
     assert json.loads((tmp_path / "one.json").read_text())["samples"] == 3
     assert (tmp_path / "one.png").is_file()
+
+
+def test_a_large_set_is_sampled_and_says_so(made, task, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tasks.template_to_face.evaluate.MOST_COMPARED", 8)
+    monkeypatch.setattr("tasks.template_to_face.evaluate.MOST_TRAINING", 7)
+    drawn = [evaluate(task, str(made / "one"), tmp_path, most=2) for _ in range(2)]
+    assert drawn[0] == drawn[1], "the same every time"
+    said = capsys.readouterr().out
+    assert "2 of 3 validation photos" in said
+    assert "7 of 9 training photos, for the nearest" in said
+    assert "among 8 of 9 templates (drawn with seed 0)" in said
+    own = drawn[0]["under"]["one"]
+    assert own["impostor_pairs"] < 8 * 7 / 2
+    assert (own["impostor_templates"], own["impostor_seed"]) == (8, 0)
+
+
+def test_what_is_compared_does_not_grow_with_the_set():
+    assert len(sampled(10**6, 500)) == 500
+    assert (np.diff(sampled(10**6, 500)) > 0).all()
+    assert sampled(3, 500).tolist() == [0, 1, 2]
+    assert spread(np.array([4, 6, 8, 9]), 2).tolist() == [4, 9]
+    assert spread(np.array([4, 6]), 0).tolist() == [4, 6]
 
 
 def test_another_recognisers_data_is_refused(made, task, tmp_path):

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from modules.faces.iresnet import IResNet
+from modules.template_decoder import perceptual_loss
 from tasks.template_to_face.perceptors import IMAGENET, Perceptor, make_perceptor, recogniser_network
-from utils.errors import DataError
+from utils.errors import ConfigError, DataError
 
 
 class Echo(nn.Module):
@@ -36,6 +38,27 @@ def test_imagenets_networks_get_imagenets_colours():
     torch.testing.assert_close(maps[0][0, :, 0, 0], (0.5 - mean) / std)
     assert template is None
     assert len(maps) == 1
+
+
+@torch.no_grad()
+def test_the_published_loss_has_four_terms(tmp_path):
+    torch.manual_seed(0)
+    network = IResNet(50).eval()
+    torch.save(network.state_dict(), tmp_path / "backbone.pth")
+    made, real = torch.randn(2, 1, 3, 112, 112).clamp(-1, 1)
+    values = {}
+    for name in ("fr", "fr_published"):
+        perceptor = make_perceptor(name, str(tmp_path / "backbone.pth"), None)
+        maps, wanted = (perceptor(images)[0] for images in (made, real))
+        values[name] = perceptual_loss(maps, wanted)
+        assert len(maps) == {"fr": 5, "fr_published": 4}[name]
+    (*ours, first), (*theirs, second) = ([*maps, feature] for maps, feature in map(network.stages, (made, real)))
+    terms = [(a - b).square().mean() for a, b in zip([*ours[:3], first], [*theirs[:3], second], strict=True)]
+    torch.testing.assert_close(values["fr_published"], torch.stack(terms).mean(), rtol=1e-4, atol=1e-6)
+    assert abs(values["fr"] / values["fr_published"] - 1) > 0.01
+    for weights in ("", "some.onnx"):
+        with pytest.raises(ConfigError, match=r"give its file, --perceptor_weights=backbone\.pth"):
+            make_perceptor("fr_published", weights, Echo())
 
 
 def test_without_a_file_it_is_the_templates_own_recogniser():

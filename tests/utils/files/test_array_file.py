@@ -12,6 +12,7 @@ import pytest
 from tests.patience import HANG_S
 from utils.errors import DataError
 from utils.files.array_file import ArrayFile, ShardFolder
+from utils.files.array_header import Header
 from utils.files.arrays import load_arrays, save_arrays
 
 ARRAYS = {
@@ -100,6 +101,29 @@ def test_a_shard_that_is_opened_again_is_not_compared_again(tmp_path, monkeypatc
     for name in ("a", "b"):
         assert folder[name].rows("x", 9, 10).tolist() == [9]
     assert sum(map(len, read)) == 2 * 8
+
+
+def test_a_header_is_read_once_however_often_its_shard_is_opened(tmp_path, monkeypatch):
+    """A corpus of twice as many shards as are held open costs no more to read from than one that is all open."""
+    monkeypatch.setattr("utils.files.array_file.MOST_OPEN", 2)
+    monkeypatch.setattr("utils.files.array_file.MOST_KEPT", 5)
+    read = []
+    monkeypatch.setattr(
+        "utils.files.array_file.Header", lambda *words, header=Header: read.append(1) or header(*words)
+    )
+    for number in range(6):
+        save_arrays(tmp_path / str(number), {f"{clip}/x": np.full(3, number) for clip in range(9)})
+    folder = ShardFolder(tmp_path, "Make it again.")
+    for _ in range(3):
+        for number in range(4):
+            assert folder[str(number)].rows("8/x").tolist() == [number] * 3
+    assert len(read) == 4
+    save_arrays(tmp_path / "0", {"8/x": np.full(3, 7)})
+    assert folder["0"].rows("8/x").tolist() == [7] * 3, "another file of that name is read anew"
+    for number in range(6):
+        folder[str(number)]
+    assert len(folder._kept) == 5, "and no more are remembered than that"
+    assert len(folder._open) == 2
 
 
 def test_a_folder_opens_no_shard_of_another_index_and_none_outside(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from utils.errors import ConfigError
-from utils.processes.world import NUMBERS, TOGETHER, World, world
+from utils.processes.world import NUMBERS, TOGETHER, World, is_lost, world
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -57,3 +57,13 @@ def test_a_size_left_behind_by_another_program_is_told_before_anything_is_made(t
         "processes with torchrun, or unset WORLD_SIZE to train with one.\n"
     ))  # fmt: skip
     assert not list(tmp_path.iterdir())
+
+
+def test_only_one_of_several_can_lose_another(monkeypatch):
+    error = RuntimeError("[..] Connection closed by peer [127.0.0.1]:1")
+    assert not is_lost(error)
+    for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert is_lost(error)
+    assert not is_lost(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))

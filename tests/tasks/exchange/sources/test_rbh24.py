@@ -20,9 +20,11 @@ from modules.wav2pix import Discriminator, Generator
 from tasks import export_checkpoint, import_checkpoint
 from tasks.core.loading import load_task
 from tasks.exchange.sources.rbh24 import COLOURS, NAMES
+from tasks.template_to_face.config import TemplateDecoderConfig
 from tasks.template_to_face.data import to_crops
 from tests.modules.golden import assert_golden, filled, probe, ruled
 from tests.tasks.exchange.foreign import converted, loaded, python2_file, shapes, stranger, without_counts
+from utils.config.schema import parse
 from utils.errors import DataError
 
 GOLDEN = json.loads((Path(__file__).parents[3] / "modules/golden_pictures.json").read_text())
@@ -45,6 +47,10 @@ def test_a_decoder_that_was_pickled_whole(tmp_path, kind, zipped):
     said, run = converted(tmp_path / "x.pth")
     assert said == "rbh24/decoder"
     assert run.recipe["network"] == kind
+    cfg = parse(TemplateDecoderConfig, run.recipe, Path("imported"))
+    assert cfg.perceptor == ("fr_published" if kind == "fr" else "vgg11")
+    assert (cfg.weights.perceptual, cfg.weights.identity) == (11, 0)
+    assert cfg.weights.laplace == pytest.approx(0 if kind == "fr" else 4896, rel=1e-3)
     assert run.extra["recogniser"]["name"] == "arcface_r50"
     made = loaded(lambda: TemplateDecoder(kind), run)(probe(2, 512))
     assert_golden(as_published(made, kind), GOLDEN[f"decoder_{kind}"])

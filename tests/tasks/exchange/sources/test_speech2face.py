@@ -17,9 +17,11 @@ from modules.speech_to_face.face_decoder import FaceDecoder, from_72
 from modules.speech_to_face.ve_ast import VoiceTransformer
 from modules.speech_to_face.ve_conv import VoiceEncoder
 from tasks.exchange.sources.speech2face import modern
+from tasks.speech_to_face.config import VeAstConfig
 from tests.modules.faces.test_vgg_face import vgg_shapes
 from tests.modules.golden import assert_golden, probe, ruled
 from tests.tasks.exchange.foreign import converted, loaded, shapes
+from utils.config.schema import parse
 from utils.errors import DataError
 
 GOLDEN = json.loads((Path(__file__).parents[3] / "modules/golden_speech2face.json").read_text())
@@ -42,6 +44,8 @@ def test_the_convolutional_voice_encoder_from_a_training_checkpoint(folder):
     name, run = converted(folder / "best_model.pt")
     assert name == "speech2face/ve_conv"
     assert run.recipe["spectrogram"] == "magphase"
+    assert run.recipe["weights"] == {"direction": 0.025, "distil": 200, "decoder": 1, "contrastive": 0}
+    assert (run.recipe["loss_reduction"], run.recipe["pairing"], run.recipe["batch_size"]) == ("batch", "all_to_one", 4)
     assert "optimizer_state_dict.state.0.exp_avg" in run.left_out
     assert run.preprocessing["trained"] == "4 epochs"
     assert_golden(loaded(VoiceEncoder, run)(probe(1, 2, 257, 601)), GOLDEN["ve_conv"]["out"])
@@ -91,6 +95,9 @@ def test_the_transformer_by_the_names_of_transformers_4_and_5(folder, version):
     assert set(run.state_dict) == {f"model.{key}" for key in own}
     assert all(torch.equal(run.state_dict[f"model.{key}"], value) for key, value in own.items())
     assert run.extra == {"fine_tune_from": 1}
+    cfg = parse(VeAstConfig, run.recipe, Path("imported"))
+    assert (cfg.weights.direction, cfg.weights.distil, cfg.weights.decoder) == (30, 2, 50)
+    assert (cfg.loss_reduction, cfg.pairing, cfg.batch_size) == ("batch", "all_to_one", 2)
 
 
 @pytest.fixture(scope="module")
