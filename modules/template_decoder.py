@@ -111,7 +111,7 @@ class TemplateDecoder(nn.Module):
         x = builder.add("Reshape", ["input", builder.constant([0, width, 1, 1], "shape", np.int64)])
         for doubling in self.decoder:
             x = builder.layer(doubling.block, x)  # type: ignore[arg-type]
-        x = builder.layer(nn.Sequential(*self.final_layer[:-1], self._last_layer()), x)
+        x = builder.layer(nn.Sequential(*list(self.final_layer)[:-1], self._last_layer()), x)
         return builder.graph({"input": ("batch", width)}, {"output": (x, ("batch", 3, "S", "S"))})
 
 

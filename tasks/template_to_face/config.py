@@ -49,10 +49,13 @@ class TemplateDecoderConfig(TaskConfig):
     """Pairs in a training step."""
     augment: bool = False
     """Mirror, move and tint the photos a little; the template stays that of the photo as it is."""
-    perceptor: Literal["fr", "vgg11", "none"] = "fr"
-    """Whose maps the perceptual loss compares: a face recogniser's, ImageNet's VGG-11, or nobody's."""
+    perceptor: Literal["fr", "vgg11", "resnet18", "effnetb0", "none"] = "fr"
+    """Whose maps the perceptual loss compares: a face recogniser's, those of ImageNet's VGG-11, ResNet-18 or
+    EfficientNet-B0, or nobody's."""
     perceptor_weights: str = ""
-    """fr: an IResNet-50/100 (.pth, .safetensors) or an ONNX recogniser; empty: the one that made the templates."""
+    """resnet18, effnetb0: a folder of config.json and model.safetensors, as huggingface.co has them
+    (microsoft/resnet-18, google/efficientnet-b0). fr: an IResNet-50/100 (.pth, .safetensors) or an ONNX recogniser;
+    empty: the one that made the templates."""
     from_afar: bool = False
     """While training, show recogniser and perceptor pictures that are moved a little and softened, made and real alike:
     noise that only fools them then earns nothing."""

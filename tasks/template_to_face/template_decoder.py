@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from modules.template_decoder import (
     perceptual_loss,
 )
 from tasks.core.board import Board
-from tasks.core.resuming import set_rates
 from tasks.core.task import Task
 from tasks.template_to_face.config import TemplateDecoderConfig
 from tasks.template_to_face.data import TemplateBatch, TemplateSource, at_crop, pictures, template_batch, to_crops
@@ -36,7 +34,6 @@ from utils.errors import ConfigError, DataError
 from utils.faces.recogniser import Recogniser, RecogniserId, cosines_with, find_recogniser
 from utils.media.pictures import write_picture
 
-log = logging.getLogger(__name__)
 POWERS = (10**2, 10**3, 10**4, 10**5)
 """Samples seen after which `save_powers` keeps a checkpoint."""
 
@@ -66,7 +63,6 @@ class TemplateDecoderTask(Task):
         self._encoder: Recogniser | None = None
         self._began = (0.0, 0)
         self.step_size = StepSize(self.cfg)
-        self._totals: list[tuple[Tensor, int]] = []
 
     @classmethod
     def resolved(cls, config: TemplateDecoderConfig) -> TemplateDecoderConfig:
@@ -136,6 +132,10 @@ class TemplateDecoderTask(Task):
     def train_source(self) -> TemplateSource:
         """Draw pairs of the training people."""
         return TemplateSource(self.shards, self.size, self.cfg.batch_size, self.cfg.augment)
+
+    def unique_samples(self) -> int:
+        """Count the training pairs."""
+        return self.shards.count("train")
 
     def val_numbers(self) -> list[int]:
         """Return the validation pairs that are measured, spread evenly."""
@@ -247,25 +247,15 @@ class TemplateDecoderTask(Task):
         return self.step_size.share(update)
 
     # -- validation and pictures ---------------------------------------------------------------------------------------
-    def on_validation_epoch_start(self) -> None:
-        """Forget the previous validation."""
-        self._totals = []
-
     def on_validation_epoch_end(self) -> None:
         """Let `StepPlateau` see the validation's loss."""
-        if self.trainer.state.fn != "fit" or not self._totals:
-            return
-        total = torch.stack([loss * count for loss, count in self._totals]).sum() / sum(n for _, n in self._totals)
-        if self.step_size.see(float(self.trainer.strategy.reduce(total, reduce_op="mean"))):
-            for config in self.trainer.lr_scheduler_configs:  # at once: a run that is resumed here does so
-                set_rates(config.scheduler, config.scheduler.base_lrs)  # type: ignore[union-attr]
-            log.info("Update %d: step size %g from now on", self.updates, self.cfg.lr * self.step_size.left)
+        self.step_size.validated(self.trainer)
 
     def validation_step(self, batch: TemplateBatch, batch_idx: int) -> None:
         """Log losses, and the cosine of the re-encoded reconstructions, weighed by the batch's size."""
         faces, count = self.decode(batch.templates), len(batch.crops)
         total = self.weigh(self._losses_of(faces, pictures(batch.crops), batch.templates), "val", count)
-        self._totals.append((total.detach(), count))
+        self.step_size.totals.append((total.detach(), count))
         # What is measured is the 8-bit picture, as anyone would get it.
         if self._judge is not None:
             templates = self._judge(at_crop(pictures(to_crops(faces)).to(faces.device))).float()
