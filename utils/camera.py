@@ -145,14 +145,29 @@ def smooth_path(world_from_camera: Reals, window: int, cuts: Iterable[int] = ())
     The average is taken of the head as the camera sees it (its rotation and its place), which for a head
     that turns before a still camera keeps it in place; averaging camera positions would pull it closer.
     An even window is widened to the next odd one; 1 returns a copy.
+
+    Raises:
+        ValueError: `window` is below 1.
+    """
+    return invert(smooth_camera(invert(np.asarray(world_from_camera, np.float64)), window, cuts)).astype(
+        world_from_camera.dtype
+    )
+
+
+def smooth_camera(transforms: Reals, window: int, cuts: Iterable[int] = ()) -> Reals:
+    """Average rigid transforms (T, 4, 4) as they are, rotation and translation apart, over `window` frames.
+
+    Of a path (camera to world) this is what GeneFace does: the camera's own place is averaged.
+
+    Raises:
+        ValueError: `window` is below 1.
     """
     if window < 1:
         raise ValueError(f"window must be at least 1 frame, not {window}")
-    head = invert(np.asarray(world_from_camera, dtype=np.float64))
     kernel = np.ones(2 * (window // 2) + 1)
-    rotation = nearest_rotation(filter_over_time(head[:, :3, :3], kernel, cuts))
-    translation = filter_over_time(head[:, :3, 3], kernel, cuts)
-    return invert(make_transform(rotation, translation)).astype(world_from_camera.dtype)
+    rotation = nearest_rotation(filter_over_time(transforms[:, :3, :3].astype(np.float64), kernel, cuts))
+    translation = filter_over_time(transforms[:, :3, 3].astype(np.float64), kernel, cuts)
+    return make_transform(rotation, translation).astype(transforms.dtype)
 
 
 def loop_indices(count: int, length: int, start: int = 0) -> Ints:

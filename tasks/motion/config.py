@@ -225,5 +225,8 @@ class Lm3dVaeSyncConfig(MotionConfig):
     """--infer: where the landmarks go, (1, T, 204) float32; empty: infer_out/<run>.npy."""
     infer_temperature: Weight = 1.0
     """--infer: spread of the prior's noise; 0 is the most likely motion."""
+    infer_ends: Literal["drawn_out", "zeros"] = "drawn_out"
+    """--infer: what is heard before a sound begins and after it ends. drawn_out: its first and last row, so that a
+    sound that is cut off ends without a twitch; zeros: nothing, as GeneFace has it."""
     infer_seed: int = 0
     """--infer: the same seed gives the same motion."""

@@ -134,7 +134,7 @@ class Lm3dVaeSyncTask(SpeakingTask):
 
     def imagine(self, audio: Tensor, pitch_hz: Tensor | None, **noise: Any) -> Tensor:
         """Imagine landmarks (T, 68, 3) for features (2T, audio_dim) and pitch (2T,) in Hz."""
-        return imagine(self.model, audio, pitch_hz, **noise)
+        return imagine(self.model, audio, pitch_hz, ends=self.cfg.infer_ends, **noise)
 
     def draw(self, board: Board) -> None:
         """Show imagined beside recorded landmarks for some validation windows."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from data_gen.speech_features import audio_features
 from modules.motion.lm3d_vae import STRIDE, SpeechToLandmarks
@@ -21,6 +23,7 @@ from utils.rates import SAMPLES_A_FRAME
 from utils.sound.speech_level import levelled, measure
 from utils.windows import overlapping_windows
 
+Ends = Literal["drawn_out", "zeros"]
 WINDOW = 500
 """Frames imagined at a time (20 s)."""
 EDGE = 24
@@ -82,10 +85,11 @@ def imagine(
     seed: int,
     temperature: float,
     first: int = 0,
+    ends: Ends = "drawn_out",
 ) -> Tensor:
     """Imagine landmarks (T, 68, 3) for features (2T, C) and pitch (2T,); memory does not grow with T but for these.
 
-    `first`, a multiple of 4, says which frame of a longer speech theirs is.
+    `first`, a multiple of 4, says which frame of a longer speech theirs is; `ends` is what is heard before and after.
 
     Raises:
         DataError: The sound is shorter than a frame.
@@ -95,8 +99,14 @@ def imagine(
     if frames == 0:
         raise DataError("The sound is shorter than one video frame (0.04 s).")
     direct = temperature == 0 and model.direct is not None
-    edge = 0 if direct else EDGE  # training's windows end anywhere, so a direct path knows sounds that are cut off
-    noise = prior_noise(1, model.latent, frames + 2 * edge, temperature, seed, first)
+    # training's windows end anywhere, so a direct path knows sounds that are cut off
+    edge = 0 if direct or ends == "zeros" else EDGE
+    whole = frames
+    if ends == "zeros":
+        whole += -frames % STRIDE  # what fills up the last step is heard as silence and not masked
+        audio = F.pad(audio[: 2 * frames], (0, 0, 0, 2 * (whole - frames)))
+        pitch_hz = None if pitch_hz is None else F.pad(pitch_hz[: 2 * frames], (0, 2 * (whole - frames)))
+    noise = prior_noise(1, model.latent, whole + 2 * edge, temperature, seed, first)
     if edge:
         audio, pitch_hz = _drawn_out(audio), None if pitch_hz is None else _drawn_out(pitch_hz)
 
@@ -111,7 +121,7 @@ def imagine(
 
     margin = -(-model.reach // STRIDE) * STRIDE  # the network sees no further, so the seams are exact
     with in_eval_mode(model):
-        return in_windows(frames + 2 * edge, margin, make)[edge : edge + frames]
+        return in_windows(whole + 2 * edge, margin, make)[edge : edge + frames]
 
 
 def _drawn_out(rows: Tensor) -> Tensor:

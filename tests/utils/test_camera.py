@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from utils import camera
 
@@ -135,6 +136,18 @@ def test_smoothing_keeps_a_turning_head_where_it_is_in_the_picture():
     path = camera.invert(camera.make_transform(camera.rotation_matrix(yaw), np.array([0.0, 0, -8])))
     smooth = camera.smooth_path(path, 11)
     np.testing.assert_allclose(camera.invert(smooth)[:, :3, 3], np.tile([0.0, 0, -8], (21, 1)), atol=1e-9)
+
+
+def test_a_camera_path_is_averaged_as_geneface_averages_it():
+    path = some_poses(9)
+    smooth = camera.smooth_camera(path, 4)
+    for frame in range(9):
+        near = path[max(0, frame - 2) : frame + 3]
+        np.testing.assert_allclose(smooth[frame, :3, 3], near[:, :3, 3].mean(0), atol=1e-12)
+        np.testing.assert_allclose(
+            smooth[frame, :3, :3], Rotation.from_matrix(near[:, :3, :3]).mean().as_matrix(), atol=1e-9
+        )
+    assert not np.allclose(smooth, camera.smooth_path(path, 4), atol=1e-3)
 
 
 def test_a_path_plays_forth_and_back():

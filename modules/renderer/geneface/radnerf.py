@@ -1,7 +1,8 @@
 """GeneFace's RAD-NeRF, to render with imported weights: a head in feature grids, a torso in a plane.
 
 Convention: the world is torch-ngp's (axes and scale by `ngp_pose`), the box is [-1, 1] with y in [-0.5, 0.5]. Rays pass
-through pixel centres. A ray is walked in steps of 0.027; of its places in occupied cells the first 16 are asked.
+through pixel centres. A ray is walked in steps of 0.027; of its places in occupied cells the first 16 are asked, and up
+to 7 more where so few rays of a picture are left that the original walks several steps at once (`most_places`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ CELLS = 128
 STEP = 2 * math.sqrt(3) / CELLS
 """Length of a step."""
 MAX_STEPS = 16
-"""Places asked on a ray, at most."""
+"""Places after which no further round of steps is begun."""
+LONGEST_ROUND = 8
+"""Steps of a round, at most."""
+CLOSED = 1e-4
+"""A ray of which less than this share is left is closed."""
 MIN_NEAR = 0.05
 """Rays begin at least so far from the camera."""
 
@@ -90,6 +95,32 @@ class Seen(NamedTuple):
     alpha: Tensor
 
 
+class Stretch(NamedTuple):
+    """What a stretch of rays (N,) adds: colour (N, 3) and alpha; how much it absorbs, and places used, (N,) each."""
+
+    colour: Tensor
+    alpha: Tensor
+    absorbed: Tensor
+    places: Tensor
+
+
+def most_places(lasting: Tensor) -> int:
+    """Return how many places a ray of this picture may ask for, 16 to 23; fewer where no ray asks for as many.
+
+    The original walks all rays of a picture in rounds: of one step while all are alive, and of more the fewer there are
+    left, up to 8. A round is begun while fewer than 16 steps are done.
+
+    Args:
+        lasting: (N,) for every ray of the picture how many of its first 16 places in occupied cells it asks for, before
+            it is closed or leaves the box.
+    """
+    reaching = lasting.bincount(minlength=MAX_STEPS + 1).flip(0).cumsum(0).flip(0).tolist()
+    steps = 0
+    while steps < MAX_STEPS and reaching[steps]:
+        steps += max(1, min(len(lasting) // reaching[steps], LONGEST_ROUND))
+    return steps
+
+
 class RadHead(nn.Module):
     """The head, and with `torso` what RAD-NeRF's torso adds to it; names and shapes are the original's.
 
@@ -98,7 +129,7 @@ class RadHead(nn.Module):
         codes: Rows of the table of individual codes; the first is used.
         torso: Whether there is a torso.
         head_aware: Whether the torso sees the head's colour.
-        grid, interpolation: Kind of the feature grids.
+        grid, interpolation: Kind of the head's feature grids; the torso's is always tiled and linear.
 
     Shapes:
         windows: (smooth, window, channels). pose: (4, 4), torch-ngp's world.
@@ -137,7 +168,7 @@ class RadHead(nn.Module):
             code_dim = 104 + (16 if head_aware else 0)
             self.torso_individual_codes = nn.Parameter(torch.zeros(codes, 8))
             self.register_buffer("density_grid_torso", torch.zeros(CELLS**2))
-            self.torso_embedder = TiledGrid(2, kind=grid, interpolation=interpolation)
+            self.torso_embedder = TiledGrid(2)  # whatever the head has
             self.torso_deform_net = BiasFree(code_dim, 64, 64, 2)
             self.torso_canonicial_net = BiasFree(32 + code_dim, 32, 32, 4)
             if head_aware:
@@ -165,23 +196,41 @@ class RadHead(nn.Module):
         index = morton(cell)
         return (self.density_bitfield[index >> 3] >> (index & 7) & 1).bool()
 
-    def march(self, origin: Tensor, directions: Tensor, code: Tensor) -> Seen:
-        """Walk rays from `origin` (3,) along unit `directions` (N, 3)."""
+    def march(self, origin: Tensor, directions: Tensor, code: Tensor, chunk: int = 16_384) -> Seen:
+        """Walk all rays of a picture from `origin` (3,) along unit `directions` (N, 3), `chunk` rays at once."""
+        parts = [self._walk(origin, part, code, 0, MAX_STEPS) for part in directions.split(chunk)]
+        colour, alpha, absorbed, lasting = map(torch.cat, zip(*parts, strict=True))
+        last = most_places(lasting)
+        if last > MAX_STEPS:
+            left = ((lasting == MAX_STEPS) & (torch.exp(-absorbed) >= CLOSED)).nonzero().flatten()
+            for rays in left.split(chunk):
+                more = self._walk(origin, directions[rays], code, MAX_STEPS, last, absorbed[rays])
+                colour[rays] += more.colour
+                alpha[rays] += more.alpha
+        return Seen(colour, alpha)
+
+    def _walk(
+        self, origin: Tensor, directions: Tensor, code: Tensor, first: int, last: int, before: Tensor | float = 0.0
+    ) -> Stretch:
+        """Ask for places `first` to `last` of rays; `before` (N,) is what each has absorbed ahead of them."""
         near, far = box_span(origin, directions, self.aabb_infer.view(2, 3))
         near = near.clamp(min=MIN_NEAR)
         count = int(((far - near).clamp(min=0).max() / STEP).ceil()) if len(near) else 0
         steps = near[:, None] + STEP * torch.arange(count, device=near.device)
         points = origin + steps[..., None] * directions[:, None]
         asked = (steps < far[:, None]) & self.occupied(points.flatten(0, 1)).view_as(steps)
-        asked &= asked.cumsum(dim=-1) <= MAX_STEPS
+        order = asked.cumsum(dim=-1)
+        asked &= (order > first) & (order <= last)
         ray, step = asked.nonzero(as_tuple=True)
         density, colour = self.field(points[ray, step], directions[ray], code)
         absorbed = torch.zeros_like(steps)
         absorbed[ray, step] = density * STEP
-        passed = torch.exp(-F.pad(absorbed.cumsum(dim=-1)[:, :-1], (1, 0))) if count else absorbed
-        weights = (passed * -torch.expm1(-absorbed) * (passed >= 1e-4))[ray, step]
+        ahead = F.pad(absorbed.cumsum(dim=-1)[:, :-1], (1, 0)) if count else absorbed
+        passed = torch.exp(-(ahead + torch.as_tensor(before, device=near.device).view(-1, 1)))
+        weights = (passed * -torch.expm1(-absorbed) * (passed >= CLOSED))[ray, step]
         summed = points.new_zeros(len(near), 3).index_add(0, ray, weights[:, None] * colour)
-        return Seen(summed, points.new_zeros(len(near)).index_add(0, ray, weights))
+        alpha = points.new_zeros(len(near)).index_add(0, ray, weights)
+        return Stretch(summed, alpha, absorbed.sum(dim=-1), (asked & (passed >= CLOSED)).sum(dim=-1))
 
     def torso(self, places: Tensor, pose: Tensor, head: Seen, shrink: float) -> Seen:
         """Paint the torso at `places` (N, 2) of the picture, (row, column) in [-1, 1]; alpha 0 where nothing was."""

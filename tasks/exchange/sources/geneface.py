@@ -128,7 +128,9 @@ def _speech(tally: Tally, prefix: str) -> Converted:
     identity_norm(state, 1024)
     pitch = any(name.startswith("model.pitch_embed.") for name in state)
     preprocessing = {**SPEECH, "pitch": "Hz, 255 steps of the mel scale from 50 to 1100 Hz"} if pitch else dict(SPEECH)
-    recipe = recipe_of("egs/datasets/lrs3/lm3d_vae_sync.yaml", audio_pairing="even", pitch=pitch, dilation=1)
+    recipe = recipe_of(
+        "egs/datasets/lrs3/lm3d_vae_sync.yaml", audio_pairing="even", pitch=pitch, dilation=1, infer_ends="zeros"
+    )  # fmt: skip
     return Converted(recipe, state, preprocessing=preprocessing)
 
 

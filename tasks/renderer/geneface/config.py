@@ -43,7 +43,7 @@ class ImportedRendererConfig(TaskConfig):
     infer_scale_factor: Positive = 1.0
     """Size of the picture against the footage's; a half takes a quarter of the time."""
     infer_smooth_camera_path: bool = True
-    """Average the head's motion over a few frames."""
+    """Average the camera's place and rotation over a few frames, as GeneFace does."""
     infer_smooth_camera_path_kernel_size: Count = 7
     """Over how many frames."""
 

@@ -44,9 +44,10 @@ class GenefaceRadnerfTask(ImportedRenderer):
         places = picture_places(height, width, pose.device)
         behind = view.background.flatten(0, 1)
 
+        heads = model.march(pose[:3, 3], directions, code, cfg.chunk)
+
         def part_of(part: slice) -> Tensor:
-            head = model.march(pose[:3, 3], directions[part], code)
-            back = behind[part]
+            head, back = Seen(heads.colour[part], heads.alpha[part]), behind[part]
             if cfg.torso:
                 torso: Seen = model.torso(places[part], pose, head, cfg.torso_shrink)
                 back = torso.colour + (1 - torso.alpha[:, None]) * back

@@ -17,7 +17,7 @@ from tasks.speaking.frames import need, write_frames
 from tasks.speaking.mend import clamp_reach
 from tasks.speaking.origin import refuse_other_sound
 from utils.arrays import Bytes, Floats
-from utils.camera import loop_indices, smooth_path
+from utils.camera import loop_indices, smooth_camera
 from utils.errors import ConfigError, DataError
 from utils.files.arrays import load_array
 from utils.media.pictures import fitted
@@ -89,7 +89,7 @@ class ImportedRenderer(Task):
         assert rows is not None
         cameras = scene.cameras
         if cfg.infer_smooth_camera_path:
-            cameras = smooth_path(cameras, cfg.infer_smooth_camera_path_kernel_size)
+            cameras = smooth_camera(cameras, cfg.infer_smooth_camera_path_kernel_size)
         frame_ids = loop_indices(len(rows), len(cameras))
         background = scaled(scene.background, cfg.infer_scale_factor)
         behind = torch.from_numpy(background).to(device).float() / 255

@@ -31,6 +31,20 @@ def test_a_long_sound_is_imagined_without_seams():
     assert not torch.equal(out, imagine(model, audio, None, seed=4, temperature=1.0))
 
 
+def test_ends_of_zeros_are_heard_as_geneface_hears_them():
+    torch.manual_seed(0)
+    model = SpeechToLandmarks(6, hidden=16, condition=8, layers=(2, 2), pitch=True).eval()
+    audio, pitch = torch.randn(2 * 30, 6), torch.rand(2 * 30) * 300
+    out = imagine(model, audio, pitch, seed=3, temperature=1.0, ends="zeros")
+    padded, sung = torch.cat([audio, torch.zeros(4, 6)]), torch.cat([pitch, torch.zeros(4)])
+    with torch.no_grad():
+        noise = prior_noise(1, model.latent, 32, 1.0, 3)
+        whole = model.sample(padded[None], torch.ones(1, 32, dtype=torch.bool), noise, sung[None])[0, :30]
+    torch.testing.assert_close(out, whole, atol=1e-5, rtol=1e-4)
+    drawn_out = imagine(model, audio, pitch, seed=3, temperature=1.0)
+    assert (drawn_out - out).abs().max() > 1e-3
+
+
 def test_the_direct_path_joins_without_seams_too():
     torch.manual_seed(0)
     model = SpeechToLandmarks(6, hidden=16, condition=8, layers=(2, 2), direct=8).eval()

@@ -43,6 +43,8 @@ def test_speech_to_landmarks_gives_the_published_outputs(tmp_path, caplog):
     assert (task.cfg.audio_pairing, task.cfg.audio_feature, task.cfg.pitch) == ("even", "hubert", False)
     out = task.model.sample(probe(1, 64, 1024), mask_of(32), torch.zeros(1, 16, 8))
     assert_golden(BFM_EYE_DISTANCE * out, GOLDEN["lm3d_vae_sync"])
+    whole = task.predict(probe(1, 64, 1024)[0], temperature=0.0)
+    assert_golden(BFM_EYE_DISTANCE * whole[None], GOLDEN["lm3d_vae_sync"])
     assert "geneface/lm3d_vae_sync" in caplog.text
     assert "left out: state_dict.syncnet_task.* (182 tensors): a frozen SyncNet" in caplog.text
     left_out = read_checkpoint(tmp_path / "run" / "last.ckpt")["vizeme"]["imported"]["left_out"]
