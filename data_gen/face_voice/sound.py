@@ -112,7 +112,7 @@ def sound_of(parts: Floats) -> Floats:
         raise DataError("it holds filter banks, which cannot be turned back into sound; give the sound itself")
     if parts.ndim != 3 or parts.shape[:2] != (2, FFT // 2 + 1) or parts.shape[2] < 4 or (parts[0] < 0).any():
         raise DataError(f"it has shape {parts.shape}: a spectrogram of magnitude and phase is (2, {FFT // 2 + 1}, T)")
-    values = torch.from_numpy(np.ascontiguousarray(parts, np.float32))
+    values = torch.from_numpy(np.array(parts, np.float32))
     magnitude, phase = values.sign() * values.abs().pow(1 / POWER)
     spectrum = torch.polar(magnitude, phase)
     sound = torch.istft(
