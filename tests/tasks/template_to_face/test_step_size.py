@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
 from data_gen.templates.shards import encode
 from data_gen.templates.writer import TemplateShardWriter
@@ -43,6 +46,25 @@ def test_what_a_plateau_knows_is_kept():
     second.load(first.state())
     assert second.share(0) == first.share(0) == pytest.approx(0.2)
     assert second.state() == first.state()
+
+
+def test_a_validation_without_a_gain_changes_the_optimisers_step_at_once():
+    step_size = StepSize(config(lr=1e-3, lr_scheduler="StepPlateau"))
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, step_size.share)
+    trainer = SimpleNamespace(
+        state=SimpleNamespace(fn="fit"), lr_scheduler_configs=[SimpleNamespace(scheduler=scheduler)],
+        strategy=SimpleNamespace(reduce=lambda value, reduce_op: value),
+    )  # fmt: skip
+    rates = []
+    for losses in ((4.0, 1.0), (4.0, 1.0), (9.0, 1.0), (9.0, 2.0), (0.5, 0.5)):
+        step_size.totals = [(torch.tensor(losses[0]), 1), (torch.tensor(losses[1]), 3)]
+        step_size.validated(trainer)
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([1e-3, 1e-3, 1e-3, 2e-4, 2e-4])
+    optimizer.step()
+    scheduler.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(2e-4)
 
 
 def test_the_smallest_step_size_is_not_larger_than_the_first(tmp_path):
