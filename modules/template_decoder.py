@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ SIZES: dict[str, int] = {"naive": 128, "large": 128, "fr": 112, "light": 112}
 """Side of the picture that each decoder makes."""
 
 
+Three = tuple[float, float, float]
+
+
 class Doubling(nn.Module):
     """Twice as large a map: transposed convolution, BN, PReLU."""
 
@@ -47,14 +50,24 @@ class TemplateDecoder(nn.Module):
         kind: `naive` and `large` make 128 pixels, `fr` and `light` 112. `light` is ours: as wide as `fr` where maps are
             small and much narrower where they are large, which is where the time goes.
         width: Length of a template.
+        mean, std: The layers give (colour - mean) / std of colours from 0 to 1.
+        swap_red_blue: The layers give blue, green, red.
 
     Shapes:
         templates: (B, width).
-        returns: (B, 3, S, S) RGB in the units it was trained with, unbounded.
+        returns: (B, 3, S, S) RGB in [-1, 1] whatever the layers give, unbounded.
     """
 
-    def __init__(self, kind: Kind = "fr", width: int = 512) -> None:
+    def __init__(
+        self, kind: Kind = "fr", width: int = 512, *, mean: Three = (0.5,) * 3, std: Three = (0.5,) * 3,
+        swap_red_blue: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self.plain = mean == std == (0.5,) * 3 and not swap_red_blue
+        self.swapped = swap_red_blue
+        # Settings, not weights: they stay out of the checkpoint's state.
+        self.register_buffer("scale", 2 * torch.tensor(std)[:, None, None], persistent=False)
+        self.register_buffer("shift", 2 * torch.tensor(mean)[:, None, None] - 1, persistent=False)
         channels = CHANNELS[kind]
         self.decoder = nn.Sequential(*(Doubling(a, b) for a, b in zip((width, *channels), channels)))
         last = channels[-1]
@@ -64,7 +77,32 @@ class TemplateDecoder(nn.Module):
 
     def forward(self, templates: Float[Tensor, "B D"]) -> Float[Tensor, "B 3 S S"]:
         """Return pictures."""
-        return self.final_layer(self.decoder(templates[:, :, None, None]))
+        given = self.final_layer(self.decoder(templates[:, :, None, None]))
+        if self.plain:
+            return given
+        pictures = given * cast(Tensor, self.scale) + cast(Tensor, self.shift)
+        return pictures.flip(1) if self.swapped else pictures
+
+    def in_own_units(self, pictures: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 S S"]:
+        """Return RGB pictures in [-1, 1] as the layers give them: by `mean` and `std`, maybe blue first."""
+        if self.plain:
+            return pictures
+        pictures = pictures.flip(1) if self.swapped else pictures
+        return (pictures - cast(Tensor, self.shift)) / cast(Tensor, self.scale)
+
+    def _last_layer(self) -> nn.Conv2d:
+        """Return the last convolution with what makes RGB in [-1, 1] of its colours put into it."""
+        own = cast(nn.Conv2d, self.final_layer[-1])
+        if self.plain:
+            return own
+        scale, shift = (cast(Tensor, values).flatten() for values in (self.scale, self.shift))
+        folded = nn.Conv2d(own.in_channels, 3, 3)
+        with torch.no_grad():
+            weight = own.weight * scale[:, None, None, None]
+            bias = cast(Tensor, own.bias) * scale + shift
+            folded.weight.copy_(weight.flip(0) if self.swapped else weight)
+            folded.bias.copy_(bias.flip(0) if self.swapped else bias)  # type: ignore[union-attr]
+        return folded
 
     def onnx_graph(self) -> Graph:
         """Return this decoder, in eval mode, as an ONNX graph: `input` (batch, width) -> `output`."""
@@ -73,7 +111,7 @@ class TemplateDecoder(nn.Module):
         x = builder.add("Reshape", ["input", builder.constant([0, width, 1, 1], "shape", np.int64)])
         for doubling in self.decoder:
             x = builder.layer(doubling.block, x)  # type: ignore[arg-type]
-        x = builder.layer(self.final_layer, x)
+        x = builder.layer(nn.Sequential(*list(self.final_layer)[:-1], self._last_layer()), x)
         return builder.graph({"input": ("batch", width)}, {"output": (x, ("batch", 3, "S", "S"))})
 
 

@@ -21,6 +21,7 @@ from tasks.registry import TASKS, schema_of, task_class
 from utils.arguments import Assignments, Bare, Flag, Steps, flag_of, read_words, row, usage
 from utils.command import run_command, version_text
 from utils.config.assignments import assignment, set_dotted, split_assignment, split_hparams, typed_assignment
+from utils.config.other_names import other_name
 from utils.config.overruled import let_typed_win
 from utils.config.recipe import Recipe, load_recipe
 from utils.config.schema import Config, describe, parse
@@ -160,7 +161,7 @@ def name_misspelt_flags(schema: Any, recipe: Recipe, overrides: dict[str, Any]) 
     """Note among the recipe's problems what is no setting but looks like one of the door's own flags."""
     flags = [flag_of(name, info) for name, info in RunCommand.model_fields.items()]
     for name in overrides:
-        if name.split(".")[0] not in schema.model_fields:
+        if name.split(".")[0] not in schema.model_fields and other_name(name, schema.model_fields) is None:
             guess = nearest(name, [*schema.model_fields, *flags])
             if guess in flags:
                 recipe.values.pop(name, None)

@@ -13,6 +13,7 @@ from tasks import run
 from tasks.registry import TASKS, task_class
 from utils.arguments import find, flag_of
 from utils.command import Command
+from utils.config.other_names import OTHER_NAMES
 from utils.config.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,3 +107,16 @@ def test_theirs_are_never_shown_as_ours():
     rows = [row for text in parts().values() for row in text.splitlines() if row.startswith("|")]
     assert len(rows) > 60
     assert not [row for row in rows if "`" in row.split("|")[1]]
+
+
+@pytest.mark.parametrize("project", OTHER_NAMES, ids=lambda project: project or "common")
+def test_every_name_that_is_answered_stands_on_the_page_beside_ours(project):
+    """The table of the answers and the page say the same: a row has the name, and beside it each flag of the answer."""
+    rows = [line.split("|")[1:3] for line in parts()[project].splitlines() if line.startswith("|")]
+    missing = []
+    for name, answer in OTHER_NAMES[project].items():
+        ours = [cells[1] for cells in rows if name in re.findall(r"[\w-]+", cells[0].replace("-", "_"))]
+        wanted = re.findall(r"--[\w.]+", answer.partition(":")[0]) if answer.startswith("--") else []
+        if not any(all(flag in cell for flag in wanted) for cell in ours):
+            missing.append((name, wanted))
+    assert not missing

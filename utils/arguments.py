@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from utils.config.assignments import split_assignment
+from utils.config.other_names import other_name
 from utils.config.schema import Config, ConfigT, mistakes
 from utils.errors import ConfigError, nearest
 
@@ -191,7 +192,8 @@ class _Reader:
         names = list(dict.fromkeys([*self.names, *settings]))
         longer = [name for name in names if name.startswith(_plain(flag))]
         guess = longer[0] if len(longer) == 1 else nearest(_plain(flag), names)
-        self.slips.append(f"{flag}: no such flag; " + (f"write --{guess}" if guess else "see --help"))
+        answer = other_name(flag)
+        self.slips.append(answer or f"{flag}: no such flag; " + (f"write --{guess}" if guess else "see --help"))
         return not has_value and bool(words) and not is_flag(words[0])
 
     def _place(self, loose: list[str], unsure: bool) -> None:

@@ -11,17 +11,19 @@ from data_gen.demo.clip import Clip, say
 from data_gen.demo.identity import make_identity
 from data_gen.demo.texts import TRAINING
 from data_gen.face_voice.faces import align, find_face
-from data_gen.face_voice.sound import clean_speech
+from data_gen.face_voice.sound import clean_speech, sound_of
 from data_gen.face_voice.splits import Split
 from data_gen.face_voice.writer import MadePerson
 from utils.errors import DataError, UserError
 from utils.faces.detector import LandmarkDetector
+from utils.files.arrays import load_array
 from utils.media.pictures import read_photo
 from utils.media.video import read_frames
 from utils.media.wav import read_wav
 from utils.rates import RATE
 
-SOUNDS = {".wav", ".m4a", ".mp3", ".flac", ".ogg", ".opus", ".aac"}
+SOUNDS = {".wav", ".m4a", ".mp3", ".flac", ".ogg", ".opus", ".aac", ".npy"}
+"""What a voice may lie in; .npy are the spectrograms that Speech-to-face made of voices."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def process_person(files: PersonFiles, detector: LandmarkDetector | None, limits
     if limits.voices:
         for path in (files.sounds or files.videos)[: limits.clips]:
             try:
-                wav = read_wav(path)[: round(limits.seconds * RATE)]
+                wav = sound_of(load_array(path, "spectrogram")) if path.suffix.lower() == ".npy" else read_wav(path)
+                wav = wav[: round(limits.seconds * RATE)]
                 person.clips.append((path.name, clean_speech(wav)))
             except UserError as error:
                 skipped[str(path)] = " ".join(str(error).split())

@@ -32,6 +32,8 @@ from utils.progress import Progress
 log = logging.getLogger(__name__)
 VERSION = 2
 """Raise it when process_person changes what it gives: old shards are then made again."""
+OF_PICTURES = ("_embedding.npy", "_landmarks.npy", "_landmark.npy")
+"""How files end that Speech-to-face computed of pictures: features and landmarks are found anew here."""
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -43,7 +45,9 @@ class FaceVoiceCommand(Config):
     Every folder of `--persons` is a person; sounds, pictures and videos lie anywhere below it, for example in `audios/`
     and `images/`. Videos are used for what is not there as files. When the folders are called train, val and test, the
     persons lie in them and the split is theirs; otherwise whole persons are split, every label (`--labels`) in its
-    share. `--made 250` makes persons who do not exist instead. A file that cannot be used is listed with the reason.
+    share. Spectrograms that Speech-to-face made of voices (.npy of its VE_conv) are turned back into sound; what it
+    computed of pictures is computed anew. `--made 250` makes persons who do not exist instead. A file that cannot be
+    used is listed with the reason.
     """
 
     out: Path
@@ -170,7 +174,8 @@ def _files(folder: Path, split: Split, labels: dict[str, str]) -> PersonFiles:
     files = files_under(folder)
 
     def of(kinds: set[str]) -> tuple[Path, ...]:
-        return tuple(path for path in files if path.suffix.lower() in kinds)
+        own = (path for path in files if not path.name.endswith(OF_PICTURES))
+        return tuple(path for path in own if path.suffix.lower() in kinds)
 
     return PersonFiles(folder.name, split, labels.get(folder.name, ""), of(SOUNDS), of(PICTURES), of(VIDEOS))
 

@@ -98,6 +98,29 @@ def spectrogram(wav: Floats, kind: SpectrogramKind) -> Tensor:
     return parts.sign() * parts.abs().pow(POWER)
 
 
+def sound_of(parts: Floats) -> Floats:
+    """Return the sound (S,) whose `magphase` spectrogram (2, 257, T) is, as Speech-to-face keeps it in .npy files.
+
+    Nothing is lost on the way: T frames give back (T - 1) x 160 samples.
+
+    Raises:
+        DataError: It is no such spectrogram.
+    """
+    import torch
+
+    if parts.shape == (1, AST_ROWS, 128) or parts.shape[-1:] == (128,):
+        raise DataError("it holds filter banks, which cannot be turned back into sound; give the sound itself")
+    if parts.ndim != 3 or parts.shape[:2] != (2, FFT // 2 + 1) or parts.shape[2] < 4 or (parts[0] < 0).any():
+        raise DataError(f"it has shape {parts.shape}: a spectrogram of magnitude and phase is (2, {FFT // 2 + 1}, T)")
+    values = torch.from_numpy(np.array(parts, np.float32))
+    magnitude, phase = values.sign() * values.abs().pow(1 / POWER)
+    spectrum = torch.polar(magnitude, phase)
+    sound = torch.istft(
+        spectrum, FFT, HOP, WINDOW, torch.hann_window(WINDOW), center=True, length=(parts.shape[2] - 1) * HOP
+    )
+    return sound.numpy()
+
+
 def ast_features(wav: Floats, mean: float, std: float, rows: int = AST_ROWS) -> Tensor:
     """Return what the audio spectrogram transformer hears of a sound (S,): (rows, 128) float32.
 

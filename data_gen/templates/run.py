@@ -7,15 +7,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from data_gen.templates.own_face import own_faces
+from data_gen.templates.pickled import PickledTemplates, read_pickled
 from data_gen.templates.shards import PER_SHARD, Split, decode, encode
 from data_gen.templates.writer import TemplateShardWriter
+from utils.arguments import Several
 from utils.config.schema import Config, Count, Whole
 from utils.errors import DataError, UserError
 from utils.faces.crops import CROP, aligned_crop, five_points, may_be_meant
@@ -23,6 +25,7 @@ from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
 from utils.faces.recogniser import Recogniser, open_recogniser
 from utils.files.digests import fingerprint
+from utils.files.digests import sha256 as digest_of
 from utils.files.ownership import refuse_folder_of_inputs
 from utils.media.pictures import find_pictures, read_photo, resized
 from utils.processes.workers import WorkerPool
@@ -52,6 +55,11 @@ class TemplatesCommand(Config):
     """arcface_mbf, arcface_r50 (both for non-commercial research), dlib, or a path to an ONNX file"""
     aligned: bool = False
     """the photos are aligned crops already"""
+    pickled: Annotated[tuple[Path, ...], Several()] = ()
+    """rbh24's data/*.pkl: take the photos that they list, which lie aligned under --faces, with their templates; the
+    recogniser is arcface_r50 then unless given"""
+    pickled_key: Literal["buffalo", "antelope"] = "buffalo"
+    """which of the two lists of templates in them"""
     val_identities: Annotated[int, Field(ge=-1)] = -1
     """people kept for validation; -1 is a tenth, at least one"""
     max_per_identity: Whole = 0
@@ -72,13 +80,25 @@ def main(args: TemplatesCommand) -> int:
     Raises:
         DataError: No photo was found, or none could be used.
     """
-    refuse_folder_of_inputs(args.out, [args.faces], "--out")
-    photos = find_pictures(args.faces)
+    refuse_folder_of_inputs(args.out, [args.faces, *args.pickled], "--out")
+    if not args.pickled:
+        return make(args, open_recogniser(args.recogniser), find_pictures(args.faces))
+    recogniser = open_recogniser(args.recogniser if "recogniser" in args.model_fields_set else "arcface_r50")
+    with read_pickled(args.pickled, args.faces, args.pickled_key, recogniser) as given:
+        if given.absent:
+            log.warning("%d photos are listed and not there, or twice: left out", given.absent)
+        return make(args.model_copy(update={"aligned": True}), recogniser, sorted(given.rows), given)
+
+
+def make(
+    args: TemplatesCommand, recogniser: Recogniser, photos: list[Path], given: PickledTemplates | None = None
+) -> int:
+    """Process photos, whose templates may be given, and write the index; return 0."""
     people = sorted({identity_of(path, args.faces) for path in photos})
     numbers = {name: order for order, name in enumerate(people)}
     held_out = choose_held_out(people, args.val_identities)
     began = time.monotonic()
-    recogniser = open_recogniser(args.recogniser)
+    origin = (args.pickled_key, *map(digest_of, args.pickled)) if given is not None else ()
     jobs: list[tuple[Split, list[Path]]] = []
     for split in ("train", "val"):
         wanted = [p for p in photos if (identity_of(p, args.faces) in held_out) == (split == "val")]
@@ -91,14 +111,15 @@ def main(args: TemplatesCommand) -> int:
         for number, (split, group) in enumerate(jobs):
             stamps = [(str(p.relative_to(args.faces)), p.stat().st_size, p.stat().st_mtime_ns) for p in group]
             source = "aligned" if args.aligned else args.detector
-            recipe = fingerprint(VERSION, stamps, source, recogniser.id.sha256, split)
+            recipe = fingerprint(VERSION, stamps, source, recogniser.id.sha256, split, *origin)
             if writer.has(number, recipe):
                 log.info("shard %d of %d: kept", number + 1, len(jobs))
                 progress.step(len(group))
                 continue
             skipped: dict[str, str] = {}
             crops = cut_out(group, args, pool, skipped, progress)
-            own = own_faces(with_templates(crops, recogniser), lambda p: identity_of(p, args.faces), skipped)
+            named = given.of(crops) if given is not None else with_templates(crops, recogniser)
+            own = own_faces(named, lambda p: identity_of(p, args.faces), skipped)
             pairs = (
                 (str(p.relative_to(args.faces)), numbers[identity_of(p, args.faces)], jpeg, template)
                 for p, jpeg, template in own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from data_gen.wav2pix.pairs import PAIRS, Pair, Split, write_pairs
+from data_gen.wav2pix.pickled import pickled_sources
 from data_gen.wav2pix.settings import PairsCommand
 from data_gen.wav2pix.sources import find_sources, read_source, share_out
 from utils.errors import DataError
@@ -22,10 +23,10 @@ def main(args: PairsCommand) -> int:
         DataError: There is no pair, or nothing that can be learnt from; `--out` holds what is not ours.
         ConfigError: `--out` is, or holds, what is read.
     """
-    refuse_folder_of_inputs(args.out, [args.pairs], "--out")
+    refuse_folder_of_inputs(args.out, [args.pairs, *([args.dataset] if args.dataset else [])], "--out")
     PAIRS.refuse_strangers(args.out, "--out")
     samples = round(args.seconds * RATE)
-    sources = find_sources(args.pairs)
+    sources = pickled_sources(args.pairs, args.dataset) if args.pairs.is_file() else find_sources(args.pairs)
     by_split: dict[Split | None, list[Pair]] = {"train": [], "val": [], None: []}
     skipped: dict[str, str] = {}
     with Progress("pairs", len(sources)) as progress:

@@ -18,11 +18,13 @@ class PairsCommand(Config):
     `--pairs` is a folder of `<speaker>/<name>.wav` beside `<speaker>/<name>.jpg` (or .png), of `train/` and `val/` with
     such folders inside, or one with a `pairs.csv` of the columns split, speaker, image, wav. A speaker's folder may
     hold talking videos instead: a frame a second is taken with the sound around it. Without a split, the last tenth of
-    each speaker's pairs is for validation.
+    each speaker's pairs is for validation. `--pairs` may be wav2pix's own config.yaml, too, with its pickled lists.
     """
 
     pairs: Path
-    """folder of speakers' pictures and sounds, or videos"""
+    """folder of speakers' pictures and sounds, or videos; or wav2pix's config.yaml"""
+    dataset: Path | None = None
+    """where the files of a config.yaml's lists lie now, as <train or test>/<speaker>/<name>; beside it unless given"""
     out: Path
     """folder to fill, for example data/binary/speakers"""
     image_size: Annotated[int, Field(ge=8, le=1024)] = 128

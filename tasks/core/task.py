@@ -78,6 +78,18 @@ class Task(pl.LightningModule):
     def adapt(self, checkpoint: dict[str, Any]) -> None:
         """Change what a checkpoint holds so that it fits the data at hand, where that may be; say what was changed."""
 
+    def unique_samples(self) -> int:
+        """Return how many different samples there are to learn from; 0 where they are drawn without end."""
+        return 0
+
+    def in_numbers(self) -> str:
+        """Say how large the network is and what stands beside it, and of how many samples it learns."""
+        beside = {**self.frozen, **{name.strip("_"): self.__dict__[name] for name in self._outside}}
+        parts = [f"{_size(self)}, of which {sum(p.numel() for p in self.parameters() if p.requires_grad):,} learn"]
+        parts += [f"{name}, which stays as it is: {_size(network)}" for name, network in beside.items() if network]
+        parts += [f"{self.unique_samples():,} unique samples"] if self.unique_samples() else []
+        return "; ".join(parts)
+
     def draw(self, board: Board) -> None:
         """Draw pictures after a validation."""
 
@@ -222,6 +234,12 @@ def clip_gradient(optimizer: Any, norm: float) -> Tensor:
     if norm < math.inf:
         torch.nn.utils.clip_grads_with_norm_(parameters, norm, total)
     return total
+
+
+def _size(network: torch.nn.Module) -> str:
+    parameters = list(network.parameters())
+    size = sum(p.numel() * p.element_size() for p in parameters) / 2**20
+    return f"{sum(p.numel() for p in parameters):,} parameters ({size:.1f} MiB)"
 
 
 class _Frozen(dict[str, "Task"]):

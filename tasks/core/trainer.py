@@ -161,6 +161,8 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
     trainer = make_trainer(task, work_dir, debug=debug)
     trainer.resumed = newest[1] if newest else None  # type: ignore[attr-defined]
     newest, checkpoint = None, {}  # the optimisers take over what they need; the rest is not kept for days
+    if trainer.is_global_zero:
+        log.info("%s: %s", task.cfg.task_cls, task.in_numbers())
     if trainer.is_global_zero and debug != "fast":
         clear_after_killed(work_dir)
         write_environment(work_dir)

@@ -43,18 +43,10 @@ class Person:
             ConfigError: The footage has no such frame.
         """
         database = video.landmarks
-        if closed_frame is not None:
-            if not 0 <= closed_frame < len(database):
-                raise ConfigError(
-                    f"infer_sil_ref_frame_idx = {closed_frame}: the footage has frames 0 to {len(database) - 1}"
-                )
-            closed = database[closed_frame]
-        else:
-            quiet = frame_rms(video.audio("rms"), len(database))
-            closed = find_closed_mouth(database, mouth_opening(database), quiet)
-        std = np.maximum(video.landmarks_std, 1e-3)
-        lids = eye_opening(database)
-        return cls(database, video.landmarks_mean, std, closed, lids, video.shots("all"))
+        quiet = frame_rms(video.audio("rms"), len(database)) if closed_frame is None else None
+        return person_of(
+            database, video.landmarks_mean, video.landmarks_std, closed_frame, quiet=quiet, shots=video.shots("all")
+        )
 
     @functools.cached_property
     def faces(self) -> Floats:
@@ -71,6 +63,31 @@ class Person:
     def blink(self) -> tuple[int, int] | None:
         """The clearest blink of the footage."""
         return find_blink(self)
+
+
+def person_of(
+    database: Floats, mean: Floats, std: Floats, closed_frame: int | None, *, quiet: Floats | None = None,
+    shots: list[tuple[int, int]] | None = None,
+) -> Person:  # fmt: skip
+    """Put together what is known of a person from landmarks (N, 68, 3), their mean and deviation (68, 3).
+
+    Args:
+        closed_frame: Whose mouth is the closed one; found when None.
+        quiet: (N,) loudness of each frame; when None, the mouth that is most nearly closed is sought in all frames.
+        shots: [start, stop) runs without a cut; one run when None.
+
+    Raises:
+        ConfigError: There is no frame `closed_frame`.
+    """
+    if closed_frame is None:
+        quiet = np.zeros(len(database), np.float32) if quiet is None else quiet
+        closed = find_closed_mouth(database, mouth_opening(database), quiet)
+    elif 0 <= closed_frame < len(database):
+        closed = database[closed_frame]
+    else:
+        raise ConfigError(f"infer_sil_ref_frame_idx = {closed_frame}: the footage has frames 0 to {len(database) - 1}")
+    lids = eye_opening(database)
+    return Person(database, mean, np.maximum(std, 1e-3), closed, lids, shots or [(0, len(database))])
 
 
 def find_closed_mouth(landmarks: Floats, opening: np.ndarray, loudness: np.ndarray) -> Floats:

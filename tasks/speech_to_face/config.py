@@ -8,7 +8,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from tasks.core.config import TaskConfig
-from utils.config.schema import Config, Count, Fraction, Layers, Positive, Weight
+from utils.config.schema import Config, Count, Fraction, Layers, Positive, Weight, Whole
 
 
 class VoiceWeights(Config):
@@ -53,6 +53,8 @@ class VoiceConfig(TaskConfig):
     """Stop after more validations than this without a smaller total loss; 0 never."""
     eval_max_pairs: Count = 500
     """Validate on at most so many pairs."""
+    save_images: bool = False
+    """Write the faces of each validation as PNG into the run's folder too; needs a face decoder."""
     weights: VoiceWeights = VoiceWeights()
     """How much each loss counts."""
     infer_audio_source_name: str = ""
@@ -223,6 +225,8 @@ class VeAstConfig(VoiceConfig):
     """How many of the last blocks learn in the second phase; 0 is all of the transformer."""
     lr: Positive = 1e-4
     """Step size of Adam in the first phase."""
+    batch_size_fine_tune: Whole = 0
+    """Pairs in a batch of the second phase, whose gradients take more memory (published: 2); 0 is batch_size."""
     lr_fine_tune: Positive = 1e-6
     """Step size of Adam in the second phase."""
 

@@ -84,6 +84,11 @@ class FaceDecoderTask(Task):
         """Draw pictures of the training persons."""
         return self._source("train")
 
+    def unique_samples(self) -> int:
+        """Count the pictures of the training persons."""
+        assert self._data is not None, "prepare() opens the data"
+        return sum(len(self._data.persons[entry].faces) for entry in self._data.entries("train"))
+
     def val_source(self) -> Sequence[FaceBatch]:
         """Return the validation persons' pictures."""
         return self._source("val").whole(self.cfg.eval_max_faces)

@@ -95,6 +95,10 @@ class FaceEncoderTask(Task):
             colour_jitter=cfg.colour_jitter,
         )  # fmt: skip
 
+    def unique_samples(self) -> int:
+        """Count the pictures of the training persons."""
+        return sum(len(self.data().persons[entry].faces) for entry in self.data().entries("train"))
+
     def val_source(self) -> Sequence[FaceBatch]:
         """Return the validation persons' pictures."""
         return FaceSource(self.data(), "val", self.cfg.batch_size, self.cfg.size).whole(self.cfg.eval_max_faces)

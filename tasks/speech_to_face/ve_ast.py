@@ -13,6 +13,7 @@ from torch import Tensor
 from data_gen.face_voice.sound import ast_features
 from modules.speech_to_face.ve_ast import VoiceTransformer
 from tasks.speech_to_face.config import VeAstConfig
+from tasks.speech_to_face.data import VoiceBatch
 from tasks.speech_to_face.voice import VoiceTask
 from utils.asset_table import ASSETS
 from utils.assets import asset_path
@@ -68,6 +69,16 @@ class VeAstTask(VoiceTask):
     def hearing(self) -> partial[Tensor]:
         """Return the normalised filter banks."""
         return partial(ast_features, mean=self.cfg.bank_mean, std=self.cfg.bank_std, rows=self.cfg.rows)
+
+    @property
+    def batch_size(self) -> int:
+        """Return the larger of the phases' batches: when the second begins is not known where batches are drawn."""
+        return max(self.cfg.batch_size, self.cfg.batch_size_fine_tune)
+
+    def training_step(self, batch: VoiceBatch, batch_idx: int) -> Tensor | None:
+        """Learn from as many pairs of the batch as the phase takes."""
+        wanted = (self.cfg.batch_size_fine_tune if self.fine_tune_from >= 0 else 0) or self.cfg.batch_size
+        return super().training_step(VoiceBatch(*(part[:wanted] for part in batch)), batch_idx)
 
     # -- phases ----------------------------------------------------------------------------------------------------
     def schedule(self, update: int) -> float:

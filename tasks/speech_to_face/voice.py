@@ -33,6 +33,7 @@ from tasks.speech_to_face.retrieval import RANKS, Recall, retrieve
 from tasks.speech_to_face.shapes import cosine_with_others, shape_correlations
 from utils.arrays import Floats
 from utils.errors import ConfigError, DataError, UserError
+from utils.media.pictures import write_picture
 from utils.media.wav import read_wav
 
 
@@ -69,6 +70,11 @@ class VoiceTask(Task):
     @abstractmethod
     def hearing(self) -> partial[Tensor]:
         """Return what turns (samples,) float32 into the network's input; picklable."""
+
+    @property
+    def batch_size(self) -> int:
+        """Return how many pairs are drawn for a training batch."""
+        return self.cfg.batch_size
 
     # -- data ------------------------------------------------------------------------------------------------------
     def prepare(self) -> None:
@@ -117,7 +123,11 @@ class VoiceTask(Task):
 
     def train_source(self) -> VoiceSource:
         """Draw pairs of the training persons."""
-        return self._source("train", self.cfg.batch_size)
+        return self._source("train", self.batch_size)
+
+    def unique_samples(self) -> int:
+        """Count the pairs of the training persons."""
+        return len(self._source("train", 1).pairs)
 
     def val_source(self) -> Sequence[VoiceBatch]:
         """Return the pairs of the validation persons."""
@@ -221,7 +231,10 @@ class VoiceTask(Task):
         decoder = self.frozen.get("face_decoder")
         if isinstance(decoder, FaceDecoderTask):
             count = max(1, 3 * self.cfg.num_valid_plots)
-            board.image("faces/heard", heard_and_seen(self._data, decoder, heard, feature, entry, count))
+            picture = heard_and_seen(self._data, decoder, heard, feature, entry, count)
+            board.image("faces/heard", picture)
+            if self.cfg.save_images and self.work_dir is not None:
+                write_picture(self.work_dir / "images" / f"heard_{self.updates:07d}.png", picture)
 
     @torch.no_grad()
     def listen(self, wav: Floats) -> Tensor:

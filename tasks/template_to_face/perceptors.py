@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from modules.faces.imagenet_maps import ImagenetKind, ImagenetMaps
 from modules.faces.iresnet import IResNet, depth_of
 from modules.onnx.format import read_onnx
 from modules.onnx.network import OnnxNetwork
@@ -82,8 +83,8 @@ def make_perceptor(name: str, weights: str, recogniser: nn.Module | None) -> Per
     """Make a perceptor by name.
 
     Args:
-        name: `fr`, `fr_published` or `vgg11`.
-        weights: File of an `fr`; empty takes `recogniser`, which `fr_published` does not.
+        name: `fr`, `fr_published`, `vgg11`, `resnet18` or `effnetb0`.
+        weights: File of an `fr`; empty takes `recogniser`, which `fr_published` does not. Folder of the last two.
 
     Raises:
         DataError: The file is missing, or of another network.
@@ -95,6 +96,8 @@ def make_perceptor(name: str, weights: str, recogniser: nn.Module | None) -> Per
         state = read_state(path)
         network.load_state_dict({key: value for key, value in state.items() if key.startswith("features.")})
         return Perceptor(network, {"path": str(path), "sha256": sha256(path)}, imagenet=True, side=None)
+    if name in ("resnet18", "effnetb0"):
+        return _imagenet(name, Path(weights))  # type: ignore[arg-type]
     published = name == "fr_published"
     if published and (not weights or weights.endswith(".onnx")):
         raise ConfigError(
@@ -116,6 +119,20 @@ def make_perceptor(name: str, weights: str, recogniser: nn.Module | None) -> Per
     # The published list calls stage 3 and stage 4 by one name, and keeps the former: layer1, layer2, layer3, features.
     stages = 3 if published else None
     return Perceptor(iresnet.fold(), {"path": str(path), "sha256": sha256(path)}, stages=stages)
+
+
+def _imagenet(kind: ImagenetKind, folder: Path) -> Perceptor:
+    hub = {"resnet18": "microsoft/resnet-18", "effnetb0": "google/efficientnet-b0"}[kind]
+    how = f"Give --perceptor_weights a folder with config.json and model.safetensors, as huggingface.co/{hub} has them"
+    if not (folder / "config.json").is_file():
+        raise DataError(f"perceptor = {kind}: no weights at '{folder}'. {how}.")
+    try:
+        network = ImagenetMaps(kind, folder)
+    except Exception as error:  # transformers refuses what is damaged in many ways
+        raise DataError(f"perceptor = {kind}: {folder}: {' '.join(str(error).split())[:200]}. {how}.") from None
+    weights = folder / "model.safetensors"
+    source = {"path": str(folder), "sha256": sha256(weights) if weights.is_file() else ""}
+    return Perceptor(network, source, imagenet=True, side=None)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:

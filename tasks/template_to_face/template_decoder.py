@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from tasks.template_to_face.data import TemplateBatch, TemplateSource, at_crop, 
 from tasks.template_to_face.evaluate import evaluate
 from tasks.template_to_face.infer import infer
 from tasks.template_to_face.perceptors import Perceptor, make_perceptor, recogniser_network
+from tasks.template_to_face.step_size import StepSize, in_updates
 from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
 from utils.faces.recogniser import Recogniser, RecogniserId, cosines_with, find_recogniser
@@ -44,13 +44,13 @@ class TemplateDecoderTask(Task):
     schema = TemplateDecoderConfig
     cfg: TemplateDecoderConfig
     in_words = ("cosine", "is the person to the recogniser: {:.2f} of 1")
-    network_settings = ("network", "normalize_templates")
+    network_settings = ("network", "normalize_templates", "mean", "std", "swap_red_blue")
 
     def __init__(self, config: TemplateDecoderConfig) -> None:
         super().__init__(config)
         self.recogniser: RecogniserId | None = None
         width = self._width()
-        self.model = TemplateDecoder(self.cfg.network, width)
+        self.model = self._decoder(width)
         self.size = SIZES[self.cfg.network]
         if self.cfg.weights.adv > 0:
             self.critic = FaceCritic()
@@ -62,6 +62,16 @@ class TemplateDecoderTask(Task):
         self._judge: torch.nn.Module | None = None
         self._encoder: Recogniser | None = None
         self._began = (0.0, 0)
+        self.step_size = StepSize(self.cfg)
+
+    @classmethod
+    def resolved(cls, config: TemplateDecoderConfig) -> TemplateDecoderConfig:
+        """Turn epochs into updates."""
+        return in_updates(config)
+
+    def _decoder(self, width: int) -> TemplateDecoder:
+        cfg = self.cfg
+        return TemplateDecoder(cfg.network, width, mean=cfg.mean, std=cfg.std, swap_red_blue=cfg.swap_red_blue)
 
     def _width(self) -> int:
         """Return the length of the data's templates; 512 when the data is not here, as for a loaded checkpoint."""
@@ -74,7 +84,7 @@ class TemplateDecoderTask(Task):
         """Load weights; the decoder takes the template length of the checkpoint."""
         width = state_dict["model.decoder.0.block.0.weight"].shape[0]
         if width != self.model.decoder[0].block[0].weight.shape[0]:  # type: ignore[union-attr,index]
-            self.model = TemplateDecoder(self.cfg.network, width)
+            self.model = self._decoder(width)
         return super().load_state_dict(state_dict, strict, assign)
 
     # -- data ----------------------------------------------------------------------------------------------------------
@@ -123,6 +133,10 @@ class TemplateDecoderTask(Task):
         """Draw pairs of the training people."""
         return TemplateSource(self.shards, self.size, self.cfg.batch_size, self.cfg.augment)
 
+    def unique_samples(self) -> int:
+        """Count the training pairs."""
+        return self.shards.count("train")
+
     def val_numbers(self) -> list[int]:
         """Return the validation pairs that are measured, spread evenly."""
         count = self.shards.count("val")
@@ -143,18 +157,19 @@ class TemplateDecoderTask(Task):
     def _losses_of(self, faces: Tensor, real: Tensor, templates: Tensor) -> dict[str, Tensor]:
         """Return the losses of decoded faces against real ones, both (B, 3, S, S)."""
         weights = self.cfg.weights
-        losses = {"pixel": F.mse_loss(faces, real)}
+        own, wanted = self.model.in_own_units(faces), self.model.in_own_units(real)
+        losses = {"pixel": F.mse_loss(own, wanted)}
         if weights.laplace:
-            losses["laplace"] = laplace_loss(faces.float(), real)
+            losses["laplace"] = laplace_loss(own.float(), wanted)
         feature: Tensor | None = None
         if self.training and self.updates < self.cfg.recogniser_after:
             return losses
         faces, real = self._looked_at(torch.cat([faces, real])).chunk(2)
         if self._perceptor is not None:
             with torch.no_grad():
-                wanted, _ = self._perceptor(real)
+                maps_wanted, _ = self._perceptor(real)
             maps, feature = self._perceptor(faces)
-            losses["perceptual"] = perceptual_loss([m.float() for m in maps], [m.float() for m in wanted])
+            losses["perceptual"] = perceptual_loss([m.float() for m in maps], [m.float() for m in maps_wanted])
         if weights.identity and self._judge is not None:
             if feature is None or self._perceptor is None or self._perceptor.network is not self._judge:
                 feature = self._judge(at_crop(faces))
@@ -190,9 +205,10 @@ class TemplateDecoderTask(Task):
         if self.automatic_optimization:
             return super().training_step(batch, batch_idx)
         decoder, critic = self.optimizers()  # type: ignore[misc,attr-defined]
-        real = pictures(batch.crops)
+        real = self.model.in_own_units(pictures(batch.crops))
         self.toggle_optimizer(decoder)
         faces, losses = self._decode_and_judge(batch)
+        faces = self.model.in_own_units(faces)
         doubt = self.critic(faces)
         losses["adv"] = F.binary_cross_entropy_with_logits(doubt, torch.ones_like(doubt))
         total = self.weigh(losses, "tr")
@@ -227,15 +243,19 @@ class TemplateDecoderTask(Task):
         return [decoder, critic], rates
 
     def schedule(self, update: int) -> float:
-        """Fall from 1 to a hundredth along half a cosine."""
-        done = min(1.0, update / self.cfg.max_updates)
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+        """Fall as `lr_scheduler` says."""
+        return self.step_size.share(update)
 
     # -- validation and pictures ---------------------------------------------------------------------------------------
+    def on_validation_epoch_end(self) -> None:
+        """Let `StepPlateau` see the validation's loss."""
+        self.step_size.validated(self.trainer)
+
     def validation_step(self, batch: TemplateBatch, batch_idx: int) -> None:
         """Log losses, and the cosine of the re-encoded reconstructions, weighed by the batch's size."""
         faces, count = self.decode(batch.templates), len(batch.crops)
-        self.weigh(self._losses_of(faces, pictures(batch.crops), batch.templates), "val", count)
+        total = self.weigh(self._losses_of(faces, pictures(batch.crops), batch.templates), "val", count)
+        self.step_size.totals.append((total.detach(), count))
         # What is measured is the 8-bit picture, as anyone would get it.
         if self._judge is not None:
             templates = self._judge(at_crop(pictures(to_crops(faces)).to(faces.device))).float()
@@ -248,7 +268,12 @@ class TemplateDecoderTask(Task):
         self.note({"val/cosine": cosine.mean().to(self.device)}, count)
 
     def on_train_batch_end(self, outputs: Any, batch: TemplateBatch, batch_idx: int) -> None:
-        """Keep a checkpoint and the control pictures when the samples seen pass a power of ten."""
+        """Keep checkpoint and control pictures when the samples seen pass a power of ten; draw when asked to."""
+        every = self.cfg.visualize_each_step
+        if every and self.updates % every == 0 and (batch_idx + 1) % self.cfg.accumulate_grad_batches == 0:
+            self.board.update = self.updates
+            if self.trainer.is_global_zero and self.trainer.logger:
+                self.draw(self.board)
         count = len(batch.crops) * max(1, self.trainer.world_size)
         scale = self.cfg.accumulate_grad_batches
         if not self.cfg.save_powers or self.work_dir is None or not self.trainer.logger or (batch_idx + 1) % scale:
@@ -284,11 +309,14 @@ class TemplateDecoderTask(Task):
 
     # -- use -----------------------------------------------------------------------------------------------------------
     def extra_state(self) -> dict[str, Any]:
-        """Keep which recogniser the templates are of."""
-        return {"recogniser": self.recogniser.model_dump() if self.recogniser else None}
+        """Keep which recogniser the templates are of, and where `StepPlateau` is."""
+        recogniser = self.recogniser.model_dump() if self.recogniser else None
+        return {"recogniser": recogniser, "step_size": self.step_size.state()}
 
     def on_load_extra(self, extra: dict[str, Any]) -> None:
-        """Take the recogniser's name and digest back."""
+        """Take them back."""
+        if "step_size" in extra:
+            self.step_size.load(extra["step_size"])
         if extra.get("recogniser"):
             self.recogniser = RecogniserId.model_validate(extra["recogniser"])
 

@@ -136,6 +136,10 @@ class Wav2PixTask(Task):
         """Draw pairs with replacement."""
         return PairSource(self.pairs, self.cfg)
 
+    def unique_samples(self) -> int:
+        """Count the training pairs."""
+        return self.pairs.count("train")
+
     def val_source(self) -> Sequence[PairBatch]:
         """Return all validation pairs, always with the same wrong faces."""
         source, size = PairSource(self.pairs, self.cfg, "val"), self.cfg.batch_size

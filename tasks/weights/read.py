@@ -30,8 +30,8 @@ from tasks.weights.torch_file import (
     read_as_data,
     refuse_endless,
 )
-from tasks.weights.values import Refused, StandIn, word
 from utils.errors import AssetError, DataError
+from utils.files.pickle_values import Refused, StandIn, word
 
 MAX_ENTRIES = 50_000
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tasks.weights.unpickle import unpickle
-from tasks.weights.values import Named, Refused, StandIn, word
+from utils.files.pickle_values import Named, Refused, StandIn, word
 from utils.files.zips import open_zip
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001

@@ -6,10 +6,12 @@ import json
 from itertools import pairwise
 from pathlib import Path
 
+import onnxruntime
 import pytest
 import torch
 
 from modules.faces.iresnet import IResNet, depth_of
+from modules.onnx.format import write_onnx
 from modules.template_decoder import (
     CHANNELS,
     SIZES,
@@ -37,6 +39,29 @@ def test_a_decoder_is_the_published_one(kind):
 
 def test_a_decoder_takes_templates_of_any_width():
     assert TemplateDecoder("fr", 128).eval()(torch.randn(1, 128)).shape == (1, 3, 112, 112)
+
+
+NORMALISED = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "swap_red_blue": True}
+
+
+@torch.no_grad()
+def test_pictures_are_rgb_however_the_layers_normalise_them():
+    plain, own = filled(TemplateDecoder("light")), filled(TemplateDecoder("light", **NORMALISED))
+    assert plain.state_dict().keys() == own.state_dict().keys()
+    given = plain(probe(2, 512))
+    mean, std = (torch.tensor(NORMALISED[name])[:, None, None] for name in ("mean", "std"))
+    made = own(probe(2, 512))
+    torch.testing.assert_close(made, (2 * (given * std + mean) - 1)[:, [2, 1, 0]], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(own.in_own_units(made), given, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(plain.in_own_units(given), given)
+
+
+@torch.no_grad()
+def test_the_onnx_file_gives_rgb_whatever_the_layers_give():
+    own = filled(TemplateDecoder("light", **NORMALISED))
+    session = onnxruntime.InferenceSession(write_onnx(own.onnx_graph()), providers=["CPUExecutionProvider"])
+    (given,) = session.run(None, {"input": probe(1, 512).numpy()})
+    torch.testing.assert_close(torch.from_numpy(given), own(probe(1, 512)), atol=1e-4, rtol=1e-4)
 
 
 def test_the_light_decoder_has_a_fourth_of_the_work():

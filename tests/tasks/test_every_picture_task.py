@@ -116,6 +116,23 @@ def test_mixtures_are_learnt_from_when_they_are_weighed(house):
     assert {"tr/mixed", "tr/identity"} <= set(curves(house / "runs/mixed"))
 
 
+def test_the_published_settings_of_a_decoder_are_kept_in_its_run(house, capsys):
+    more = (
+        "mean=[0.485, 0.456, 0.406]", "std=[0.229, 0.224, 0.225]", "swap_red_blue=true", "lr_scheduler=StepPlateau",
+        "num_epochs=2", "max_batches_per_train_epoch=1", "visualize_each_step=1", "val_check_interval=9",
+    )  # fmt: skip
+    assert run.main(words(house, "template_decoder", "published", more)) == 0
+    folder = house / "runs/published"
+    task = load_task(folder)
+    assert task.updates == task.cfg.max_updates == 2
+    assert task.model.scale.flatten().tolist() == pytest.approx([0.458, 0.448, 0.45])
+    assert task.model.swapped
+    assert (folder / "control_last.png").is_file(), "drawn although nothing was validated"
+    assert "step_size" in read_checkpoint(folder / "last.ckpt")["vizeme"]["extra"]
+    with pytest.raises(ConfigError, match=r"mean .*swap_red_blue True -> False"):
+        run.main(words(house, "template_decoder", "published", ("max_updates=3",)))
+
+
 def test_the_recogniser_is_asked_only_when_there_is_a_face(house):
     assert run.main(words(house, "template_decoder", "late", ("recogniser_after=2",))) == 0
     found = curves(house / "runs/late")

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from utils.config.other_names import other_name
 from utils.errors import ConfigError, nearest
 from utils.paths import show_path
 
@@ -117,6 +118,7 @@ def mistakes(
             near = nearest(str(loc[-1]), _group(schema, loc[:-1])) if number < _HINTS else None
             guess = schema.renamed.get(name) or near
             text = f"{name}: no such setting" + (f"; write '{guess}'" if guess else "") + _look_alike(name)
+            text = (other_name(name, schema.model_fields) if name not in schema.renamed else None) or text
         elif item["type"] == "missing":
             text = f"{name}: missing; give it a value"
         else:

@@ -10,9 +10,9 @@ import numpy as np
 
 from tasks.exchange.sources.geneface import OURS
 from tasks.renderer.geneface.scene import FILE, scene_of
-from tasks.weights.unpickle import unpickle
-from tasks.weights.values import Refused
 from utils.errors import DataError
+from utils.files.pickle_values import Refused
+from utils.files.pickles import unpickle
 
 MAGIC = b"\x93NUMPY"
 """What an .npy file begins with."""
@@ -43,7 +43,7 @@ def read_dictionary(path: Path) -> Mapping[str, Any]:
             shape, _, kind = read(file)
             if kind != np.dtype(object):
                 raise DataError(f"{path} is an array {shape} of {kind}, not a dataset or checkpoint.")
-            content = unpickle(file, _no_storage)
+            content = unpickle(file)
         except Refused as error:
             raise DataError(f"{path} cannot be imported: it holds {error}. Nothing of it was run.") from None
         except (ValueError, EOFError, RecursionError, MemoryError, OSError) as error:
@@ -52,7 +52,3 @@ def read_dictionary(path: Path) -> Mapping[str, Any]:
     if not isinstance(held, Mapping):
         raise DataError(f"{path} holds no dictionary; GeneFace's trainval_dataset.npy does.")
     return held
-
-
-def _no_storage(reference: tuple[Any, ...]) -> Any:
-    raise Refused("torch tensors inside a numpy file")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tasks.core.config import TaskConfig
+from tasks.speaking.settings import PostSettings
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 
 
@@ -14,7 +15,7 @@ class NoWeights(Config):
     """An imported renderer is not trained here: it has no losses."""
 
 
-class ImportedRendererConfig(TaskConfig):
+class ImportedRendererConfig(TaskConfig, PostSettings):
     """Settings that imported renderers share; GeneFace's names where the meaning is the same."""
 
     video_id: str = ""
@@ -36,6 +37,18 @@ class ImportedRendererConfig(TaskConfig):
     infer_speech_name: str = ""
     """Features of the sound for a part that hears it, [T, window, channels] .npy made with GeneFace: DeepSpeech for
     the torso of lm3d_nerf_torso and for adnerf, the Esperanto wav2vec for radnerf."""
+    infer_bg_img_fname: str = ""
+    """What is seen behind the person: the dataset's background when empty; a picture, or a colour: white, black, green,
+    grey, '#rrggbb'."""
+    infer_c2w_name: str = ""
+    """Camera poses to use in place of the footage's, in GeneFace's world: .npy, [1, T, 3, 4] or [T, 4, 4]."""
+    infer_inject_eye_blink_mode: Literal["none", "gt", "period"] = "none"
+    """Brows, nose and eyes: `none` as predicted, `gt` as in the footage whose pose is shown, `period` a still gaze with
+    one of the person's blinks every few seconds."""
+    infer_close_mouth_when_sil: bool = False
+    """Close the mouth in silences of infer_audio_source_name."""
+    infer_mouth_smooth_sigma: Weight = 0.0
+    """Gaussian smoothing over time of the mouth, in frames."""
     infer_lm3d_clamp_std: Weight = 2.5
     """Keep landmarks within this many standard deviations (brows and eyes: half of it in x and y); 0 turns it off."""
     infer_lm3d_ema: Fraction = 0.0
@@ -46,6 +59,15 @@ class ImportedRendererConfig(TaskConfig):
     """Average the camera's place and rotation over a few frames, as GeneFace does."""
     infer_smooth_camera_path_kernel_size: Count = 7
     """Over how many frames."""
+
+    @property
+    def mends(self) -> bool:
+        """Say whether any setting asks for landmarks to be mended; clamping alone is not."""
+        return bool(
+            self.infer_inject_eye_blink_mode != "none" or self.infer_lm3d_lle_percent or self.infer_lm3d_smooth_sigma
+            or self.infer_mouth_smooth_sigma or self.infer_mouth_gain != 1
+            or (self.infer_close_mouth_when_sil and self.infer_audio_source_name)
+        )  # fmt: skip
 
 
 class GenefaceNerfConfig(ImportedRendererConfig):

@@ -13,14 +13,17 @@ from torch import Tensor
 from tasks.core.task import Task
 from tasks.renderer.geneface.config import ImportedRendererConfig
 from tasks.renderer.geneface.scene import FILE, GenefaceScene, open_scene
+from tasks.speaking.backdrop import read_background
 from tasks.speaking.frames import need, write_frames
-from tasks.speaking.mend import clamp_reach
+from tasks.speaking.head_pose import read_poses
+from tasks.speaking.mend import clamp_reach, post_process
 from tasks.speaking.origin import refuse_other_sound
+from tasks.speaking.sound import Sound
 from utils.arrays import Bytes, Floats
 from utils.camera import loop_indices, smooth_camera
 from utils.errors import ConfigError, DataError
 from utils.files.arrays import load_array
-from utils.media.pictures import fitted
+from utils.media.pictures import cover, fitted
 from utils.visualization.lm_visualizer import read_landmarks
 
 if TYPE_CHECKING:
@@ -60,7 +63,10 @@ class ImportedRenderer(Task):
             raise ConfigError(
                 "video_id is empty: say whose cameras and background are wanted, for example --video_id May"
             )
-        return open_scene(Path(self.cfg.binary_data_dir) / self.cfg.video_id / FILE)
+        return open_scene(self._scene_file())
+
+    def _scene_file(self) -> Path:
+        return Path(self.cfg.binary_data_dir) / self.cfg.video_id / FILE
 
     def frame(self, windows: Tensor, speech: Tensor | None, view: View) -> Tensor:
         """Render one frame, (H, W, 3) in [0, 1].
@@ -72,12 +78,26 @@ class ImportedRenderer(Task):
         """
         raise NotImplementedError
 
+    def mended(self, landmarks: Floats, scene: GenefaceScene, rms: Floats | None) -> Floats:
+        """Mend landmarks (T, 68, 3) as heads trained here have them mended; as they are when no setting asks for it.
+
+        Args:
+            rms: (2T,) loudness of the sound's voice, 50 rows a second; None when nothing is heard.
+        """
+        cfg = self.cfg
+        if not cfg.mends:
+            return landmarks
+        person = scene.person(cfg.infer_sil_ref_frame_idx, self._scene_file())
+        shown = loop_indices(len(landmarks), len(scene.landmarks))
+        return post_process(landmarks, person, shown, rms, cfg, cfg.seed)
+
     @torch.inference_mode()
     def render(self, landmarks: Floats | None, speech: Floats | None, scene: GenefaceScene) -> Iterator[Bytes]:
         """Render frames one after the other.
 
         Args:
-            landmarks: (T, 68, 3) tenths of an eye distance; None for a head that follows the speech.
+            landmarks: (T, 68, 3) tenths of an eye distance, as `mended` gives them; None for a head that follows the
+                speech.
             speech: (T, window, channels) features, or None.
             scene: Cameras and background.
 
@@ -85,13 +105,15 @@ class ImportedRenderer(Task):
             (H, W, 3) uint8 RGB.
         """
         cfg, device = self.cfg, self.device
-        rows = normalised(landmarks, scene, cfg)[:, None] if landmarks is not None else speech
+        rows = normalised(landmarks, scene, cfg, clamp=not cfg.mends)[:, None] if landmarks is not None else speech
         assert rows is not None
-        cameras = scene.cameras
-        if cfg.infer_smooth_camera_path:
+        cameras = read_poses(cfg.infer_c2w_name) if cfg.infer_c2w_name else scene.cameras
+        if cfg.infer_smooth_camera_path and not cfg.infer_c2w_name:
             cameras = smooth_camera(cameras, cfg.infer_smooth_camera_path_kernel_size)
         frame_ids = loop_indices(len(rows), len(cameras))
-        background = scaled(scene.background, cfg.infer_scale_factor)
+        other = read_background(cfg.infer_bg_img_fname)
+        whole = scene.background if other is None else cover(other, *scene.background.shape[:2])
+        background = scaled(whole, cfg.infer_scale_factor)
         behind = torch.from_numpy(background).to(device).float() / 255
         focal = scene.focal * behind.shape[0] / scene.background.shape[0]
         first = torch.from_numpy(scene.cameras[0]).to(device)
@@ -111,7 +133,10 @@ class ImportedRenderer(Task):
         landmarks, speech = self._read_conditions()
         total = min(len(rows) for rows in (landmarks, speech) if rows is not None)
         landmarks, speech = (None if rows is None else rows[:total] for rows in (landmarks, speech))
-        frames = self.render(landmarks, speech, self.scene())
+        scene = self.scene()
+        if landmarks is not None:
+            landmarks = self.mended(landmarks, scene, self._loudness())
+        frames = self.render(landmarks, speech, scene)
         out = Path(cfg.infer_out_video_name).with_suffix(".mp4")
         print(write_frames(frames, out, cfg.infer_audio_source_name, total))
 
@@ -122,6 +147,13 @@ class ImportedRenderer(Task):
     def speech_shape(self) -> tuple[int, int]:
         """Return (window, channels) of the speech features wanted."""
         return (16, 29)
+
+    def _loudness(self) -> Floats | None:
+        """Return how loud the sound is, when the mouth is to be closed in its silences."""
+        if not (self.cfg.infer_close_mouth_when_sil and self.cfg.infer_audio_source_name):
+            return None
+        with Sound(self.cfg.infer_audio_source_name) as sound:
+            return sound.rms()
 
     def _read_conditions(self) -> tuple[Floats | None, Floats | None]:
         landmarks = read_landmarks(self.cfg.infer_cond_name).astype(np.float32) if self.landmark_driven else None
@@ -144,10 +176,16 @@ class View(NamedTuple):
     focal: float
 
 
-def normalised(landmarks: Floats, scene: GenefaceScene, cfg: ImportedRendererConfig) -> Floats:
-    """Return (T, 204) landmarks in standard deviations of the person, clamped and smoothed as the settings say."""
+def normalised(
+    landmarks: Floats, scene: GenefaceScene, cfg: ImportedRendererConfig, *, clamp: bool = True
+) -> Floats:
+    """Return (T, 204) landmarks in standard deviations of the person, clamped and smoothed as the settings say.
+
+    Args:
+        clamp: False for landmarks that were clamped when they were mended: eyes of the footage come after that.
+    """
     values = (landmarks - scene.landmarks_mean) / scene.landmarks_std
-    if cfg.infer_lm3d_clamp_std:
+    if clamp and cfg.infer_lm3d_clamp_std:
         reach = clamp_reach(cfg.infer_lm3d_clamp_std)
         values = np.clip(values, -reach, reach)
     if cfg.infer_lm3d_ema:

@@ -6,18 +6,20 @@ Made from GeneFace's `trainval_dataset.npy` by `tasks/import_checkpoint.py`, sin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.speaking.resting_face import Person, person_of
 from utils.errors import DataError
 from utils.files.arrays import load_arrays, save_arrays
 
 FILE = "geneface_scene.safetensors"
 """Name of the scene beside the dataset it was made from."""
+LANDMARKS = "landmarks"
 SHAPES: dict[str, tuple[int, ...]] = {
     "landmarks_mean": (68, 3), "landmarks_std": (68, 3), "cameras": (-1, 4, 4), "background": (-1, -1, 3),
     "focal": (1,),
@@ -33,6 +35,8 @@ class GenefaceScene:
         cameras: (T, 4, 4) camera to world of every frame of the footage, the original's world.
         background: (H, W, 3) uint8 RGB.
         focal: Pixels, at the background's size.
+        landmarks: (T, 68, 3) of every frame, tenths of an eye distance; none (0, 68, 3) in a scene that was imported
+            before they were kept, or of a dataset without them.
     """
 
     landmarks_mean: NDArray[np.float32]
@@ -40,10 +44,30 @@ class GenefaceScene:
     cameras: NDArray[np.float32]
     background: NDArray[np.uint8]
     focal: float
+    landmarks: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 68, 3), np.float32))
 
     def save(self, path: Path) -> None:
         """Write the scene as safetensors."""
-        save_arrays(path, {name: np.atleast_1d(getattr(self, name)) for name in SHAPES}, {"format": "geneface-scene"})
+        arrays = {name: np.atleast_1d(getattr(self, name)) for name in (*SHAPES, LANDMARKS)}
+        save_arrays(path, arrays, {"format": "geneface-scene"})
+
+    def person(self, closed_frame: int | None, path: Path) -> Person:
+        """Return what the mending of landmarks wants to know of the footage.
+
+        Args:
+            closed_frame: Whose mouth is the closed one; found when None.
+            path: The scene's file, for messages.
+
+        Raises:
+            DataError: The scene has no landmarks of its frames.
+            ConfigError: There is no such frame.
+        """
+        if not len(self.landmarks):
+            raise DataError(
+                f"{path} has no landmarks of the footage, which mending needs. Make it anew: "
+                f"python tasks/import_checkpoint.py {path.with_name('trainval_dataset.npy')}"
+            )
+        return person_of(self.landmarks, self.landmarks_mean, self.landmarks_std, closed_frame)
 
 
 def open_scene(path: Path) -> GenefaceScene:
@@ -62,7 +86,11 @@ def open_scene(path: Path) -> GenefaceScene:
             want not in (-1, have) for want, have in zip(shape, array.shape, strict=True)
         ):  # fmt: skip
             raise DataError(f"{path} is not a scene ({name}). Make it anew: {again}")
-    return GenefaceScene(**{**{name: arrays[name] for name in SHAPES}, "focal": float(arrays["focal"][0])})  # type: ignore[arg-type]
+    landmarks = arrays.get(LANDMARKS, np.zeros((0, 68, 3), np.float32))
+    if landmarks.ndim != 3 or landmarks.shape[1:] != (68, 3) or len(landmarks) not in (0, len(arrays["cameras"])):
+        raise DataError(f"{path} is not a scene ({LANDMARKS}). Make it anew: {again}")
+    parts = {**{name: arrays[name] for name in SHAPES}, LANDMARKS: landmarks, "focal": float(arrays["focal"][0])}
+    return GenefaceScene(**parts)  # type: ignore[arg-type]
 
 
 def scene_of(dataset: Mapping[str, Any], scale: float, path: Path) -> GenefaceScene:
@@ -93,4 +121,8 @@ def scene_of(dataset: Mapping[str, Any], scale: float, path: Path) -> GenefaceSc
     background = np.asarray(dataset["bg_img"])
     if background.ndim != 3 or background.dtype != np.uint8:
         raise DataError(f"{path}: bg_img is {background.shape} {background.dtype}, not (H, W, 3) uint8.")
-    return GenefaceScene(mean, std, np.asarray(poses, np.float32), background, float(dataset["focal"]))
+    faces = [np.asarray(sample.get("idexp_lm3d", ()), np.float32) for sample in samples]
+    whole = all(face.size == 204 and np.isfinite(face).all() for face in faces)
+    landmarks = np.stack([face.reshape(68, 3) for face in faces]) * np.float32(scale) if whole else None
+    more = {} if landmarks is None else {LANDMARKS: landmarks}
+    return GenefaceScene(mean, std, np.asarray(poses, np.float32), background, float(dataset["focal"]), **more)

@@ -9,6 +9,7 @@ from data_gen import run
 from data_gen.face_voice import run as face_voice_run
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.face_voice.faces import mean_shape
+from data_gen.face_voice.sound import clean_speech, spectrogram
 from tests.made import write_tone
 from tests.made_persons import made_face, made_voice
 from utils.errors import DataError
@@ -74,6 +75,24 @@ def test_folders_called_train_and_val_are_the_split(tmp_path, raw):
     dataset = FaceVoiceDataset(tmp_path / "out")
     assert [(p.id, p.split) for p in dataset.persons] == [("anna", "train"), ("anna", "val")]
     assert dataset.numbers == [0, 0]
+
+
+def test_voices_that_speech_to_face_processed_are_heard_again(tmp_path, raw):
+    for sound in [*raw.rglob("*.wav"), *raw.rglob("*.WAV")]:
+        sound.unlink()
+    parts = spectrogram(clean_speech(made_voice(0.5, 1.0)), "magphase").numpy()
+    for name in ("anna", "cleo"):
+        np.save(raw / name / "audios/1.npy", parts)
+        np.save(raw / name / "images/1_embedding.npy", np.zeros(4096, np.float32))
+    assert run.main(["face_voice", "--persons", str(raw), "--out", str(tmp_path / "out")]) == 0
+    dataset = FaceVoiceDataset(tmp_path / "out")
+    assert [(p.id, p.clips, p.faces) for p in dataset.persons] == [
+        ("anna", ["1.npy"], ["1.png"]),
+        ("cleo", ["1.npy"], ["1.png"]),
+    ]
+    assert not [file for file in dataset.index.skipped if "embedding" in file]
+    whole = clean_speech(made_voice(0.5, 1.0))
+    assert np.corrcoef(dataset.wav(0, 0), whole[: len(dataset.wav(0, 0))])[0, 1] > 0.99
 
 
 def test_faces_alone_for_a_face_encoder(tmp_path, raw):

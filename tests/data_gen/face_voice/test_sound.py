@@ -9,6 +9,7 @@ from data_gen.face_voice.sound import (
     ast_features,
     clean_speech,
     normalise_loudness,
+    sound_of,
     spectrogram,
     speech_seconds,
     take,
@@ -80,3 +81,18 @@ def test_the_transformers_input_has_its_shape():
     found = ast_features(made_voice(0.3, 1.0), -5.46, 3.11, rows=128)
     assert found.shape == (128, 128)
     assert found.std() > 0.1
+
+
+def test_a_spectrogram_of_magnitude_and_phase_gives_its_sound_back():
+    time = np.arange(16_000) / 16_000
+    wav = (0.3 * np.sin(2 * np.pi * 220 * time) + np.random.default_rng(0).normal(0, 0.01, 16_000)).astype(np.float32)
+    again = sound_of(spectrogram(wav, "magphase").numpy())
+    assert again.shape == (16_000,)
+    np.testing.assert_allclose(again[200:-200], wav[200:-200], atol=1e-4)
+
+
+def test_what_cannot_be_turned_back_into_sound_is_named():
+    with pytest.raises(DataError, match="filter banks, which cannot be turned back"):
+        sound_of(np.zeros((1, 1024, 128), np.float32))
+    with pytest.raises(DataError, match=r"it has shape \(4096,\): a spectrogram .* is \(2, 257, T\)"):
+        sound_of(np.zeros(4096, np.float32))

@@ -46,6 +46,22 @@ def test_a_frozen_task_stays_outside_the_checkpoint():
     assert not task.frozen["helper"].training
 
 
+def test_its_size_is_said_with_what_stands_beside_it(monkeypatch):
+    task, helper = (ToyTask(ToyConfig(task_cls="toy")) for _ in range(2))
+    count = sum(parameter.numel() for parameter in task.parameters())
+    size = f"{count:,} parameters ({4 * count / 2**20:.1f} MiB)"
+    assert task.in_numbers() == f"{size}, of which {count:,} learn"
+    task.freeze("helper", helper)
+    task.keep_outside("_perceptor", torch.nn.Linear(9, 1000))
+    task.keep_outside("_judge", None)
+    monkeypatch.setattr(ToyTask, "unique_samples", lambda self: 12_345)
+    assert task.in_numbers().split("; ")[1:] == [
+        f"helper, which stays as it is: {size}",
+        "perceptor, which stays as it is: 10,000 parameters (0.0 MiB)",
+        "12,345 unique samples",
+    ]
+
+
 def test_plain_settings_are_checked_like_a_recipe():
     assert ToyTask({"task_cls": "toy", "width": 6}).cfg.width == 6
     with pytest.raises(ConfigError) as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+from tasks.speech_to_face.data import VoiceBatch
 from tasks.speech_to_face.ve_ast import VeAstConfig, VeAstTask
 from utils.errors import ConfigError
 
@@ -29,6 +31,18 @@ def test_only_the_head_learns_first_and_a_checkpoint_remembers_the_second_phase(
     part = task(fine_tune_layers=1)
     part.on_load_extra({"fine_tune_from": 10})
     assert head < learning(part) < learning(second)
+
+
+def test_the_second_phase_takes_fewer_pairs_of_a_batch(monkeypatch):
+    monkeypatch.setattr("tasks.core.task.Task.training_step", lambda self, batch, number: batch)
+    for first, second in ((4, 2), (2, 4)):
+        network = task(batch_size=first, batch_size_fine_tune=second)
+        assert network.batch_size == 4
+        batch = VoiceBatch(*(torch.arange(4) for _ in range(4)))
+        assert [len(part) for part in network.training_step(batch, 0)] == [first] * 4
+        network.on_load_extra({"fine_tune_from": 10})
+        assert [len(part) for part in network.training_step(batch, 0)] == [second] * 4
+    assert len(task(batch_size=4).training_step(batch, 0).sound) == 4
 
 
 def test_an_average_and_a_second_phase_exclude_each_other():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from transformers import ResNetConfig, ResNetModel
 
 from modules.faces.iresnet import IResNet
 from modules.template_decoder import perceptual_loss
@@ -77,3 +78,16 @@ def test_what_is_no_perceptor_is_named(tmp_path):
     torch.save({"weight": torch.zeros(1)}, tmp_path / "b.pth")
     with pytest.raises(DataError, match=r"b\.pth: "):
         make_perceptor("fr", str(tmp_path / "b.pth"), None)
+
+
+def test_imagenets_other_networks_come_from_a_folder_in_transformers_layout(tmp_path):
+    config = ResNetConfig(depths=[2] * 4, hidden_sizes=[4, 4, 4, 4], embedding_size=3, layer_type="basic")
+    ResNetModel(config).save_pretrained(tmp_path / "net")
+    perceptor = make_perceptor("resnet18", str(tmp_path / "net"), None)
+    assert perceptor.imagenet
+    assert len(perceptor.source["sha256"]) == 64
+    assert len(perceptor(torch.zeros(1, 3, 32, 32))[0]) == 4
+    with pytest.raises(DataError, match=r"effnetb0: no weights at .*google/efficientnet-b0 has them\.$"):
+        make_perceptor("effnetb0", str(tmp_path / "none"), None)
+    with pytest.raises(DataError, match=r"it is a resnet of .*, not effnetb0\. Give"):
+        make_perceptor("effnetb0", str(tmp_path / "net"), None)

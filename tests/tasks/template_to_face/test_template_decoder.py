@@ -32,7 +32,7 @@ def test_only_the_direction_of_a_template_counts_unless_told_otherwise(tmp_path)
 
 def test_it_remembers_whose_templates_it_reads(tmp_path):
     first, second = task(tmp_path), task(tmp_path)
-    assert first.extra_state() == {"recogniser": None}
+    assert first.extra_state()["recogniser"] is None
     first.recogniser = RecogniserId(name="little", sha256="a" * 64, width=512)
     second.on_load_extra(first.extra_state())
     assert second.recogniser == first.recogniser

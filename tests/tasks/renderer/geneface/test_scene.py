@@ -56,6 +56,22 @@ def test_a_dataset_gives_its_scene_in_our_units_and_the_order_of_its_frames(tmp_
     assert scene.focal == 900
 
 
+def test_landmarks_of_the_footage_are_kept_when_the_dataset_has_them(tmp_path):
+    dataset = made_dataset()
+    assert scene_of(dataset, 3.0, tmp_path).landmarks.shape == (0, 68, 3)
+    for sample in (*dataset["train_samples"], *dataset["val_samples"]):
+        sample["idexp_lm3d"] = np.full(204, sample["idx"], np.float32)
+    scene = scene_of(dataset, 3.0, tmp_path)
+    assert scene.landmarks[:, 0, 0].tolist() == [0, 3, 6]
+    scene.save(tmp_path / FILE)
+    np.testing.assert_array_equal(open_scene(tmp_path / FILE).landmarks, scene.landmarks)
+
+
+def test_a_scene_without_landmarks_says_how_to_get_them(tmp_path):
+    with pytest.raises(DataError, match=r"has no landmarks of the footage, which mending needs\. Make it anew: python"):
+        made_scene().person(None, tmp_path / FILE)
+
+
 def test_a_dataset_that_lacks_something_is_refused_with_all_it_lacks(tmp_path):
     dataset = made_dataset()
     del dataset["bg_img"], dataset["focal"]

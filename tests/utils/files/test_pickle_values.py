@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.weights.values import MAX_NAME, Named, Refused, short_name, single_key, word
+from utils.files.pickle_values import MAX_NAME, Named, Refused, short_name, single_key, word
 
 ENDLESS: tuple = (1,)
 for _ in range(100):
