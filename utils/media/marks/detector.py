@@ -97,6 +97,8 @@ def residual(picture: Bytes) -> Floats:
 
 def search(residuals: Floats) -> Finding:
     """Look for a mark in the sum (H, W) of the residuals of pictures of one size."""
+    if not residuals.any():  # nothing but one colour
+        return Finding(0.0)
     found = _best(residuals, LIKELY)
     return found if found.is_there else max(found, _best(residuals, SIZES), key=lambda one: (one.is_there, one.score))
 
@@ -136,7 +138,7 @@ def _correlate(waves: NDArray[np.complex128]) -> tuple[float, tuple[int, int]]:
     """Return the greatest correlation with the fixed waves, in standard deviations, and the shift that has it."""
     products = waves * _FIXED_WAVES
     deviation = math.sqrt(float((np.abs(products) ** 2).sum()) / 2)
-    if not deviation:  # nothing but one colour
+    if not deviation:  # a tile of this size cancels all there is
         return 0.0, (0, 0)
     products[:, 1:-1] *= 0.5  # the inverse counts these columns twice
     surface = np.fft.irfft2(products, s=(TILE, TILE)) * (TILE * TILE)
