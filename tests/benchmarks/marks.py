@@ -66,7 +66,7 @@ def write(out: Path, frames: Sequence[Bytes], marks: Marks | None) -> None:
 
 def attacks(films: Sequence[Path], folder: Path) -> None:
     """Print which of the films' marks are read, all 32 bits right, after each attack."""
-    for size in (512, 256):
+    for size in (256, 512):
         right = dict.fromkeys(ATTACKS, 0)
         weakest = dict.fromkeys(ATTACKS, math.inf)
         for film in films:

@@ -42,8 +42,8 @@ LIKELY = (1.0, 0.5, 1.25, 0.75, 2 / 3)
 TRIALS = len(SIZES) * TILE * TILE
 SURE = 7.5
 """Correlation, in standard deviations, that `TRIALS` of them reach by chance once in ten million files."""
-LIKELY_ENOUGH = 4.5
-"""Correlation from which on a word is looked for."""
+LIKELY_ENOUGH = 3.5
+"""Correlation from which on a word is looked for: the greatest of a tile's shifts is about there by chance."""
 WHOLE = 8.0
 """Standard deviations by which the whole pattern of a word that is read must stand out."""
 _CANDIDATES = 6
