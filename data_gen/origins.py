@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from utils.media.marks.marks import Marks
-from utils.media.marks.origin import Kind, MarkSettings, Origin
+from utils.media.marks.origin import Origin
+from utils.media.marks.settings import Kind, MarkSettings
 
 
 def permissions(recipe: dict[str, Any], digest: str) -> tuple[str, str]:

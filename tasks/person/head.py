@@ -26,7 +26,7 @@ from tasks.speaking.windows import sound_to_landmarks
 from utils.config.schema import parse
 from utils.errors import ConfigError, DataError
 from utils.media.marks.marks import Marks
-from utils.media.marks.origin import Kind
+from utils.media.marks.settings import Kind
 from utils.media.sound_source import track_of
 
 if TYPE_CHECKING:

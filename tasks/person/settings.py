@@ -14,7 +14,7 @@ from utils.arguments import Assignments, Flag, Positional, Steps, find, flag_of,
 from utils.config.assignments import split_assignment, typed_assignment
 from utils.config.schema import Config, Count, Positive, Whole
 from utils.errors import ConfigError
-from utils.media.marks.label import Label
+from utils.media.marks.settings import Label
 from utils.paths import existing_file
 
 BOTH = ("tasks.speaking.settings:InferSettings", "tasks.renderer.config:NerfConfig")

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from utils.config.schema import Config, Count, Fraction, Positive, Weight, Whole
-from utils.media.marks.origin import MarkSettings
+from utils.media.marks.settings import MarkSettings
 
 Compose = Literal["auto", "portrait", "head", "full"]
 _FOOTAGE = {"infer_bg_img_fname": "", "infer_c2w_name": "", "infer_pose_mode": "loop"}

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from tasks.core.config import TaskConfig
 from utils.config.schema import Config, Count, Fraction, Layers, Positive, Weight
-from utils.media.marks.origin import MarkSettings
+from utils.media.marks.settings import MarkSettings
 
 
 class VoiceWeights(Config):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from tasks.core.config import TaskConfig
 from utils.config.schema import Config, Count, Positive, Weight, Whole
-from utils.media.marks.origin import MarkSettings
+from utils.media.marks.settings import MarkSettings
 
 
 class TemplateWeights(Config):

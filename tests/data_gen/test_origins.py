@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from data_gen.origins import marks_of, permissions, run_name
-from utils.media.marks.origin import MarkSettings
+from utils.media.marks.settings import MarkSettings
 
 
 class Settings(MarkSettings):

@@ -7,13 +7,11 @@ The Chinese characters are drawn from strokes that are written down here: there 
 from __future__ import annotations
 
 import functools
-from typing import Literal
 
 import numpy as np
 
 from utils.arrays import Bytes
 
-Label = Literal["none", "en", "zh", "both", "eu"]
 TEXTS: dict[str, str] = {
     "en": "AI-generated", "zh": "人工智能生成", "both": "AI-generated 人工智能生成", "eu": "AI",
 }  # fmt: skip

@@ -18,8 +18,9 @@ from utils.arrays import Bytes
 from utils.errors import UserError
 from utils.media.marks.label import draw_label
 from utils.media.marks.manifest import TYPES, sign
-from utils.media.marks.origin import Kind, MarkSettings, Origin
+from utils.media.marks.origin import Origin
 from utils.media.marks.pattern import Stamp
+from utils.media.marks.settings import Kind, MarkSettings
 
 log = logging.getLogger("vizeme")
 LEAST = 96

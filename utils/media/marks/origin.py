@@ -6,11 +6,11 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from typing import Any
 
-from utils.config.schema import Config
-from utils.media.marks.label import TEXTS, Label
+from utils.media.marks.label import TEXTS
 from utils.media.marks.pattern import Word
+from utils.media.marks.settings import Kind
 from utils.paths import ROOT
 
 SOFTWARE = "Vizeme"
@@ -19,18 +19,6 @@ ASSERTION = "org.vizeme.origin"
 _SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _MADE, _COMPOSED = "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"
 _LONGEST = 500
-
-Kind = Literal["film", "dub", "picture", "comparison", "stream"]
-
-
-class MarkSettings(Config):
-    """How what is made is marked."""
-
-    infer_mark: bool = True
-    """Let what is made say that it is: a signed manifest (C2PA), plain tags, and a faint pattern in the pictures."""
-    infer_label: Label = "none"
-    """A visible label in every picture: en (AI-generated), zh (人工智能生成), both, or eu (AI)."""
-
 
 @cache
 def software_version() -> str:

@@ -9,7 +9,8 @@ from tests.utils.media.marks.made import film
 from utils.media.marks.detector import residual, search
 from utils.media.marks.manifest import read_manifest
 from utils.media.marks.marks import LEAST, Marks
-from utils.media.marks.origin import MarkSettings, Origin
+from utils.media.marks.origin import Origin
+from utils.media.marks.settings import MarkSettings
 from utils.media.marks.tags import read_film_tags
 from utils.media.video import read_frames
 

@@ -1,6 +1,6 @@
 """Facts become tags, a manifest's definition and the pattern's word, and none says more than is known."""
 
-from utils.media.marks.origin import MarkSettings, Origin, software_version
+from utils.media.marks.origin import Origin, software_version
 from utils.media.marks.pattern import Word
 
 ORIGIN = Origin("film", "anna/lm3d_nerf", "ABCDEF" + "0" * 58, "agreed\nin  writing", "CC BY 4.0")
@@ -32,10 +32,6 @@ def test_a_dub_is_a_composite_and_a_film_is_made():
 
 def test_the_pattern_says_the_beginning_of_the_digest():
     assert ORIGIN.word() == Word("film", "abcdef")
-
-
-def test_marks_are_on_and_the_label_is_off():
-    assert (MarkSettings().infer_mark, MarkSettings().infer_label) == (True, "none")
 
 
 def test_a_long_note_is_cut():
