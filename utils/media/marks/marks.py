@@ -23,7 +23,7 @@ from utils.media.marks.pattern import Stamp
 from utils.media.marks.settings import Kind, MarkSettings
 
 log = logging.getLogger("vizeme")
-LEAST = 96
+LEAST = 128
 """Side of the smallest picture that gets a pattern: in smaller ones it is not found again."""
 
 
