@@ -31,6 +31,7 @@ from tasks.person.settings import (
     PlayCommand,
     SpeakCommand,
     TrainCommand,
+    VerifyCommand,
 )
 from utils.arguments import find
 from utils.command import Command, Door, run_command
@@ -63,6 +64,8 @@ DOOR = Door(
                 first="tasks.person.commands.ready:look_at_check"),
         Command("doctor", DoctorCommand, "tasks.person.commands.doctor:main",
                 "look at this machine, and say what is missing and how to mend it"),
+        Command("verify", VerifyCommand, "tasks.person.commands.verify:main",
+                "tell whether films and pictures were made by this program"),
         Command("pack", PackCommand, "tasks.handover.pack:main", "pack a person into one file, to speak elsewhere",
                 first="tasks.handover.ready:look_at_pack"),
         Command("unpack", UnpackCommand, "tasks.handover.unpack:main", "unpack a person from such a file",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["VIZEME_OFFLINE"] = "1"  # no test, and nothing that a test starts, touches the network
+os.environ["VIZEME_SIGNER"] = str(Path(tempfile.gettempdir()) / f"vizeme-tests-{os.getuid()}" / "signer")
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 gc.disable()  # what is imported while tests are collected stays: it is not gone through for garbage again and again

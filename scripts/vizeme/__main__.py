@@ -40,6 +40,7 @@ DOOR = Door(
         _ROWS["check"],
         _ROWS["evaluate"],
         _ROWS["doctor"],
+        _ROWS["verify"],
         _ROWS["pack"],
         _ROWS["unpack"],
         _ROWS["push"],

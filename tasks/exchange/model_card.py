@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from data_gen.origins import permissions
 from tasks.core.checkpoints import read_checkpoint, read_index
 from tasks.registry import TASKS
 from utils.errors import ConfigError
@@ -115,20 +116,6 @@ def tell(path: Path, notes: dict[str, Any], *, raw: bool, said: tuple[str, str])
         "metrics": read_index(path.parent).get(int(notes["updates"]), {}),
         "licence": said[0] or licence or LICENCES.get(project, UNKNOWN), "consent": said[1] or consent or UNKNOWN,
     })  # fmt: skip
-
-
-def permissions(recipe: dict[str, Any], digest: str) -> tuple[str, str]:
-    """Return licence and consent as the training data states them, when it is here and still the same."""
-    folder = Path(str(recipe.get("binary_data_dir", "")))
-    for place in (folder / str(recipe.get("video_id", "")), folder):
-        for name in ("meta.json", "index.json"):
-            try:
-                meta = json.loads((place / name).read_text(encoding="utf-8"))
-            except (OSError, ValueError, RecursionError):
-                continue
-            if isinstance(meta, dict) and digest and meta.get("fingerprint") == digest:
-                return str(meta.get("licence", "")), str(meta.get("consent", ""))
-    return "", ""
 
 
 def portable(value: Any) -> Any:

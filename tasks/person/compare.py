@@ -65,7 +65,8 @@ class Pictures:
                 strip = side_by_side(list(row.values()), list(row))
                 if index == 0:
                     out = self.folder / "side_by_side.mp4"
-                    writer = stack.enter_context(VideoWriter(out, strip.shape[0], strip.shape[1], audio=sound))
+                    how: dict[str, Any] = {"audio": sound, "marks": self.head.marks("comparison")}
+                    writer = stack.enter_context(VideoWriter(out, strip.shape[0], strip.shape[1], **how))
                 writer.write(strip)
                 bar.step()
 

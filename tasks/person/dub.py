@@ -20,6 +20,7 @@ from tasks.speaking.sound import Sound
 from utils.arrays import Bytes, Floats, Ints, Reals
 from utils.camera import make_transform, nearest_rotation
 from utils.errors import DataError
+from utils.media.marks.marks import Marks
 from utils.media.pictures import fitted
 from utils.media.sound_source import track_of
 from utils.media.video import probe, read_frames
@@ -90,7 +91,8 @@ def poses_at(world_from_camera: Floats, places: Reals, cuts: list[int]) -> Float
 def dub(head: TalkingHead, video: Path, audio: Path, out: Path, start_s: float = 0.0) -> Path:
     """Write an mp4 of a stretch of the video, as long as the sound, in which the person says it.
 
-    Beyond the lower face every frame is as ffmpeg decodes it, to the byte, before it is encoded again.
+    Beyond the lower face every frame is as ffmpeg decodes it, to the byte, before it is encoded again; the pattern that
+    marks it lies on what was drawn, and nowhere else. A label that was asked for lies where it lies.
 
     Raises:
         DataError: It is another video than the person's, the stretch is too short, or something cannot be read.
@@ -107,12 +109,16 @@ def dub(head: TalkingHead, video: Path, audio: Path, out: Path, start_s: float =
         at_25 = (moments.places[0] + np.arange(len(spoken))).round().astype(np.int64).clip(0, len(data) - 1)
         person = Person.of(data, head.settings.infer_sil_ref_frame_idx)
         spoken = post_process(spoken, person, at_25, sound.rms(), head.settings, head.seed)
-        frames = _frames(head, video, source, moments, spoken)
-        return write_frames(frames, out, audio, len(moments.places), "dubbing", track=track, fps=info.fps)
+        marks = head.marks("dub")
+        frames = _frames(head, video, source, moments, spoken, marks)
+        count, beside = len(moments.places), marks.beside_pattern()
+        return write_frames(frames, out, audio, count, "dubbing", track=track, fps=info.fps, marks=beside)
 
 
-def _frames(head: TalkingHead, video: Path, source: Source, moments: Moments, spoken: Floats) -> Iterator[Bytes]:
-    """Yield the dubbed frames (H, W, 3)."""
+def _frames(
+    head: TalkingHead, video: Path, source: Source, moments: Moments, spoken: Floats, marks: Marks
+) -> Iterator[Bytes]:
+    """Yield the dubbed frames (H, W, 3), marked where they were drawn."""
     data, places, nearest = head.video, moments.places, moments.nearest()
     cuts = data.meta.cuts
     landmarks = between(spoken, places - places[0], [])
@@ -135,5 +141,6 @@ def _frames(head: TalkingHead, video: Path, source: Source, moments: Moments, sp
         mask = fitted(data.head_mask[nearest[index]], side, side)
         own = own_px[index] * (side / data.meta.height)
         laid = inlay.lay(square, face.resized(side), own, mask, seed=index)
+        before = frame.copy()
         frame[inside] = laid[beyond[0][0] : side - beyond[0][1], beyond[1][0] : side - beyond[1][1]]
-        yield frame
+        yield marks.on(frame, (frame != before).any(axis=2))

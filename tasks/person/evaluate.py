@@ -21,8 +21,8 @@ from utils.drawing.canvas import grid_of
 from utils.drawing.curves import plot_lip_opening
 from utils.errors import ConfigError, DataError
 from utils.faces.landmarks import MOUTH, mouth_opening
-from utils.files.aside import write_aside
 from utils.files.tables import write_json
+from utils.media.pictures import write_picture
 from utils.metrics import correlation
 from utils.sound.speech_level import voice_rms
 
@@ -134,13 +134,10 @@ def measure_sync(head: TalkingHead, video_id: str, ids: Ints, sequences: dict[st
 
 def write_pictures(folder: Path, pictures: Pictures, sequences: dict[str, Floats]) -> None:
     """Write the contact sheet and the lips' curve of landmark sequences (T, 68, 3)."""
-    import cv2
-
     sheet = grid_of(pictures.kept, size=min(256, pictures.footage.height))
     curve = plot_lip_opening(sequences, "lip opening, held-out speech:")
-    for name, picture in (("contact_sheet.png", sheet), ("lip_opening.png", curve)):
-        with write_aside(folder / name) as aside:
-            cv2.imwrite(str(aside), picture[..., ::-1])
+    write_picture(folder / "contact_sheet.png", sheet, pictures.head.marks("comparison"))
+    write_picture(folder / "lip_opening.png", curve)
 
 
 def show(figures: dict[str, Any], folder: Path) -> None:

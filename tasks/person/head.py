@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.origins import marks_of
 from data_gen.video.dataset import VideoDataset
 from tasks.person.runs import PORTRAIT, PORTRAIT_FIRST, POSTNETS, find_run, renderers
 from tasks.speaking.frames import render_landmarks, seed_everything, video_of, write_frames
@@ -24,6 +25,8 @@ from tasks.speaking.sound import Sound
 from tasks.speaking.windows import sound_to_landmarks
 from utils.config.schema import parse
 from utils.errors import ConfigError, DataError
+from utils.media.marks.marks import Marks
+from utils.media.marks.settings import Kind
 from utils.media.sound_source import track_of
 
 if TYPE_CHECKING:
@@ -141,7 +144,13 @@ class TalkingHead:
             raise DataError(f"{out}: the video is an mp4; end its name in .mp4")
         track = track_of(self.settings.infer_audio_track)
         with Sound(audio, track) as sound:
-            return write_frames(self._frames(sound), target, audio, sound.frames, track=track)
+            marks = self.marks("film")
+            return write_frames(self._frames(sound), target, audio, sound.frames, track=track, marks=marks)
+
+    def marks(self, kind: Kind) -> Marks:
+        """Return what is put into a file of a kind, so that it says what it is; frames of `speak` bear nothing."""
+        meta = self.video.meta
+        return marks_of(self.renderer, kind, self.settings, (meta.licence, meta.consent))
 
 
 def _without_frames(settings: InferSettings, video: VideoDataset) -> InferSettings:

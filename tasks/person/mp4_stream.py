@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from utils.errors import DataError
 from utils.media.ffmpeg import STALL_S, Stream, input_arguments
+from utils.media.marks.marks import Marks
+from utils.media.marks.tags import film_arguments
 from utils.media.sound_source import choose_sound
 
 log = logging.getLogger(__name__)
@@ -32,13 +34,15 @@ class Mp4Stream:
         sound: The file that is heard; silence is added, or the rest cut, to the length of the picture.
         count: How many frames there will be.
         track: Which track of the sound is heard, from 0; None is the loudest.
+        marks: What it says of itself; a stream cannot be signed.
     """
 
     def __init__(
         self, frames: Iterable[NDArray[np.uint8]], size: tuple[int, int], sound: Path, count: int, *, fps: int = 25,
-        track: int | None = None
+        track: int | None = None, marks: Marks | None = None
     ) -> None:
         self.frames, self.fps, self.count, self.sound, self.track = frames, fps, count, sound, track
+        self.marks = marks or Marks(None)
         self.even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         self.error: BaseException | None = None
         self._over = threading.Event()
@@ -55,6 +59,7 @@ class Mp4Stream:
         arguments += ["-color_trc", "bt709", "-color_range", "tv"]
         arguments += ["-af", f"{source.filters}aresample=48000:async=1:first_pts=0,apad"]
         arguments += ["-ac", "2", "-c:a", "aac", "-b:a", "128k"]
+        arguments += film_arguments(self.marks.tags())
         arguments += ["-movflags", "+empty_moov+default_base_moof", "-frag_duration", str(int(1e6 * FRAGMENT_S))]
         return [*arguments, "-flush_packets", "1", "-f", "mp4", "pipe:1"]
 
@@ -76,6 +81,7 @@ class Mp4Stream:
             for frame in self.frames:
                 if self._over.is_set():
                     break
+                frame = self.marks.on(frame)
                 high, wide = self.even[0] - frame.shape[0], self.even[1] - frame.shape[1]
                 if high or wide:
                     frame = np.pad(frame, ((0, high), (0, wide), (0, 0)), mode="edge")

@@ -130,7 +130,8 @@ def evaluate_as_peers(heads: Mapping[str, TalkingHead], video_id: str, folder: P
         "ours": {name: tallies[name].figures(real_px) for name in heads},
         "published": [vars(row) for row in PUBLISHED],
     }
-    write_picture(folder / "peers.png", grid_of({name: t.kept for name, t in tallies.items()}, size=256))
+    sheet = grid_of({name: t.kept for name, t in tallies.items()}, size=256)
+    write_picture(folder / "peers.png", sheet, first.marks("comparison"))
     show(report, folder)
     report = without_nan(report)
     write_json(folder / "peers.json", report)

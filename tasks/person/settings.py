@@ -14,6 +14,7 @@ from utils.arguments import Assignments, Flag, Positional, Steps, find, flag_of,
 from utils.config.assignments import split_assignment, typed_assignment
 from utils.config.schema import Config, Count, Positive, Whole
 from utils.errors import ConfigError
+from utils.media.marks.settings import Label
 from utils.paths import existing_file
 
 BOTH = ("tasks.speaking.settings:InferSettings", "tasks.renderer.config:NerfConfig")
@@ -40,6 +41,19 @@ class TrainCommand(Config):
     """only say which stages would be trained, for how many updates and how long, by what is known of two cores"""
 
 
+@dataclass(frozen=True)
+class Means:
+    """Marks a flag in plain words for a setting of the talking head.
+
+    Attributes:
+        setting: Which one.
+        values: What the setting is called for each word of the flag; nothing where they are the same.
+    """
+
+    setting: str
+    values: Mapping[Any, Any] = field(default_factory=dict)
+
+
 class HeadCommand(Config):
     """Say how a trained head is used."""
 
@@ -56,19 +70,10 @@ class HeadCommand(Config):
     """decides what is random"""
     settings: Annotated[tuple[str, ...], Flag("set"), Assignments(BOTH)] = ()
     """a setting; may be repeated, and given as a flag of its own: --infer_scale_factor=0.5"""
-
-
-@dataclass(frozen=True)
-class Means:
-    """Marks a flag in plain words for a setting of the talking head.
-
-    Attributes:
-        setting: Which one.
-        values: What the setting is called for each word of the flag; nothing where they are the same.
-    """
-
-    setting: str
-    values: Mapping[Any, Any] = field(default_factory=dict)
+    no_mark: Annotated[bool, Flag("no-mark"), Means("infer_mark", {True: False})] = False
+    """what is made does not say that it is: no signed manifest, no tags, no pattern in the pictures"""
+    label: Annotated[Label | None, Means("infer_label")] = None
+    """a visible label: AI-generated in English, Chinese or both, or AI (none)"""
 
 
 def _as_from_anywhere(name: str) -> str:
@@ -198,6 +203,18 @@ class CheckCommand(Config):
 class DoctorCommand(Config):
     """Look at this machine: Python, torch, GPU, ffmpeg, disk, processor, outside weights. Exit code 2: mend first."""
 
+    json_: Annotated[bool, Flag("json")] = False
+    """one JSON object in place of lines"""
+
+
+class VerifyCommand(Config):
+    """Look at films and pictures from anywhere: whether they say that this program made them, and of which run.
+
+    Looked for: a signed manifest (C2PA), plain tags, the pattern in the pictures; a label is known by the tags. Exit
+    code 0: each bears one; 1: one of them bears none; 2: one cannot be read."""
+
+    files: Annotated[tuple[Path, ...], Positional()]
+    """films and pictures"""
     json_: Annotated[bool, Flag("json")] = False
     """one JSON object in place of lines"""
 

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from data_gen.origins import marks_of
 from tasks.renderer.judging import judge
 from utils.arrays import Bytes, Floats, Ints
 from utils.drawing.canvas import grid_of
 from utils.faces.detector import find_points
 from utils.faces.detectors import make_detector
 from utils.faces.landmarks import EYES, MOUTH, lip_gap
-from utils.files.aside import make_folder, write_aside
 from utils.files.tables import write_json
+from utils.media.pictures import write_picture
 from utils.metrics import correlation
 from utils.progress import Progress
 
@@ -76,7 +77,8 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
         "frames": [int(ids[0]), int(ids[-1]) + 1],
         "checkpoint": dict(task.source),
     }
-    _write_pictures(folder, kept, footage.height)
+    sheet = grid_of(kept, size=min(256, footage.height))
+    write_picture(folder / "pictures.png", sheet, marks_of(task, "comparison"))
     return figures
 
 
@@ -126,14 +128,6 @@ class Flicker:
     def ratio(self) -> float | None:
         """Return the render's change over the footage's; 1 is as calm as the footage."""
         return float(self.change[0] / self.change[1]) if self.change[1] > 0 else None
-
-
-def _write_pictures(folder: Path, kept: dict[str, list[Bytes]], height: int) -> None:
-    import cv2
-
-    make_folder(folder)
-    with write_aside(folder / "pictures.png") as aside:
-        cv2.imwrite(str(aside), grid_of(kept, size=min(256, height))[..., ::-1])
 
 
 def show(figures: dict[str, Any]) -> None:

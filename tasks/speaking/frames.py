@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.origins import marks_of
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.speaking.backdrop import read_background
 from tasks.speaking.head_pose import HeadMotion
@@ -25,6 +26,7 @@ from tasks.speaking.sound import Sound
 from utils.arrays import Floats
 from utils.config.schema import Config
 from utils.errors import ConfigError, DataError
+from utils.media.marks.marks import Marks
 from utils.media.sound_source import track_of
 from utils.media.video import VideoWriter
 from utils.progress import Progress
@@ -72,8 +74,9 @@ def write_frames(
     *,
     track: int | None = None,
     fps: float = FPS,
+    marks: Marks | None = None,
 ) -> Path:
-    """Stream frames (H, W, 3) into an mp4 with its sound, showing progress; it appears when it is whole.
+    """Stream frames (H, W, 3) into an mp4 with its sound, marked, showing progress; it appears when it is whole.
 
     Raises:
         DataError: There is no frame, or the file could not be written.
@@ -83,7 +86,7 @@ def write_frames(
     if first is None:
         raise DataError(f"{out}: there is nothing to render (0 frames).")
     height, width = first.shape[:2]
-    writer = VideoWriter(out, height, width, fps, audio=sound or None, audio_track=track)
+    writer = VideoWriter(out, height, width, fps, audio=sound or None, audio_track=track, marks=marks)
     with writer as video, Progress(title, total) as bar:
         video.write(first)
         bar.step()
@@ -134,7 +137,7 @@ def infer_video(task: Task) -> Path:
     seed_everything(task.cfg.seed)
     frames = render_landmarks(task, video_of(task), landmarks, rms, settings, task.cfg.seed)
     target = Path(settings.infer_out_video_name).with_suffix(".mp4")
-    out = write_frames(frames, target, audio, len(landmarks), track=track)
+    out = write_frames(frames, target, audio, len(landmarks), track=track, marks=marks_of(task, "film"))
     print(out)
     return out
 

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from utils.config.schema import Config, Count, Fraction, Positive, Weight, Whole
+from utils.media.marks.settings import MarkSettings
 
 Compose = Literal["auto", "portrait", "head", "full"]
 _FOOTAGE = {"infer_bg_img_fname": "", "infer_c2w_name": "", "infer_pose_mode": "loop"}
@@ -71,7 +72,7 @@ class PostSettings(Config):
     """The same for the mouth; more than 1 begins to blur speech."""
 
 
-class InferSettings(PostSettings, PoseSettings):
+class InferSettings(PostSettings, PoseSettings, MarkSettings):
     """What --infer reads and writes, and how; GeneFace's names."""
 
     infer_audio_source_name: str = ""

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from tasks.core.config import TaskConfig
 from utils.config.schema import Config, Count, Fraction, Layers, Positive, Weight, Whole
+from utils.media.marks.settings import MarkSettings
 
 
 class VoiceWeights(Config):
@@ -24,7 +25,7 @@ class VoiceWeights(Config):
     """InfoNCE: find the face to the voice among the batch, and the voice to the face; helps retrieval."""
 
 
-class VoiceConfig(TaskConfig):
+class VoiceConfig(TaskConfig, MarkSettings):
     """What does the owner of this voice look like?"""
 
     renamed = {"infer_audio": "infer_audio_source_name", "infer_out": "infer_out_image_name"}
@@ -130,7 +131,7 @@ class FaceDecoderWeights(Config):
     """1 less the cosine of the input feature and the drawn face's own, with gradient through warp and encoder."""
 
 
-class FaceDecoderConfig(TaskConfig):
+class FaceDecoderConfig(TaskConfig, MarkSettings):
     """Draw the face of a face feature."""
 
     renamed = {"infer_out": "infer_out_image_name"}

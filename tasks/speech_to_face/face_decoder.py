@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.face_voice.faces import FACE_SIZE, find_face, mean_shape
+from data_gen.origins import marks_of
 from modules.faces.face_warp import to_normalised, warp_face
 from modules.speech_to_face.face_decoder import FaceDecoder
 from modules.speech_to_face.losses import identity_loss
@@ -177,7 +178,8 @@ class FaceDecoderTask(Task):
             picture = decoder_picture(self, few)
             board.image(f"faces/{name}", picture)
             if self.cfg.save_images and self.work_dir is not None:
-                write_picture(self.work_dir / "images" / f"{name}_{self.updates:07d}.png", picture)
+                target = self.work_dir / "images" / f"{name}_{self.updates:07d}.png"
+                write_picture(target, picture, marks_of(self, "comparison"))
 
     @torch.no_grad()
     def reface(self, pictures: np.ndarray) -> Tensor:
@@ -194,7 +196,7 @@ class FaceDecoderTask(Task):
         jobs = faces_to_write(source, out) if source.is_dir() else {source: out}
         if not jobs:
             raise DataError(f"No picture in {source}.")
-        refused = 0
+        refused, marks = 0, marks_of(self, "picture")
         with make_detector(self.cfg.infer_detector) as detector:
             for path, target in jobs.items():
                 try:
@@ -205,7 +207,7 @@ class FaceDecoderTask(Task):
                     print(f"skipped {path}: {error}")
                     refused += 1
                     continue
-                write_face(self, self.reface(crop.picture[None])[0], target)
+                write_face(self, self.reface(crop.picture[None])[0], target, marks)
                 print(target)
         if refused == len(jobs):
             raise DataError(f"No face in any picture of {source}.")

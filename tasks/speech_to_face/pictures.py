@@ -16,6 +16,7 @@ from tasks.speech_to_face.data import FaceBatch
 from utils.arrays import Bytes
 from utils.drawing.canvas import grid_of, label
 from utils.drawing.landmarks import overlay_landmarks
+from utils.media.marks.marks import Marks
 from utils.media.pictures import write_picture
 
 
@@ -70,7 +71,7 @@ def similarity_picture(heard: Tensor, feature: Tensor, side: int = 360) -> Bytes
 
 
 @torch.no_grad()
-def write_face(decoder: Any, feature: Tensor, path: Path) -> None:
-    """Draw a face feature (F,) and write it as PNG, aside and renamed."""
+def write_face(decoder: Any, feature: Tensor, path: Path, marks: Marks) -> None:
+    """Draw a face feature (F,) and write it as PNG, marked, aside and renamed."""
     face = to_bytes(decoder.render(feature[None].to(decoder.device)).face)[0]
-    write_picture(path.with_suffix(path.suffix or ".png"), face)
+    write_picture(path.with_suffix(path.suffix or ".png"), face, marks)

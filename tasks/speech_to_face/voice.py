@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.face_voice.sound import clean_speech, windows
+from data_gen.origins import marks_of
 from modules.speech_to_face.losses import contrastive_loss, decoder_loss, direction_loss, distil_loss
 from tasks.core.board import Board
 from tasks.core.checkpoints import work_dir_of
@@ -272,7 +273,7 @@ class VoiceTask(Task):
             raise DataError(f"{self.cfg.infer_audio_source_name}: {error}") from None
         decoder = load_task(self.cfg.face_decoder_work_dir, "best", kind="face_decoder")
         assert isinstance(decoder, FaceDecoderTask)
-        write_face(decoder, feature, Path(self.cfg.infer_out_image_name))
+        write_face(decoder, feature, Path(self.cfg.infer_out_image_name), marks_of(self, "picture"))
         print(self.cfg.infer_out_image_name)
 
 

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from tasks.core.config import TaskConfig
 from utils.config.schema import Config, Count, Positive, Weight, Whole
+from utils.media.marks.settings import MarkSettings
 
 
 class TemplateWeights(Config):
@@ -29,7 +30,7 @@ class TemplateWeights(Config):
     """A critic's doubt that the picture is a photo; 0.01 is the published figure."""
 
 
-class TemplateDecoderConfig(TaskConfig):
+class TemplateDecoderConfig(TaskConfig, MarkSettings):
     """A face-recognition template to the face it was made of."""
 
     binary_data_dir: str = "data/binary/templates"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.origins import marks_of
 from data_gen.templates.shards import Split, TemplateShards
 from utils.arrays import Bytes, Floats
 from utils.drawing.canvas import contact_sheet
@@ -19,6 +20,7 @@ from utils.faces.crops import CROP
 from utils.faces.recogniser import Recogniser, find_recogniser, open_recogniser, units
 from utils.files.aside import write_aside
 from utils.files.tables import write_json
+from utils.media.marks.marks import Marks
 from utils.media.pictures import resized, write_picture
 from utils.progress import Progress
 
@@ -96,7 +98,7 @@ def evaluate(
     write_json(out / f"{figures['set']}.json", figures)
     with write_aside(out / f"{figures['set']}.md") as aside:
         aside.write_text(text)
-    write_sheet(out / f"{figures['set']}.png", real, faces, mean_face)
+    write_sheet(out / f"{figures['set']}.png", real, faces, mean_face, marks_of(task, "comparison"))
     print(text)
     return figures
 
@@ -244,9 +246,10 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write_sheet(path: Path, real: Bytes, faces: Bytes, mean_face: Bytes) -> None:
+def write_sheet(path: Path, real: Bytes, faces: Bytes, mean_face: Bytes, marks: Marks) -> None:
     """Write photos (N, 112, 112, 3) beside their reconstructions (N, S, S, 3), and the mean face last."""
     places = np.linspace(0, len(real) - 1, min(len(real), 23)).round().astype(int)
     cells = [np.concatenate([real[i], resized(faces[i], CROP)], axis=1) for i in places]
-    write_picture(path, contact_sheet([*cells, np.concatenate([mean_face, mean_face], axis=1)], columns=4))
+    sheet = contact_sheet([*cells, np.concatenate([mean_face, mean_face], axis=1)], columns=4)
+    write_picture(path, sheet, marks)
 

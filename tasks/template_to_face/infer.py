@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.origins import marks_of
 from data_gen.templates.files import read_templates
 from utils.arrays import Floats
 from utils.errors import ConfigError, DataError
@@ -34,8 +35,9 @@ def infer(task: Any) -> None:
     faces = task.reconstruct(templates)
     cosines = cosines_with(recogniser, faces, templates)
     out = Path(cfg.infer_out_dir or Path("infer_out") / (task.work_dir.name if task.work_dir else "template_decoder"))
+    marks = marks_of(task, "picture")
     for name, picture, cosine in zip(names, faces, cosines, strict=True):
-        write_picture(out / f"{name}_{cosine:.4f}.png", picture)
+        write_picture(out / f"{name}_{cosine:.4f}.png", picture, marks)
     write_json(out / "reconstruction.json", {
         "checkpoint": task.source, "recogniser": task.recogniser.model_dump(),
         "cosines": dict(zip(names, cosines.tolist(), strict=True)),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from data_gen.origins import marks_of
 from data_gen.templates.shards import TemplateShards
 from modules.template_decoder import (
     SIZES,
@@ -299,7 +300,7 @@ class TemplateDecoderTask(Task):
 
     def write_control(self, path: Path) -> None:
         """Write the control pictures as PNG."""
-        write_picture(path, self.control_sheet())
+        write_picture(path, self.control_sheet(), marks_of(self, "comparison"))
 
     def draw(self, board: Board) -> None:
         """Show the control pictures, and write them beside the checkpoints."""

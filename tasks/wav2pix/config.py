@@ -6,6 +6,7 @@ from typing import Literal
 
 from tasks.core.config import TaskConfig
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
+from utils.media.marks.settings import MarkSettings
 
 
 class Wav2PixWeights(Config):
@@ -21,7 +22,7 @@ class Wav2PixWeights(Config):
     """Cross-entropy of the speaker."""
 
 
-class Wav2PixConfig(TaskConfig):
+class Wav2PixConfig(TaskConfig, MarkSettings):
     """A voice to the speaker's face, adversarial."""
 
     overrules = {

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.origins import marks_of
 from utils.arrays import Bytes
 from utils.drawing.canvas import contact_sheet
 from utils.faces.crops import CROP, crops_of
@@ -42,7 +43,8 @@ def evaluate(task: Any, folder: Path) -> None:
     figures["speaker_told_by_classifier"] = float((scores.argmax(axis=1) == labels["made"]).mean())
     figures |= {"checkpoint": task.source, "pairs": len(drawn), "speakers": task.speakers, "image_size": size}
     shown = np.linspace(0, len(drawn) - 1, min(16, len(drawn))).round().astype(int)
-    write_picture(folder / "faces.png", contact_sheet([*faces["real"][shown], *drawn[shown]], columns=len(shown)))
+    sheet = contact_sheet([*faces["real"][shown], *drawn[shown]], columns=len(shown))
+    write_picture(folder / "faces.png", sheet, marks_of(task, "comparison"))
     write_json(folder / "metrics.json", figures)
     for name, value in figures.items():
         if isinstance(value, float):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from data_gen.origins import marks_of
 from data_gen.wav2pix.pairs import FaceVoicePairs, hear, middle
 from modules.wav2pix import Discriminator, Generator, shift_and_tint
 from tasks.core.board import Board
@@ -291,10 +292,11 @@ class Wav2PixTask(Task):
                 raise DataError(f"{file}: {error}") from None
         faces, scores = self.make(np.stack(wavs))
         out = Path(cfg.infer_out_dir or Path("infer_out") / (self.work_dir.name if self.work_dir else "wav2pix"))
+        marks = marks_of(self, "picture")
         for file, face, row in zip(files, faces, scores, strict=True):
             place = file.relative_to(source).parent if source.is_dir() else Path()
             name = f"{file.stem}_{self.speakers[int(row.argmax())]}.png" if self.speakers else f"{file.stem}.png"
-            write_picture(out / place / name, face)
+            write_picture(out / place / name, face, marks)
         print(f"{out}: {len(files)} face(s)")
 
 

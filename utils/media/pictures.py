@@ -11,6 +11,8 @@ from utils.arrays import Bytes
 from utils.errors import DataError
 from utils.files.aside import write_aside
 from utils.files.tree import files_under
+from utils.media.marks.marks import Marks
+from utils.media.marks.tags import picture_options
 from utils.paths import existing_file
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
@@ -40,12 +42,15 @@ def fitted(picture: Bytes, height: int, width: int) -> Bytes:
     return np.asarray(cv2.resize(np.asarray(picture), (width, height), interpolation=way), np.uint8)
 
 
-def write_picture(path: Path, picture: np.ndarray) -> None:
-    """Write an RGB picture (H, W, 3) uint8 as PNG or JPEG, aside and renamed."""
+def write_picture(path: Path, picture: np.ndarray, marks: Marks | None = None) -> None:
+    """Write an RGB picture (H, W, 3) uint8 as PNG or JPEG, aside and renamed; `marks` say that it shows a made face."""
     from PIL import Image
 
+    options = picture_options(marks.tags(), path.suffix.lower()) if marks is not None else {}
     with write_aside(path) as aside:
-        Image.fromarray(picture).save(aside)
+        Image.fromarray(marks.on(picture) if marks is not None else picture).save(aside, **options)
+        if marks is not None:
+            marks.finish(aside)
 
 
 def read_photo(path: str | Path) -> Bytes:

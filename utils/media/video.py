@@ -21,6 +21,8 @@ from utils.files.aside import write_aside
 from utils.files.ownership import refuse_input_as_output
 from utils.media.ffmpeg import STALL_S, Stream, input_arguments, run
 from utils.media.header import read_header
+from utils.media.marks.marks import Marks
+from utils.media.marks.tags import film_arguments
 from utils.media.picture_form import PictureForm, picture_form
 from utils.media.sound_source import choose_sound
 from utils.media.unfinished import is_unfinished
@@ -194,7 +196,7 @@ def _crop_filters(crop: tuple[int, int, int, int], height: int, width: int, pixe
 class VideoWriter:
     """Write RGB frames into an mp4 (H.264, yuv420p) as they come; the file appears when the block ends well.
 
-    The same frames and sound give the same bytes. Odd sizes get one more row or column, a copy of the last.
+    The same frames and sound give the same bytes, marks too. Odd sizes get one more row or column, a copy of the last.
 
     Args:
         path: Where the mp4 goes.
@@ -203,6 +205,7 @@ class VideoWriter:
         audio: Sound to lay under it: a file, or (S,) float32 at `audio_rate`; cut or padded to the video's length.
         audio_track: Which of the file's tracks, from 0; None takes what `choose_sound` hears.
         crf: x264's quality, 0 (lossless) to 51.
+        marks: What it says of itself; None for what shows no face that was made.
     """
 
     def __init__(
@@ -216,8 +219,10 @@ class VideoWriter:
         crf: int = 18,
         audio_rate: int = RATE,
         audio_track: int | None = None,
+        marks: Marks | None = None,
     ) -> None:
         self.path = Path(path)
+        self._marks = marks
         self.frames = 0
         self._shape = (height, width, 3)
         self._fps = fps
@@ -254,6 +259,8 @@ class VideoWriter:
         """
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"expected a {self._shape} uint8 frame, got {frame.shape} {frame.dtype}")
+        if self._marks is not None:
+            frame = self._marks.on(frame)
         height, width, _ = self._shape
         if height % 2 or width % 2:
             frame = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
@@ -279,6 +286,8 @@ class VideoWriter:
                 raise DataError(f"{self.path} could not be written: {self._stream.last_message()}")
             if self._picture is not None:
                 self._add_sound(self._picture)
+            if self._marks is not None:
+                self._marks.finish(self._aside)
 
     def _arguments(self) -> list[str]:
         height, width = self._shape[0] + self._shape[0] % 2, self._shape[1] + self._shape[1] % 2
@@ -313,9 +322,9 @@ class VideoWriter:
         write_wav(mended, read_wav(sound, 48_000, track=self._audio_track), 48_000)
         return mended
 
-    @staticmethod
-    def _target(file: Path) -> list[str]:
+    def _target(self, file: Path) -> list[str]:
         plain = ["-fflags", "+bitexact", "-map_metadata", "-1", "-movflags", "+faststart"]
+        plain += film_arguments(self._marks.tags()) if self._marks is not None else []
         return [*plain, "-f", "mp4", f"file:{file.absolute()}"]
 
     def _sound_file(self, stack: ExitStack) -> Path:

@@ -120,7 +120,8 @@ class Programme:
             frames = play_sound(self.head, sound)
             first = next(frames)
             pictures = _rest(first, frames)
-            with Mp4Stream(pictures, first.shape[:2], speech.path, speech.frames, track=speech.track) as stream:
+            how: dict[str, Any] = {"track": speech.track, "marks": self.head.marks("stream")}
+            with Mp4Stream(pictures, first.shape[:2], speech.path, speech.frames, **how) as stream:
                 for block in stream:
                     if self.stopping.is_set():
                         return

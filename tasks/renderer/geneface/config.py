@@ -9,13 +9,14 @@ from pydantic import Field
 from tasks.core.config import TaskConfig
 from tasks.speaking.settings import PostSettings
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
+from utils.media.marks.settings import MarkSettings
 
 
 class NoWeights(Config):
     """An imported renderer is not trained here: it has no losses."""
 
 
-class ImportedRendererConfig(TaskConfig, PostSettings):
+class ImportedRendererConfig(TaskConfig, PostSettings, MarkSettings):
     """Settings that imported renderers share; GeneFace's names where the meaning is the same."""
 
     video_id: str = ""

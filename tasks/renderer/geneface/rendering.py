@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data_gen.origins import marks_of
 from tasks.core.task import Task
 from tasks.renderer.geneface.config import ImportedRendererConfig
 from tasks.renderer.geneface.scene import FILE, GenefaceScene, open_scene
@@ -138,7 +139,7 @@ class ImportedRenderer(Task):
             landmarks = self.mended(landmarks, scene, self._loudness())
         frames = self.render(landmarks, speech, scene)
         out = Path(cfg.infer_out_video_name).with_suffix(".mp4")
-        print(write_frames(frames, out, cfg.infer_audio_source_name, total))
+        print(write_frames(frames, out, cfg.infer_audio_source_name, total, marks=marks_of(self, "film")))
 
     def needs_speech(self) -> bool:
         """Tell whether a part hears the sound."""

@@ -16,6 +16,7 @@ from tests.made import write_tone
 from tests.made_heads import make_house
 from utils.errors import DataError, UserError
 from utils.files.digests import sha256
+from utils.media.marks.manifest import read_manifest
 from utils.media.video import VideoWriter, probe, read_frames
 
 CROP = (-8, 20, 56, 84)
@@ -43,11 +44,13 @@ def house(tmp_path, monkeypatch) -> Path:
 def test_only_the_lower_face_changes_and_size_rate_and_length_are_the_videos(house, monkeypatch):
     drawn = []
     monkeypatch.setattr("tasks.person.dub.write_frames", _keeping(drawn))
+    monkeypatch.setattr("utils.media.marks.marks.LEAST", 1)  # the pattern, too, lies where was drawn
     write_tone(Path("short.wav"), 0.3 * np.sin(np.arange(16_000) / 20))
     assert talking_head.main(["dub", "made", "own.mp4", "short.wav", "out.mp4", "--start_s=1.2", "--device=cpu"]) == 0
     info = probe("out.mp4")
     assert (info.height, info.width, info.fps, len(drawn)) == (100, 120, 50.0, 50)
     assert len(list(read_frames("out.mp4"))) == 50
+    assert read_manifest(Path("out.mp4")).source_type == "compositeWithTrainedAlgorithmicMedia"
     true = list(read_frames("own.mp4"))[60:110]
     for before, after in zip(true, drawn, strict=True):
         changed = np.argwhere((before != after).any(axis=-1))

@@ -31,6 +31,8 @@ def test_plain_flags_mean_settings(tmp_path, monkeypatch):
     (tmp_path / "wall.png").write_bytes(b"x")
     own = settings_of(read_words(SpeakCommand, ["anna", "--background=wall.png"], "speak"))
     assert own == {"infer_bg_img_fname": str(tmp_path / "wall.png")}  # as it is from any folder
+    unmarked = read_words(SpeakCommand, ["anna", "--no-mark", "--label=both"], "speak")
+    assert settings_of(unmarked) == {"infer_mark": False, "infer_label": "both"}
     twice = read_words(SpeakCommand, ["anna", "--mouth=1.2", "--infer_mouth_gain=1.5"], "speak")
     with pytest.raises(ConfigError, match="--mouth and infer_mouth_gain say the same"):
         settings_of(twice)
