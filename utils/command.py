@@ -263,7 +263,8 @@ def refused_by_machine(error: Exception) -> str | None:
         return f"{where}{error.strerror}. {_REMEDIES[error.errno]}"
     text = str(error)
     if isinstance(error, FileNotFoundError) and "No usable temporary directory" in text:
-        return f"{error.strerror}: a folder for temporary files is needed. Free some room, or name one: TMPDIR=FOLDER"
+        remedy = "Free some room, or name one: TMPDIR=FOLDER. If files may not grow here, raise `ulimit -f`"
+        return f"{error.strerror}: a folder for temporary files is needed. {remedy}."
     match = re.search(r"\(os error (\d+)\)", text)
     if match and int(match[1]) in _REMEDIES:
         return f"{os.strerror(int(match[1]))}. {_REMEDIES[int(match[1])]}"

@@ -13,6 +13,7 @@ from utils.errors import DataError
 from utils.files.tables import read_table
 from utils.files.tree import files_under
 from utils.media.video import VIDEOS, probe
+from utils.names import plain_name
 from utils.rates import FPS
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,8 @@ def find_videos(source: Path) -> list[Video]:
     for file in files:
         path = file.relative_to(source)
         name = path.with_suffix("") if stems[path.with_suffix("")] == 1 else path
-        videos.append(Video(file, name.as_posix(), path.parts[-2] if len(path.parts) > 1 else path.stem))
+        speaker = path.parts[-2] if len(path.parts) > 1 else path.stem
+        videos.append(Video(file, name.as_posix(), plain_name(speaker)))
     return videos
 
 
@@ -79,7 +81,7 @@ def _from_csv(file: Path) -> list[Video]:
         names[name] += 1
         unique = name if names[name] == 1 else f"{name}#{names[name]}"
         speaker = (row.get("speaker") or "").strip() or (path.parent.name or path.stem)
-        videos.append(Video(file.parent / path, unique, speaker, start or 0.0, stop))
+        videos.append(Video(file.parent / path, unique, plain_name(speaker), start or 0.0, stop))
     return videos
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -26,6 +27,7 @@ from utils.files.tables import read_table
 from utils.files.tree import files_under
 from utils.media.pictures import PICTURES
 from utils.media.video import VIDEOS
+from utils.names import plain_name
 from utils.processes.workers import WorkerPool
 from utils.progress import Progress
 
@@ -144,9 +146,13 @@ def find_persons(args: FaceVoiceCommand, root: Path) -> list[PersonFiles]:
     elif args.split_by == "file":
         persons = [part for folder in folders for part in _split_files(_files(folder, "train", labels), args.val)]
     else:
-        splits = split_persons([f.name for f in folders], labels, val=args.val, test=args.test, seed=args.seed)
-        persons = [_files(folder, splits[folder.name], labels) for folder in folders]
+        names = [plain_name(folder.name) for folder in folders]
+        splits = split_persons(names, labels, val=args.val, test=args.test, seed=args.seed)
+        persons = [_files(folder, splits[name], labels) for folder, name in zip(folders, names, strict=True)]
     persons = [person for person in persons if person.sounds or person.pictures or person.videos]
+    for (name, _), count in Counter((person.id, person.split) for person in persons).items():
+        if count > 1:
+            raise DataError(f"Two folders under {root} are called {name}, in two forms of Unicode. Put them together.")
     if not persons:
         raise DataError(f"Nobody under {root}. Put each person's files there: <person>/audios/*.wav, <person>/images/*")
     return persons
@@ -167,7 +173,7 @@ def read_labels(path: Path) -> dict[str, str]:
         DataError: It is missing or has other columns.
     """
     rows = read_table(path, ("person", "label"))
-    return {row["person"]: row["label"] for row in rows}
+    return {plain_name(row["person"] or ""): row["label"] for row in rows}
 
 
 def _files(folder: Path, split: Split, labels: dict[str, str]) -> PersonFiles:
@@ -177,7 +183,8 @@ def _files(folder: Path, split: Split, labels: dict[str, str]) -> PersonFiles:
         own = (path for path in files if not path.name.endswith(OF_PICTURES))
         return tuple(path for path in own if path.suffix.lower() in kinds)
 
-    return PersonFiles(folder.name, split, labels.get(folder.name, ""), of(SOUNDS), of(PICTURES), of(VIDEOS))
+    name = plain_name(folder.name)
+    return PersonFiles(name, split, labels.get(name, ""), of(SOUNDS), of(PICTURES), of(VIDEOS))
 
 
 def _split_files(person: PersonFiles, val: float) -> list[PersonFiles]:

@@ -28,6 +28,7 @@ from utils.files.digests import fingerprint
 from utils.files.digests import sha256 as digest_of
 from utils.files.ownership import refuse_folder_of_inputs
 from utils.media.pictures import find_pictures, read_photo, resized
+from utils.names import plain_name
 from utils.processes.workers import WorkerPool
 from utils.progress import Progress
 
@@ -138,7 +139,7 @@ def make(
 def identity_of(photo: Path, folder: Path) -> str:
     """Return whose photo it is: the folder it lies in, or the photo itself when it lies in none."""
     parts = photo.relative_to(folder).parts
-    return parts[0] if len(parts) > 1 else photo.stem
+    return plain_name(parts[0] if len(parts) > 1 else photo.stem)
 
 
 def choose_held_out(people: list[str], count: int) -> set[str]:

@@ -29,6 +29,7 @@ from utils.files.ownership import Made
 from utils.files.tables import read_checked
 from utils.media.picture_file import SUFFIX, Pictures, open_pictures, picture_file
 from utils.media.wav import read_wav
+from utils.names import present_form
 from utils.paths import home
 from utils.processes.manner import note_reading
 
@@ -180,14 +181,10 @@ class VideoDataset:
         return "Unpack it under another --exp_name." if self.unpacked else "Start again, or process the video again."
 
     def refuse_unpacked(self) -> None:
-        """Refuse what needs the footage itself, which stays where a person was made.
-
-        Raises:
-            DataError: The person was unpacked here.
-        """
+        """Refuse what needs the footage itself; `DataError` says that it stayed where the person was made."""
         if self.unpacked:
-            there = f"{self.path} has what {self.meta.id} needs to speak, as a pack holds it, and not all its footage"
-            raise DataError(f"{there}. Dub, measure and train where they were made.")
+            what = f"has what {self.meta.id} needs to speak, as a pack holds it, and not all its footage"
+            raise DataError(f"{self.path} {what}. Dub, measure and train where they were made.")
 
     @property
     def landmarks(self) -> Floats:
@@ -332,8 +329,8 @@ def open_video(video_id: str | Path, binary_dir: str | Path = "data/binary/video
     Raises:
         DataError: It is not there; the message has the command that makes it.
     """
-    path = Path(binary_dir) / str(video_id)
-    for other in (Path(video_id), home() / path):  # from elsewhere, what lies beside the runs
+    path = present_form(Path(binary_dir) / str(video_id))
+    for other in map(present_form, (Path(video_id), home() / path)):  # from elsewhere, what lies beside the runs
         if not (path / "meta.json").is_file() and (other / "meta.json").is_file():
             path = other
     if not (path / "meta.json").is_file():

@@ -17,6 +17,7 @@ from utils.config.strict_yaml import read_yaml_file
 from utils.errors import ConfigError, DataError
 from utils.files.ownership import refuse_long_name
 from utils.files.zips import open_zip
+from utils.names import present_form
 from utils.paths import ROOT, home, show_path
 from utils.processes.manner import note_reading
 
@@ -32,10 +33,10 @@ def work_dir_of(exp_name: str | Path) -> Path:
     path = Path(exp_name)
     refuse_long_name(path, "--exp_name")
     if path.is_absolute() or path.parts[:1] == ("..",):
-        return path
+        return present_form(path)
     parts = path.parts[1:] if path.parts and path.parts[0] == "checkpoints" else path.parts
     base = Path("checkpoints") if Path("checkpoints").is_dir() else home() / "checkpoints"
-    return base.joinpath(*parts)
+    return present_form(base.joinpath(*parts))
 
 
 def is_run(folder: Path) -> bool:

@@ -158,8 +158,8 @@ class VoiceTask(Task):
             assert isinstance(decoder, FaceDecoderTask)
             losses["decoder"] = decoder_loss(decoder.model.trunk(heard), decoder.model.trunk(feature))
         if weights.contrastive:
-            rows = (self.of_all(part) for part in (heard, feature, batch.person))
-            losses["contrastive"] = contrastive_loss(*rows, self.cfg.contrastive_temperature)
+            voices, faces, persons = (self.of_all(part) for part in (heard, feature, batch.person))
+            losses["contrastive"] = contrastive_loss(voices, faces, persons, self.cfg.contrastive_temperature)
         return losses
 
     # -- validation ------------------------------------------------------------------------------------------------

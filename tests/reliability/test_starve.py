@@ -219,15 +219,19 @@ def test_a_limit_on_file_sizes_is_one_line_too(tmp_path):
     """The same without a disk of its own: `ulimit -f`, which anybody may set."""
     save_arrays(tmp_path / "a.safetensors", {"x": np.zeros(10, np.float32)})
     code = (
-        "import resource, sys, numpy as np\nfrom pathlib import Path\n"
+        "import os, resource, sys, numpy as np\nfrom pathlib import Path\n"
         "from utils.command import run_command\nfrom utils.files.arrays import save_arrays\n"
-        "from utils.files.tables import write_json\n"
+        "from utils.files.tables import write_json\nfrom utils.media.video import VideoWriter\n"
+        "def film():\n"
+        "    with VideoWriter(Path(sys.argv[2]).with_suffix('.mp4'), 64, 64) as out:\n"
+        "        for _ in range(40):\n"
+        "            out.write(np.frombuffer(os.urandom(64 * 64 * 3), np.uint8).reshape(64, 64, 3))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
-        "way = {'arrays': lambda: save_arrays(sys.argv[2], {'x': np.zeros(100_000, np.float32)}),\n"
+        "way = {'film': film, 'arrays': lambda: save_arrays(sys.argv[2], {'x': np.zeros(100_000, np.float32)}),\n"
         "       'json': lambda: write_json(sys.argv[2], list(range(100_000)))}[sys.argv[1]]\n"
         "run_command(way)\n"
     )
-    for way in ("arrays", "json"):
+    for way, text in (("arrays", "File too large"), ("json", "File too large"), ("film", "look at `ulimit -f`")):
         done = subprocess.run(
             [sys.executable, "-c", code, way, str(tmp_path / "a.safetensors")],
             cwd=ROOT, capture_output=True, text=True, timeout=HANG_S,
@@ -235,7 +239,7 @@ def test_a_limit_on_file_sizes_is_one_line_too(tmp_path):
         assert done.returncode == 2, done.stderr
         assert done.stderr.startswith("error: ")
         assert len(done.stderr.splitlines()) == 1
-        assert "File too large" in done.stderr
+        assert text in done.stderr
     assert load_arrays(tmp_path / "a.safetensors")["x"].shape == (10,)
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 

@@ -105,7 +105,7 @@ def test_a_machine_without_a_temporary_folder_is_told_what_to_do(monkeypatch, ca
     assert left.value.code == 2
     said = capsys.readouterr().err
     assert said.startswith("error: No usable temporary directory found in ['/nonexistent']: ")
-    assert said.endswith("Free some room, or name one: TMPDIR=FOLDER\n")
+    assert said.endswith("or name one: TMPDIR=FOLDER. If files may not grow here, raise `ulimit -f`.\n")
 
 
 class Place(Config):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -73,7 +74,15 @@ def run(arguments: list[str], timeout_s: float, doing: str) -> None:
         raise DataError(f"{doing}: ffmpeg did not end within {timeout_s:.0f} s.") from None
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise DataError(f"{doing}: {lines[-1] if lines else 'ffmpeg gave no reason'}")
+        raise DataError(f"{doing}: {lines[-1] if lines else why_silent(done.returncode)}")
+
+
+def why_silent(code: int) -> str:
+    """Say why ffmpeg ended without a word, by its exit code: below 0 it is the signal that ended it."""
+    if hasattr(signal, "SIGXFSZ") and code == -signal.SIGXFSZ:
+        return "a file may not grow so large here: look at `ulimit -f`"
+    what = signal.strsignal(-code) if code < 0 else None
+    return f"ffmpeg was ended by the system ({what})" if what else "ffmpeg gave no reason"
 
 
 class Stream:
@@ -175,7 +184,7 @@ class Stream:
         if self.stalled:
             return f"ffmpeg gave no sign for {self._stall_s:.0f} s"
         lines = self.messages().splitlines()
-        return lines[-1] if lines else "ffmpeg gave no reason"
+        return lines[-1] if lines else why_silent(self._process.poll() or 0)
 
     def _watch(self) -> None:
         while not self._ended.wait(min(1.0, self._stall_s / 4)):

@@ -21,6 +21,15 @@ def test_speakers_are_folders(tmp_path):
         find_videos(tmp_path / "anna" / "none")
 
 
+def test_a_speaker_is_one_in_both_forms_of_unicode(tmp_path):
+    for name in ("Jos\u00e9/1.mp4", "Jose\u0301/2.mp4"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    (tmp_path / "list.csv").write_text("video,speaker\na.mp4,Jos\u00e9\nb.mp4,Jose\u0301\n", encoding="utf-8")
+    for source in (tmp_path, tmp_path / "list.csv"):
+        assert [video.speaker for video in find_videos(source)] == ["Jos\u00e9"] * 2
+
+
 def test_a_speaker_behind_a_link_is_taken(tmp_path):
     (tmp_path / "videos").mkdir()
     (tmp_path / "elsewhere").mkdir()

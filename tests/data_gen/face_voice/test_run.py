@@ -9,6 +9,7 @@ from data_gen import run
 from data_gen.face_voice import run as face_voice_run
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.face_voice.faces import mean_shape
+from data_gen.face_voice.run import FaceVoiceCommand
 from data_gen.face_voice.sound import clean_speech, spectrogram
 from tests.made import write_tone
 from tests.made_persons import made_face, made_voice
@@ -121,6 +122,20 @@ def test_files_are_split_when_asked(tmp_path, raw):
 def test_nobody_is_an_error(tmp_path):
     with pytest.raises(DataError, match="Nobody under"):
         run.main(["face_voice", "--persons", str(tmp_path), "--out", str(tmp_path / "out")])
+
+
+def test_a_person_is_one_in_both_forms_of_unicode(tmp_path):
+    for name in ("Jose\u0301", "anna"):
+        (tmp_path / "all" / name).mkdir(parents=True)
+        (tmp_path / "all" / name / "1.wav").touch()
+    (tmp_path / "labels.csv").write_text("person,label\nJos\u00e9,young\n", encoding="utf-8")
+    args = FaceVoiceCommand(persons=tmp_path / "all", out=tmp_path / "out", labels=tmp_path / "labels.csv")
+    persons = face_voice_run.find_persons(args, tmp_path / "all")
+    assert [(person.id, person.label) for person in persons] == [("Jos\u00e9", "young"), ("anna", "")]
+    (tmp_path / "all/Jos\u00e9").mkdir()
+    (tmp_path / "all/Jos\u00e9/1.wav").touch()
+    with pytest.raises(DataError, match="are called Jos\u00e9, in two forms of Unicode"):
+        face_voice_run.find_persons(args, tmp_path / "all")
 
 
 def test_labels_come_from_a_table(tmp_path):

@@ -100,3 +100,19 @@ def test_a_dataset_beside_the_runs_is_found_from_elsewhere(tmp_path, monkeypatch
         open_video("anna")
     monkeypatch.setenv("VIZEME_HOME", str(tmp_path))
     assert open_video("anna").meta.frames == 26
+
+
+def test_a_person_is_found_in_both_forms_of_unicode(tmp_path):
+    made = make_video_dataset(tmp_path / "Jose\u0301", frames=24, size=32)
+    for name in ("Jos\u00e9", "Jose\u0301"):
+        assert open_video(name, tmp_path).path == made.path
+
+
+def test_a_dataset_without_features_of_sound_is_one_that_was_unpacked(tmp_path):
+    made = make_video_dataset(tmp_path / "made", frames=24, size=32)
+    assert not made.unpacked
+    written = json.loads((made.path / "meta.json").read_text())
+    (made.path / "meta.json").write_text(json.dumps(written | {"audio_features": {}}))
+    assert VideoDataset(made.path).unpacked
+    with pytest.raises(DataError, match="and not all its footage"):
+        VideoDataset(made.path).refuse_unpacked()

@@ -35,5 +35,13 @@ def test_a_name_longer_than_names_may_be_is_told_at_once(toy, tmp_path, monkeypa
     assert work_dir_of("x/" + "a" * 255).name == "a" * 255
 
 
+def test_a_run_is_one_in_both_forms_of_unicode(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoints/Jose\u0301/postnet").mkdir(parents=True)
+    assert work_dir_of("Jos\u00e9/postnet") == work_dir_of("Jose\u0301/postnet")
+    assert work_dir_of("Jos\u00e9/postnet").is_dir()
+    assert work_dir_of("Ame\u0301lie/postnet").parts[1] == "Am\u00e9lie"
+
+
 def test_exp_name_means_the_same_folder_with_and_without_checkpoints():
     assert work_dir_of("May/postnet") == work_dir_of("checkpoints/May/postnet")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from utils.errors import AssetError
-from utils.media.ffmpeg import Stream, executable
+from utils.media.ffmpeg import Stream, executable, why_silent
 
 
 @pytest.fixture
@@ -31,3 +33,9 @@ def test_a_stalled_stream_is_killed():
         assert stream.read_into(memoryview(buffer)) < len(buffer)
         assert stream.finish() != 0
         assert "no sign" in stream.last_message()
+
+
+def test_what_the_system_ended_says_so():
+    assert why_silent(1) == "ffmpeg gave no reason"
+    assert why_silent(-signal.SIGXFSZ) == "a file may not grow so large here: look at `ulimit -f`"
+    assert why_silent(-signal.SIGABRT) == "ffmpeg was ended by the system (Aborted)"
