@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class _Sum(torch.autograd.Function):
+    """Add up what all processes have; gradients are added up on their way back."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        total = gradient.clone()
+        torch.distributed.all_reduce(total)
+        return total
 
 
 class SharedNorm(_BatchNorm):
@@ -25,10 +42,10 @@ class SharedNorm(_BatchNorm):
         with torch.autocast(x.device.type, enabled=False):
             values = x.float()
             count = values.new_tensor([values.numel() / values.shape[1]])
-            sums = all_reduce(torch.cat([values.sum(axes), count]))
+            sums = _Sum.apply(torch.cat([values.sum(axes), count]))
             mean, total = sums[:-1] / sums[-1], sums[-1]
             centred = values - mean.view(shape)
-            variance = all_reduce(centred.square().sum(axes)) / total
+            variance = _Sum.apply(centred.square().sum(axes)) / total
             self._remember(mean.detach(), variance.detach() * total / (total - 1).clamp(min=1))
             out = centred * (variance + self.eps).rsqrt().view(shape)
             if self.weight is not None:

@@ -33,6 +33,8 @@ class TemplateWeights(Config):
 class TemplateDecoderConfig(TaskConfig, MarkSettings):
     """A face-recognition template to the face it was made of."""
 
+    overrules = {"num_epochs": "max_updates"}
+
     binary_data_dir: str = "data/binary/templates"
     """What `data_gen/run.py templates` made."""
     network: Literal["naive", "large", "fr", "light"] = "fr"

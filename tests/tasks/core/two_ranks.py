@@ -91,7 +91,7 @@ def main(folder: Path) -> None:
         task.train_source = lambda name=name: Source(name)
         task.val_source = lambda: []
         task.configure_optimizers = lambda task=task: torch.optim.SGD(
-            [p for p in task.parameters() if p.requires_grad], lr=0.05
+            [p for p in task.parameters() if p.requires_grad], lr=0.002
         )
         first = {n: value.clone() for n, value in task.state_dict().items()}
         train(task, folder / name)
