@@ -44,7 +44,7 @@ def house(tmp_path, monkeypatch) -> Path:
 def test_only_the_lower_face_changes_and_size_rate_and_length_are_the_videos(house, monkeypatch):
     drawn = []
     monkeypatch.setattr("tasks.person.dub.write_frames", _keeping(drawn))
-    monkeypatch.setattr("utils.media.marks.marks.LEAST", 1)  # the pattern, too, lies where was drawn
+    monkeypatch.setattr("utils.media.marks.marks.LEAST_PART", 1)  # the pattern, too, lies where was drawn
     write_tone(Path("short.wav"), 0.3 * np.sin(np.arange(16_000) / 20))
     assert talking_head.main(["dub", "made", "own.mp4", "short.wav", "out.mp4", "--start_s=1.2", "--device=cpu"]) == 0
     info = probe("out.mp4")

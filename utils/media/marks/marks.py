@@ -23,8 +23,9 @@ from utils.media.marks.pattern import Stamp
 from utils.media.marks.settings import Kind, MarkSettings
 
 log = logging.getLogger("vizeme")
-LEAST = 128
-"""Side of the smallest picture that gets a pattern: in smaller ones it is not found again."""
+LEAST, LEAST_PART = 128, 200
+"""Sides of the smallest picture, and of the smallest drawn part of one (as a square of as many pixels), that get a
+pattern: in smaller ones it is not found again."""
 
 
 class Marks:
@@ -69,10 +70,11 @@ class Marks:
     def _fits(self, picture: Bytes, where: NDArray[np.bool_] | None) -> bool:
         """Tell whether there is room for the pattern; that there is none is said once."""
         room = min(picture.shape[:2]) if where is None else math.isqrt(int(np.count_nonzero(where)))
-        if room < LEAST and not self._said:
+        least = LEAST if where is None else LEAST_PART
+        if room < least and not self._said:
             self._said = True
-            log.info("What is drawn is smaller than %d pixels: it bears no pattern, only manifest and tags.", LEAST)
-        return room >= LEAST
+            log.info("What is drawn is smaller than %d pixels: it bears no pattern, only manifest and tags.", least)
+        return room >= least
 
     def tags(self) -> dict[str, str]:
         """Return the plain tags of the file."""

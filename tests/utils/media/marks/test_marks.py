@@ -8,7 +8,7 @@ import numpy as np
 from tests.utils.media.marks.made import film
 from utils.media.marks.detector import residual, search
 from utils.media.marks.manifest import read_manifest
-from utils.media.marks.marks import LEAST, Marks
+from utils.media.marks.marks import LEAST, LEAST_PART, Marks
 from utils.media.marks.origin import Origin
 from utils.media.marks.settings import MarkSettings
 from utils.media.marks.tags import read_film_tags
@@ -46,12 +46,12 @@ def test_a_label_without_marks_is_only_a_label():
 def test_small_pictures_and_small_parts_stay_and_that_is_said_once(caplog):
     marks, small = Marks(ORIGIN), np.full((LEAST - 1, 400, 3), 90, np.uint8)
     part = np.zeros((400, 400), bool)
-    part[:50, :50] = True
+    part[: LEAST_PART - 1, :LEAST_PART] = True
     large = np.full((400, 400, 3), 90, np.uint8)
     with caplog.at_level(logging.INFO, "vizeme"):
         assert (marks.on(small) == small).all()
         assert (marks.on(large, part) == large).all()
-    assert caplog.text.count(f"smaller than {LEAST} pixels") == 1
+    assert caplog.text.count("it bears no pattern") == 1
     assert (marks.on(large) != large).any()
 
 
