@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.errors import DataError
+from utils.files.names import plain_name
 from utils.files.tables import read_table
 from utils.files.tree import files_under
 from utils.media.video import VIDEOS, probe
-from utils.names import plain_name
 from utils.rates import FPS
 
 log = logging.getLogger(__name__)

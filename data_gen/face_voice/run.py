@@ -22,12 +22,12 @@ from utils.errors import ConfigError, DataError
 from utils.faces.detector import LandmarkDetector
 from utils.faces.detectors import make_detector
 from utils.files.digests import fingerprint
+from utils.files.names import plain_name
 from utils.files.ownership import refuse_folder_of_inputs
 from utils.files.tables import read_table
 from utils.files.tree import files_under
 from utils.media.pictures import PICTURES
 from utils.media.video import VIDEOS
-from utils.names import plain_name
 from utils.processes.workers import WorkerPool
 from utils.progress import Progress
 

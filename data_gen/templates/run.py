@@ -26,9 +26,9 @@ from utils.faces.detectors import make_detector
 from utils.faces.recogniser import Recogniser, open_recogniser
 from utils.files.digests import fingerprint
 from utils.files.digests import sha256 as digest_of
+from utils.files.names import plain_name
 from utils.files.ownership import refuse_folder_of_inputs
 from utils.media.pictures import find_pictures, read_photo, resized
-from utils.names import plain_name
 from utils.processes.workers import WorkerPool
 from utils.progress import Progress
 

@@ -25,11 +25,11 @@ from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.arrays import load_arrays
 from utils.files.digests import refuse_changed, sha256, stamp
+from utils.files.names import present_form
 from utils.files.ownership import Made
 from utils.files.tables import read_checked
 from utils.media.picture_file import SUFFIX, Pictures, open_pictures, picture_file
 from utils.media.wav import read_wav
-from utils.names import present_form
 from utils.paths import home
 from utils.processes.manner import note_reading
 

@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from utils.config.strict_yaml import read_yaml_file
 from utils.errors import ConfigError, DataError
+from utils.files.names import present_form
 from utils.files.ownership import refuse_long_name
 from utils.files.zips import open_zip
-from utils.names import present_form
 from utils.paths import ROOT, home, show_path
 from utils.processes.manner import note_reading
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.names import plain_name, present_form
+from utils.files.names import plain_name, present_form
 
 NAME = "José Å 한"
 NFC, NFD = (unicodedata.normalize(form, NAME) for form in ("NFC", "NFD"))
