@@ -24,12 +24,14 @@ from tasks.person.studio.training import PRESETS, choose_preset_of, training_job
 from tasks.person.train import START_S, UPDATE_S
 from utils.arguments import read_words
 from utils.config.recipe import load_recipe
-from utils.errors import DataError
+from utils.errors import DataError, UserError
 from utils.files.aside import make_folder
 from utils.files.ownership import is_plain_file
 from utils.files.tables import read_json, write_json
 from utils.offline import fetched_words
 
+TIMES_LENGTH = 3.0
+"""How many times as long as a film of 256 pixels its processing takes on two cores, roughly; it grows by the pixel."""
 RESERVED = ("new",)
 """Ids that addresses need."""
 PICTURES = ("contact_sheet", "curves")
@@ -46,8 +48,11 @@ def ahead(studio: Studio, ask: Ask) -> dict[str, Any]:
         "new-person", film, size=asked.size, start_s=asked.start_s, duration_s=asked.duration_s,
         data_dir=studio.place / "data",
     )  # fmt: skip
-    weights = wanted_weights(job)
-    seen = foresee(job, weights)
+    try:
+        seen = foresee(job, wanted_weights(job))
+    except UserError as error:
+        raise RefusedFields({"upload": str(error).replace(str(film), "the film")}) from None
+    processing = round(60 * seen.minutes * TIMES_LENGTH * (asked.size / 256) ** 2)
     training = _training_ahead(choose_preset_of(asked.preset))
     seconds = sum(one["seconds"] for one in training)
     fetch = f"; to be fetched first: {fetched_words(seen.absent)}" if seen.absent else ""
@@ -61,10 +66,12 @@ def ahead(studio: Studio, ask: Ask) -> dict[str, Any]:
         "stages": seen.to_do,
         "fetch": seen.absent,
         "fetch_said": fetched_words(seen.absent) if seen.absent else "",
+        "processing_seconds": processing,
         "training": training,
         "training_seconds": seconds,
         "said": f"{seen.minutes:.1f} minutes of film, about {seen.total / 1e9:.2f} GB ({seen.free / 1e9:.0f} GB are "
-        f"free), and about {seconds / 3600:.1f} hours of training on two cores, less on a GPU{fetch}",
+        f"free); on two cores about {processing / 3600:.1f} hours of processing and {seconds / 3600:.1f} of training, "
+        f"less on a GPU{fetch}",
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from data_gen.video.job import SHORTEST_S
 from tasks.person.page.guard import Refused, is_sound
 from tasks.person.studio.answers import RefusedOffset
 from tasks.person.studio.jobs.store import PICTURES, SOUNDS
@@ -233,6 +234,8 @@ class Uploads:
         if note.purpose == "film":
             info = probe(file)
             refuse_without_sound(file)
+            if 0 < info.duration_s < SHORTEST_S:
+                raise DataError(f"{note.name} is {info.duration_s:.1f} s long: a minute or more is good")
             return {"seconds": round(info.duration_s, 2), "width": info.width, "height": info.height,
                     "fps": round(info.fps, 3), "sound": info.has_audio}  # fmt: skip
         if note.purpose == "sound":
