@@ -157,7 +157,7 @@ def again(studio: Studio, ask: Ask) -> JobShown:
     if film is None:
         raise Refused(409, f"the film that {person} was made of is not in the studio: process it by the command")
     given = asked.model_fields_set
-    before = next((job.request for job in studio.jobs.list(person, "process")), {})
+    before = next((job.request for job in studio.jobs.every(person, "process")), {})
     old = {name: value for name, value in before.items() if name in Footage.model_fields and name not in given}
     asked = asked.model_copy(update={k: v for k, v in old.items() if k != "redo"})
     note = read_json(studio.own(person) / "person.json")
@@ -184,7 +184,7 @@ def footage(studio: Studio, ask: Ask) -> dict[str, Any]:
         meta = VideoDataset(studio.dataset(person)).meta.model_dump(mode="json")
     except DataError:
         meta = {}
-    jobs = studio.jobs.list(person, "process")
+    jobs = studio.jobs.every(person, "process")
     address = f"/api/people/{person}/footage"
     return {
         "report": report,

@@ -27,7 +27,7 @@ TYPES = {".vtt": "text/vtt", ".vizeme": "application/zip", ".txt": "text/plain; 
 
 def every(studio: Studio, ask: Ask) -> JobList:
     """List jobs."""
-    jobs = studio.jobs.list(ask.word("person"), ask.word("kind"))
+    jobs = studio.jobs.every(ask.word("person"), ask.word("kind"))
     return JobList(jobs=[studio.show(job) for job in jobs])
 
 
@@ -193,11 +193,11 @@ async def _changes(studio: Studio) -> AsyncIterator[str]:
     told: dict[str, tuple[int, Any]] = {}
     people: list[str] | None = None
     quiet = 0.0
-    jobs = [studio.show(job).model_dump(mode="json") for job in studio.jobs.list()]
+    jobs = [studio.show(job).model_dump(mode="json") for job in studio.jobs.every()]
     yield _event("jobs", {"jobs": jobs})
     while not studio.stopping:
         first = not told and people is None
-        for job in studio.jobs.list():
+        for job in studio.jobs.every():
             # an ended job's progress stays as it is: its file need not be read again
             moved = (0, 0) if job.state in ENDS else _stamp(studio, job)
             now = (studio.jobs.revisions[job.id], moved)

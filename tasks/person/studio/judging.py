@@ -65,7 +65,7 @@ def judge(studio: Studio, ask: Ask) -> dict[str, Any]:
     ]  # fmt: skip
     jobs: dict[str, Any] = {}
     for kind in ("check", "evaluate"):
-        last = next(iter(studio.jobs.list(person, kind)), None)
+        last = next(iter(studio.jobs.every(person, kind)), None)
         jobs[kind] = studio.show(last).model_dump(mode="json") if last else None
     checked, measured = studio.results(person) / "check.json", folder / "metrics.json"
     return {"check": _read(checked), "evaluation": _read(measured), "files": files, "jobs": jobs}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from starlette.responses import Response
 
@@ -26,6 +26,7 @@ from tasks.person.studio.schemas import (
     Packing,
     People,
     PersonShown,
+    Progress,
     StageShown,
     Unpacking,
 )
@@ -67,7 +68,7 @@ def card(studio: Studio, person: str) -> PersonShown:
     stages += training_stages(studio, person, preset, "train" in running)
     data = VideoDataset(studio.dataset(person)) if meta else None
     trained = all(stage.state == "done" for stage in stages[1:])
-    state = (
+    state: Literal["new", "processing", "processed", "training", "trained"] = (
         "processing" if "process" in running else "training" if "train" in running
         else "trained" if trained else "processed" if meta else "new"
     )  # fmt: skip
@@ -109,7 +110,7 @@ def _note(file: Path) -> dict[str, Any]:
 def _processing(studio: Studio, person: str, running: bool) -> StageShown:
     whole = (studio.dataset(person) / "meta.json").is_file()
     done = sum((studio.processed(person) / name / "stage.json").is_file() for name in STAGE_NAMES)
-    state = "running" if running else "done" if whole else "part" if done else "none"
+    state: Progress = "running" if running else "done" if whole else "part" if done else "none"
     total = len(STAGE_NAMES)
     return StageShown(
         name="process", title=TITLES["process"], state=state, done=total if state == "done" else done, total=total
@@ -122,10 +123,10 @@ def training_stages(studio: Studio, person: str, preset: str, running: bool) -> 
     for name in STAGES:
         done, total = finished_updates(studio.runs(person) / name), updates_of(studio, person, name, preset)
         whole = total is not None and done >= total
-        state = "done" if whole else "part" if done else "none"
+        state: Progress = "done" if whole else "part" if done else "none"
         if running and not whole:
             state, running = "running", False
-        shown.append(StageShown(name=name, title=TITLES[name], state=state, done=done, total=total))  # type: ignore[arg-type]
+        shown.append(StageShown(name=name, title=TITLES[name], state=state, done=done, total=total))
     return shown
 
 
@@ -144,7 +145,7 @@ def updates_of(studio: Studio, person: str, stage: str, preset: str) -> int | No
 
 
 def _sizes(studio: Studio, person: str) -> dict[str, int]:
-    films = [studio.jobs.folder_of(job) for job in studio.jobs.list(person)]
+    films = [studio.jobs.folder_of(job) for job in studio.jobs.every(person)]
     folders = {
         "dataset": [studio.dataset(person)], "processing": [studio.processed(person)], "runs": [studio.runs(person)],
         "films": [*films, studio.results(person)], "film": [studio.own(person)],
@@ -255,7 +256,7 @@ def foresee_deletion(studio: Studio, person: str) -> tuple[dict[str, Any], list[
     deleted += [
         {"what": "film" if job.kind in ("speak", "dub") else "job", "path": f"studio/jobs/{job.id}",
          "bytes": _size(studio.jobs.folder_of(job), set())}
-        for job in studio.jobs.list(person)
+        for job in studio.jobs.every(person)
     ]  # fmt: skip
     ours = {path for one in found for path in one.files}
     roots = (studio.dataset(person), studio.processed(person), studio.runs(person), studio.results(person),
@@ -296,7 +297,7 @@ def delete(studio: Studio, ask: Ask) -> dict[str, Any]:
             path.unlink(missing_ok=True)
         (one.folder / ".held_by.json").unlink(missing_ok=True)
         _remove_empty(one.folder, studio.place)
-    for job in studio.jobs.list(person):
+    for job in studio.jobs.every(person):
         studio.jobs.delete(job)
     return said
 

@@ -196,12 +196,16 @@ class Films(BaseModel):
     films: list[JobShown]
 
 
+Progress = Literal["none", "part", "running", "done"]
+"""How far a stage is."""
+
+
 class StageShown(BaseModel):
     """How far one stage of a person is."""
 
     name: str
     title: str
-    state: Literal["none", "part", "running", "done"]
+    state: Progress
     done: int
     total: int | None
 

@@ -50,7 +50,10 @@ def main(command: StudioCommand) -> None:
                 ws="none", http="h11",
             ), studio)  # fmt: skip
             print(f"http://{HOST}:{port}/?token={key}   (Ctrl-C ends it; what it began goes on)", flush=True)
-            server.run(sockets=[listener])
+            try:
+                server.run(sockets=[listener])
+            except KeyboardInterrupt:
+                log.info("ended; what was begun goes on")
 
 
 class _Server(uvicorn.Server):

@@ -259,7 +259,7 @@ def dub(studio: Studio, ask: Ask) -> JobShown:
 def films(studio: Studio, ask: Ask) -> Films:
     """List a person's films."""
     person = studio.person(ask.part("person"))
-    jobs = [job for job in studio.jobs.list(person) if job.kind in ("speak", "dub")]
+    jobs = [job for job in studio.jobs.every(person) if job.kind in ("speak", "dub")]
     return Films(films=[studio.show(job) for job in jobs])
 
 

@@ -175,7 +175,7 @@ def training(studio: Studio, ask: Ask) -> dict[str, Any]:
     """Say how a person's training goes."""
     person = studio.person(ask.part("person"))
     shown = card(studio, person)
-    jobs = studio.jobs.list(person, "train")
+    jobs = studio.jobs.every(person, "train")
     stages = []
     for stage in shown.stages[1:]:
         run = studio.runs(person) / stage.name

@@ -33,7 +33,7 @@ def begin(studio: Studio, ask: Ask) -> Upload:
 
 def every(studio: Studio, ask: Ask) -> Uploads:
     """List uploads."""
-    return Uploads(uploads=[studio.uploads.show(note) for note in studio.uploads.list()])
+    return Uploads(uploads=[studio.uploads.show(note) for note in studio.uploads.every()])
 
 
 def one(studio: Studio, ask: Ask) -> Upload:

@@ -98,7 +98,7 @@ class Uploads:
         self.busy: set[str] = set()
         """Those of which a piece is arriving."""
         make_folder(folder)
-        for note in self.list():
+        for note in self.every():
             if time.time() - note.time > KEPT_S:
                 self.delete(note.id)
 
@@ -115,7 +115,7 @@ class Uploads:
         except (DataError, ValueError):
             raise Refused(404, "there is no such upload: it was used, deleted, or not used for a week") from None
 
-    def list(self) -> list[Note]:
+    def every(self) -> list[Note]:
         """List all uploads, newest first."""
         notes = []
         for path in self.folder.iterdir():
@@ -151,7 +151,7 @@ class Uploads:
         if size > LIMITS[purpose]:
             most = f"{LIMITS[purpose] / 1e6:,.0f} MB"
             raise Refused(413, f"{KINDS[purpose][1]} has {most} at most; this has {size / 1e6:,.0f} MB")
-        notes = self.list()
+        notes = self.every()
         if len(notes) >= MOST_UPLOADS:
             raise Refused(409, f"{len(notes)} files were sent and not used: delete some (DELETE /api/uploads/ID)")
         coming = sum(note.bytes - self.offset(note) for note in notes)

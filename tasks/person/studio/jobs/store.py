@@ -143,14 +143,14 @@ class Jobs:
             raise Refused(404, "there is no such job: it may have been deleted")
         return self._jobs[name]
 
-    def list(self, person: str = "", kind: str = "") -> list[Job]:
+    def every(self, person: str = "", kind: str = "") -> list[Job]:
         """List jobs, newest first."""
         jobs = [job for job in tuple(self._jobs.values()) if person in ("", job.person) and kind in ("", job.kind)]
         return sorted(jobs, key=lambda job: (job.created, job.id), reverse=True)
 
     def unended(self, person: str = "") -> list[Job]:
         """List jobs that run or wait, oldest first."""
-        return [job for job in reversed(self.list(person)) if job.state not in ENDS]
+        return [job for job in reversed(self.every(person)) if job.state not in ENDS]
 
     def delete(self, job: Job) -> None:
         """Delete a job and what came of it: what this program wrote into its folder.

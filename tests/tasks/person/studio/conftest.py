@@ -86,7 +86,7 @@ def studio(home: Path, doors: dict[str, tuple[str, ...]]) -> Iterator[Studio]:
 def settle(studio: Studio, until: Callable[[], bool] | None = None) -> None:
     """Let the foreman look until something holds; by default until no job runs or waits."""
     began = time.monotonic()
-    while not (until() if until else all(job.state in ENDS for job in studio.jobs.list())):
+    while not (until() if until else all(job.state in ENDS for job in studio.jobs.every())):
         studio.foreman.tick()
         assert time.monotonic() - began < HANG_S
         time.sleep(0.01)

@@ -45,6 +45,7 @@ def test_a_new_person_is_processed_and_then_trained(client, studio, film):
     card = client.get("/api/people/anna").json()
     assert (card["consent"], card["licence"], card["film"]) == (WHO["consent"], WHO["licence"], True)
     again = client.post("/api/people/anna/process", json={"redo": ["parsing"]}).json()
+    assert "id" in again, again
     words = studio.jobs.get(again["id"]).words
     assert {"--size=64", "--redo=parsing", "--consent=Anna agreed on 1 May"} <= set(words)
 
@@ -60,7 +61,7 @@ def test_without_consent_or_with_slips_nothing_is_begun(client, studio, film, ch
     body = {name: value for name, value in {**WHO, "upload": upload, **change}.items() if value is not None}
     answer = client.post("/api/people", json=body)
     assert (answer.status_code, set(answer.json()["fields"])) == (422, {field})
-    assert (studio.people(), studio.jobs.list()) == ([], [])
+    assert (studio.people(), studio.jobs.every()) == ([], [])
     assert client.get(f"/api/uploads/{upload}").json()["done"], "and the film need not be sent again"
 
 

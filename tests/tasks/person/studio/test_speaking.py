@@ -85,7 +85,7 @@ def test_slips_are_told_and_leave_nothing(client, studio, anna, speech, body, fi
 def test_a_value_that_a_setting_cannot_have_is_told_by_the_command_itself(client, studio, anna, speech):
     for settings in ({"size": 3}, {"infer_temperature": -1}, {"compose": "portrait", "background": "green"}):
         answer = ask(client, text="a", settings=settings)
-        assert (answer.status_code, studio.jobs.list()) == (422, [])
+        assert (answer.status_code, studio.jobs.every()) == (422, [])
         assert str(studio.place) not in answer.json()["error"]
     assert list((studio.folder / "jobs").iterdir()) == []
 

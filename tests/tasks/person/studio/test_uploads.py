@@ -109,7 +109,7 @@ def test_what_is_not_used_is_bounded_and_goes_after_a_week(store, monkeypatch):
         store.begin("more.wav", 100, "sound")
     old = notes[0].model_copy(update={"time": notes[0].time - KEPT_S - 1})
     store._write(old)
-    assert [note.id for note in Uploads(store.folder).list()] == [notes[1].id]
+    assert [note.id for note in Uploads(store.folder).every()] == [notes[1].id]
 
 
 def test_strangers_files_in_a_folder_are_left_alone(store):

@@ -19,17 +19,17 @@ def test_jobs_are_found_again_newest_first(jobs):
     (jobs.folder / "notes").mkdir()
     (jobs.folder / "20260101000000-00000000").mkdir()
     again = Jobs(jobs.folder)
-    assert again.list() == jobs.list()
-    assert {job.id for job in again.list()} == {first.id, second.id}
-    assert [job.kind for job in again.list("anna", "train")] == ["train"]
+    assert again.every() == jobs.every()
+    assert {job.id for job in again.every()} == {first.id, second.id}
+    assert [job.kind for job in again.every("anna", "train")] == ["train"]
     with pytest.raises(Refused, match="no such job"):
         again.get("../etc")
 
 
 def test_what_was_not_kept_is_found_as_stopped_or_discarded(jobs):
     job = jobs.new("check", "anna", ["check", "anna"])
-    assert jobs.list() == []
-    assert [one.state for one in Jobs(jobs.folder).list()] == ["stopped"]
+    assert jobs.every() == []
+    assert [one.state for one in Jobs(jobs.folder).every()] == ["stopped"]
     jobs.discard(job)
     assert not list(jobs.folder.iterdir())
 
@@ -41,7 +41,7 @@ def test_only_what_is_ours_is_deleted(jobs):
     (folder / "mine.txt").write_text("mine")
     jobs.delete(job)
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
-    assert jobs.list() == []
+    assert jobs.every() == []
 
 
 def test_what_runs_is_not_deleted(jobs):
