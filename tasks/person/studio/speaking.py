@@ -144,17 +144,24 @@ def _background(studio: Studio, text: str, folder: Path) -> str:
     return text
 
 
-def vtt(speech: Speech) -> str:
-    """Write the words of a speech as WebVTT, some at a time."""
-    lines, cue = ["WEBVTT", ""], []
-    for index, (word, start, end) in enumerate(speech.words):
-        cue.append((word, start, end))
-        last = index + 1 == len(speech.words)
-        if last or len(cue) >= 7 or end - cue[0][1] > 3.0 or speech.words[index + 1][1] - end > 0.4:
+def vtt(speech: Speech, text: str) -> str:
+    """Write the words of a speech as WebVTT, some at a time, with what stands between them in the text."""
+    places, at = [], 0
+    for word, _, _ in speech.words:
+        at = max(text.find(word, at), at)
+        places.append(at)
+        at += len(word)
+    lines, first = ["WEBVTT", ""], 0
+    for index, (_, _, end) in enumerate(speech.words):
+        following = index + 1
+        begin = speech.words[first][1]
+        last = following == len(speech.words)
+        if last or following - first >= 7 or end - begin > 3.0 or speech.words[following][1] - end > 0.4:
+            said = " ".join(text[places[first] : None if last else places[following]].split())
             # what WebVTT would take for a tag is a word here
-            text = " ".join(one for one, _, _ in cue).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-            lines += [f"{_clock(cue[0][1])} --> {_clock(max(cue[-1][2], cue[0][1] + 0.001))}", text, ""]
-            cue = []
+            said = said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+            lines += [f"{_clock(begin)} --> {_clock(max(end, begin + 0.001))}", said, ""]
+            first = following
     return "\n".join(lines)
 
 
@@ -191,7 +198,7 @@ def put_sound(studio: Studio, asked: Speaking, job: Job) -> Path:
     speech = speak_as(Voice(asked.voice), asked.text)
     write_wav(folder / "sound.wav", speech.wav)
     with write_aside(folder / "words.vtt") as aside:
-        aside.write_text(vtt(speech), encoding="utf-8")
+        aside.write_text(vtt(speech, asked.text), encoding="utf-8")
     words = [{"word": word, "start": round(start, 3), "end": round(end, 3)} for word, start, end in speech.words]
     write_json(folder / "words.json", words)
     job.request |= {"text": asked.text, "voice": asked.voice}

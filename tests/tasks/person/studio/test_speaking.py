@@ -114,7 +114,11 @@ def test_controls_come_from_the_schema(client, anna):
     assert told["voice"] in told["voices"]
 
 
-def test_words_become_subtitles():
-    assert vtt(SPEECH) == (
-        "WEBVTT\n\n00:00:00.000 --> 00:00:00.500\nGood &lt;b&gt;\n\n00:00:00.950 --> 00:00:01.000\nmorning\n"
+def test_words_become_subtitles_with_what_stands_between_them():
+    assert vtt(SPEECH, "Good <b>,\n & morning!") == (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:00.500\nGood &lt;b&gt;, &amp;\n\n00:00:00.950 --> 00:00:01.000\nmorning!\n"
     )
+    many = Speech(np.zeros(1, np.float32), (), tuple(("a", n / 10, n / 10 + 0.1) for n in range(16)))
+    said = [line for line in vtt(many, "a " * 16).splitlines() if line.startswith("a")]
+    assert said == ["a a a a a a a", "a a a a a a a", "a a"]
+    assert vtt(Speech(np.zeros(1, np.float32), (), ()), ".") == "WEBVTT\n"
