@@ -134,14 +134,18 @@ def watched(
     over = threading.Event()
     size = (first.shape[0], first.shape[1])
 
+    def handed_on() -> Iterator[NDArray[np.uint8]]:
+        while (frame := waiting.get()) is not None:
+            yield frame
+
     def encode() -> None:
         try:
             live.unlink(missing_ok=True)  # whoever reads the last one goes on with that
-            film = Mp4Stream(iter(waiting.get, None), size, sound, count, track=track)
+            film = Mp4Stream(handed_on(), size, sound, count, track=track)
             with live.open("xb", buffering=0) as file, film:
                 for block in film:
                     file.write(block)
-        except (OSError, DataError) as error:
+        except Exception as error:  # whatever it is, the film itself goes on
             log.warning("%s could not be written: %s", live, error)
         finally:
             over.set()

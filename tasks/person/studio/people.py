@@ -66,7 +66,7 @@ def card(studio: Studio, person: str) -> PersonShown:
     preset = str(_note(studio.runs(person) / "preset.json").get("preset") or who.get("preset") or "")
     stages = [_processing(studio, person, "process" in running)]
     stages += training_stages(studio, person, preset, "train" in running)
-    data = VideoDataset(studio.dataset(person)) if meta else None
+    data = _dataset(studio, person)
     trained = all(stage.state == "done" for stage in stages[1:])
     state: Literal["new", "processing", "processed", "training", "trained"] = (
         "processing" if "process" in running else "training" if "train" in running
@@ -89,6 +89,14 @@ def card(studio: Studio, person: str) -> PersonShown:
         speaks=speaks(studio, person),
         jobs=[job.id for job in studio.jobs.unended(person)],
     )
+
+
+def _dataset(studio: Studio, person: str) -> VideoDataset | None:
+    """Return a person's dataset; None when there is none, or it is damaged: who opens it is told so."""
+    try:
+        return VideoDataset(studio.dataset(person))
+    except DataError:
+        return None
 
 
 def speaks(studio: Studio, person: str) -> bool:

@@ -30,12 +30,14 @@ from utils.files.ownership import is_plain_file
 from utils.files.tables import write_json
 from utils.media.wav import write_wav
 
-PLAIN = ("background", "blink", "size", "still", "mouth", "compose", "label")
+LABEL = "label"
+PLAIN = ("background", "blink", "size", "still", "mouth", "compose", LABEL)
 """Settings that a page shows at once."""
 HEAD = ("renderer", "steps", "seed")
 NOT_ASKED = {
     "infer_audio_source_name", "infer_out_npy_name", "infer_out_video_name", "infer_cond_name", "infer_c2w_name",
     "infer_bg_img_fname", "infer_pose_mode", "infer_inject_eye_blink_mode", "infer_mouth_gain", "infer_compose",
+    "infer_mark", "infer_label",
 }  # fmt: skip
 """Settings that are paths, or that a plain one says."""
 INFER = tuple(name for name in InferSettings.model_fields if name not in NOT_ASKED)
@@ -99,18 +101,25 @@ def _limit(marks: Sequence[Any], *names: str) -> float | None:
 def controls(studio: Studio, ask: Ask) -> dict[str, Any]:
     """Say how speaking may be set."""
     studio.person(ask.part("person"))
-    fields = [*fields_of(SpeakCommand, PLAIN), *fields_of(SpeakCommand, HEAD), *fields_of(InferSettings, INFER)]
+    fields = [
+        {**field, "default": field["choices"][0]} if field["name"] == LABEL and field["choices"] else field
+        for field in fields_of(SpeakCommand, PLAIN)
+    ]  # fmt: skip
+    fields += [*fields_of(SpeakCommand, HEAD), *fields_of(InferSettings, INFER)]
     return {"fields": fields, "voices": VOICES, "voice": Voice().voice}
 
 
 def setting_words(studio: Studio, settings: dict[str, Any], schema: type[Config], folder: Path) -> list[str]:
     """Write settings as a command line has them; a picture that was sent is put into the job's folder.
 
+    Where films can bear a label that says what they are, those of the studio do, unless it is taken away.
+
     Raises:
         RefusedFields: There is no such setting, or it cannot be given here.
     """
     words, slips = [], {}
-    for name, value in settings.items():
+    labels = [choice for field in fields_of(schema, [LABEL]) for choice in field["choices"]]
+    for name, value in {LABEL: labels[0] if labels else None, **settings}.items():
         text = plain_value(value)
         info = schema.model_fields.get(name)
         if value is None or value == "":

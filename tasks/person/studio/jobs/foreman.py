@@ -125,11 +125,16 @@ class Foreman:
 
     def _begin(self, job: Job) -> None:
         folder = self.jobs.folder_of(job)
-        for name in (runner.BEGUN, runner.ENDED):
-            (folder / name).unlink(missing_ok=True)
-        handle = hold(folder)
+        try:
+            handle = hold(folder)
+        except OSError:
+            job.state, job.error, job.ended = "failed", "its folder is gone, and what it needs with it", time.time()
+            self.jobs.keep(job)
+            return
         if handle is None:  # the end of the last time is not seen yet
             return
+        for name in (runner.BEGUN, runner.ENDED):
+            (folder / name).unlink(missing_ok=True)
         words = [word.replace(HERE, str(folder)) for word in job.words]
         command = [sys.executable, runner.__file__, str(folder), str(handle), *self.doors[job.door], *words]
         try:

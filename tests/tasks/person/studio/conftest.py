@@ -46,7 +46,7 @@ if act == "fail":
     print("error: the sound cannot be read", file=sys.stderr)
     sys.exit(2)
 for word in words:
-    if word.endswith("film.mp4"):
+    if word.startswith("--out="):
         Path(word.removeprefix("--out=")).write_bytes(bytes(range(256)) * 40)
 say(3)
 '''

@@ -37,6 +37,13 @@ def test_a_poster_is_a_picture(client, anna):
     assert Image.open(io.BytesIO(poster.content)).size == (64, 64)
 
 
+def test_a_damaged_person_hides_nobody(client, studio, anna):
+    (studio.dataset("anna") / "meta.json").write_text("{")
+    card = client.get("/api/people").json()["people"][0]
+    assert (card["id"], card["frames"], card["poster"]) == ("anna", 0, None)
+    assert client.get("/api/people/anna/poster.jpg").status_code == 422
+
+
 def test_nobody_is_nobody(client, studio):
     (studio.place / "checkpoints/.hidden/lm3d_nerf").mkdir(parents=True)
     (studio.place / "checkpoints/empty").mkdir()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from data_gen.demo.speech import Speech
+from tasks.person.settings import SpeakCommand
 from tasks.person.studio import speaking
 from tasks.person.studio.speaking import vtt
 from tests.made import write_tone
@@ -112,6 +114,15 @@ def test_controls_come_from_the_schema(client, anna):
     assert "infer_bg_img_fname" not in fields
     assert all(field["help"] for field in told["fields"])
     assert told["voice"] in told["voices"]
+
+
+def test_films_bear_a_label_where_there_is_one_unless_it_is_taken_away(studio):
+    class Labelled(SpeakCommand):
+        label: Literal["en", "zh"] | None = None
+        """a label"""
+
+    for settings, words in (({}, ["--label=en"]), ({"label": "zh"}, ["--label=zh"]), ({"label": None}, [])):
+        assert speaking.setting_words(studio, settings, Labelled, studio.folder) == words
 
 
 def test_words_become_subtitles_with_what_stands_between_them():

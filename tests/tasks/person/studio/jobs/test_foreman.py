@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -131,3 +132,10 @@ def test_a_command_whose_runner_is_gone_is_still_one_that_runs_and_can_be_stoppe
     studio.foreman.stop(job)
     settle(studio)
     assert (job.state, order(home)) == ("stopped", ["check"])
+
+
+def test_a_job_whose_folder_is_gone_does_not_hold_up_the_others(studio, home):
+    gone, job = new_job(studio), new_job(studio)
+    shutil.rmtree(studio.jobs.folder_of(gone))
+    settle(studio)
+    assert (gone.state, job.state) == ("failed", "done")
