@@ -202,25 +202,28 @@ class Foreman:
     def _ask_to_stop(self, job: Job) -> None:
         """Ask the runner to stop; end hard what does not end although its runner should have seen to it."""
         begun = _read(self.jobs.folder_of(job) / runner.BEGUN)
-        if begun is None or not hasattr(os, "killpg") or not hasattr(os, "kill"):
-            return
         first = self._asked.get(job.id)
         late = first is not None and time.monotonic() - first > runner.GRACE_S + 10
-        if first is not None and not late:
+        if begun is None or (first is not None and not late):
             return
         self._asked.setdefault(job.id, time.monotonic())
         try:
-            watcher, group = int(begun["runner"]), int(begun["group"])
+            _signal(int(begun["runner"]), int(begun["group"]), hard=late)
         except (ValueError, KeyError):
-            return
+            pass
+
+
+def _signal(watcher: int, group: int, *, hard: bool) -> None:
+    """Ask a runner to stop its command, or end the command when that is of no use."""
+    if hasattr(os, "kill") and hasattr(os, "killpg"):
         try:
-            if not late and os.getsid(watcher) == watcher:  # what has its number now, if it is gone, is no leader
+            if not hard and os.getsid(watcher) == watcher:  # what has its number now, if it is gone, is no leader
                 os.kill(watcher, signal.SIGTERM)
                 return
         except OSError:
             pass
         try:
-            os.killpg(group, getattr(signal, "SIGKILL", signal.SIGTERM) if late else signal.SIGTERM)
+            os.killpg(group, getattr(signal, "SIGKILL", signal.SIGTERM) if hard else signal.SIGTERM)
         except OSError:
             pass
 

@@ -150,7 +150,8 @@ class Jobs:
 
     def unended(self, person: str = "") -> list[Job]:
         """List jobs that run or wait, oldest first."""
-        return [job for job in reversed(self.every(person)) if job.state not in ENDS]
+        jobs = [job for job in tuple(self._jobs.values()) if job.state not in ENDS and person in ("", job.person)]
+        return sorted(jobs, key=lambda job: (job.created, job.id))
 
     def delete(self, job: Job) -> None:
         """Delete a job and what came of it: what this program wrote into its folder.
