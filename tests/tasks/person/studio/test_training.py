@@ -78,6 +78,17 @@ def test_only_the_newest_pictures_of_some_runs_are_kept(tmp_path):
     assert boards.pictures(tmp_path / "0") == {"a": (4, bytes(10))}, "a damaged file is passed over"
 
 
+def test_a_record_that_is_being_written_waits_for_its_end(tmp_path):
+    file = tmp_path / "tb_logs/events.out.tfevents.1.here"
+    write_board(tmp_path, ("a", 1, b"one"), ("a", 2, b"two"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-10])
+    boards = Boards()
+    assert boards.pictures(tmp_path) == {"a": (1, b"one")}
+    file.write_bytes(whole)
+    assert boards.pictures(tmp_path) == {"a": (2, b"two")}
+
+
 def test_training_is_begun_once_with_settings_of_its_stages(client, studio, anna):
     address = "/api/people/anna/train"
     made = client.post(address, json={"preset": "demo", "settings": {"lr": 0.001, "syncnet.max_updates": 5}})
