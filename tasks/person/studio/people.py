@@ -79,16 +79,13 @@ def card(studio: Studio, person: str) -> PersonShown:
         consent=str(meta.get("consent") or who.get("consent") or ""),
         licence=str(meta.get("licence") or who.get("licence") or ""),
         seconds=data.meta.frames / data.meta.fps if data else 0.0,
-        size_px=data.meta.height if data else 0,
-        frames=data.meta.frames if data else 0,
+        size_px=data.meta.height if data else 0, frames=data.meta.frames if data else 0,
         unpacked=data.unpacked if data else False,
         film=studio.film(person) is not None,
         bytes=_sizes(studio, person),
-        stages=stages,
-        preset=preset,
-        speaks=speaks(studio, person),
+        stages=stages, preset=preset, speaks=speaks(studio, person),
         jobs=[job.id for job in studio.jobs.unended(person)],
-    )
+    )  # fmt: skip
 
 
 def _dataset(studio: Studio, person: str) -> VideoDataset | None:
