@@ -180,6 +180,8 @@ def _refusal(error: Exception, place: Path) -> Response:
         return JSONResponse({"error": str(error), **more}, error.status)
     if isinstance(error, UserError):
         return JSONResponse({"error": plain(str(error)).replace(f"{place}/", "")}, 422)
+    if isinstance(error, FileNotFoundError):  # deleted, or taken over, while it was looked at
+        return JSONResponse({"error": "what was asked for is gone meanwhile"}, 404)
     refusal = refused_by_machine(error)
     if refusal is None:
         log.exception("A request could not be answered")

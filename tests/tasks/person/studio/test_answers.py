@@ -39,6 +39,7 @@ def test_no_address_leads_out(client, address):
 @pytest.mark.parametrize(("error", "status", "said"), [
     (DataError("voice.wav: no sound"), 422, "voice.wav: no sound"),
     (OSError(errno.ENOSPC, "No space left"), 507, "the disk of this machine is full: free some room"),
+    (FileNotFoundError(errno.ENOENT, "No such file"), 404, "what was asked for is gone meanwhile"),
     (ValueError("secret"), 500, "it failed: see the terminal"),
 ])  # fmt: skip
 def test_what_goes_wrong_is_one_line(studio, monkeypatch, error, status, said):
