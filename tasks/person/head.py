@@ -150,7 +150,7 @@ class TalkingHead:
         with Sound(audio, track) as sound:
             marks, frames = self.marks("film"), self._frames(sound)
             if live is not None:
-                frames = watched(frames, live, Path(audio), sound.frames, track=track)
+                frames = watched(frames, live, Path(audio), sound.frames, track=track, marks=self.marks("film"))
             return write_frames(frames, target, audio, sound.frames, track=track, marks=marks)
 
     def marks(self, kind: Kind) -> Marks:

@@ -115,7 +115,8 @@ class Mp4Stream:
 
 
 def watched(
-    frames: Iterable[NDArray[np.uint8]], live: Path, sound: Path, count: int, *, track: int | None = None
+    frames: Iterable[NDArray[np.uint8]], live: Path, sound: Path, count: int, *, track: int | None = None,
+    marks: Marks | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield frames (H, W, 3) uint8 as they come, and write them into a film that may be watched while it grows.
 
@@ -125,6 +126,7 @@ def watched(
         live: Its mp4, written anew.
         sound: What is heard.
         count: How many frames there will be.
+        marks: What that film says of itself.
     """
     stream = iter(frames)
     first = next(stream, None)
@@ -141,7 +143,7 @@ def watched(
     def encode() -> None:
         try:
             live.unlink(missing_ok=True)  # whoever reads the last one goes on with that
-            film = Mp4Stream(handed_on(), size, sound, count, track=track)
+            film = Mp4Stream(handed_on(), size, sound, count, track=track, marks=marks)
             with live.open("xb", buffering=0) as file, film:
                 for block in film:
                     file.write(block)

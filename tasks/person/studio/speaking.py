@@ -98,11 +98,17 @@ def _limit(marks: Sequence[Any], *names: str) -> float | None:
     return next((float(value) for value in values if value is not None), None)
 
 
+def label_of(schema: type[Config]) -> str | None:
+    """Return the label that films of the studio bear unless another is asked for; None without labels."""
+    choices = [choice for field in fields_of(schema, [LABEL]) for choice in field["choices"]]
+    return next((choice for choice in choices if choice != "none"), None)
+
+
 def controls(studio: Studio, ask: Ask) -> dict[str, Any]:
     """Say how speaking may be set."""
     studio.person(ask.part("person"))
     fields = [
-        {**field, "default": field["choices"][0]} if field["name"] == LABEL and field["choices"] else field
+        {**field, "default": label_of(SpeakCommand)} if field["name"] == LABEL else field
         for field in fields_of(SpeakCommand, PLAIN)
     ]  # fmt: skip
     fields += [*fields_of(SpeakCommand, HEAD), *fields_of(InferSettings, INFER)]
@@ -118,8 +124,7 @@ def setting_words(studio: Studio, settings: dict[str, Any], schema: type[Config]
         RefusedFields: There is no such setting, or it cannot be given here.
     """
     words, slips = [], {}
-    labels = [choice for field in fields_of(schema, [LABEL]) for choice in field["choices"]]
-    for name, value in {LABEL: labels[0] if labels else None, **settings}.items():
+    for name, value in {LABEL: label_of(schema), **settings}.items():
         text = plain_value(value)
         info = schema.model_fields.get(name)
         if value is None or value == "":

@@ -46,8 +46,8 @@ def test_a_text_is_spoken_at_once_and_becomes_a_film(client, studio, anna, speec
     assert client.get(shown["files"]["words_json"]).json()[2] == {"word": "morning", "start": 0.95, "end": 1.0}
     job = studio.jobs.get(shown["id"])
     assert job.words == [
-        "speak", "anna", "{job}/sound.wav", "--out={job}/film.mp4", "--live={job}/live.mp4", "--size=64", "--mouth=1.2",
-        "--still", "--set", "infer_temperature=0",
+        "speak", "anna", "{job}/sound.wav", "--out={job}/film.mp4", "--live={job}/live.mp4", "--label=en", "--size=64",
+        "--mouth=1.2", "--still", "--set", "infer_temperature=0",
     ]  # fmt: skip
     settle(studio)
     films = client.get("/api/people/anna/films").json()["films"]
@@ -118,7 +118,7 @@ def test_controls_come_from_the_schema(client, anna):
 
 def test_films_bear_a_label_where_there_is_one_unless_it_is_taken_away(studio):
     class Labelled(SpeakCommand):
-        label: Literal["en", "zh"] | None = None
+        label: Literal["none", "en", "zh"] | None = None
         """a label"""
 
     for settings, words in (({}, ["--label=en"]), ({"label": "zh"}, ["--label=zh"]), ({"label": None}, [])):
