@@ -9,5 +9,5 @@ INNER = [f"vizeme.{wing}.{name}" for wing in WINGS for name in find_packages(win
 setup(
     packages=[*FOLDERS, *INNER],
     package_dir=FOLDERS,
-    package_data={"vizeme.egs": ["**/*.yaml"], "": ["*.html"]},
+    package_data={"vizeme.egs": ["**/*.yaml"], "": ["*.html"], "vizeme.tasks.person.studio": ["static/**/*"]},
 )

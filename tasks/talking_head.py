@@ -30,6 +30,7 @@ from tasks.person.settings import (
     InferCommand,
     PlayCommand,
     SpeakCommand,
+    StudioCommand,
     TrainCommand,
     VerifyCommand,
 )
@@ -56,6 +57,8 @@ DOOR = Door(
         Command("play", PlayCommand, "tasks.person.commands.play:main",
                 "show a page on this machine that plays while it is drawn",
                 first="tasks.person.commands.ready:look_at_page"),
+        Command("studio", StudioCommand, "tasks.person.studio.server:main",
+                "open the studio in the browser: from a video to a speaking person"),
         Command("evaluate", EvaluateCommand, "tasks.person.commands.evaluate:main",
                 "compare with held-out footage; writes figures and pictures",
                 first="tasks.person.commands.ready:look_at_measuring"),

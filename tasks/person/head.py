@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from data_gen.origins import marks_of
 from data_gen.video.dataset import VideoDataset
+from tasks.person.mp4_stream import watched
 from tasks.person.runs import PORTRAIT, PORTRAIT_FIRST, POSTNETS, find_run, renderers
 from tasks.speaking.frames import render_landmarks, seed_everything, video_of, write_frames
 from tasks.speaking.settings import InferSettings
@@ -133,8 +134,11 @@ class TalkingHead:
 
         return LiveHead(self, lookahead=lookahead, step=step)
 
-    def speak_to(self, audio: str | Path, out: str | Path) -> Path:
+    def speak_to(self, audio: str | Path, out: str | Path, *, live: Path | None = None) -> Path:
         """Write an mp4 of the person saying `audio`, with that sound; it appears when it is whole.
+
+        Args:
+            live: A second mp4, which grows while the first is drawn and may be watched meanwhile.
 
         Raises:
             DataError: The sound cannot be read, or the video cannot be written.
@@ -144,8 +148,10 @@ class TalkingHead:
             raise DataError(f"{out}: the video is an mp4; end its name in .mp4")
         track = track_of(self.settings.infer_audio_track)
         with Sound(audio, track) as sound:
-            marks = self.marks("film")
-            return write_frames(self._frames(sound), target, audio, sound.frames, track=track, marks=marks)
+            marks, frames = self.marks("film"), self._frames(sound)
+            if live is not None:
+                frames = watched(frames, live, Path(audio), sound.frames, track=track, marks=self.marks("film"))
+            return write_frames(frames, target, audio, sound.frames, track=track, marks=marks)
 
     def marks(self, kind: Kind) -> Marks:
         """Return what is put into a file of a kind, so that it says what it is; frames of `speak` bear nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -111,3 +112,63 @@ class Mp4Stream:
         if self._stream.finish() != 0:
             end = "." if self._stream.stalled else ""
             raise DataError(f"The stream could not be encoded: {self._stream.last_message()}{end}")
+
+
+def watched(
+    frames: Iterable[NDArray[np.uint8]], live: Path, sound: Path, count: int, *, track: int | None = None,
+    marks: Marks | None = None,
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield frames (H, W, 3) uint8 as they come, and write them into a film that may be watched while it grows.
+
+    Whoever watches may be unlucky: where that film cannot be written, the frames go on without it.
+
+    Args:
+        live: Its mp4, written anew.
+        sound: What is heard.
+        count: How many frames there will be.
+        marks: What that film says of itself.
+    """
+    stream = iter(frames)
+    first = next(stream, None)
+    if first is None:
+        return
+    waiting: queue.Queue[NDArray[np.uint8] | None] = queue.Queue(maxsize=4)
+    over = threading.Event()
+    size = (first.shape[0], first.shape[1])
+
+    def handed_on() -> Iterator[NDArray[np.uint8]]:
+        while (frame := waiting.get()) is not None:
+            yield frame
+
+    def encode() -> None:
+        try:
+            live.unlink(missing_ok=True)  # whoever reads the last one goes on with that
+            film = Mp4Stream(handed_on(), size, sound, count, track=track, marks=marks)
+            with live.open("xb", buffering=0) as file, film:
+                for block in film:
+                    file.write(block)
+        except Exception as error:  # whatever it is, the film itself goes on
+            log.warning("%s could not be written: %s", live, error)
+        finally:
+            over.set()
+
+    writer = threading.Thread(target=encode, name="live film")
+    writer.start()
+
+    def hand_on(frame: NDArray[np.uint8] | None) -> None:
+        while not over.is_set():
+            try:
+                waiting.put(frame, timeout=0.1)
+                return
+            except queue.Full:
+                continue
+
+    try:
+        hand_on(first)
+        yield first
+        for frame in stream:
+            hand_on(frame)
+            yield frame
+    finally:
+        hand_on(None)
+        writer.join(STALL_S)

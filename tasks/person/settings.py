@@ -118,6 +118,9 @@ Mp4 = Annotated[
 ]
 
 
+Mp4File = Annotated[Path, must(lambda out: out.suffix.lower() == ".mp4", "the video is an mp4; end its name in .mp4")]
+
+
 class InferCommand(LooksCommand):
     audio: Annotated[Sound, Positional()]
     """what is said: any sound or video file, any length"""
@@ -159,6 +162,8 @@ class SpeakCommand(LooksCommand):
     """folder of the films, or the mp4 to write when there is one sound or text (infer_out/<id>)"""
     audio_track: Track = None
     """which of their tracks of sound is heard, from 1 on (the loudest)"""
+    live: Mp4File | None = None
+    """a second mp4 that grows while one film is drawn, to be watched meanwhile; it may be deleted afterwards"""
 
 
 class PlayCommand(LooksCommand):
@@ -170,6 +175,16 @@ class PlayCommand(LooksCommand):
         float, must(lambda size: 0 < size <= 100_000, "must be more than 0, and at most 100,000")
     ] = 100
     """largest sound that the page takes"""
+
+
+class StudioCommand(Config):
+    """Open the studio: a page on this machine (127.0.0.1) that leads from a video to a speaking person.
+
+    Data, runs and films are those of the commands. What it begins goes on when it ends, and is found when it starts.
+    """
+
+    port: Annotated[int, must(lambda port: 0 <= port <= 65535, "a port is a number from 0 to 65535")] = 8026
+    """of 127.0.0.1; 0 takes a free one"""
 
 
 class EvaluateCommand(HeadCommand):

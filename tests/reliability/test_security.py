@@ -297,7 +297,7 @@ def test_the_page_cannot_be_reached_from_another_machine(tmp_path):
 
 @pytest.mark.parametrize("kind", LISTS)
 def test_an_upload_that_is_a_play_list_is_refused_by_its_content(kind):
-    from tasks.person.page.programme import is_sound
+    from tasks.person.page.guard import is_sound
 
     assert not is_sound(LISTS[kind].encode()[:16]) or kind == "after_id3"  # that one is refused when it is opened
 

@@ -54,11 +54,45 @@ def frames_of(job: VideoJob) -> int:
     return round(min(left_s, job.duration_s or left_s) * FPS)
 
 
-def rehearse(job: VideoJob, weights: list[str]) -> str:
-    """Return lines that say how much video there is, which stages would be done, and what would be written.
+@dataclass(frozen=True)
+class Foresight:
+    """What processing a video would do and take.
+
+    Attributes:
+        frames: How many would be used.
+        to_do, kept: Stages that would be done, and those that are done already.
+        kinds: Kind of file -> bytes that would be written, largest first.
+        place, free: Where, and how many bytes are free there.
+        absent: Weights that would be fetched first.
+    """
+
+    frames: int
+    to_do: list[str]
+    kept: list[str]
+    kinds: dict[str, int]
+    place: Path
+    free: int
+    absent: list[str]
+
+    @property
+    def minutes(self) -> float:
+        """Return how much video would be used."""
+        return self.frames / FPS / 60
+
+    @property
+    def total(self) -> int:
+        """Return how many bytes would be written."""
+        return sum(self.kinds.values())
+
+
+def foresee(job: VideoJob, weights: list[str]) -> Foresight:
+    """Find out what a job would do and take.
 
     Args:
         weights: What would be fetched first, where it is not here.
+
+    Raises:
+        DataError, ConfigError: It cannot be done.
     """
     check_job(job)
     frames = frames_of(job)
@@ -68,17 +102,28 @@ def rehearse(job: VideoJob, weights: list[str]) -> str:
     blendshapes = "face_landmarker" in absent or detector_name(job.landmarks) == "mediapipe"
     features = [*feature_names(job), *(("whisper", BEST_WHISPER) if "whisper_base_encoder" in absent else ())]
     taken = costs(frames, job.size, features, blendshapes=blendshapes, lossless=job.lossless)
-    kinds = by_kind(taken, workshop.wanted)
-    parts = ", ".join(f"{name} {count / 1e9:.3f}" for name, count in kinds.items() if count >= 5e5)
     place = next(folder for folder in (job.data_dir.absolute(), *job.data_dir.absolute().parents) if folder.is_dir())
     kept = [name for name in workshop.done if name not in workshop.wanted]
+    kinds = by_kind(taken, workshop.wanted)
+    return Foresight(frames, list(workshop.wanted), kept, kinds, place, free_at(place), absent)
+
+
+def rehearse(job: VideoJob, weights: list[str]) -> str:
+    """Return lines that say how much video there is, which stages would be done, and what would be written.
+
+    Args:
+        weights: What would be fetched first, where it is not here.
+    """
+    ahead = foresee(job, weights)
+    parts = ", ".join(f"{name} {count / 1e9:.3f}" for name, count in ahead.kinds.items() if count >= 5e5)
+    kept = f"; kept: {', '.join(ahead.kept)}" if ahead.kept else ""
     lines = [
-        f"{job.video}: {frames / FPS / 60:.1f} minutes, {frames} frames of {job.size} x {job.size}",
-        f"stages to do: {', '.join(workshop.wanted) or 'none'}" + (f"; kept: {', '.join(kept)}" if kept else ""),
-        f"to be written: about {sum(kinds.values()) / 1e9:.3f} GB{f' ({parts})' if parts else ''}",
-        f"free at {place}: {free_at(place) / 1e9:.1f} GB",
+        f"{job.video}: {ahead.minutes:.1f} minutes, {ahead.frames} frames of {job.size} x {job.size}",
+        f"stages to do: {', '.join(ahead.to_do) or 'none'}{kept}",
+        f"to be written: about {ahead.total / 1e9:.3f} GB{f' ({parts})' if parts else ''}",
+        f"free at {ahead.place}: {ahead.free / 1e9:.1f} GB",
     ]
-    return "\n".join([*lines, f"to be fetched first: {fetched_words(absent)}"] if absent else lines)
+    return "\n".join([*lines, f"to be fetched first: {fetched_words(ahead.absent)}"] if ahead.absent else lines)
 
 
 def free_at(place: Path) -> int:

@@ -13,7 +13,7 @@ from tasks.person.commands.loading import load_head
 from tasks.person.head import TalkingHead
 from tasks.person.settings import SpeakCommand
 from utils.command import plain
-from utils.errors import UserError
+from utils.errors import ConfigError, UserError
 from utils.files.aside import make_folder, write_aside
 from utils.files.digests import fingerprint
 from utils.files.scratch import scratch_folder
@@ -29,9 +29,11 @@ def main(command: SpeakCommand) -> int:
     if command.texts:
         log.info("--text is spoken by espeak-ng, a synthesiser, as the demo is; it is not the voice of %s", command.id)
     if film is None:
+        if command.live is not None:
+            raise ConfigError("--live is for one film. Name it: --out FILM.mp4")
         return speak_many(command)
     with sound_of(film) as sound:
-        print(load_head(command).speak_to(sound, film.target))
+        print(load_head(command).speak_to(sound, film.target, live=command.live))
     return 0
 
 

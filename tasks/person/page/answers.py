@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hmac
 import json
 import logging
 import re
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from tasks.person.page.programme import Refused, Speech, is_sound
+from tasks.person.page.guard import HEADERS, Refused, is_sound, keys_in_cookies, refuse_stranger
+from tasks.person.page.programme import Speech
 from utils.command import plain, refused_by_machine
 from utils.errors import DataError, UserError
 from utils.rates import FPS
@@ -112,24 +112,11 @@ class Answers(BaseHTTPRequestHandler):
 
     def _check(self) -> None:
         """Refuse a site whose name was made to point here, another site's page, who has no key, and a body unasked."""
-        names = self.server.names
-        if self.headers.get("Host", "") not in names:
-            raise Refused(403, "this page answers to 127.0.0.1 and localhost only")
-        origin = self.headers.get("Origin")
-        if origin is not None and origin not in {f"http://{name}" for name in names}:
-            raise Refused(403, "another site's page may not ask this one")
-        if not self._has_key():
-            raise Refused(403, "open the whole address that the command printed: it ends in ?token= and the page's key")
+        keys = self.words.get("token", []) + keys_in_cookies(self.headers.get_all("Cookie", []), self.server.cookie)
+        origin, host = self.headers.get("Origin"), self.headers.get("Host", "")
+        refuse_stranger(self.server.names, host, origin, self.server.token, keys)
         if self.command == "GET" and ("Transfer-Encoding" in self.headers or self._length() not in ("", "0")):
             raise Refused(400, "a question has no body")
-
-    def _has_key(self) -> bool:
-        """Tell whether the key is in the address or in the cookie that the page's first answer set."""
-        # not http.cookies, which reads none when one is odd: those of all programs on this machine come together
-        pairs = (part.strip().partition("=") for text in self.headers.get_all("Cookie", []) for part in text.split(";"))
-        keys = self.words.get("token", []) + [value for name, _, value in pairs if name == self.server.cookie]
-        # as bytes, since only those may be anything; in constant time, since a clock would tell letter by letter
-        return any(hmac.compare_digest(key.encode("utf-8", "replace"), self.server.token.encode()) for key in keys)
 
     def _length(self) -> str:
         """Return the one announced length of the body, as it was written; "?" when there are several."""
@@ -145,11 +132,8 @@ class Answers(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _common(self) -> None:
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("X-Frame-Options", "DENY")
-        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
-        self.send_header("Referrer-Policy", "no-referrer")
+        for name, text in HEADERS.items():
+            self.send_header(name, text)
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.person.live import play_sound
 from tasks.person.mp4_stream import Mp4Stream
+from tasks.person.page.guard import Refused
 from tasks.speaking.sound import Sound
 
 if TYPE_CHECKING:
@@ -34,25 +35,6 @@ class Speech:
     frames: int
     track: int | None = None
     """Which of its tracks of sound is heard, from 0; None is the loudest."""
-
-
-class Refused(Exception):
-    """A request that is not answered as asked: status and reason."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-def is_sound(start: bytes) -> bool:
-    """Tell by its first 16 bytes whether a file is wav, mp3, flac, ogg, m4a/mp4, webm, aiff or aac.
-
-    ffmpeg would also follow play lists, which name other files of this machine.
-    """
-    beginnings = (b"ID3", b"fLaC", b"OggS", b"\x1aE\xdf\xa3", b"FORM")
-    riff = start[:4] in (b"RIFF", b"RF64") and start[8:12] == b"WAVE"
-    frame = len(start) > 1 and start[0] == 0xFF and start[1] & 0xE0 == 0xE0
-    return riff or frame or start.startswith(beginnings) or start[4:8] == b"ftyp"
 
 
 class Programme:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 
 import numpy as np
 import pytest
 
-from tasks.person.mp4_stream import Mp4Stream
+from tasks.person.mp4_stream import Mp4Stream, watched
 from tests.made import write_tone
+from tests.patience import HANG_S
 from utils.errors import DataError
 from utils.media.video import read_frames
 from utils.media.wav import read_wav
@@ -58,3 +60,31 @@ def test_a_reader_that_leaves_ends_the_source(tmp_path):
     with Mp4Stream(frames(), (32, 32), sound, 100_000) as stream:
         assert next(iter(stream))
     assert closed.is_set()
+
+
+def test_a_film_grows_while_its_frames_are_handed_on(tmp_path):
+    live, sound = tmp_path / "live.mp4", write_tone(tmp_path / "a.wav", np.zeros(32000))
+    live.write_bytes(b"of the last time")
+    frames = watched((np.full((32, 32, 3), 4 * n, np.uint8) for n in range(50)), live, sound, 50)
+    handed = list(itertools.islice(frames, 30))
+    began = time.monotonic()
+    while live.stat().st_size < 1000:
+        assert time.monotonic() - began < HANG_S
+    handed += frames
+    assert [int(frame[0, 0, 0]) for frame in handed] == [4 * n for n in range(50)]
+    assert len(list(read_frames(live))) == 50
+
+
+def test_frames_go_on_without_a_film_to_watch_and_what_breaks_is_raised(tmp_path):
+    sound = write_tone(tmp_path / "a.wav", np.zeros(32000))
+    frames = [np.zeros((32, 32, 3), np.uint8)] * 50
+    assert len(list(watched(frames, tmp_path / "none" / "live.mp4", sound, 50))) == 50
+
+    def broken():
+        yield frames[0]
+        raise DataError("no more")
+
+    with pytest.raises(DataError, match="no more"):
+        list(watched(broken(), tmp_path / "live.mp4", sound, 50))
+    assert not [thread for thread in threading.enumerate() if thread.name == "live film"]
+    assert list(watched([], tmp_path / "live.mp4", sound, 50)) == []

@@ -20,7 +20,9 @@ class Head:
         self.postnet = self.renderer = SimpleNamespace(source={"sha256": "x"})
         self.settings, self.seed, self.asked = InferSettings(), seed, []
 
-    def speak_to(self, sound: Path, out: Path) -> Path:
+    def speak_to(self, sound: Path, out: Path, *, live: Path | None = None) -> Path:
+        if live is not None:
+            live.write_bytes(b"to be watched")
         if sound.read_bytes() == b"bad":
             raise DataError(f"{sound} holds no sound.")
         self.asked.append(out.name.split(".")[1] + out.suffix if out.name.startswith(".") else out.name)
@@ -123,3 +125,10 @@ def test_a_second_video_is_not_written_over_unless_that_is_said(heads):
         run("a.wav", "c.wav", out=Path("x.mp4"))
     with pytest.raises(ConfigError, match=r"a\.mp4"):
         run("a.mp4", out=Path("a.mp4"))
+
+
+def test_one_film_can_be_watched_while_it_is_drawn(heads):
+    assert run("a.wav", out=Path("a.mp4"), live=Path("live.mp4")) == 0
+    assert (Path("a.mp4").read_bytes(), Path("live.mp4").read_bytes()) == (b"film of good", b"to be watched")
+    with pytest.raises(ConfigError, match="--live is for one film"):
+        run("a.wav", "c.wav", live=Path("live.mp4"))
