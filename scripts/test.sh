@@ -19,7 +19,7 @@ bash scripts/build_docs.sh >"$answers/site" 2>&1 &
 site=$!
 trap 'kill "$types" "$site" 2>/dev/null || true; rm -rf "$answers"' EXIT
 code=0
-echo "== tests" && .venv/bin/python -m pytest -n "${VIZEME_TEST_PROCESSES:-2}" --dist loadfile -m "not slow and not gpu" || code=$?
+echo "== tests" && .venv/bin/python -m pytest -n "${VIZEME_TEST_PROCESSES:-2}" --dist loadfile -m "not slow and not gpu and not browser" || code=$?
 echo "== types" && wait "$types" || code=$?
 cat "$answers/types"
 echo "== site" && wait "$site" || code=$?
