@@ -31,12 +31,7 @@ function listen() {
     tell("people");
   });
   source.addEventListener("job", (event) => hear(JSON.parse(event.data)));
-  source.addEventListener("deleted", (event) => {
-    const { id } = JSON.parse(event.data);
-    const job = jobs.get(id);
-    jobs.delete(id);
-    tell("jobs", job ? [{ ...job, deleted: true }] : []);
-  });
+  source.addEventListener("deleted", (event) => forget(JSON.parse(event.data).id));
   source.addEventListener("people", () => tell("people"));
   source.addEventListener("error", () => {
     connection(false);
@@ -56,6 +51,13 @@ export function hear(job) {
   jobs.set(job.id, job);
   tell("jobs", [job]);
   return job;
+}
+
+/** Tell that a job is gone, once. */
+export function forget(id) {
+  const job = jobs.get(id);
+  jobs.delete(id);
+  if (job) tell("jobs", [{ ...job, deleted: true }]);
 }
 
 /** Listen for as long as the tab is seen: a browser opens six connections to one server, for all tabs together. */

@@ -2,7 +2,7 @@
 
 import { ask, download, job as jobPath } from "./api.js";
 import { button, confirmed, errorPlace, fill, make } from "./dom.js";
-import { hear, jobs } from "./events.js";
+import { forget, hear } from "./events.js";
 import { ended, jobName, jobState } from "./words.js";
 
 /** Show how far a job is, with what can be done about it. */
@@ -86,6 +86,6 @@ export function deleteButton(job, what, errors) {
     const content = make("p", {}, `"${job.title || jobName(job)}" and its files are deleted for good.`);
     if (!await confirmed({ title: `Delete ${what}?`, content, agree: "Delete it" })) return;
     await ask(jobPath(job.id), { method: "DELETE" });
-    jobs.delete(job.id);
+    forget(job.id);
   }, { errors, class: "danger", "aria-label": `Delete: ${jobName(job)}` });
 }
