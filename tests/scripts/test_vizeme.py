@@ -38,6 +38,9 @@ def installed(tmp_path_factory) -> Path:
     return scratch / "site"
 
 
+KINDS = (".py", ".html", ".js", ".css", ".svg")
+
+
 def vizeme(site: Path, folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIZEME_HOME")}
     return subprocess.run(
@@ -50,9 +53,9 @@ def test_nothing_lies_bare_and_everything_is_there(installed):
     bare = {path.name for path in installed.iterdir()}
     assert {name for name in bare if not name.endswith(".dist-info")} == {"vizeme"}
     for wing in WINGS:
-        ours = {path.relative_to(ROOT) for path in (ROOT / wing).rglob("*") if path.suffix in (".py", ".html")}
+        ours = {path.relative_to(ROOT) for path in (ROOT / wing).rglob("*") if path.suffix in KINDS}
         assert ours == {path.relative_to(installed / "vizeme") for path in (installed / "vizeme" / wing).rglob("*")
-                        if path.suffix in (".py", ".html")}  # fmt: skip
+                        if path.suffix in KINDS}  # fmt: skip
     assert (installed / "vizeme/egs/datasets/demo/syncnet.yaml").is_file()
 
 

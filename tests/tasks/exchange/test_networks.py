@@ -10,6 +10,7 @@ from torch import nn
 
 from tasks.exchange.networks import checked, holds, shapes_of
 from tasks.exchange.source import Converted, Tally
+from tasks.weights.names import beginning
 from utils.errors import DataError
 
 

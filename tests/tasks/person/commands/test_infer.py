@@ -22,7 +22,7 @@ def test_the_path_of_the_film_is_printed(tmp_path, monkeypatch, capsys):
 
 
 def test_speaking_imports_neither_page_nor_live_nor_training():
-    names = ("page", "live", "live_landmarks", "mp4_stream", "train", "plan", "evaluate", "check")
+    names = ("page", "live", "live_landmarks", "train", "plan", "evaluate", "check")
     others = {f"tasks.person.{name}" for name in names}
     code = f"import sys, tasks.person.commands.infer; print(sorted({others} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=HANG_S)
