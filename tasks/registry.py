@@ -8,10 +8,10 @@ from utils.arguments import find
 from utils.errors import ConfigError, nearest
 
 TASKS: dict[str, tuple[str, str]] = {
-    "ear": ("tasks.motion.ear:EarTask", "what a large speech model hears, by a small one"),
     "syncnet": ("tasks.motion.syncnet:SyncNetTask", "do a mouth and a sound belong together?"),
     "lm3d_vae_sync": ("tasks.motion.lm3d_vae_sync:Lm3dVaeSyncTask", "speech to 3-D landmarks, any speaker"),
     "postnet": ("tasks.motion.postnet:PostnetTask", "landmarks of any speaker to the target person's"),
+    "ear": ("tasks.motion.ear:EarTask", "what a large speech model hears, by a small one"),
     "lm3d_nerf": ("tasks.renderer.lm3d_nerf:Lm3dNerfTask", "landmarks to the person's head"),
     "lm3d_nerf_torso": ("tasks.renderer.lm3d_nerf_torso:Lm3dNerfTorsoTask", "head and torso in one picture"),
     "lm3d_nerf_portrait": (
@@ -42,10 +42,10 @@ TASKS: dict[str, tuple[str, str]] = {
 """Task name -> ("module:Class", one line of help)."""
 
 SCHEMAS: dict[str, str] = {
-    "ear": "tasks.motion.ear_config:EarConfig",
     "syncnet": "tasks.motion.config:SyncNetConfig",
     "lm3d_vae_sync": "tasks.motion.config:Lm3dVaeSyncConfig",
     "postnet": "tasks.motion.postnet_config:PostnetConfig",
+    "ear": "tasks.motion.ear_config:EarConfig",
     "lm3d_nerf": "tasks.renderer.config:Lm3dNerfConfig",
     "lm3d_nerf_torso": "tasks.renderer.config:Lm3dNerfTorsoConfig",
     "lm3d_nerf_portrait": "tasks.renderer.config:Lm3dNerfPortraitConfig",

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from tasks.speech_to_face.pictures import similarity_picture, to_bytes, write_face
+from utils.media.marks.marks import Marks
 
 
 def test_colours_become_bytes():
@@ -30,7 +31,7 @@ def test_a_face_is_written_as_png_unless_the_name_says_otherwise(tmp_path):
         device="cpu", render=lambda feature: SimpleNamespace(face=torch.ones(1, 3, 4, 4) * feature.view(1, 3, 1, 1))
     )
     for name, written, kind in (("a", "a.png", "PNG"), ("b.png", "b.png", "PNG"), ("c.jpg", "c.jpg", "JPEG")):
-        write_face(decoder, torch.tensor([1.0, 0.0, 0.4]), tmp_path / "there" / name)
+        write_face(decoder, torch.tensor([1.0, 0.0, 0.4]), tmp_path / "there" / name, Marks(None))
         opened = Image.open(tmp_path / "there" / written)
         assert opened.format == kind
         np.testing.assert_allclose(np.asarray(opened)[0, 0], [255, 0, 102], atol=3)

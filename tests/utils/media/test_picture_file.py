@@ -89,7 +89,7 @@ def test_a_flipped_bit_is_told_with_the_picture_and_the_others_are_read(tmp_path
     opened = write(file, soft(3, 64, 64))
     place, size, _ = opened._file.rows("index", check=False)[1, 0].tolist()
     content = bytearray(file.read_bytes())
-    content[opened._file._body + place + size // 2] ^= 16
+    content[opened._file._header.body + place + size // 2] ^= 16
     file.write_bytes(content)
     opened = PictureFile(file, AGAIN)
     _ = opened[0], opened[2]
