@@ -14,7 +14,7 @@ import numpy as np
 
 from data_gen.stages import Tick
 from data_gen.video.framing.square import NoFaceError, find_face_box
-from data_gen.video.job import SHORTEST_S, VideoJob, lossless_settings, picture_bytes
+from data_gen.video.job import LEAST_SPLIT_S, SHORTEST_S, VideoJob, lossless_settings, picture_bytes
 from data_gen.video.stage import Bench
 from utils.errors import DataError
 from utils.faces.detector import LandmarkDetector
@@ -64,7 +64,7 @@ def refuse_long_split(job: VideoJob, lasts_s: float) -> None:
         DataError: It cannot.
     """
     there_s = min(lasts_s - job.start_s, job.duration_s or math.inf)
-    asked_s = (job.val_seconds or 0.0) + (job.train_seconds or 0.0)
+    asked_s = (job.val_seconds or 0.0) + (job.train_seconds or (LEAST_SPLIT_S if job.val_seconds else 0.0))
     if 0 < lasts_s < math.inf and there_s + 1 < asked_s:  # a second for what a file's word on itself is worth
         raise DataError(
             f"{job.video} gives {there_s:.1f} s: too short to hold out and to learn from {asked_s:.1f} s "

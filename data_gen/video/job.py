@@ -133,7 +133,7 @@ def check_job(job: VideoJob) -> None:
         slips.append(f"--duration_s {job.duration_s}: must be a number of seconds, {SHORTEST_S:.0f} or more")
     for flag, seconds in (("--val_seconds", job.val_seconds), ("--train_seconds", job.train_seconds)):
         if seconds is not None and not LEAST_SPLIT_S <= seconds < MOST_SPLIT_S:
-            slips.append(f"{flag} {seconds}: must be a number of seconds, {LEAST_SPLIT_S:g} or more")
+            slips.append(f"{flag} {seconds}: must be a number of seconds, {LEAST_SPLIT_S:g} to {MOST_SPLIT_S:,.0f}")
     if job.audio_track is not None and job.audio_track < 1:
         slips.append(f"--audio_track {job.audio_track}: tracks are counted from 1")
     for flag, names, choices in (

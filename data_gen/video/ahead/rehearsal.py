@@ -9,6 +9,7 @@ from typing import Any
 
 from data_gen.stages import Done, Work, Workshop
 from data_gen.video.ahead.costs import by_kind, costs
+from data_gen.video.convert import refuse_long_split
 from data_gen.video.job import VideoJob, check_job
 from data_gen.video.pipeline import do_stages, redone
 from data_gen.video.sound import feature_names
@@ -43,11 +44,12 @@ def frames_of(job: VideoJob) -> int:
     """Return how many frames would be used.
 
     Raises:
-        DataError: The file does not say how long it is, or ends before `start_s`.
+        DataError: The file does not say how long it is, ends before `start_s`, or is too short for what is held out.
     """
     length_s = probe(job.video).duration_s
     if not length_s and job.duration_s is None:
         raise DataError(f"{job.video} does not say how long it is. Say how much of it is used: --duration_s")
+    refuse_long_split(job, length_s)
     left_s = length_s - job.start_s if length_s else float(job.duration_s or 0)
     if left_s <= 0:
         raise DataError(f"{job.video} ends at {length_s:.1f} s, before --start_s {job.start_s:g}.")

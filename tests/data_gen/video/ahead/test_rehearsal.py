@@ -33,6 +33,8 @@ def test_frames_are_those_of_the_part_that_is_used(job):
     assert frames_of(replace(job, start_s=1.0, duration_s=9.0)) == 75
     with pytest.raises(DataError, match=r"ends at 4\.0 s, before --start_s 5"):
         frames_of(replace(job, start_s=5.0))
+    with pytest.raises(DataError, match=r"too short to hold out and to learn from 6\.5 s"):
+        frames_of(replace(job, val_seconds=6.0))
 
 
 def test_the_command_tells_all_and_writes_nothing(job, tmp_path, capsys):
