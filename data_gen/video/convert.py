@@ -65,7 +65,7 @@ def refuse_long_split(job: VideoJob, lasts_s: float) -> None:
     """
     there_s = min(lasts_s - job.start_s, job.duration_s or math.inf)
     asked_s = (job.val_seconds or 0.0) + (job.train_seconds or (LEAST_SPLIT_S if job.val_seconds else 0.0))
-    if 0 < lasts_s < math.inf and there_s + 1 < asked_s:  # a second for what a file's word on itself is worth
+    if 0 < lasts_s < math.inf and 0 < there_s + 1 < asked_s:  # a second for what a file's word on itself is worth
         raise DataError(
             f"{job.video} gives {there_s:.1f} s: too short to hold out and to learn from {asked_s:.1f} s "
             "(--val_seconds and --train_seconds). Ask for less, or give a longer video."
