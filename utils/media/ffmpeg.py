@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -75,6 +76,23 @@ def run(arguments: list[str], timeout_s: float, doing: str) -> None:
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise DataError(f"{doing}: {lines[-1] if lines else why_silent(done.returncode)}")
+
+
+def measured_s(file: Path) -> float:
+    """Return for how long a film's packets last, seconds: of a file that does not say it, as a browser's recording.
+
+    Raises:
+        DataError: They cannot be read.
+    """
+    arguments = [*input_arguments(file), "-map", "0:v:0", "-c", "copy", "-progress", "pipe:1", "-f", "null", os.devnull]
+    said = b""
+    with Stream(arguments) as stream:
+        while part := stream.read_some(1 << 12):
+            said = (said + part)[-(1 << 13) :]
+        if stream.finish() != 0:
+            raise DataError(f"{file}: {stream.last_message()}")
+    times = re.findall(rb"out_time_us=(\d+)", said)
+    return int(times[-1]) / 1e6 if times else 0.0
 
 
 def why_silent(code: int) -> str:

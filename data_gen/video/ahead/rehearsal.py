@@ -16,6 +16,7 @@ from data_gen.video.sound import feature_names
 from utils.assets import missing
 from utils.errors import DataError
 from utils.faces.detectors import detector_name
+from utils.media.ffmpeg import measured_s
 from utils.media.video import probe
 from utils.offline import fetched_words, is_offline
 from utils.rates import FPS
@@ -44,9 +45,9 @@ def frames_of(job: VideoJob) -> int:
     """Return how many frames would be used.
 
     Raises:
-        DataError: The file does not say how long it is, ends before `start_s`, or is too short for what is held out.
+        DataError: Nobody can say how long the file is, it ends before `start_s`, or is too short for what is held out.
     """
-    length_s = probe(job.video).duration_s
+    length_s = probe(job.video).duration_s or measured_s(Path(job.video))
     if not length_s and job.duration_s is None:
         raise DataError(f"{job.video} does not say how long it is. Say how much of it is used: --duration_s")
     refuse_long_split(job, length_s)

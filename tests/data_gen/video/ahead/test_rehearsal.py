@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 import data_gen.run
 from data_gen.video.ahead.rehearsal import frames_of, rehearse
 from data_gen.video.job import VideoJob
+from tests.patience import HANG_S
 from utils import assets
 from utils.errors import DataError
-from utils.media.video import VideoWriter
+from utils.media.ffmpeg import executable, measured_s
+from utils.media.video import VideoWriter, probe
 
 
 @pytest.fixture
@@ -35,6 +38,16 @@ def test_frames_are_those_of_the_part_that_is_used(job):
         frames_of(replace(job, start_s=5.0))
     with pytest.raises(DataError, match=r"too short to hold out and to learn from 6\.5 s"):
         frames_of(replace(job, val_seconds=6.0))
+
+
+def test_a_recording_that_does_not_say_how_long_it_is_is_measured(job, tmp_path):
+    file = tmp_path / "recorded.mkv"
+    with file.open("wb") as out:  # through a pipe, so that its header cannot be finished
+        words = ["-v", "error", "-i", str(job.video), "-c", "copy", "-f", "matroska", "pipe:1"]
+        subprocess.run([executable(), *words], stdout=out, check=True, timeout=HANG_S)
+    assert probe(file).duration_s == 0
+    assert frames_of(replace(job, video=file)) == pytest.approx(100, abs=6)  # the last packets may not say their length
+    assert measured_s(file) == pytest.approx(4.0, abs=0.25)
 
 
 def test_the_command_tells_all_and_writes_nothing(job, tmp_path, capsys):
