@@ -40,7 +40,8 @@ def test_a_camera_that_may_not_be_used_is_told(visit, empty_studio):
     visitor = visit(empty_studio)
     page = visitor.open("new")
     page.evaluate(
-        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError')) }"
+        "() => { navigator.mediaDevices.getUserMedia ="
+        " () => Promise.reject(new DOMException('no', 'NotAllowedError')) }"
     )
     page.get_by_role("button", name="Record with the camera").click()
     page.get_by_text("The camera may not be used: allow it in the browser, beside the address.").wait_for()
