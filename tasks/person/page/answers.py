@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import re
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from tasks.person.page.guard import HEADERS, Refused, is_sound, keys_in_cookies, refuse_stranger
+from tasks.person.page.guard import HEADERS, Refused, failure, is_sound, keys_in_cookies, refuse_stranger
 from tasks.person.page.programme import Speech
-from utils.command import plain, refused_by_machine
+from utils.command import plain
 from utils.errors import DataError, UserError
 from utils.rates import FPS
 
@@ -31,7 +30,6 @@ SLOW_S = 5.0
 """A player that takes no block of its film for so long gives way to who waits."""
 MOST_DIGITS = 15
 """Of a length that a request announces."""
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -93,14 +91,7 @@ class Answers(BaseHTTPRequestHandler):
         except (ConnectionError, TimeoutError):
             self.close_connection = True
         except Exception as error:
-            refusal = refused_by_machine(error)
-            if refusal is None:
-                log.exception("A request could not be answered")
-            else:
-                log.warning("%s", plain(refusal))
-            full = isinstance(error, OSError) and error.errno in NO_ROOM
-            reason = "the disk of this machine is full" if full else "it failed: see the terminal"
-            self._tell(507 if full else 500, reason)
+            self._tell(*failure(error))
 
     def _tell(self, status: int, reason: str) -> None:
         self.close_connection = True

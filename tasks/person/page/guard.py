@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hmac
+import logging
 from collections.abc import Collection, Iterable
+
+from utils.command import plain, refused_by_machine
+
+log = logging.getLogger("vizeme")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -44,6 +51,18 @@ def refuse_stranger(
     # as bytes, since only those may be anything; in constant time, since a clock would tell letter by letter
     if not any(hmac.compare_digest(one.encode("utf-8", "replace"), key.encode()) for one in keys):
         raise Refused(403, "open the whole address that the command printed: it ends in ?token= and the page's key")
+
+
+def failure(error: Exception) -> tuple[int, str]:
+    """Say in the log what went wrong while a request was answered; return the status and what its sender is told."""
+    refusal = refused_by_machine(error)
+    if refusal is None:
+        log.exception("A request could not be answered", exc_info=error)
+    else:
+        log.warning("%s", plain(refusal))
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return 507, "the disk of this machine is full: free some room"
+    return 500, "it failed: see the terminal"
 
 
 def keys_in_cookies(headers: Iterable[str], cookie: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import inspect
 import logging
 import re
@@ -17,15 +16,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from tasks.person.page.guard import Refused
+from tasks.person.page.guard import Refused, failure
 from tasks.person.studio.schemas import PERSON, UPLOAD
-from utils.command import plain, refused_by_machine
+from utils.command import plain
 from utils.errors import UserError
 
 log = logging.getLogger("vizeme")
 MOST_BODY = 1 << 20
 """Bytes of a body of JSON."""
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 PARTS = {"person": PERSON, "upload": UPLOAD, "job": r"^\d{14}-[0-9a-f]{8}$", "index": r"^\d{1,9}$"}
 """How the parts of an address may look: what looks otherwise is not there, whatever it would lead to."""
 
@@ -182,14 +180,8 @@ def _refusal(error: Exception, place: Path) -> Response:
         return JSONResponse({"error": plain(str(error)).replace(f"{place}/", "")}, 422)
     if isinstance(error, FileNotFoundError):  # deleted, or taken over, while it was looked at
         return JSONResponse({"error": "what was asked for is gone meanwhile"}, 404)
-    refusal = refused_by_machine(error)
-    if refusal is None:
-        log.exception("A request could not be answered")
-    else:
-        log.warning("%s", plain(refusal))
-    full = isinstance(error, OSError) and error.errno in NO_ROOM
-    reason = "the disk of this machine is full: free some room" if full else "it failed: see the terminal"
-    return JSONResponse({"error": reason}, 507 if full else 500)
+    status, reason = failure(error)
+    return JSONResponse({"error": reason}, status)
 
 
 def file_answer(path: Path, kind: str, ask: Ask, name: str = "") -> FileResponse:
