@@ -17,6 +17,7 @@ from data_gen.video.stage import Bench
 from utils.arrays import Bytes
 from utils.errors import DataError
 from utils.files.arrays import save_arrays
+from utils.processes.workers import in_parallel
 from utils.rates import FPS
 
 CUTS_VERSION = 1
@@ -34,7 +35,7 @@ def cuts_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     frames = bench.pictures("convert", "frames")
 
     def watched() -> Iterator[Bytes]:
-        for index, frame in enumerate(frames):
+        for index, frame in enumerate(in_parallel(lambda number: frames[number], range(len(frames)))):
             yield frame
             tick(index + 1, len(frames))
 

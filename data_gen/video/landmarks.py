@@ -7,7 +7,7 @@ learned from: hardly a face, or two people of about equal size. Longer stretches
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ from utils.faces.detectors import make_detector, mediapipe_is_here
 from utils.faces.recogniser import DlibRecogniser
 from utils.files.arrays import save_arrays
 from utils.media.picture_file import Pictures
-from utils.processes.workers import native_noise_muted
+from utils.processes.workers import in_parallel, native_noise_muted
 from utils.rates import FPS
 from utils.shots import shot_ranges, smooth_over_time
 
@@ -135,17 +135,25 @@ def track_landmarks(
     starts = set(cut_list)
     faces: list[Face | None] = []
     previous: Face | None = None
-    detector.forget()
-    for index, frame in enumerate(frames):
-        if index in starts:
-            detector.forget()
-        detected = detector.detect(frame)
+    for index, detected in enumerate(_detected(frames, detector, starts)):
         face = follow(detected, previous, f"{video}: at {start_s + index / fps:.1f} s")
         faces.append(face)
         previous = face or previous
         if on_frame is not None:
             on_frame(index + 1)
     return _as_track(faces, detector, video, fps, start_s, cut_list)
+
+
+def _detected(frames: Iterable[Bytes], detector: LandmarkDetector, starts: set[int]) -> Iterator[list[Face]]:
+    """Yield the faces of every frame, of which those in `starts` begin new shots."""
+    detector.forget()
+    if detector.threads:
+        yield from in_parallel(detector.detect, frames)
+        return
+    for index, frame in enumerate(frames):
+        if index in starts:
+            detector.forget()
+        yield detector.detect(frame)
 
 
 def bridge_gaps(values: Reals, present: NDArray[np.bool_], cuts: Iterable[int] = ()) -> Reals:

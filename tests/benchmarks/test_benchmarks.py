@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from data_gen.video.pose.tracking import CameraFit
+from data_gen.video.stage import Stage
 from tasks.core.loading import load_task
 from tests.benchmarks.bf16 import PRECISIONS, TRIALS, House
 from tests.benchmarks.face_verification import main as verify
 from tests.benchmarks.footage import main as compare
 from tests.benchmarks.portrait import measure as measure_portrait
 from tests.benchmarks.pose import leak
+from tests.benchmarks.processing import ALL, likeness, medians, timed
 from tests.benchmarks.step_rows import ROWS
 from tests.benchmarks.train_steps import line, measure
 from tests.benchmarks.voice_bound import nearest, ridge
@@ -20,6 +22,7 @@ from tests.made_heads import make_house
 from tests.made_persons import make_persons
 from utils.camera import invert, make_transform, rotation_matrix
 from utils.faces.landmarks import MEAN_FACE
+from utils.media.picture_file import SUFFIX, PictureWriter
 
 
 def test_a_step_is_timed_as_it_is_trained():
@@ -51,6 +54,24 @@ def test_forms_of_pictures_are_compared_on_one_person(tmp_path, capsys):
     assert [row[0] for row in rows] == ["| jpeg", "| lossless", "| arrays"]
     assert float(rows[2][1]) == pytest.approx(8 * 32 * 32 * 1500 / 1e6, rel=0.05)
     assert [row[2] for row in rows[1:]] == ["99.0, 99.0"] * 2
+
+
+def test_stages_are_timed_and_masks_compared(tmp_path):
+    seconds: dict[str, tuple[float, float]] = {}
+    stage = timed(Stage("cuts", 1, lambda bench, folder, tick: {"cuts": [sum(range(10**6))]}), seconds)
+    assert stage.work(None, tmp_path, print) == {"cuts": [499999500000]}
+    assert seconds["cuts"][0] > 0
+    table = medians([{ALL: (3.0, 4.0)}, {ALL: (9.0, 1.0)}, {ALL: (5.0, 6.0)}], 0.5)
+    assert table == {ALL: {"clock": 5.0, "cpu": 4.0, "loops": 8.0}}
+    masks = np.zeros((2, 2, 32, 32), np.uint8)
+    masks[0, :, :16], masks[1, 0, :16], masks[1, 1, :12] = 255, 255, 255
+    for folder, of_folder in zip("ab", masks, strict=True):
+        (tmp_path / folder / "parsing").mkdir(parents=True)
+        for name in ("head", "neck", "torso"):
+            with PictureWriter(tmp_path / folder / "parsing" / f"{name}_mask{SUFFIX}", (32, 32)) as out:
+                for mask in of_folder:
+                    out.add(mask)
+    assert likeness(tmp_path / "a", tmp_path / "b")["head"] == (0.875, 0.75)
 
 
 def test_a_ridge_finds_what_is_there():

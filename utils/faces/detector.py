@@ -46,6 +46,8 @@ class LandmarkDetector(ABC):
     name: str
     smoothing_frames: float
     """Sigma of the Gaussian along time that suits this detector's noise."""
+    threads: bool = False
+    """Whether several threads may detect at once: no picture is searched by what the one before showed."""
 
     @abstractmethod
     def detect(self, frame: Bytes) -> list[Face]:

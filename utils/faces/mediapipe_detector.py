@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable
+from queue import Empty, LifoQueue
 from typing import Any
 
 import numpy as np
@@ -13,10 +16,14 @@ from utils.faces.landmarks import LANDMARKS
 
 
 class MediaPipeDetector(LandmarkDetector):
-    """Google's face landmarker in image mode (its video mode filters, and lags half a frame)."""
+    """Google's face landmarker in image mode (its video mode filters, and lags half a frame).
+
+    Every thread that detects at the same time as others has a landmarker of its own.
+    """
 
     name = "mediapipe"
     smoothing_frames = 0.7
+    threads = True
 
     def __init__(self, faces: int = 3) -> None:
         from utils.assets import asset_path
@@ -32,15 +39,25 @@ class MediaPipeDetector(LandmarkDetector):
         options = FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(path)), output_face_blendshapes=True, num_faces=faces
         )
-        self._landmarker: Any = FaceLandmarker.create_from_options(options)
+        self._make: Callable[[], Any] = lambda: FaceLandmarker.create_from_options(options)
+        self._free: LifoQueue[Any] = LifoQueue()  # the warmest is taken first
+        self._free.put(self._make())
+        self._closed = False
 
     def detect(self, frame: Bytes) -> list[Face]:
         """Return the faces of an RGB uint8 picture (H, W, 3), the largest first."""
-        if self._landmarker is None:
+        if self._closed:
             raise RuntimeError("this detector is closed")
         height, width = frame.shape[:2]
         image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame))
-        result = self._landmarker.detect(image)
+        try:
+            landmarker = self._free.get_nowait()
+        except Empty:
+            landmarker = self._make()
+        try:
+            result = landmarker.detect(image)
+        finally:
+            self._free.put(landmarker)
         faces = []
         for index, mesh_points in enumerate(result.face_landmarks):
             mesh = np.array([(p.x * width, p.y * height) for p in mesh_points])
@@ -51,13 +68,14 @@ class MediaPipeDetector(LandmarkDetector):
         return largest_first(faces)
 
     def close(self) -> None:
-        """Release MediaPipe's graph (left to the interpreter's end it complains)."""
-        if self._landmarker is not None:
-            self._landmarker.close()
-            self._landmarker = None
+        """Release MediaPipe's graphs (left to the interpreter's end they complain)."""
+        self._closed = True
+        with contextlib.suppress(Empty):
+            while True:
+                self._free.get_nowait().close()
 
     def __del__(self) -> None:
-        if getattr(self, "_landmarker", None) is not None:
+        if not getattr(self, "_closed", True):
             self.close()
 
 

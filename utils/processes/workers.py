@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -99,13 +100,14 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
     and do not wait for the slowest when the machine is busy.
     """
     import cv2
-    import torch
 
+    torch = sys.modules.get("torch")  # not imported for this: it takes seconds, and most work here has no use for it
     workers = min(8, cores())
-    before = torch.get_num_threads(), cv2.getNumThreads()
+    before = torch.get_num_threads() if torch else 1, cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        begin = partial(torch.set_num_threads, 1) if torch else None
+        with ThreadPoolExecutor(workers, initializer=begin) as pool:
             ahead: deque[Future[Result]] = deque()
             try:
                 for item in items:
@@ -118,5 +120,6 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
                 for future in ahead:
                     future.cancel()
     finally:
-        torch.set_num_threads(before[0])
+        if torch:
+            torch.set_num_threads(before[0])
         cv2.setNumThreads(before[1])

@@ -22,6 +22,8 @@ class Parser(ABC):
     name: str
     smoothing_frames: float
     """Sigma of the Gaussian along time that suits this parser's flicker; 0 for none."""
+    every: int = 1
+    """Frames from one that is parsed to the next, at most; what lies between is carried along the optical flow."""
 
     @abstractmethod
     def parse(self, frame: Bytes, points_px: Reals) -> Masks:

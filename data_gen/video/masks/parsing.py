@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from data_gen.stages import Tick
 from data_gen.video.job import ParserName, VideoJob
 from data_gen.video.masks.bisenet import BiSeNetParser
+from data_gen.video.masks.carry import Carrier
 from data_gen.video.masks.grabcut import GrabCutParser
 from data_gen.video.masks.mend import mended
 from data_gen.video.masks.parser import Parser
@@ -25,10 +26,12 @@ from utils.arrays import Bytes, Floats, Reals
 from utils.assets import asset_path, find_asset
 from utils.errors import ConfigError, nearest
 from utils.media.picture_file import SUFFIX, Pictures, PictureWriter
-from utils.processes.workers import in_parallel
+from utils.shots import shot_ranges
 
-PARSING_VERSION = 4
+PARSING_VERSION = 5
 NAMES = ("head", "neck", "torso")
+_JUDGED = (0, 2)
+"""Head and torso: of a neck that hardly shows two frames side by side may not agree."""
 
 
 def make_parser(name: ParserName | str = "auto") -> Parser:
@@ -80,23 +83,26 @@ def parse_frames(
 
     Returns what share of the picture head, torso and neck cover, per frame and on average.
     """
+    import cv2
+
     count, height, width = frames.shape[:3]
     usable = np.ones(count, bool) if kept is None else kept
 
     def one(index: int) -> Bytes:
         if not usable[index]:
-            return np.zeros((len(NAMES), height, width), np.uint8)
+            return np.zeros((height, width, len(NAMES)), np.uint8)
         masks = mended(parser.parse(np.array(frames[index]), points_px[index]), points_px[index])
         torso = np.minimum(masks.neck.astype(np.uint16) + masks.cloth, 255)
-        return np.stack([masks.head, masks.neck, torso]).astype(np.uint8)
+        return np.stack([masks.head, masks.neck, torso], axis=-1).astype(np.uint8)
 
+    carried = Carrier(frames, one, parser.every, _JUDGED).masks(shot_ranges(count, cuts))
     shares = np.zeros((count, len(NAMES)))
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(PictureWriter(folder / f"{name}_mask{SUFFIX}", (height, width))) for name in NAMES]
-        for index, masks in enumerate(smooth(in_parallel(one, range(count)), parser.smoothing_frames, [*cuts, count])):
-            for file, mask in zip(files, masks, strict=True):
-                file.add(mask)
-            shares[index] = masks.mean(axis=(1, 2)) / 255
+        for index, masks in enumerate(smooth(carried, parser.smoothing_frames, [*cuts, count])):
+            for file, mask in zip(files, cv2.split(masks), strict=True):
+                file.add(np.asarray(mask, np.uint8))
+            shares[index] = np.array(cv2.mean(masks)[: len(NAMES)]) / 255
             tick(index + 1, count)
     told = {
         name: {"mean": float(share.mean()), "least": float(share.min()), "most": float(share.max())}
@@ -106,7 +112,7 @@ def parse_frames(
 
 
 def smooth(masks: Iterator[Bytes], sigma: float, edges: list[int]) -> Iterator[Bytes]:
-    """Smooth masks (N, H, W) along time as they come, within shots, holding only a window of them.
+    """Smooth masks (H, W, N) along time as they come, within shots, holding only a window of them.
 
     Args:
         sigma: Of the Gaussian, in frames; with 0 they stay as they are.

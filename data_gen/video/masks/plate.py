@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 
 from data_gen.stages import Tick
 from data_gen.video.stage import Bench
-from utils.media.picture_file import SUFFIX, Pictures, PictureWriter
+from utils.arrays import Bytes, Floats, Reals
+from utils.media.picture_file import SIDE, SUFFIX, Pictures, PictureWriter
 from utils.processes.workers import in_parallel
 
-Bytes = NDArray[Any]
-Floats = NDArray[Any]
-
-PLATE_VERSION = 3
+PLATE_VERSION = 4
 _SAMPLES = 64
-_ROWS_AT_ONCE = 64
+_ROWS_AT_ONCE = SIDE
+"""A row of tiles."""
 _LEAST_SEEN = 0.1
 """A background pixel counts as seen when that share of the sampled frames shows it."""
 _MARGIN = 0.02
@@ -28,6 +27,8 @@ _NEAR = 2
 _AT_REST = 24
 """Grey levels that a resting pixel differs by at most: noise, compression, a faint animation."""
 _LEAST_AT_REST = 2
+_FAINT = 8
+"""A mask's value up to which nothing is there, and from 255 the same: parsers are never quite sure."""
 _EXTEND_NECK = 0.14
 _EXTEND_CLOTH = 0.05
 _DARKEN = 0.996
@@ -57,15 +58,24 @@ def background_plate(
     plate = np.zeros((height, width, 3), np.float32)
     for top in range(0, height, _ROWS_AT_ONCE):
         rows = slice(top, top + _ROWS_AT_ONCE)
-        values = np.stack([frames[index, rows] for index in chosen]).astype(np.float32)
-        values[~free[:, rows]] = np.nan
-        still = np.where(_at_rest(frames, chosen, usable, rows, free[:, rows])[..., None], values, np.nan)
         where = visible[rows]
-        with np.errstate(all="ignore"):
-            usual, resting = (np.nanmedian(samples[:, where], axis=0) for samples in (values, still))
-            ghost = (np.abs(usual - resting) > _AT_REST).any(axis=1, keepdims=True)  # elsewhere more frames are better
+        values = np.stack([frames[index, rows][where] for index in chosen])
+        seen = free[:, rows]
+        rest = seen & _at_rest(frames, chosen, usable, rows, seen)
+        usual, resting = (_medians(values, there[:, where]) for there in (seen, rest))
+        ghost = (np.abs(usual - resting) > _AT_REST).any(axis=1, keepdims=True)  # elsewhere more frames are better
         plate[rows][where] = np.where(ghost, resting, usual)
     return fill(plate, visible.astype(np.float32)).round().clip(0, 255).astype(np.uint8), visible
+
+
+def _medians(values: Bytes, there: NDArray[np.bool_]) -> Floats:
+    """Return the medians (P, C) float32 of values (N, P, C) uint8 where they are `there` (N, P); 0 where none is."""
+    count = there.sum(axis=0)[:, None]
+    nowhere = 256  # behind all that is there
+    ascending = np.sort(np.where(there[..., None], values.astype(np.int16), nowhere), axis=0)
+    middle = [np.take_along_axis(ascending, np.maximum(at, 0)[None, ..., None], axis=0)[0] for at in
+              ((count[:, 0] - 1) // 2, count[:, 0] // 2)]  # fmt: skip
+    return np.where(count > 0, (middle[0] + middle[1]) / 2, 0).astype(np.float32)
 
 
 def _at_rest(
@@ -91,7 +101,7 @@ def _at_rest(
     return rest | ~enough
 
 
-def fill(picture: Floats, weight: Floats) -> Floats:
+def fill(picture: Reals, weight: Floats) -> Floats:
     """Fill a picture (H, W, C) where weight (H, W) is 0, smoothly from around; known pixels stay.
 
     Known pixels are averaged into ever smaller pictures, and what is unknown is taken from the next smaller one.
@@ -127,23 +137,26 @@ def remove_head(frame: Bytes, head: Bytes, neck: Bytes, torso: Bytes, plate: Byt
     head_wide = cv2.dilate(head, kernel)
     near_head = head_wide > 25
     clean = (torso > 127) & ~near_head
-    picture, cover = _extend_up(frame, clean, near_head, neck, height)
-    alpha = torso.astype(np.float32) / 255 * (1 - _soft(head_wide, kernel))
-    alpha = np.where(near_head, 0, alpha)[..., None]
-    result = plate.astype(np.float32)
-    result += cover[..., None] * (picture - result)
-    result += alpha * (frame.astype(np.float32) - result)
-    return result.round().clip(0, 255).astype(np.uint8)
-
-
-def _soft(mask: Bytes, kernel: Bytes) -> Floats:
-    return np.where(mask > 25, mask, 0).astype(np.float32) / 255
+    alpha = np.clip((torso.astype(np.float32) - _FAINT) / (255 - 2 * _FAINT), 0, 1)
+    alpha[near_head] = 0
+    extension, colours, cover = _extend_up(frame, clean, near_head, neck, height)
+    result: Bytes = np.where((alpha == 1)[..., None], frame, plate)
+    mixed = (alpha > 0) & (alpha < 1)
+    mixed[extension] = True  # there are few of these
+    places = np.nonzero(mixed)
+    picture = np.zeros(frame.shape, np.float32)
+    picture[places] = plate[places]
+    picture[extension] += cover[:, None] * (colours - picture[extension])
+    part = picture[places]
+    part += alpha[places][:, None] * (frame[places].astype(np.float32) - part)
+    result[places] = part.round().clip(0, 255).astype(np.uint8)
+    return result
 
 
 def _extend_up(
     frame: Bytes, clean: NDArray[np.bool_], near_head: NDArray[np.bool_], neck: Bytes, height: int
-) -> tuple[Floats, Floats]:
-    """Continue the torso upwards behind the head: (H, W, 3) colours and (H, W) cover 0..1.
+) -> tuple[tuple[NDArray[np.intp], ...], Floats, Floats]:
+    """Continue the torso upwards behind the head: places (N,) rows and (N,) columns, colours (N, 3), cover (N,) 0..1.
 
     Every column whose topmost clean torso pixel has the head right above it goes on with its own colour, made
     smooth sideways and a little darker with height: far where it is neck, a few pixels where it is cloth.
@@ -157,7 +170,8 @@ def _extend_up(
     columns = np.arange(width)
     under_head = has & near_head[np.maximum(top - 1, 0), columns]
     if not under_head.any():
-        return frame.astype(np.float32), np.zeros(frame.shape[:2], np.float32)
+        nowhere = np.zeros(0, np.intp)
+        return (nowhere, nowhere), np.zeros((0, 3), np.float32), np.zeros(0, np.float32)
     depth = max(2, round(0.008 * height))
     taps = np.clip(top[None] + np.arange(depth)[:, None], 0, height - 1)
     colour = frame[taps, columns].astype(np.float32).mean(axis=0)
@@ -173,14 +187,18 @@ def _extend_up(
     beside = np.where(wide_weight > 1e-3, wide / np.maximum(wide_weight, 1e-3), smooth)
     reach = cv2.GaussianBlur(reach.astype(np.float32)[None], (0, 0), sigma)[0]
     above = np.maximum(top[None] - rows, 0)
-    own = np.clip(1 - above / np.where(is_neck, reach, 0.02 * height)[None].clip(1), 0, 1)[..., None]
-    own = own if is_neck.any() else np.ones_like(own)
-    picture = (own * smooth[None] + (1 - own) * beside[None]) * (_DARKEN**above)[..., None]
-    reach = np.maximum(reach, top - _without_valleys(np.where(under_head, top - reach, height)))
+    neck_reach, reach = reach, np.maximum(reach, top - _without_valleys(np.where(under_head, top - reach, height)))
     softness = np.maximum(0.02 * height, 1)
     cover = np.clip((reach[None] - above) / softness + 0.5, 0, 1) * (rows < top[None] + depth) * under_head[None]
     cover = np.where(near_head | clean, cover, 0).astype(np.float32)
-    return picture.astype(np.float32), cv2.GaussianBlur(cover, (0, 0), 0.8)
+    cover = cv2.GaussianBlur(cover, (0, 0), 0.8)
+    places = np.nonzero(cover)
+    high, column = above[places], places[1]
+    fading = np.where(is_neck, neck_reach, 0.02 * height).clip(1)
+    own = np.clip(1 - high / fading[column], 0, 1) if is_neck.any() else np.ones(len(high))
+    darker = _DARKEN ** np.arange(height)
+    colours = (own[:, None] * smooth[column] + (1 - own)[:, None] * beside[column]) * darker[high][:, None]
+    return places, np.asarray(colours, np.float32), np.asarray(cover[places], np.float32)
 
 
 def _without_valleys(level: Floats) -> Floats:

@@ -22,16 +22,15 @@ from numpy.typing import NDArray
 
 from data_gen.video.pose.bundle_adjustment import image_of, pose_motion
 from data_gen.video.pose.tracking import CameraFit
-from utils.arrays import Bytes, Reals
+from utils.arrays import Floats, Reals
 from utils.camera import invert, project, rotation_matrix
 from utils.errors import DataError
 from utils.faces.landmarks import from_offsets
 from utils.media.picture_file import Pictures
+from utils.processes.workers import in_parallel
 from utils.shots import smooth_over_time
 
 log = logging.getLogger(__name__)
-
-FrameSource = Pictures | Callable[[], Iterable[Bytes]]
 
 # Centres as mixes of landmarks, (point, weight) each; the viewer's left side, mirrored below.
 _MIDDLE = (((27, 1.0),), ((28, 1.0),), ((29, 1.0),), ((30, 1.0),), ((33, 1.0),), ((21, 1.0), (22, 1.0), (27, -1.0)))
@@ -53,7 +52,7 @@ _SPREAD = 0.02  # of a correction: radians, and eye distances
 
 
 def refine_pose(
-    frames: FrameSource,
+    frames: Pictures,
     fit: CameraFit,
     cuts: Iterable[int] = (),
     *,
@@ -63,7 +62,7 @@ def refine_pose(
     """Return the fit with poses aligned to the picture; landmarks still fall on the same detected points.
 
     Args:
-        frames: (T, H, W, 3) RGB uint8 (read one by one), or a function that starts a new pass over the frames.
+        frames: (T, H, W, 3) RGB uint8; of each the part around the face is read.
         fit: What `fit_camera` found in the same frames.
         cuts: First frame of each new shot (for the jitter figures).
         rounds: Alignments; each reads the frames once, and one more pass checks the last.
@@ -151,13 +150,18 @@ def _patches(neutral: Reals) -> tuple[Reals, Reals, Reals]:
 
 
 def _cut_out(
-    frames: FrameSource,
+    frames: Pictures,
     fit: CameraFit,
     poses: Reals,
     patches: tuple[Reals, Reals, Reals],
     progress: Callable[[int], None] | None,
 ) -> NDArray[np.float16]:
     """Cut the patches out of every frame through its pose: (T, P, n, n) grey levels, mean removed."""
+    if frames.shape[:3] != (len(poses), fit.height, fit.width):
+        raise DataError(
+            f"the camera was found in {len(poses)} frames of {fit.width}x{fit.height}, but other frames were given "
+            f"to refine it. Find the landmarks and the camera again."
+        )
     import cv2
 
     centres, along_x, along_y = patches
@@ -169,30 +173,35 @@ def _cut_out(
         + steps[:, None] * along_x[:, None, None]
     )
     flat = grid.reshape(-1, 3)
-    looks = np.empty((len(poses), len(centres), side, side), dtype=np.float16)
     blur = 0.6 * _SPACING * fit.focal_px / float(np.median(np.linalg.norm(poses[:, :3, 3], axis=1)))
-    count = -1
-    for count, frame in enumerate(frames() if callable(frames) else frames):
-        if count >= len(poses) or frame.shape[:2] != (fit.height, fit.width):
-            break
-        grey = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
-        if blur > 0.3:
-            grey = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), blur)
-        pixels = project(flat, poses[count], fit.focal_px, fit.width / 2, fit.height / 2) - 0.5
-        maps = pixels.astype(np.float32).reshape(-1, side, 2)
-        look = cv2.remap(
-            grey.astype(np.float32), maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        look = np.asarray(look).reshape(looks.shape[1:])
-        looks[count] = look - look.mean(axis=(1, 2), keepdims=True)
+
+    def look(number: int) -> Reals:
+        pixels = project(flat, poses[number], fit.focal_px, fit.width / 2, fit.height / 2) - 0.5
+        grey, corner = _grey_around(frames, number, pixels, blur)
+        maps = (pixels - corner).astype(np.float32).reshape(-1, side, 2)
+        cut = cv2.remap(grey, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cut = np.asarray(cut).reshape(len(centres), side, side)
+        return cut - cut.mean(axis=(1, 2), keepdims=True)
+
+    looks = np.empty((len(poses), len(centres), side, side), dtype=np.float16)
+    for number, patches_of_frame in enumerate(in_parallel(look, range(len(poses)))):
+        looks[number] = patches_of_frame
         if progress is not None:
-            progress(count + 1)
-    if count != len(poses) - 1 or frame.shape[:2] != (fit.height, fit.width):
-        raise DataError(
-            f"the camera was found in {len(poses)} frames of {fit.width}x{fit.height}, but other frames were given "
-            f"to refine it. Find the landmarks and the camera again."
-        )
+            progress(number + 1)
     return looks
+
+
+def _grey_around(frames: Pictures, number: int, pixels: Reals, blur: float) -> tuple[Floats, Reals]:
+    """Return a frame's grey levels around places (N, 2) in pixels, blurred, and the (x, y) where that part begins."""
+    import cv2
+
+    size = np.array(frames.shape[2:0:-1])
+    margin = 2 + int(np.ceil(4 * blur))  # as far as the blur reaches
+    first = np.clip(np.floor(pixels.min(axis=0)).astype(int) - margin, 0, size - 1)
+    last = np.clip(np.ceil(pixels.max(axis=0)).astype(int) + margin + 1, first + 1, size)
+    part = np.ascontiguousarray(frames[number, first[1] : last[1], first[0] : last[0]])
+    grey = np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), np.float32)
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), blur) if blur > 0.3 else grey, np.float32), first
 
 
 def _median_look(looks: NDArray[np.float16]) -> Reals:

@@ -30,8 +30,8 @@ from utils.files.ownership import is_plain_file
 from utils.files.tables import read_json, write_json
 from utils.offline import fetched_words
 
-TIMES_LENGTH = 3.0
-"""How many times as long as a film of 256 pixels its processing takes on two cores, roughly; it grows by the pixel."""
+TIMES_LENGTH = (1.5, 0.6)
+"""How many times as long as a film its processing takes on two cores, roughly: as such, and a 256 x 256 pixels."""
 RESERVED = ("new",)
 """Ids that addresses need."""
 PICTURES = ("contact_sheet", "curves")
@@ -52,7 +52,7 @@ def ahead(studio: Studio, ask: Ask) -> dict[str, Any]:
         seen = foresee(job, wanted_weights(job))
     except UserError as error:
         raise RefusedFields({"upload": str(error).replace(str(film), "the film")}) from None
-    processing = round(60 * seen.minutes * TIMES_LENGTH * (asked.size / 256) ** 2)
+    processing = round(60 * seen.minutes * (TIMES_LENGTH[0] + TIMES_LENGTH[1] * (asked.size / 256) ** 2))
     training = _training_ahead(choose_preset_of(asked.preset))
     seconds = sum(one["seconds"] for one in training)
     fetch = f"; to be fetched first: {fetched_words(seen.absent)}" if seen.absent else ""

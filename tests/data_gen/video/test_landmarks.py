@@ -28,6 +28,17 @@ def test_the_face_is_followed_even_when_another_grows_larger():
     assert track.points_px.dtype == np.float32
 
 
+def test_a_detector_that_threads_may_share_gives_the_same_track():
+    script = [[face_at(100 + i, 100)] for i in range(60)]
+    script[20] = []
+    alone = track_landmarks(frames(60), Scripted(script), cuts=[30])
+    shared = Scripted(script)
+    shared.threads = True
+    together = track_landmarks(frames(60), shared, cuts=[30])
+    np.testing.assert_array_equal(together.points_px, alone.points_px)
+    np.testing.assert_array_equal(together.found, alone.found)
+
+
 def test_short_gaps_are_bridged_and_marked():
     script = [[face_at(100 + i, 100)] for i in range(100)]
     script[40] = script[41] = []

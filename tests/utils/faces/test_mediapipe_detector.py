@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+import pytest
 
 from utils.faces.detectors import make_detector
 from utils.faces.landmarks import eye_distance
@@ -19,6 +22,18 @@ def test_mediapipe_agrees_with_dlib(shared_assets, dlib_detector, portrait):
     assert distance.mean() < 0.08
     assert face.blendshapes is not None
     assert face.blendshapes.shape == (52,)
+
+
+def test_several_threads_detect_at_once_and_find_the_same(shared_assets, portrait):
+    with make_detector("mediapipe") as detector:
+        assert detector.threads
+        alone = detector.detect(portrait)[0].points_px
+        with ThreadPoolExecutor(3) as pool:
+            together = list(pool.map(detector.detect, [portrait] * 6))
+    for (face,) in together:
+        np.testing.assert_array_equal(face.points_px, alone)
+    with pytest.raises(RuntimeError, match="closed"):
+        detector.detect(portrait)
 
 
 def test_the_mesh_is_reduced_to_68_points_by_weights_that_sum_to_one():

@@ -43,3 +43,27 @@ def test_flicker_is_smoothed_within_shots_only(tmp_path):
     assert open_pictures(tmp_path, "torso_mask", "")[25, 0, 0] == 150
     assert said["source"] == "flicker"
     assert said["shares"]["head"]["most"] == pytest.approx(200 / 255, abs=0.01)
+
+
+class Seldom(Flicker):
+    name = "seldom"
+    smoothing_frames = 0.0
+    every = 8
+
+
+def test_a_dear_parser_sees_few_frames_and_none_that_are_left_out(tmp_path):
+    asked: list[int] = []
+
+    class Counted(Seldom):
+        def parse(self, frame, points_px):
+            asked.append(int(points_px[0, 0]))
+            return super().parse(frame, points_px)
+
+    frames = np.full((40, 32, 32, 3), 200, np.uint8)
+    kept = np.arange(40) < 30
+    points = np.tile(np.arange(40, dtype=float)[:, None, None], (1, 68, 2))
+    parse_frames(frames, points, Counted(), tmp_path, lambda done, total: None, [17, 30], kept)
+    assert sorted(asked) == [0, 8, 16, 17, 23, 29]
+    head = open_pictures(tmp_path, "head_mask", "")
+    assert (head[:30] == 200).all()
+    assert head[30:].max() == 0

@@ -107,7 +107,7 @@ def test_tilt_and_depth_are_steadied_and_a_nod_stays():
 
 def test_landmarks_still_fall_on_the_same_points(scene):
     frames, _, fit = scene
-    refined = refine_pose(lambda: iter(frames), fit, rounds=1)
+    refined = refine_pose(frames, fit, rounds=1)
     before = fit.project(from_offsets(fit.landmarks))
     np.testing.assert_allclose(refined.project(from_offsets(refined.landmarks)), before, atol=0.01)
 
