@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train a talking head: six tasks in order, each skipped when it is done.
+# Train a talking head: six tasks, each skipped when it is done; without a GPU what moves the face beside what draws it.
 #
 #   bash scripts/train_talking_head.sh VIDEO_ID [--preset person|person_small|demo] [--set [TASK.]NAME=VALUE] [--reset]
 #

@@ -1,22 +1,27 @@
-"""Train one person's talking head: six tasks in order, each in a process of its own, each skipped when it is done."""
+"""Train one person's talking head: six tasks, each in a process of its own, each skipped when it is done.
+
+On a processor what moves the face is trained beside what draws it.
+"""
 
 from __future__ import annotations
 
 import logging
-import signal
-import subprocess
+import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from data_gen.video.dataset import VideoDataset
 from tasks.core.checkpoints import finished_updates, work_dir_of
 from tasks.person.plan import Step, is_finished, is_outdated, plan
-from tasks.person.runs import NEEDS, STAGES
+from tasks.person.runs import HEARING, NEEDS, STAGES
 from utils.errors import ConfigError
 from utils.files.tables import read_json, write_json
 from utils.paths import as_typed, show_path
+from utils.processes.children import Children
 from utils.processes.manner import is_quiet
+from utils.processes.workers import cores
 
 log = logging.getLogger(__name__)
 UPDATE_S = {"syncnet": 0.13, "lm3d_vae_sync": 0.15, "postnet": 0.25, "lm3d_nerf": 0.12, "lm3d_nerf_torso": 0.05,
@@ -59,42 +64,101 @@ def train_person(
     stages = plan(video_id, preset, settings, binary_dir)
     if not dry_run:
         write_json(work_dir_of(f"{video_id}/{PRESET}"), {"preset": preset})
-    clock = Clock()
-    trained: set[str] = set()
-    for number, stage in enumerate(stages, 1):
-        exp_name = f"{video_id}/{stage.name}"
-        work_dir = work_dir_of(exp_name)
-        title = f"[{number}/{len(stages)}] {stage.name}"
-        needs = set(NEEDS.get(stage.name, ()))
-        outdated = bool(needs and finished_updates(work_dir) and (trained & needs or is_outdated(work_dir)))
-        if not reset and not outdated and is_finished(stage, work_dir):
-            say(f"{title}: done before ({finished_updates(work_dir)} updates, {show_path(work_dir)})")
-            continue
-        if outdated:
-            say(f"{title}: what it was trained with is new, so it is trained anew (the old run is set aside)")
-        begun = 0 if reset or outdated else finished_updates(work_dir)
-        later = [s for s in stages[number:] if reset or not is_finished(s, work_dir_of(f"{video_id}/{s.name}"))]
-        left = clock.left([stage, *later])
-        length = f"{max(0, stage.updates - begun)} updates, about {clock.of(stage, begun)}; {left} over all"
-        say(f"{title}: {length}", result=dry_run)
-        if dry_run:
-            trained.add(stage.name)
-            continue
-        began = time.monotonic()
-        code = run_child(stage.command(exp_name, reset=reset or outdated))
-        if code:
-            again = "the same command goes on from the last checkpoint"
-            log.error("%s stopped with exit code %d; mend what it says above, then %s.", stage.name, code, again)
-            return code
-        if finished_updates(work_dir) > begun:
-            clock.measured(stage, time.monotonic() - began, begun)
-            trained.add(stage.name)
+    rows = rows_of(stages, side_by_side=not dry_run and trains_side_by_side())
+    trainings = Trainings(video_id, stages, rows, reset=reset, dry_run=dry_run)
     if dry_run:
+        trainings.row(stages)
         say("nothing was trained (--dry_run); times are those of two cores", result=True)
         return 0
+    if code := trainings.children.rows([partial(trainings.row, row) for row in rows]):
+        return code
     speak = f"bash scripts/infer_talking_head.sh {video_id} speech.wav infer_out/{video_id}/speech.mp4"
     say(f"{video_id} is ready: {speak}", result=True)
     return 0
+
+
+def trains_side_by_side() -> bool:
+    """Tell whether two stages at once are quicker than one: on processors, where one hardly uses a second core."""
+    import torch
+
+    return cores() > 1 and not torch.cuda.is_available()
+
+
+def rows_of(stages: Sequence[Step], *, side_by_side: bool) -> list[list[Step]]:
+    """Split stages into those that can be trained at the same time: what moves a face, and what draws it."""
+    if not side_by_side:
+        return [list(stages)]
+    return [[s for s in stages if (s.name in HEARING) == hears] for hears in (True, False)]
+
+
+class Trainings:
+    """Train stages that are not trained yet, each in a process of its own.
+
+    Args:
+        video_id: Whose.
+        stages: All there are, which are counted in what is said.
+        rows: The same, as they are trained side by side.
+        reset, dry_run: As for `train_person`.
+    """
+
+    def __init__(
+        self, video_id: str, stages: Sequence[Step], rows: Sequence[Sequence[Step]], *, reset: bool, dry_run: bool
+    ) -> None:
+        self.video_id, self.stages, self.rows, self.reset, self.dry_run = video_id, stages, rows, reset, dry_run
+        self.children = Children()
+        self.clock = Clock()
+        self.trained: set[str] = set()
+
+    def row(self, row: Sequence[Step]) -> int:
+        """Train the stages of a row one after the other; return 0, or the exit code of the one that failed."""
+        for stage in row:
+            if code := self._stage(stage):
+                return code
+        return 0
+
+    def _stage(self, stage: Step) -> int:
+        work_dir = self._work_dir(stage)
+        title = f"[{self.stages.index(stage) + 1}/{len(self.stages)}] {stage.name}"
+        needs = set(NEEDS.get(stage.name, ()))
+        outdated = bool(needs and finished_updates(work_dir) and (self.trained & needs or is_outdated(work_dir)))
+        if not self.reset and not outdated and is_finished(stage, work_dir):
+            say(f"{title}: done before ({finished_updates(work_dir)} updates, {show_path(work_dir)})")
+            return 0
+        if outdated:
+            say(f"{title}: what it was trained with is new, so it is trained anew (the old run is set aside)")
+        begun = 0 if self.reset or outdated else finished_updates(work_dir)
+        length = f"{max(0, stage.updates - begun)} updates, about {self.clock.of(stage, begun)}"
+        say(f"{title}: {length}; {self._left(stage)} over all", result=self.dry_run)
+        if self.dry_run:
+            self.trained.add(stage.name)
+            return 0
+        began = time.monotonic()
+        command = stage.command(f"{self.video_id}/{stage.name}", reset=self.reset or outdated)
+        if code := self._run(stage, command):
+            if not self.children.leaving:
+                again = "the same command goes on from the last checkpoint"
+                log.error("%s stopped with exit code %d; mend what it says above, then %s.", stage.name, code, again)
+            return code
+        if finished_updates(work_dir) > begun:
+            self.clock.measured(stage, time.monotonic() - began, begun)
+            self.trained.add(stage.name)
+        return 0
+
+    def _run(self, stage: Step, command: list[str]) -> int:
+        if len(self.rows) == 1:
+            return self.children.run(command)
+        # As many threads from first to last: with others, a run that is resumed would end a little elsewhere.
+        threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // len(self.rows)))
+        return self.children.run(command, stage.name, {"OMP_NUM_THREADS": threads})
+
+    def _left(self, stage: Step) -> str:
+        """Say how long it takes from a stage on, which is as long as the longest row takes."""
+        later = self.stages[self.stages.index(stage) :]
+        undone = [s for s in later if s is stage or self.reset or not is_finished(s, self._work_dir(s))]
+        return self.clock.left([[s for s in row if s in undone] for row in self.rows])
+
+    def _work_dir(self, stage: Step) -> Path:
+        return work_dir_of(f"{self.video_id}/{stage.name}")
 
 
 def choose_preset(video_id: str, preset: str, *, reset: bool) -> str:
@@ -118,32 +182,10 @@ def choose_preset(video_id: str, preset: str, *, reset: bool) -> str:
     return preset or begun
 
 
-def run_child(command: list[str]) -> int:
-    """Run a command in this terminal and return its exit code; Ctrl-C and a polite kill reach it, and it may save."""
-    child = subprocess.Popen(command)
-    old = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    try:
-        while True:
-            try:
-                return child.wait(timeout=3600)
-            except subprocess.TimeoutExpired:
-                continue  # training may take a night; the child shows that it lives
-    except KeyboardInterrupt:
-        # The terminal sent Ctrl-C to the child as well: let it write its checkpoint.
-        try:
-            child.wait(timeout=120)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            child.kill()
-            child.wait(timeout=10)
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, old)
-
-
 def say(text: str, *, result: bool = False) -> None:
     """Tell the person at the terminal, ahead of what the child will print; how far it is only where that is wanted."""
     if result or not is_quiet():
-        print(as_typed(text), flush=True)
+        print(as_typed(text) + "\n", end="", flush=True)  # in one piece: rows of stages speak at once
 
 
 class Clock:
@@ -161,9 +203,9 @@ class Clock:
         """Say how long a stage takes."""
         return duration(self.seconds(stage, begun))
 
-    def left(self, stages: Sequence[Step]) -> str:
-        """Say how long these stages take together."""
-        return f"about {duration(sum(self.seconds(stage) for stage in stages))}"
+    def left(self, rows: Sequence[Sequence[Step]]) -> str:
+        """Say how long rows of stages take side by side."""
+        return f"about {duration(max(sum(self.seconds(stage) for stage in row) for row in rows))}"
 
     def measured(self, stage: Step, seconds: float, begun: int) -> None:
         """Learn from a stage that took `seconds`."""

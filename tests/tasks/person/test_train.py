@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,8 +12,7 @@ from tasks.person.runs import HEARING, STAGES
 from tests.made import make_video_dataset
 from tests.patience import HANG_S
 from utils.errors import ConfigError, DataError
-
-ROOT = Path(__file__).resolve().parents[3]
+from utils.processes.children import Children
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +35,15 @@ def house(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked: list[list[str]] = []
 
-    def child(command: list[str]) -> int:
-        asked.append(command)
+    def child(self, command: list[str], name: str = "", environment=None) -> int:
+        asked.append([*command, name])
         config = Path(next(word for word in command if word.startswith("--config=")).split("=")[1])
         updates = [word for word in command if word.startswith("max_updates=")]
         finish(tmp_path, config.stem, int(updates[0].split("=")[1]) if updates else 10)
         return 0
 
-    monkeypatch.setattr(training, "run_child", child)
+    monkeypatch.setattr(Children, "run", child)
+    monkeypatch.setattr(training, "trains_side_by_side", lambda: False)
     return tmp_path, asked
 
 
@@ -69,6 +65,7 @@ def test_the_six_stages_run_in_order_with_the_persons_id(house, binary_dir, caps
     _, asked = house
     assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 0
     assert stages_asked(asked) == list(STAGES)
+    assert {command[-1] for command in asked} == {""}, "one at a time each has the terminal"
     assert asked[0][1:3] == [
         str(house[0] / "tasks/run.py"),
         f"--config={house[0] / 'egs/datasets/videos/tiny/syncnet.yaml'}",
@@ -124,11 +121,11 @@ def test_a_dry_run_says_what_would_be_trained_and_trains_nothing(house, binary_d
 def test_a_failing_stage_stops_the_rest_with_its_exit_code(house, binary_dir, monkeypatch, caplog):
     asked = []
 
-    def child(command: list[str]) -> int:
+    def child(self, command: list[str], name: str = "", environment=None) -> int:
         asked.append(command)
         return 2 if len(asked) == 2 else 0
 
-    monkeypatch.setattr(training, "run_child", child)
+    monkeypatch.setattr(Children, "run", child)
     assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 2
     assert len(asked) == 2
     assert "lm3d_vae_sync stopped with exit code 2" in caplog.text
@@ -180,22 +177,47 @@ def test_time_left_is_learnt_from_what_was_measured(house, binary_dir):
     assert [training.duration(s) for s in (0.2, 59, 100, 3000, 9000)] == ["1 s", "59 s", "2 min", "50 min", "2.5 h"]
 
 
-def test_a_polite_kill_reaches_the_child(tmp_path):
-    parent = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from tasks.person.train import run_child;"
-        "sys.exit(run_child([sys.executable, '-c', sys.argv[2], sys.argv[3]]))"
-    )
-    child = (
-        "import pathlib, signal, sys, time\n"
-        "def leave(*_):\n pathlib.Path(sys.argv[1], 'saved').touch(); sys.exit(7)\n"
-        "signal.signal(signal.SIGTERM, leave); pathlib.Path(sys.argv[1], 'up').touch()\n"
-        "while True: time.sleep(0.05)"
-    )
-    run = subprocess.Popen([sys.executable, "-c", parent, str(ROOT), child, str(tmp_path)])
-    for _ in range(600):
-        if (tmp_path / "up").exists():
-            break
-        time.sleep(0.05)
-    os.kill(run.pid, signal.SIGTERM)
-    assert run.wait(timeout=HANG_S) == 7
-    assert (tmp_path / "saved").exists()
+def test_what_moves_the_face_is_trained_beside_what_draws_it(house, binary_dir, monkeypatch):
+    """Each of the first two stages of a row waits until the other row has come as far."""
+    monkeypatch.setattr(training, "trains_side_by_side", lambda: True)
+    monkeypatch.setattr(training, "cores", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    finished, together = Children.run, threading.Barrier(2, timeout=HANG_S)
+    names, threads = [], set()
+
+    def child(self, command, name="", environment=None):
+        together.wait()
+        names.append(name)
+        threads.add(environment["OMP_NUM_THREADS"])
+        return finished(self, command, name, environment)
+
+    monkeypatch.setattr(Children, "run", child)
+    assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 0
+    rows = [[name for name in names if (name in HEARING) == hears] for hears in (True, False)]
+    assert rows == [list(STAGES[:3]), list(STAGES[3:])]
+    assert threads == {"3"}
+
+
+def test_where_one_row_fails_the_other_is_asked_to_leave(house, binary_dir, monkeypatch, caplog):
+    monkeypatch.setattr(training, "trains_side_by_side", lambda: True)
+    left = threading.Event()
+
+    def child(self, command, name="", environment=None):
+        if name == "syncnet":
+            return 2
+        assert left.wait(HANG_S)
+        return 143
+
+    monkeypatch.setattr(Children, "run", child)
+    monkeypatch.setattr(Children, "leave", lambda self: (setattr(self, "leaving", True), left.set()))
+    assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 2
+    assert "syncnet stopped with exit code 2" in caplog.text
+    assert "lm3d_nerf" not in caplog.text
+
+
+def test_time_left_is_that_of_the_longest_row(house, binary_dir):
+    stages = training.plan("made", "tiny", ["max_updates=1000"], binary_dir)
+    clock = training.Clock()
+    alone = [sum(clock.seconds(stage) for stage in row) for row in training.rows_of(stages, side_by_side=True)]
+    assert clock.left(training.rows_of(stages, side_by_side=True)) == f"about {training.duration(max(alone))}"
+    assert clock.left(training.rows_of(stages, side_by_side=False)) == f"about {training.duration(sum(alone))}"
