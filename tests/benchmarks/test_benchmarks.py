@@ -11,6 +11,7 @@ from tasks.core.loading import load_task
 from tests.benchmarks.bf16 import PRECISIONS, TRIALS, House
 from tests.benchmarks.face_verification import main as verify
 from tests.benchmarks.footage import main as compare
+from tests.benchmarks.person import UPDATES, Cost, split
 from tests.benchmarks.portrait import measure as measure_portrait
 from tests.benchmarks.pose import leak
 from tests.benchmarks.processing import ALL, likeness, medians, timed
@@ -72,6 +73,13 @@ def test_stages_are_timed_and_masks_compared(tmp_path):
                 for mask in of_folder:
                     out.add(mask)
     assert likeness(tmp_path / "a", tmp_path / "b")["head"] == (0.875, 0.75)
+
+
+def test_an_update_is_told_apart_from_the_start_of_a_training():
+    few, many = UPDATES
+    start, update = split(Cost(10 + few * 0.5, 12 + few * 0.75), Cost(10 + many * 0.5, 12 + many * 0.75))
+    assert start == pytest.approx((10, 12))
+    assert update == pytest.approx((0.5, 0.75))
 
 
 def test_a_ridge_finds_what_is_there():
