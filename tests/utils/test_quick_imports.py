@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tasks.core.task import Task
 from utils.quick_imports import METRICS, hold_back
 
 
@@ -48,12 +49,12 @@ def test_what_is_imported_or_not_there_is_left_alone(package):
 
 def test_training_waits_for_no_metrics_and_their_classes_are_the_true_ones():
     """Nothing here or in the code asks for more of torchmetrics, so it is not there in this process either."""
+    from pytorch_lightning import LightningModule
     from pytorch_lightning.utilities.types import Metric
     from torchmetrics.collections import MetricCollection
     from torchmetrics.metric import Metric as WhereItLies
 
-    import tasks.core.task  # noqa: F401
-
+    assert issubclass(Task, LightningModule)
     assert "torchmetrics.functional" not in sys.modules
     assert METRICS["Metric"]() is WhereItLies is Metric
     assert METRICS["MetricCollection"]() is MetricCollection
