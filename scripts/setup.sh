@@ -5,6 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # pip goes into .venv and nowhere else, whatever the user has set for other work.
 unset PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV PYTHONHOME
+# What is compiled at the end is kept: with this, every command would compile torch anew, 20 seconds of a processor.
+unset PYTHONDONTWRITEBYTECODE
 
 stamp=.venv/.vizeme-lock
 if [ -f "$stamp" ] && cmp -s "$stamp" requirements.lock && .venv/bin/python -c '' 2>/dev/null; then
@@ -43,11 +45,11 @@ torch=$(grep '^torch==' requirements.lock)
 # torch first, with what its build needs (a CUDA build brings its own packages). Then exactly what the lock names and
 # nothing else: face-alignment and mediapipe each ask for another OpenCV build, and there must be one only.
 echo "1/2 $torch"
-# Nothing is compiled now: Python does it at the first import, for what is imported.
+# Nothing is compiled now: Python does it at the first import, at the end of this, for what is imported.
 "${pip[@]}" install --quiet --no-compile "$torch" 2> >(grep -v 'is ignored' >&2)
 echo "2/2 everything else"
 "${pip[@]}" install --quiet --no-compile --no-deps -r requirements.lock 2> >(grep -vE 'is ignored|dependency resolver|which is not installed' >&2)
-.venv/bin/python -c 'import cv2, torch, numpy, pytorch_lightning' || {
+.venv/bin/python -c 'import cv2, kornia, onnxruntime, pytorch_lightning, scipy.signal, skimage.transform, torch' || {
   echo "error: the environment does not import; remove .venv and run this again" >&2
   exit 1
 }

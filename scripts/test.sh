@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
 export OMP_NUM_THREADS=1 PYTHONPATH= VIZEME_OFFLINE=1
+unset PYTHONDONTWRITEBYTECODE  # with it, every process that a test starts would compile all that it imports
 if [ "$#" -gt 0 ]; then
   exec .venv/bin/python -m pytest "$@"
 fi

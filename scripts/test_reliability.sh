@@ -15,6 +15,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 begin "$@"
 bash scripts/setup.sh
+unset PYTHONDONTWRITEBYTECODE  # with it, every process that a test starts would compile all that it imports
 if [ "${1:-}" = --findings ]; then
   shift
   OMP_NUM_THREADS=1 PYTHONPATH='' exec .venv/bin/python -m tests.reliability.findings "$@"

@@ -123,27 +123,32 @@ class Running:
     def left(self, patience_s: float = HANG_S) -> list[str]:
         """Name what still runs of it after `patience_s`; the command itself must have ended."""
         until = time.monotonic() + patience_s
-        while (found := _session(self.pid)) and time.monotonic() < until:
+        while (processes := _session(self.pid)) and time.monotonic() < until:
             time.sleep(0.05)
-        return found
+        return list(processes)
+
+    def worked_s(self) -> float:
+        """Return the processor seconds that its processes have taken so far."""
+        return sum(_session(self.pid).values())
 
     def said(self) -> str:
         """Return the end of its messages."""
         return self.command.log.read_text(errors="replace")[-3000:] if self.command.log.exists() else ""
 
 
-def _session(leader: int) -> list[str]:
-    """List the processes of a session that are at work, "pid name"."""
-    found = []
+def _session(leader: int) -> dict[str, float]:
+    """Return the processes of a session that are at work, "pid name" -> processor seconds, with ended children's."""
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 name, _, rest = (entry / "stat").read_text().rpartition(")")
             except OSError:
                 continue
-            state, _, _, session = rest.split()[:4]
+            state, _, _, session, *more = rest.split()
             if int(session) == leader and state not in "ZX":
-                found.append(f"{entry.name} {name.partition('(')[2]}")
+                ticks = sum(map(int, more[7:11]))  # utime, stime, cutime, cstime
+                found[f"{entry.name} {name.partition('(')[2]}"] = ticks / os.sysconf("SC_CLK_TCK")
     return found
 
 
@@ -190,6 +195,7 @@ def _begin(command: Command) -> None:
     finally:
         if watch:
             command.log.with_suffix(".changes").write_text(str(watch.seen))
+            command.log.with_suffix(".work").write_text(str(sum(os.times()[:4])))
 
 
 class _Watch:

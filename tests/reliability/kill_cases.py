@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +86,8 @@ class House:
         self.root, self.forks = root, forks
         self.changes: dict[str, int] = {}
         """Changes that an unbroken run of each case makes to its folder."""
-        self.seconds: dict[str, float] = {}
-        """Quickest run of each case so far."""
+        self.work_s: dict[str, float] = {}
+        """Processor seconds of an unbroken run of each case."""
         make_video_dataset(root / "binary/made", frames=100, size=32)
         make_persons(root / "persons", 8, seconds=2.9)
         make_faces(root / "faces", people=3, photos=3)
@@ -113,10 +113,9 @@ class House:
         for need in case.needs:
             self.whole(self.cases[need])
         if self.forks:
-            began = time.monotonic()
             running = self.start(case, "whole", stop=(0, 0.0))
             assert running.wait() == 0, running.said()
-            self.seconds[case.name] = time.monotonic() - began
+            self.work_s[case.name] = float(running.command.log.with_suffix(".work").read_text())
             self.changes[case.name] = int(running.command.log.with_suffix(".changes").read_text())
             assert not running.left()
         else:
@@ -129,11 +128,12 @@ class House:
 
     @functools.cached_property
     def importing_s(self) -> float:
-        """Return about how long a command that a person types takes until it begins."""
-        began = time.monotonic()
+        """Return about how many processor seconds a command that a person types takes until it begins."""
+        began = os.times()
         words = tuple(TRAINING["lm3d_nerf"].words(self.root, "lm3d_nerf"))
         Running(Command("tasks/run.py", (*words, "--help"), self.root, self.root / "help.txt"), typed=True).wait()
-        return time.monotonic() - began
+        ended = os.times()
+        return ended.children_user + ended.children_system - began.children_user - began.children_system
 
     def folder(self, case: Case, run: str) -> Path:
         """Return the folder of results of one run of a case."""

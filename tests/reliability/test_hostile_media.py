@@ -11,6 +11,7 @@ from data_gen.face_voice.process import Limits, PersonFiles, process_person
 from data_gen.speech_features import audio_features
 from tasks.speaking.backdrop import read_background
 from tasks.speaking.sound import Sound
+from tests.patience import HANG_S
 from tests.reliability.hostile import Table, flipped, in_time, truncated
 from tests.reliability.hostile_media import (
     BAD_PICTURES,
@@ -33,7 +34,7 @@ SHARES = (0.02, 0.2, 0.5, 0.9, 0.99)
 @pytest.fixture(scope="session")
 def videos(tmp_path_factory):
     """Make one video of each kind."""
-    with in_time(300):
+    with in_time():
         return make_videos(tmp_path_factory.mktemp("videos"))
 
 
@@ -252,7 +253,7 @@ def test_a_person_of_bad_files_alone_stops_nobody_else(table, name):
     table.note("files among others", "refused")
 
 
-DEAF = "#!/usr/bin/env bash\nexec sleep 600\n"
+DEAF = f"#!/usr/bin/env bash\nexec sleep {2 * HANG_S}\n"
 
 
 @pytest.fixture
@@ -286,5 +287,5 @@ def test_an_ffmpeg_that_hangs_is_ended_wherever_it_is_called(table, deaf):
             b"".join(opened)
 
     for hang in (lambda: describe(sound, 0.4), lambda: run_ffmpeg([], 0.4, "copying"), stream, live):
-        with in_time(15):
+        with in_time():
             table.read_refuses("programs that hang", hang)

@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import signal
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -47,14 +46,14 @@ def named(*names: str) -> list[object]:
 
 
 def moments(case: Case, changes: int, kills: int) -> Iterator[tuple[str, float]]:
-    """Yield when to kill: by turns at a change to the folder, and anywhere in the time it takes."""
+    """Yield when to kill: by turns at a change to the folder, and anywhere in the work that it does."""
     rng = random.Random(f"{SEED} {case.name}")
     at = rng.sample(range(1, changes + 1), min(kills, changes))
     for number in range(kills):
         if number % 2 == 0 and at:
             yield "change", at.pop()
         else:
-            yield "time", rng.uniform(0.02, 1.0)
+            yield "work", rng.uniform(0.02, 1.0)
 
 
 @pytest.mark.parametrize("name", named(*NAMES))
@@ -67,7 +66,7 @@ def test_kill_9_loses_nothing(house: House, name: str, counts: Counts) -> None:
         late = rng.choice(LATE_S)
         if _killed(house, case, f"k{number}", how, moment, late):
             killed += 1
-            where = f"{moment:.2f} of its time" if how == "time" else f"change {moment} + {late} s"
+            where = f"{moment:.2f} of its work" if how == "work" else f"change {moment} + {late} s"
             faults = _faults(house, case, f"k{number}")
             wrong += [f"killed at {where}: {fault}" for fault in faults]
             counts.note("kill -9", name, survived=not faults)
@@ -96,7 +95,9 @@ def _killed(house: House, case: Case, run: str, how: str, moment: float, late: f
             moment, late = max(1, moment - 1), 0.0
         else:
             running = house.start(case, run, typed=how == "typed")
-            time.sleep(moment * (house.seconds[case.name] + (house.importing_s if how == "typed" else 0)))
+            at_s = moment * (house.work_s[case.name] + (house.importing_s if how == "typed" else 0))
+            while running.worked_s() < at_s and running.wait(0.002) is None:
+                pass
             killed = running.kill()
             moment *= 0.5
         if killed:

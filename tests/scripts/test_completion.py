@@ -15,20 +15,28 @@ ROOT = Path(__file__).resolve().parents[2]
 STARTS = {"PYTHONPATH": os.pathsep.join([str(ROOT / "scripts"), os.environ.get("PYTHONPATH", "")])}
 
 
-def vizeme(*words: str, home: Path) -> str:
-    """Run the command and return what it prints; torch must not be imported for it."""
+def vizeme(*lines: str, home: Path) -> list[str]:
+    """Run command lines and return what each prints; torch must not be imported for one of them."""
     code = (
         "import sys, vizeme.__main__ as door\n"
-        "code = door.main(sys.argv[1:])\n"
-        "assert not {'torch', 'cv2', 'pytorch_lightning'} & set(sys.modules)\n"
-        "sys.exit(code)\n"
+        "for line in sys.argv[1:]:\n"
+        "    assert not door.main(line.split())\n"
+        "    assert not {'torch', 'cv2', 'pytorch_lightning'} & set(sys.modules)\n"
+        "    print('\\0', end='')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *words], env=os.environ | STARTS | {"VIZEME_HOME": str(home)}, cwd=home,
+        [sys.executable, "-c", code, *lines], env=os.environ | STARTS | {"VIZEME_HOME": str(home)}, cwd=home,
         capture_output=True, text=True, timeout=HANG_S,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    return done.stdout.split("\0")[:-1]
+
+
+@pytest.fixture(scope="module")
+def answers(home) -> dict[str, str]:
+    """Ask for every script and list, in one process."""
+    asked = ("bash", "zsh", "fish", "ids", "runs", "recipes")
+    return dict(zip(asked, vizeme(*(f"completion {one}" for one in asked), home=home), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +51,8 @@ def home(tmp_path_factory) -> Path:
     return folder
 
 
-def test_bash_completes_what_is_typed(home):
-    (home / "vizeme.bash").write_text(vizeme("completion", "bash", home=home))
+def test_bash_completes_what_is_typed(home, answers):
+    (home / "vizeme.bash").write_text(answers["bash"])
     lines = {
         "": "speak", "trai": "train", "speak --bl": "--blink", "speak --blink re": "regular", "speak ann": "anna",
         "train --preset person_": "person_small", "data fac": "face_voice", "run --exp_name anna/": "anna/postnet",
@@ -61,21 +69,22 @@ def test_bash_completes_what_is_typed(home):
         timeout=HANG_S,
         env=os.environ | STARTS | {"VIZEME_HOME": str(home), "PATH": f"{home / 'bin'}:{os.environ['PATH']}"},
     )  # fmt: skip
-    answers = dict(zip(lines, done.stdout.splitlines(), strict=True))
+    completed = dict(zip(lines, done.stdout.splitlines(), strict=True))
     for text, wanted in lines.items():
-        assert wanted in answers[text].split() or answers[text] == wanted == "", (text, answers[text], done.stderr)
+        said = completed[text]
+        assert wanted in said.split() or said == wanted == "", (text, said, done.stderr)
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_get_theirs(home, shell):
-    script = vizeme("completion", shell, home=home)
+def test_other_shells_get_theirs(answers, shell):
+    script = answers[shell]
     assert "vizeme completion ids" in script
     assert all(word in script for word in ("--blink" if shell == "zsh" else "-l blink", "regular", "person_small"))
 
 
-def test_lists_are_of_the_home(home):
-    assert vizeme("completion", "ids", home=home) == "anna\n"
-    assert vizeme("completion", "runs", home=home) == "anna/postnet\n"
-    recipes = vizeme("completion", "recipes", home=home).splitlines()
+def test_lists_are_of_the_home(answers):
+    assert answers["ids"] == "anna\n"
+    assert answers["runs"] == "anna/postnet\n"
+    recipes = answers["recipes"].splitlines()
     assert "checkpoints/anna/postnet/config.yaml" in recipes
     assert all((ROOT / name).is_file() for name in recipes[:-1] if name.startswith("egs/"))

@@ -66,7 +66,7 @@ def test_sigterm_ends_it_by_way_of_every_finally(tmp_path):
         "from utils.files.aside import write_aside\n"
         "def main():\n"
         " with write_aside(Path(sys.argv[1])) as aside:\n"
-        "  aside.write_text('half'); os.kill(os.getpid(), 15); time.sleep(60)\n"
+        "  aside.write_text('half'); os.kill(os.getpid(), 15); time.sleep(1000)\n"
         "run_command(main)"
     )
     done = subprocess.run(
