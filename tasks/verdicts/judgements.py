@@ -20,6 +20,8 @@ LIMITS: dict[str, Limit] = {
     "past_best": Limit(1.05, 1.25, rising=False),
 }
 """From where on figures that families share are good, fair or poor."""
+LEARNT = 0.02
+"""By how much a figure on known data has to be above what looks at nothing, before it is asked what holds."""
 ALIKE = (
     "The faces look alike whatever goes in: the network answers with the mean of all faces, which is the commonest way "
     "in which such a training fails."
@@ -169,7 +171,11 @@ def generalises(what: str, known: float, unseen: float, remedy: str, source: str
         unseen: On validation data.
         base: What an answer that looks at nothing reaches: only what is above it was learnt.
     """
-    share = (unseen - base) / (known - base) if known > base else 1.0
+    if known <= base + LEARNT:
+        said = f"{what}: {known:.3f} on what it was trained on, and {base:.3f} without looking"
+        return Finding("known and unseen", "not measured", said, {"known": known, "unseen": unseen, "base": base},
+                       "Nothing was learnt that could hold.", "Train longer first.")  # fmt: skip
+    share = (unseen - base) / (known - base)
     limit = LIMITS["generalises"]
     said = f"{what}: {known:.3f} on what it was trained on, {unseen:.3f} on what it was not; {share:.0%} of what it "
     said += f"learnt holds {limit.asks('{:.0%}')}"
