@@ -20,6 +20,8 @@ LIMITS: dict[str, Limit] = {
     "past_best": Limit(1.05, 1.25, rising=False),
 }
 """From where on figures that families share are good, fair or poor."""
+FEWEST = 5
+"""Of fewer that stand or fall each by itself no share is good: one that hits by chance is a large part of them."""
 LEARNT = 0.02
 """By how much a figure on known data has to be above what looks at nothing, before it is asked what holds."""
 ALIKE = (
@@ -67,7 +69,7 @@ def against_chance(
     """Judge a share of hits by what guessing hits.
 
     Good is twice as often as chance (or half-way from chance to always, where that is less), with an interval that
-    leaves chance out; fair is more often than chance.
+    leaves chance out, of five at least; fair is more often than chance.
 
     Args:
         name: Of the finding.
@@ -82,10 +84,10 @@ def against_chance(
         return Finding(name, "not measured", "there is one to choose from", means="It cannot be wrong.", remedy=remedy)
     low, high = wilson(share, count)
     verdict: Verdict = "poor" if share <= chance else "fair"
-    if low > chance and share >= min(2 * chance, (1 + chance) / 2):
+    if count >= FEWEST and low > chance and share >= min(2 * chance, (1 + chance) / 2):
         verdict = "good"
     said = f"{what} in {share:.1%} ({low:.1%} to {high:.1%}); guessing: {chance:.1%}"
-    if verdict == "fair" and low <= chance:
+    if verdict == "fair" and (low <= chance or count < FEWEST):
         said += "; so few cannot tell it from guessing"
     figures = {"share": share, "low": low, "high": high, "chance": chance, "count": count}
     means = "What goes in says little or nothing about what comes out."

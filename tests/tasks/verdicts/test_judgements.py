@@ -27,6 +27,7 @@ def chance(share, count, of=0.1):
 def test_a_share_is_compared_with_guessing():
     assert chance(0.5, 40) == "good"
     assert chance(0.15, 40) == "fair", "more often than guessing, but so few cannot tell"
+    assert chance(1.0, 4) == "fair", "of four persons nothing is sure"
     assert chance(0.1, 40) == "poor"
     assert chance(0.15, 4000) == "fair", "sure, and not twice as often"
     assert chance(0.9, 40, of=0.5) == "good", "half-way from guessing to always"
