@@ -57,4 +57,5 @@ def test_a_voice_is_sent_with_the_keyboard_alone(visit, faces_studio, tmp_path):
     page.keyboard.press("Enter")
     page.get_by_text("Of voice.wav, by demo/ve_conv").wait_for()
     page.get_by_role("button", name="Delete: ").wait_for()
-    assert "No checkpoint in checkpoints/demo/ve_conv can be read" in page.locator("main").inner_text(), "why there is no face"
+    main = page.locator("main").inner_text()
+    assert "No checkpoint in checkpoints/demo/ve_conv can be read" in main, "why there is no face"
