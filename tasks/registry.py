@@ -60,6 +60,16 @@ SCHEMAS: dict[str, str] = {
 }
 """Task name -> "module:Schema" of its settings, which need no torch: slips in a recipe are told at once."""
 
+CHECKS: dict[str, str] = {
+    "template_decoder": "tasks.template_to_face.check:TemplateCheck",
+    "wav2pix": "tasks.wav2pix.check:Wav2PixCheck",
+    "face_encoder": "tasks.speech_to_face.check:EncoderCheck",
+    "face_decoder": "tasks.speech_to_face.check:DecoderCheck",
+    "ve_conv": "tasks.speech_to_face.check:VoiceCheck",
+    "ve_ast": "tasks.speech_to_face.check:VoiceCheck",
+}
+"""Task name -> "module:Class" of what judges its data and its runs; a talking head's are judged together."""
+
 
 def task_class(name: str) -> type[Any]:
     """Import and return the task class called `name`.

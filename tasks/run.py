@@ -18,6 +18,7 @@ if __name__ == "__main__":  # not this script's folder, which hides the packages
 
 from tasks.core.checkpoints import finished_updates, is_foreign, parse_steps, refuse_missing, work_dir_of
 from tasks.registry import TASKS, schema_of, task_class
+from tasks.verdicts.door import check_run, refuse_uncheckable, results_of
 from utils.arguments import Assignments, Bare, Flag, Steps, flag_of, read_words, row, usage
 from utils.command import run_command, version_text
 from utils.config.assignments import assignment, set_dotted, split_assignment, split_hparams, typed_assignment
@@ -50,8 +51,10 @@ class RunCommand(Config):
     """validate the trained task and print its figures"""
     evaluate: bool = False
     """measure the trained task on data it has not seen, as its eval_* settings say"""
+    checked: Annotated[bool, Flag("check")] = False
+    """say whether the data and what was trained are sound, and what to do about the rest"""
     out: Path | None = None
-    """folder of --evaluate (checkpoints/<exp>/evaluation)"""
+    """folder of --evaluate (checkpoints/<exp>/evaluation) or --check (infer_out/<exp>)"""
     steps: Steps | None = None
     """which checkpoint to use: best, last or a number of updates (best, or as infer_ckpt_steps says)"""
     replay: bool = False
@@ -63,7 +66,7 @@ class RunCommand(Config):
     listed: Annotated[bool, Flag("list")] = False
     """list the tasks"""
     json_: Annotated[bool, Flag("json")] = False
-    """with --list: one JSON object"""
+    """with --list or --check: one JSON object"""
     helped: Annotated[bool, Flag("help", "-h")] = False
     """this text, or with --config the task's settings"""
 
@@ -83,8 +86,8 @@ def main(words: Sequence[str] | None = None) -> int:
         print(version_text())
         return 0
     args = read_words(RunCommand, words, "tasks/run.py")
-    if args.json_ and not args.listed:
-        raise ConfigError("--json goes with --list")
+    if args.json_ and not (args.listed or args.checked):
+        raise ConfigError("--json goes with --list or --check")
     if args.listed and args.json_:
         print(json.dumps({"tasks": [{"name": name, "what": what} for name, (_, what) in TASKS.items()]}, indent=1))
         return 0
@@ -118,7 +121,9 @@ def main(words: Sequence[str] | None = None) -> int:
     work_dir = choose_work_dir(args, recipe)
     uses = args.infer or args.validated or args.evaluate or getattr(config, "inference", False)
     steps = parse_steps(args.steps) if args.steps else config.infer_ckpt_steps or "best"
-    if uses:
+    if args.checked:
+        refuse_uncheckable(config, args.out)
+    elif uses:
         refuse_missing(work_dir, steps)
     elif not args.replay and (args.reset or finished_updates(work_dir) < config.max_updates):
         config.refuse_missing_data()
@@ -132,6 +137,13 @@ def main(words: Sequence[str] | None = None) -> int:
             log.info(note)
         log.info("recipe: %s", " <- ".join(show_path(path) for path in reversed(recipe.chain)))
     where = show_path(recipe.path)
+    if args.checked:
+        chosen = used_settings(args, schema, recipe, overrides)
+        settings = {name: config.model_dump(mode="json")[name] for name in chosen}
+        train_by = f"python tasks/run.py --config={where} --exp_name={args.exp_name or work_dir}"
+        check_run(config, work_dir, steps, (args.out or results_of(work_dir)) / "check.json", settings,
+                  train_by=train_by, as_json=args.json_)  # fmt: skip
+        return 0
     if uses:
         chosen = used_settings(args, schema, recipe, overrides)
         settings = {name: config.model_dump(mode="json")[name] for name in chosen}
@@ -152,7 +164,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def used_settings(args: RunCommand, schema: Any, recipe: Recipe, overrides: dict[str, Any]) -> set[str]:
     """Name the recipe's settings that a trained task is used with: the network and the rest are the checkpoint's."""
-    uses = ("infer_", "eval_") if args.evaluate else ("infer_",)
+    uses = ("infer_", "eval_") if args.evaluate or args.checked else ("infer_",)
     of_recipe = {name for name in schema.model_fields if name.startswith(uses) and name in recipe.values}
     return of_recipe | {name.split(".")[0] for name in overrides}
 

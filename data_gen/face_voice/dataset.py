@@ -26,6 +26,7 @@ from utils.arrays import Bytes, Floats
 from utils.errors import DataError
 from utils.files.array_file import ShardFolder
 from utils.files.tables import read_checked
+from utils.rates import RATE
 
 Arrays = Mapping[str, NDArray[np.generic]]
 Pairing = Literal["one_to_one", "all_to_one", "all_to_all", "mean"]
@@ -93,6 +94,11 @@ class FaceVoiceDataset:
     def wav(self, entry: int, clip: int) -> Floats:
         """Read one sound, (S,) float32."""
         return self._rows(entry, f"wav/{clip}").astype(np.float32) / 32767
+
+    def seconds(self, entry: int, clip: int) -> float:
+        """Return how long a sound is, without reading it."""
+        person = self.persons[entry]
+        return self._shards[person.shard].shape(f"{person.key}/wav/{clip}")[0] / RATE
 
     def face(self, entry: int, face: int) -> Bytes:
         """Read one picture, (224, 224, 3) uint8."""

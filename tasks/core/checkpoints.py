@@ -205,7 +205,7 @@ def refuse_missing(work_dir: Path, steps: Steps) -> None:
 
 def training_command(work_dir: Path) -> str:
     """Write the command that trains the run of a folder, by the recipe of that person or corpus, else of anybody."""
-    name = _exp(work_dir)
+    name = exp_of(work_dir)
     words = "python tasks/run.py --config={} --exp_name=" + name
     if Path(name).is_absolute() or len(Path(name).parts) != 2:
         return words.format("<recipe>")
@@ -220,7 +220,8 @@ def training_command(work_dir: Path) -> str:
     return words.format("<recipe>")
 
 
-def _exp(work_dir: Path) -> str:
+def exp_of(work_dir: Path) -> str:
+    """Return the name of a run, as --exp_name has it: its path below checkpoints, else its whole path."""
     parts = work_dir.parts
     return str(Path(*parts[parts.index("checkpoints") + 1 :])) if "checkpoints" in parts[:-1] else str(work_dir)
 

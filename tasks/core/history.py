@@ -75,7 +75,7 @@ class History(Logger):
 
     def _begin(self) -> None:
         """Take over the rows up to the update that was gone on from."""
-        rows = _read(self.path)
+        rows = read_rows(self.path)
         if rows is None:
             number = 1
             while (other := self.path.with_name(f"{self.path.stem}_{number}{self.path.suffix}")).exists():
@@ -102,7 +102,7 @@ class History(Logger):
         else:
             self.place, self.row = self.end, {KEY: str(update), **figures}
         if unknown := [name for name in figures if name not in self.columns]:
-            rows = [row for row in _read(self.path) or [] if int(row[KEY]) < update]
+            rows = [row for row in read_rows(self.path) or [] if int(row[KEY]) < update]
             self.columns += unknown
             self._write(rows)
         with self.path.open("r+b") as file:
@@ -117,7 +117,7 @@ def _line(cells: Iterable[str]) -> str:
     return stream.getvalue()
 
 
-def _read(path: Path) -> list[Row] | None:
+def read_rows(path: Path) -> list[Row] | None:
     """Read the whole rows of a table; None when it is another kind of file."""
     if not path.exists():
         return []

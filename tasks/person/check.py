@@ -1,6 +1,7 @@
 """Walk the chain from one person's video to their speaking face, and say of every stage whether it is sound.
 
     python tasks/talking_head.py check May
+    python tasks/talking_head.py check demo/ve_conv   # a run of another family, as tasks/run.py --check does
 
 Judged on the held-out end of the video: sound against picture, SyncNet on the recorded lips, the lips imagined from
 the sound before and after postnet, how much of that lies outside what this face does, and the rendered face. A stage
@@ -9,11 +10,7 @@ that is not trained yet is said to be, with the command. The figures also go to 
 
 from __future__ import annotations
 
-import contextlib
-import json
-import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +24,26 @@ from data_gen.video.sync_offset import measure_offset
 from tasks.core.checkpoints import Steps, checkpoint_files, parse_steps, training_command, work_dir_of
 from tasks.core.loading import load_task
 from tasks.motion.losses import lip_metrics
-from tasks.person.findings import LIMITS, Finding, absent, one_line, show, worst
 from tasks.person.runs import HEAD_FIRST, POSTNETS, SYNCNETS
 from tasks.person.settings import CheckCommand
 from tasks.renderer.footage import spread
+from tasks.verdicts.door import check_run, config_named, results_of
+from tasks.verdicts.findings import Finding, Limit, absent, one_line, tell, worst
 from utils.errors import ConfigError, UserError
 from utils.faces.landmarks import MOUTH
 from utils.rates import FPS
 
+LIMITS: dict[str, Limit] = {
+    "offset_frames": Limit(0.75, 1.5, rising=False),
+    "offset_within_1": Limit(0.8, 0.5),
+    "offset_within_1_kept": Limit(0.9, 0.6),
+    "lip_correlation": Limit(0.75, 0.5),
+    "lip_error_ratio": Limit(1.02, 1.1, rising=False),
+    "outside": Limit(0.02, 0.1, rising=False),
+    "lip_spread": Limit(0.7, 0.5),
+    "face_psnr": Limit(26.0, 22.0),
+}
+"""From where on the figures of a talking head are good, fair or poor."""
 SPEECH = ("lm3d_vae_sync",)
 """The head alone is judged, where it is trained: what it does not do well, a torso does not mend."""
 RANGE_MARGIN = 0.1
@@ -43,21 +52,17 @@ RANGE_MARGIN = 0.1
 
 def main(args: CheckCommand) -> int:
     """Check, print and write; return 0 whatever was found."""
-    from utils.files.tables import read_json, write_json
-
+    if (config := config_named(args.id)) is not None:
+        run = work_dir_of(args.id)
+        out = args.out or results_of(run) / "check.json"
+        check_run(config, run, parse_steps(args.steps), out, as_json=args.json_)
+        return 0
     out = args.out or Path("infer_out") / args.id / "check.json"
     if out.is_dir():
         raise ConfigError(f"--out {out} is a folder. Name the JSON to write.")
     video = open_video(args.id, args.binary_dir)
     chain = Chain(video, args.checkpoints or Path("checkpoints") / args.id, parse_steps(args.steps))
-    stages = []
-    with contextlib.redirect_stdout(sys.stderr if args.json_ else sys.stdout):
-        for stage in chain.stages(args.frames):
-            stages.append(stage)
-            show(stage)
-    limits = {name: asdict(limit) for name, limit in LIMITS.items()}
-    write_json(out, {"id": args.id, "stages": [asdict(stage) for stage in stages], "limits": limits})
-    print(json.dumps(read_json(out), indent=1) if args.json_ else out)
+    tell(chain.stages(args.frames), out, {"id": args.id}, LIMITS, as_json=args.json_)
     return 0
 
 

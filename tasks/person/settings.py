@@ -200,7 +200,7 @@ class EvaluateCommand(HeadCommand):
 
 class CheckCommand(Config):
     id: Annotated[str, Positional()]
-    """whom"""
+    """whom; or a run of another family than the talking head's: demo/ve_conv"""
     binary_dir: Path = Path("data/binary/videos")
     """where videos lie"""
     checkpoints: Path | None = None
@@ -210,7 +210,7 @@ class CheckCommand(Config):
     frames: Annotated[int, Field(ge=0)] = 8
     """held-out frames to render; 0 leaves that out"""
     out: Path | None = None
-    """JSON to write (infer_out/<id>/check.json)"""
+    """JSON to write (infer_out/<id>/check.json); a run's contact sheet goes beside it"""
     json_: Annotated[bool, Flag("json")] = False
     """one JSON object on standard output, what check.json holds; all else goes to standard error"""
 

@@ -24,10 +24,10 @@ from tasks.speech_to_face.config import FaceDecoderConfig
 from tasks.speech_to_face.data import DrawnFaces, FaceBatch, FaceSource
 from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.speech_to_face.features import FaceFeatures, encode, features_of
-from tasks.speech_to_face.intervals import bootstrap
 from tasks.speech_to_face.pictures import decoder_picture, write_face
 from tasks.speech_to_face.report import validate_into, write_report
 from tasks.speech_to_face.shapes import shape_correlations
+from tasks.verdicts.intervals import bootstrap
 from utils.errors import ConfigError, DataError
 from utils.faces.detectors import make_detector
 from utils.media.pictures import PICTURES, read_photo, write_picture

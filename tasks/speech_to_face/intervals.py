@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tasks.verdicts.intervals import DRAWS, interval
 from utils.arrays import Reals
 from utils.metrics import auc, weighted_aucs
-
-DRAWS = 1000
 
 
 def verification(feature: Tensor, person: Tensor, picture: Tensor | None = None) -> dict[str, Tensor]:
@@ -42,26 +41,6 @@ def verification(feature: Tensor, person: Tensor, picture: Tensor | None = None)
     }
 
 
-def _interval(value: float, again: Reals | list[float]) -> dict[str, float]:
-    """Return a figure, and the middle 95 % of what it was on persons that were drawn again."""
-    low, high = np.quantile(again, [0.025, 0.975])
-    return {"mean": float(value), "low": float(low), "high": float(high)}
-
-
-def bootstrap(values: Reals, groups: Reals, seed: int = 0) -> dict[str, float]:
-    """Return mean, and the 95 % interval when persons (not rows) are drawn again with replacement.
-
-    Args:
-        values: (N,) one figure a row.
-        groups: (N,) whose row it is.
-    """
-    _, inverse = np.unique(groups, return_inverse=True)
-    sums = np.bincount(inverse, weights=values)
-    counts = np.bincount(inverse)
-    drawn = np.random.default_rng(seed).integers(0, len(sums), (DRAWS, len(sums)))
-    return _interval(values.mean(), sums[drawn].sum(1) / counts[drawn].sum(1))
-
-
 def bootstrap_correlation(a: Reals, b: Reals, seed: int = 0) -> dict[str, float]:
     """Return Pearson's correlation of (N,) and (N,), one row a person, with the 95 % interval."""
 
@@ -71,7 +50,7 @@ def bootstrap_correlation(a: Reals, b: Reals, seed: int = 0) -> dict[str, float]
         return (x * y).sum(-1) / np.maximum(spread, 1e-12)
 
     drawn = np.random.default_rng(seed).integers(0, len(a), (DRAWS, len(a)))
-    return _interval(float(pearson(a, b)), pearson(a[drawn], b[drawn]))
+    return interval(float(pearson(a, b)), pearson(a[drawn], b[drawn]))
 
 
 def bootstrap_shape(drawn: Reals, true: Reals, seed: int = 0) -> dict[str, float]:
@@ -82,7 +61,7 @@ def bootstrap_shape(drawn: Reals, true: Reals, seed: int = 0) -> dict[str, float
         return float((a * b).sum() / max(np.sqrt((a * a).sum() * (b * b).sum()), 1e-12))
 
     again = np.random.default_rng(seed).integers(0, len(drawn), (DRAWS, len(drawn)))
-    return _interval(correlation(drawn, true), [correlation(drawn[rows], true[rows]) for rows in again])
+    return interval(correlation(drawn, true), [correlation(drawn[rows], true[rows]) for rows in again])
 
 
 def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, float]:
@@ -102,4 +81,4 @@ def bootstrap_auc(feature: Tensor, person: Tensor, seed: int = 0) -> dict[str, f
     times = [np.bincount(drawn, minlength=persons).astype(np.float64) for drawn in draws]
     weights = (each[first] * each[second] for each in [np.ones(persons), *times])
     value, *again = np.nan_to_num(list(weighted_aucs(cosine, first == second, weights)))
-    return _interval(value, again)
+    return interval(value, again)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tasks.speech_to_face.intervals import bootstrap_correlation, bootstrap_shape
-from utils.arrays import Reals
+from utils.arrays import Numbers, Reals
 
 RATIOS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
     "nose width / face width": ((31, 35), (0, 16)),
@@ -31,12 +31,12 @@ def ratios(landmarks: Reals) -> dict[str, Reals]:
     return {name: length(a) / np.maximum(length(b), 1e-6) for name, (a, b) in RATIOS.items()}
 
 
-def per_person(values: Reals, groups: Reals) -> Reals:
+def per_person(values: Reals, groups: Numbers) -> Reals:
     """Average rows (N, ...) over persons: (persons, ...), in the order of their numbers."""
     return np.stack([values[groups == number].mean(0) for number in np.unique(groups)])
 
 
-def shape_correlations(drawn: Reals, true: Reals, groups: Reals) -> dict[str, dict[str, float]]:
+def shape_correlations(drawn: Reals, true: Reals, groups: Numbers) -> dict[str, dict[str, float]]:
     """Correlate landmarks (N, 68, 2), as offsets from their mean, and ratios over persons; `groups` (N,) says whose."""
     drawn, true = per_person(drawn, groups), per_person(true, groups)
     if len(drawn) < 3:
@@ -48,7 +48,7 @@ def shape_correlations(drawn: Reals, true: Reals, groups: Reals) -> dict[str, di
     return figures
 
 
-def cosine_with_others(cosine: Reals, groups: Reals) -> Reals:
+def cosine_with_others(cosine: Reals, groups: Numbers) -> Reals:
     """Return for each row of (N, N) the mean over the columns of other persons; empty when there is one person."""
     others = groups[:, None] != groups[None]
     if not others.any():

@@ -8,12 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from data_gen.face_voice.dataset import FaceVoiceDataset
+from data_gen.face_voice.dataset import FaceVoiceDataset, VoicePair
 from data_gen.face_voice.sound import clean_speech, windows
 from data_gen.origins import marks_of
 from modules.speech_to_face.losses import contrastive_loss, decoder_loss, direction_loss, distil_loss
@@ -27,15 +26,15 @@ from tasks.speech_to_face.data import VoiceBatch, VoiceSource
 from tasks.speech_to_face.face_decoder import FaceDecoderTask
 from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.speech_to_face.features import FaceFeatures, features_of
-from tasks.speech_to_face.intervals import bootstrap
 from tasks.speech_to_face.pictures import heard_and_seen, similarity_picture, write_face
-from tasks.speech_to_face.report import validate_into, write_report
-from tasks.speech_to_face.retrieval import RANKS, Recall, retrieve
-from tasks.speech_to_face.shapes import cosine_with_others, shape_correlations
+from tasks.speech_to_face.report import validate_into
+from tasks.speech_to_face.retrieval import Recall, retrieve
+from tasks.speech_to_face.voice_report import write_evaluation
 from utils.arrays import Floats
 from utils.errors import ConfigError, DataError, UserError
 from utils.media.pictures import write_picture
 from utils.media.wav import read_wav
+from utils.progress import Progress
 
 
 class _Seen(NamedTuple):
@@ -235,7 +234,8 @@ class VoiceTask(Task):
             picture = heard_and_seen(self._data, decoder, heard, feature, entry, count)
             board.image("faces/heard", picture)
             if self.cfg.save_images and self.work_dir is not None:
-                write_picture(self.work_dir / "images" / f"heard_{self.updates:07d}.png", picture)
+                target = self.work_dir / "images" / f"heard_{self.updates:07d}.png"
+                write_picture(target, picture, marks_of(self, "comparison"))
 
     @torch.no_grad()
     def listen(self, wav: Floats) -> Tensor:
@@ -253,15 +253,21 @@ class VoiceTask(Task):
         parts = windows(wav, self.samples, self.cfg.infer_max_windows)
         return torch.cat([self.hear(hearing(part)[None].to(self.device)) for part in parts]).float().mean(0)
 
-    def retrieve_whole(self) -> tuple[Recall, Tensor]:
-        """Look for the owners of the validation voices as --infer hears them, in full; whose they are, (N,)."""
-        assert self._data is not None
-        assert self._features is not None
-        chosen = self._source("val", 1).chosen(self.cfg.eval_max_pairs)
-        heard = torch.stack([self.hear_whole(self._data.wav(pair.entry, pair.clip)) for pair in chosen])
-        entry, gallery = torch.tensor([pair.entry for pair in chosen]), self._data.entries("val")
-        faces = torch.stack([self._features.face(e, None) for e in gallery])
-        return retrieve(heard.cpu(), entry, faces, torch.tensor(gallery)), entry
+    @property
+    def opened(self) -> tuple[FaceVoiceDataset, FaceFeatures]:
+        """Return the open data and its face features."""
+        assert self._data is not None, "prepare() opens the data"
+        assert self._features is not None, "prepare() looks the features up"
+        return self._data, self._features
+
+    def hear_split(self, split: Literal["train", "val"], most: int) -> tuple[Tensor, list[VoicePair]]:
+        """Hear at most `most` sounds of a split in full, as --infer does: features (N, F), and of which pairs."""
+        chosen, heard = self._source(split, 1).chosen(most), []
+        with Progress(f"voices, {split}", len(chosen)) as bar:
+            for pair in chosen:
+                heard.append(self.hear_whole(self.opened[0].wav(pair.entry, pair.clip)))
+                bar.step()
+        return torch.stack(heard).cpu(), chosen
 
     def infer(self) -> None:
         """Draw the face that belongs to `infer_audio_source_name`."""
@@ -275,44 +281,3 @@ class VoiceTask(Task):
         assert isinstance(decoder, FaceDecoderTask)
         write_face(decoder, feature, Path(self.cfg.infer_out_image_name), marks_of(self, "picture"))
         print(self.cfg.infer_out_image_name)
-
-
-def write_evaluation(task: VoiceTask, heard: Tensor, feature: Tensor, entry: Tensor) -> None:
-    """Write `evaluation.json`, `.md` and `.png` of a voice encoder into its run's folder.
-
-    `heard` and `feature` are (N, F), of the voice and of the face; `entry` (N,) says of which entry of the data.
-    """
-    assert task.work_dir is not None
-    assert task.recall is not None
-    data = task._data
-    assert data is not None
-    groups = np.array([data.numbers[int(e)] for e in entry.cpu()])
-    a, b = F.normalize(heard, dim=1), F.normalize(feature, dim=1)
-    figures: dict[str, dict[str, float]] = {}
-    similarity = {"cosine": (a * b).sum(1), "L2": (a - b).norm(dim=1), "L1": (a - b).abs().sum(1)}
-    for name, values in similarity.items():
-        figures[f"feature {name}"] = bootstrap(values.double().cpu().numpy(), groups)
-    other = cosine_with_others((a @ b.T).double().cpu().numpy(), groups)
-    if len(other):
-        figures["feature cosine with another person"] = bootstrap(other, groups)
-    gallery = task.recall.gallery
-    for k in RANKS:
-        hits = (task.recall.rank < k).double().numpy()
-        figures[f"R@{k}"] = {**bootstrap(hits, groups), "chance": min(1.0, k / gallery)}
-    whole, whose = task.retrieve_whole()
-    numbers = np.array([data.numbers[int(e)] for e in whose])
-    for k in RANKS:
-        hits = (whole.rank < k).double().numpy()
-        figures[f"R@{k}, whole sounds"] = {**bootstrap(hits, numbers), "chance": min(1.0, k / gallery)}
-    decoder, encoder = task.frozen.get("face_decoder"), task.frozen.get("face_encoder")
-    if isinstance(decoder, FaceDecoderTask) and isinstance(encoder, FaceEncoderTask):
-        with torch.no_grad():
-            faces = [decoder.render(part) for part in heard.split(32)]
-            again = torch.cat([encoder.features(face.face).float() for face in faces])
-        drawn = torch.cat([face.landmarks for face in faces]).double().cpu().numpy()
-        cosine = F.cosine_similarity(again, feature, dim=1)
-        figures["drawn face's feature cosine"] = bootstrap(cosine.double().cpu().numpy(), groups)
-        true = np.stack([data.landmarks_px(int(e)).mean(0) for e in entry.cpu()]).astype(np.float64) / 112 - 1
-        figures |= shape_correlations(drawn, true, groups)
-    about = {"voices": len(heard), "persons": gallery, "checkpoint": task.source, "data": str(data.path)}
-    write_report(task.work_dir, about, figures)

@@ -105,6 +105,8 @@ class TemplateDecoderConfig(TaskConfig, MarkSettings):
     """--infer: a photo or a folder of them, or templates as .npy, .csv or .b64 (base64 of float32)."""
     infer_out_dir: str = ""
     """--infer: where the faces go; empty: infer_out/<run>."""
+    infer_out_image_name: str = ""
+    """--infer: the one picture to write in place of a folder: the face, or a sheet of many."""
     infer_recogniser: str = ""
     """--infer: where the templates' recogniser lies now; empty: the name it had."""
     infer_aligned: bool = False

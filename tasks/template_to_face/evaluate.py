@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from data_gen.origins import marks_of
 from data_gen.templates.shards import Split, TemplateShards
+from tasks.verdicts.intervals import bootstrap
+from tasks.verdicts.sheet import face_sheet, one_of_each
 from utils.arrays import Bytes, Floats
-from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
 from utils.faces.crops import CROP
 from utils.faces.recogniser import Recogniser, find_recogniser, open_recogniser, units
 from utils.files.aside import write_aside
 from utils.files.tables import write_json
-from utils.media.marks.marks import Marks
 from utils.media.pictures import resized, write_picture
 from utils.progress import Progress
 
@@ -98,7 +98,10 @@ def evaluate(
     write_json(out / f"{figures['set']}.json", figures)
     with write_aside(out / f"{figures['set']}.md") as aside:
         aside.write_text(text)
-    write_sheet(out / f"{figures['set']}.png", real, faces, mean_face, marks_of(task, "comparison"))
+    places = one_of_each(identities)
+    again = units(encode(own, faces[places]))
+    picture = sheet(shards, chosen[places], faces[places], again, units(train_templates), known)
+    write_picture(out / f"{figures['set']}.png", picture, marks_of(task, "comparison"))
     print(text)
     return figures
 
@@ -106,7 +109,7 @@ def evaluate(
 def under(
     recogniser: Recogniser, truth: Floats, faces: Bytes, mean_face: Bytes, train: Floats, everyone: Floats, who: Any
 ) -> dict[str, Any]:
-    """Return the figures under one recogniser: reconstructions, and two baselines that need no decoder.
+    """Return the figures under one recogniser: reconstructions, and three baselines.
 
     Args:
         truth: Unit templates (N, D) of the real photos.
@@ -114,13 +117,15 @@ def under(
         mean_face: Mean of the training crops.
         train: Unit templates of training photos, the nearest of which is a baseline.
         everyone: Unit templates from which impostor pairs are made.
-        who: Whose they are.
+        who: Whose they are; the first N are those of `truth`.
     """
     compared = sampled(len(everyone), MOST_COMPARED)
     thresholds, pairs = impostor_thresholds(everyone[compared], who[compared])
+    whose, again = who[: len(truth)], units(encode(recogniser, faces))
     cosines = {
-        "reconstruction": (units(encode(recogniser, faces)) * truth).sum(axis=1),
+        "reconstruction": (again * truth).sum(axis=1),
         "mean face": truth @ units(recogniser.templates(mean_face[None]))[0],
+        **({"another person": others} if len(others := of_another(again, truth, whose)) else {}),
         "nearest training photo": np.concatenate([(part @ train.T).max(axis=1) for part in in_parts(truth)]),
     }
     return {
@@ -129,8 +134,16 @@ def under(
         "impostor_templates_there": len(everyone),
         "impostor_seed": SEED if len(compared) < len(everyone) else None,
         "thresholds": {f"{rate:g}": value for rate, value in thresholds.items()},
-        "cosines": {key: statistics(values, thresholds) for key, values in cosines.items()},
+        "cosines": {
+            key: {**statistics(values, thresholds), **within(values, whose)} for key, values in cosines.items()
+        },
     }
+
+
+def within(cosines: Floats, whose: NDArray[np.integer[Any]]) -> dict[str, float]:
+    """Return the 95 % interval of the mean of cosines (N,) when people, `whose` (N,), are drawn again."""
+    figures = bootstrap(cosines.astype(np.float64), whose)
+    return {"low": figures["low"], "high": figures["high"]}
 
 
 def statistics(cosines: Floats, thresholds: dict[float, float | None]) -> dict[str, Any]:
@@ -235,21 +248,56 @@ def table(figures: dict[str, Any]) -> str:
         lines += [
             f"Under {recogniser}; thresholds of {part['impostor_pairs']:,} impostor pairs{drawn} at FMR {asked}",
             "",
-            "| | min | mean | median | max | " + " | ".join(f"PMR@{rate}" for rate in part["thresholds"]) + " |",
-            "|---" * (5 + len(part["thresholds"])) + "|",
+            "| | min | mean | 95 % interval | median | max | "
+            + "".join(f"PMR@{rate} | " for rate in part["thresholds"]).rstrip(),
+            "|---" * (6 + len(part["thresholds"])) + "|",
         ]
         for what, s in part["cosines"].items():
             shares = ["-" if share is None else f"{100 * share:.1f} %" for share in s["pmr"].values()]
-            cells = [f"{s[key]:.4f}" for key in ("min", "mean", "median", "max")] + shares
+            cells = [f"{s['min']:.4f}", f"{s['mean']:.4f}", f"{s['low']:.4f} to {s['high']:.4f}"]
+            cells += [f"{s[key]:.4f}" for key in ("median", "max")] + shares
             lines.append(f"| {what} | " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join(lines)
 
 
-def write_sheet(path: Path, real: Bytes, faces: Bytes, mean_face: Bytes, marks: Marks) -> None:
-    """Write photos (N, 112, 112, 3) beside their reconstructions (N, S, S, 3), and the mean face last."""
-    places = np.linspace(0, len(real) - 1, min(len(real), 23)).round().astype(int)
-    cells = [np.concatenate([real[i], resized(faces[i], CROP)], axis=1) for i in places]
-    sheet = contact_sheet([*cells, np.concatenate([mean_face, mean_face], axis=1)], columns=4)
-    write_picture(path, sheet, marks)
+def of_another(again: Floats, truth: Floats, whose: NDArray[np.integer[Any]]) -> Floats:
+    """Return the cosine of each row of one person with the rows of another, as if pairs were shuffled; empty for one.
 
+    Args:
+        again: Unit templates (N, D) of reconstructions.
+        truth: Unit templates (N, D) of the photos.
+        whose: Whose they are (N,).
+    """
+    if len(np.unique(whose)) < 2:
+        return np.zeros(0, np.float32)
+    order = np.argsort(whose, kind="stable")
+    turned = np.roll(order, np.unique(whose, return_counts=True)[1].max())
+    cosines = np.empty(len(whose), np.float32)
+    cosines[order] = (again[order] * truth[turned]).sum(axis=1)
+    apart = whose[order] != whose[turned]
+    cosines[order[~apart]] = cosines[order[apart]].mean()
+    return cosines
+
+
+def sheet(
+    shards: TemplateShards, numbers: NDArray[np.int64], faces: Bytes, again: Floats, train: Floats,
+    known: NDArray[np.int64],
+) -> Bytes:  # fmt: skip
+    """Lay out photos, what was rebuilt of their templates, and the training photos that it is most like: (H, W, 3).
+
+    Args:
+        shards: The data.
+        numbers: Which validation photos (n,).
+        faces: Their reconstructions (n, S, S, 3).
+        again: The unit templates (n, D) of these.
+        train: Unit templates (M, D) of training photos.
+        known: Which these are (M,).
+    """
+    nearest = known[(again @ train.T).argmax(axis=1)]
+    rows = {
+        "real face": read_crops(shards, "val", numbers),
+        "of the template": faces,
+        "nearest other": read_crops(shards, "train", nearest),
+    }
+    return face_sheet([shards.name("val", int(number)) for number in numbers], rows)

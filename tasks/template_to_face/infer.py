@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 
 from data_gen.origins import marks_of
 from data_gen.templates.files import read_templates
-from utils.arrays import Floats
+from utils.arrays import Bytes, Floats
+from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
 from utils.faces.crops import CROP, crops_of
 from utils.faces.detectors import make_detector
 from utils.faces.recogniser import Recogniser, cosines_with, find_recogniser
 from utils.files.tables import write_json
+from utils.media.marks.marks import Marks
 from utils.media.pictures import PICTURES, find_pictures, read_photo, resized, write_picture
+
+MOST_SHOWN = 16
+"""Faces on one sheet."""
 
 
 def infer(task: Any) -> None:
@@ -34,6 +39,10 @@ def infer(task: Any) -> None:
         names, templates = read_templates(source, task.recogniser)
     faces = task.reconstruct(templates)
     cosines = cosines_with(recogniser, faces, templates)
+    if cfg.infer_out_image_name:
+        write_one(Path(cfg.infer_out_image_name), names, faces, cosines, marks_of(task, "picture"))
+        print(f"{cfg.infer_out_image_name}: {len(names)} face(s), cosine {cosines.mean():.4f} on average")
+        return
     out = Path(cfg.infer_out_dir or Path("infer_out") / (task.work_dir.name if task.work_dir else "template_decoder"))
     marks = marks_of(task, "picture")
     for name, picture, cosine in zip(names, faces, cosines, strict=True):
@@ -43,6 +52,15 @@ def infer(task: Any) -> None:
         "cosines": dict(zip(names, cosines.tolist(), strict=True)),
     })  # fmt: skip
     print(f"{out}: {len(names)} face(s), cosine with the template {cosines.mean():.4f} on average")
+
+
+def write_one(path: Path, names: list[str], faces: Bytes, cosines: Floats, marks: Marks) -> None:
+    """Write one face (1, S, S, 3) as it is, or a sheet of the first 16 of many, each with its name and cosine."""
+    picture = faces[0]
+    if len(faces) > 1:
+        labels = [f"{name} {cosine:.2f}" for name, cosine in zip(names[:MOST_SHOWN], cosines, strict=False)]
+        picture = contact_sheet(list(faces[:MOST_SHOWN]), labels)
+    write_picture(path.with_suffix(path.suffix or ".png"), picture, marks)
 
 
 def templates_of_photos(source: Path, recogniser: Recogniser, aligned: bool) -> tuple[list[str], Floats]:

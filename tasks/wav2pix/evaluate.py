@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,84 +13,154 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.origins import marks_of
-from utils.arrays import Bytes
-from utils.drawing.canvas import contact_sheet
-from utils.faces.crops import CROP, crops_of
+from tasks.verdicts.faces import cut_out
+from tasks.verdicts.intervals import bootstrap, wilson
+from tasks.verdicts.sheet import face_sheet, spread_out
+from utils.arrays import Bytes, Floats
+from utils.faces.crops import CROP
 from utils.faces.detectors import make_detector
 from utils.faces.recogniser import Recogniser, open_recogniser, units
+from utils.files.aside import write_aside
 from utils.files.tables import write_json
 from utils.media.pictures import resized, write_picture
-from utils.progress import Progress
 
+DRAWN = ("mean face", "another person")
+"""Baselines that a made face has to be nearer to the real one than."""
 ENOUGH = 2000
 """Pictures from which FID can be estimated; below, KID is told instead."""
-SHOWN = 256
-"""Side to which faces are enlarged for the detector."""
 
 
 def evaluate(task: Any, folder: Path) -> None:
-    """Draw the face of every validation sound, measure, print and write `metrics.json` and `faces.png`."""
+    """Draw the face of every validation sound, measure, print and write `metrics.json`, `.md` and `faces.png`."""
     task.prepare()
     drawn, scores = task.make(task.pairs.wavs("val"))
-    size = task.cfg.image_size
-    faces = {
-        "train": np.stack([resized(face, size) for face in task.pairs.faces("train")]),
-        "real": np.stack([resized(face, size) for face in task.pairs.faces("val")]),
-        "made": drawn,
-    }
-    labels = {"train": task.pairs.labels("train"), "real": task.pairs.labels("val"), "made": task.pairs.labels("val")}
-    with make_detector(task.cfg.eval_detector) as detector:
-        figures = measure(faces, labels, open_recogniser(task.cfg.eval_recogniser), detector)
-    figures["speaker_told_by_classifier"] = float((scores.argmax(axis=1) == labels["made"]).mean())
-    figures |= {"checkpoint": task.source, "pairs": len(drawn), "speakers": task.speakers, "image_size": size}
-    shown = np.linspace(0, len(drawn) - 1, min(16, len(drawn))).round().astype(int)
-    sheet = contact_sheet([*faces["real"][shown], *drawn[shown]], columns=len(shown))
-    write_picture(folder / "faces.png", sheet, marks_of(task, "comparison"))
+    faces = Faces.of(task, drawn, {split: np.arange(task.pairs.count(split)) for split in ("train", "val")})
+    figures = faces.figures()
+    right = scores.argmax(axis=1) == faces.labels["made"]
+    figures["speaker_told_by_classifier"] = float(right.mean())
+    figures["intervals"]["speaker_told_by_classifier"] = wilson(float(right.mean()), len(right))
+    figures |= {"checkpoint": task.source, "pairs": len(drawn), "speakers": task.speakers,
+                "image_size": task.cfg.image_size}  # fmt: skip
+    write_picture(folder / "faces.png", faces.sheet(), marks_of(task, "comparison"))
     write_json(folder / "metrics.json", figures)
-    for name, value in figures.items():
-        if isinstance(value, float):
-            print(f"{name:28} {value:.4f}")
+    text = table(figures)
+    with write_aside(folder / "metrics.md") as aside:
+        aside.write_text(text)
+    print(text, end="")
     print(f"features of FID and KID: {figures['features']}; figures and pictures in {folder}")
 
 
-def measure(faces: dict[str, Bytes], labels: dict[str, Any], recogniser: Recogniser, detector: Any) -> dict[str, Any]:
-    """Return the figures of made faces beside those of real ones.
+def table(figures: dict[str, Any]) -> str:
+    """Write the figures with their intervals as a table."""
+    lines = ["| figure | value | 95 % interval |", "|---|---|---|"]
+    for name, value in figures.items():
+        if isinstance(value, float):
+            low_high = figures["intervals"].get(name)
+            lines.append(f"| {name} | {value:.4f} | {'{:.4f} to {:.4f}'.format(*low_high) if low_high else ''} |")
+    return "\n".join(lines) + "\n"
+
+
+class Faces:
+    """Made faces beside real ones, as a recogniser and a detector see them.
 
     Args:
-        faces: `train`, `real` and `made`, each (N, S, S, 3) at one size; real and made belong together.
+        pictures: `train`, `real` and `made`, each (N, S, S, 3) at one size; real and made belong together.
         labels: Whose they are, (N,) each.
+        recogniser: Who tells faces apart.
+        detector: Who finds faces.
+        names: Of the speakers, by label.
     """
-    cut = {name: cut_out(pictures, detector, name) for name, pictures in faces.items()}
-    templates = {name: units(recogniser.templates(crops)) for name, (crops, _) in cut.items()}
-    speakers = np.unique(labels["train"])
-    centroids = units(np.stack([templates["train"][labels["train"] == who].mean(0) for who in speakers]))
-    whole = {name: recogniser.templates(np.stack([resized(f, CROP) for f in faces[name]])) for name in ("real", "made")}
-    figures: dict[str, Any] = {
-        "features": f"{recogniser.id.name} on the whole picture", "recogniser": recogniser.id.model_dump(),
-    }  # fmt: skip
-    for name in ("made", "real"):
-        nearest = speakers[(templates[name] @ centroids.T).argmax(axis=1)]
-        figures[f"right_speaker_{name}"] = float((nearest == labels[name]).mean())
-        figures[f"face_found_{name}"] = float(cut[name][1].mean())
-        figures[f"diversity_{name}"] = diversity(faces[name], labels[name])
-    figures["cosine_with_real"] = float((templates["made"] * templates["real"]).sum(axis=1).mean())
-    if len(whole["made"]) >= ENOUGH:
-        figures["fid"] = fid(whole["real"], whole["made"])
-    elif len(whole["made"]) > 1:
-        figures["kid"] = kid(whole["real"], whole["made"])
-    return figures
+
+    def __init__(
+        self, pictures: dict[str, Bytes], labels: dict[str, Any], recogniser: Recogniser, detector: Any,
+        names: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self.pictures, self.labels, self.recogniser, self.names = pictures, labels, recogniser, names
+        cut = {kind: cut_out(part, detector, kind) for kind, part in pictures.items()}
+        self.found = {kind: with_face for kind, (_, with_face) in cut.items()}
+        self.templates = {kind: units(recogniser.templates(crops)) for kind, (crops, _) in cut.items()}
+        mean = resized(pictures["train"].mean(axis=0).round().astype(np.uint8), CROP)
+        self.mean = units(recogniser.templates(mean[None]))[0]
+        self.speakers = np.unique(labels["train"])
+        own = [self.templates["train"][labels["train"] == who].mean(0) for who in self.speakers]
+        self.centroids = units(np.stack(own))
+
+    @classmethod
+    def of(cls, task: Any, made: Bytes, chosen: dict[str, NDArray[np.int64]]) -> Faces:
+        """Look at what a task made of the validation sounds `chosen["val"]`; `chosen["train"]` are compared with."""
+        size, pairs = task.cfg.image_size, task.pairs
+        real, train = (np.stack([resized(face, size) for face in pairs.faces(split)[chosen[split]]])
+                       for split in ("val", "train"))  # fmt: skip
+        labels = {kind: pairs.labels(split)[chosen[split]]
+                  for kind, split in (("train", "train"), ("real", "val"), ("made", "val"))}  # fmt: skip
+        with make_detector(task.cfg.eval_detector) as detector:
+            recogniser = open_recogniser(task.cfg.eval_recogniser)
+            return cls({"train": train, "real": real, "made": made}, labels, recogniser, detector, task.speakers)
+
+    def nearest(self, kind: str) -> NDArray[Any]:
+        """Return whose faces each of one kind is nearest to, (N,)."""
+        return self.speakers[(self.templates[kind] @ self.centroids.T).argmax(axis=1)]
+
+    def cosines(self) -> dict[str, Floats]:
+        """Return the cosine with the real face of the moment, (N,), of the made one and of what needs no network.
+
+        "another person" is the face that was made of another speaker's voice, as if pairs were shuffled; "nearest
+        training face" the training face that the made one is most like, as if one had been looked up.
+        """
+        made, real, train = (self.templates[kind] for kind in ("made", "real", "train"))
+        cosines = {"made": (made * real).sum(axis=1), "mean face": real @ self.mean}
+        if len(other := shuffled(self.labels["made"])):
+            cosines["another person"] = (made[other] * real).sum(axis=1)
+        cosines["nearest training face"] = (train[(made @ train.T).argmax(axis=1)] * real).sum(axis=1)
+        return cosines
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures of made faces beside those of real ones, and of baselines."""
+        figures: dict[str, Any] = {
+            "features": f"{self.recogniser.id.name} on the whole picture",
+            "recogniser": self.recogniser.id.model_dump(),
+        }
+        between: dict[str, tuple[float, float]] = {}
+        for kind in ("made", "real"):
+            labels = self.labels[kind]
+            for name, hits in (("right_speaker", self.nearest(kind) == labels), ("face_found", self.found[kind])):
+                figures[f"{name}_{kind}"] = float(hits.mean())
+                between[f"{name}_{kind}"] = wilson(float(hits.mean()), len(hits))
+            figures[f"diversity_{kind}"] = diversity(self.pictures[kind], labels)
+        labels = self.labels["made"]
+        figures["right_speaker_guessed"] = float(np.bincount(labels).max() / len(labels))
+        for name, cosines in self.cosines().items():
+            key = "cosine_with_real" if name == "made" else f"cosine_{name.replace(' ', '_')}"
+            one = bootstrap(cosines.astype(np.float64), np.arange(len(cosines)))
+            figures[key], between[key] = one["mean"], (one["low"], one["high"])
+        whole = {kind: self.recogniser.templates(np.stack([resized(face, CROP) for face in self.pictures[kind]]))
+                 for kind in ("real", "made")}  # fmt: skip
+        if len(whole["made"]) >= ENOUGH:
+            figures["fid"] = fid(whole["real"], whole["made"])
+        elif len(whole["made"]) > 1:
+            figures["kid"] = kid(whole["real"], whole["made"])
+        return {**figures, "intervals": between}
+
+    def sheet(self) -> Bytes:
+        """Lay out some sounds' real faces, the made ones, and the other speakers' faces that these are most like."""
+        places = spread_out(len(self.labels["made"]))
+        nearness = self.templates["made"][places] @ self.templates["train"].T
+        labels = self.labels["made"][places]
+        nearness[labels[:, None] == self.labels["train"][None]] = -2
+        rows = {
+            "real face": self.pictures["real"][places],
+            "of the voice": self.pictures["made"][places],
+            "nearest other": self.pictures["train"][nearness.argmax(axis=1)],
+        }
+        return face_sheet([self.names[label] if len(self.names) else str(label) for label in labels], rows)
 
 
-def cut_out(faces: Bytes, detector: Any, name: str) -> tuple[Bytes, NDArray[np.bool_]]:
-    """Return aligned crops (N, 112, 112, 3) and where a face was found; elsewhere the whole picture is the crop."""
-    crops, with_face = [], []
-    with Progress(f"faces, {name}", len(faces)) as progress:
-        for face in faces:
-            crop = next(crops_of(resized(face, SHOWN), detector), None)
-            with_face.append(crop is not None)
-            crops.append(resized(face, CROP) if crop is None else crop)
-            progress.step()
-    return np.stack(crops), np.array(with_face)
+def shuffled(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Return for each row of labels (N,) the row of another speaker, (N,), always the same; empty for one speaker."""
+    if len(np.unique(labels)) < 2:
+        return np.zeros(0, np.int64)
+    rng = np.random.default_rng(0)
+    return np.array([rng.choice(np.flatnonzero(labels != label)) for label in labels])
 
 
 def diversity(faces: Bytes, labels: NDArray[np.integer[Any]]) -> float:

@@ -25,8 +25,8 @@ from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.speech_features import audio_features
 from tasks.speech_to_face.face_encoder import load_face_encoder
 from tasks.speech_to_face.features import features_of
-from tasks.speech_to_face.intervals import bootstrap
 from tasks.speech_to_face.retrieval import RANKS, retrieve
+from tasks.verdicts.intervals import bootstrap
 
 Floats = NDArray[np.float64]
 RIDGES = tuple(10.0**p for p in range(-3, 5))

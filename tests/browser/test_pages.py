@@ -7,7 +7,7 @@ import pytest
 from tests.browser.conftest import NARROW, WIDE
 from tests.browser.studio import holds, shelf
 
-PAGES = ("people", "new", "machine")
+PAGES = ("people", "new", "voice", "template", "machine")
 OF_PERSON = ("footage", "training", "speak", "dub", "judge")
 
 

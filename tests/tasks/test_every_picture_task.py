@@ -17,6 +17,7 @@ from tasks.core.loading import load_task
 from tests.made_faces import make_faces, make_recogniser, make_speakers
 from tests.tasks import promises
 from utils.errors import ConfigError
+from utils.media.marks.tags import read_picture_tags
 from utils.media.pictures import read_photo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -189,3 +190,41 @@ def test_wav2pix_is_evaluated(house, capsys):
     assert figures["pairs"] == 2
     assert read_photo(folder / "faces.png").ndim == 3
     assert "speaker_told_by_classifier" in capsys.readouterr().out
+
+
+CHECKED = {
+    "template_decoder": ["photos", "files", "loss", "training against validation", "the rebuilt face is the person",
+                         "known and unseen", "faces found", "faces differ"],
+    "wav2pix": ["pairs", "files", "loss", "training against validation", "the voice is told", "known and unseen",
+                "the face is the right speaker's", "nearer than a mean face", "faces found", "faces differ", "modes"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COVERS)
+def test_a_run_is_checked_stage_by_stage(house, name, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recogniser = "infer_recogniser" if name == "template_decoder" else "eval_recogniser"
+    more = (f"{recogniser}={house / 'little.onnx'}", *(("eval_detector=dlib",) if name == "wav2pix" else ()))
+    monkeypatch.setenv("VIZEME_ASSETS", str(tmp_path))
+    assert run.main([*words(house, name, more=more), "--check", f"--out={tmp_path}", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [stage["name"] for stage in said["stages"] if stage["name"] != "recognised"] == CHECKED[name]
+    verdicts = {stage["name"]: stage["verdict"] for stage in said["stages"]}
+    assert verdicts["files"] == "good"
+    assert verdicts["pairs" if name == "wav2pix" else "photos"] == "poor", "three people teach nothing"
+    assert verdicts["loss"] in ("good", "fair", "poor"), "four updates are a curve"
+    sheet = read_photo(tmp_path / "check_faces.png")
+    assert sheet.shape[0] > 3 * 144
+    assert read_picture_tags(tmp_path / "check_faces.png"), "what shows made faces says so"
+
+
+def test_a_run_that_is_not_trained_yet_is_told_how(house, tmp_path, capsys):
+    line = [*words(house, "wav2pix", "later"), "--check", f"--out={tmp_path}"]
+    assert run.main(line) == 0
+    said = capsys.readouterr().out
+    assert " not trained  training: not trained yet" in said
+    assert f"-> python tasks/run.py --config={RECIPES['wav2pix']} --exp_name={house / 'runs/later'}" in said
+    assert not (house / "runs/later").exists(), "checking makes no run"
+    more = ("binary_data_dir=nowhere",)
+    assert run.main([*words(house, "wav2pix", "later", more), "--check", f"--out={tmp_path}"]) == 0
+    assert "No pairs at nowhere. Make them with" in capsys.readouterr().out

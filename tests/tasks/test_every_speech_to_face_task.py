@@ -17,6 +17,8 @@ from tests.made_persons import made_face, made_voice, make_persons
 from tests.tasks import promises
 from utils.errors import DataError
 from utils.faces.detector import Face, LandmarkDetector
+from utils.media.marks.tags import read_picture_tags
+from utils.media.pictures import read_photo
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = [
@@ -92,6 +94,42 @@ def test_an_evaluation_writes_what_a_validation_does_elsewhere(house, name, tmp_
     assert again["figures"] == kept["figures"]
     assert (tmp_path / "evaluation.png").is_file()
     assert "val/" in capsys.readouterr().out
+
+
+CHECKED = {
+    "face_encoder": ["persons are told apart", "known and unseen", "features differ"],
+    "face_decoder": ["the drawn face is the person", "known and unseen", "faces differ"],
+    "ve_conv": ["the voice finds its owner", "nearer than a mean face", "known and unseen", "faces differ"],
+}  # fmt: skip
+CHECKED["ve_ast"] = CHECKED["ve_conv"]
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_run_is_checked_stage_by_stage(house, name, tmp_path, capsys):
+    assert run.main([*words(house, name), "--check", f"--out={tmp_path}"]) == 0
+    told = {stage["name"]: stage for stage in json.loads((tmp_path / "check.json").read_text())["stages"]}
+    heard = ["voices"] if name.startswith("ve_") else []
+    curves = ["loss", "training against validation"]
+    assert list(told) == ["persons", "faces", *heard, "files", *curves, *CHECKED[name]]
+    assert (told["persons"]["verdict"], told["files"]["verdict"]) == ("poor", "good"), "six persons are few"
+    assert told["persons"]["figures"] == {"train_persons": 6, "val_persons": 2}
+    assert all(told[stage]["source"].endswith(".ckpt") for stage in CHECKED[name])
+    sheet = tmp_path / "check_faces.png"
+    assert read_photo(sheet).shape[0] > 3 * 144
+    assert bool(read_picture_tags(sheet)) == (name != "face_encoder"), "what shows made faces says so"
+    assert capsys.readouterr().out.endswith(f"{tmp_path / 'check.json'}\n")
+
+
+@pytest.mark.parametrize("name", ["ve_conv", "ve_ast"])
+def test_an_evaluation_has_baselines_and_a_sheet(house, name):
+    folder = house / "runs" / name
+    figures = json.loads((folder / "evaluation.json").read_text())["figures"]
+    for baseline in ("mean face", "another person", "nearest training face"):
+        one = figures[f"feature cosine, {baseline}"]
+        assert -1 <= one["low"] <= one["mean"] <= one["high"] <= 1
+    assert "drawn mean face's feature cosine" in figures
+    assert read_photo(folder / "faces.png").shape[0] > 4 * 144
+    assert read_picture_tags(folder / "faces.png")
 
 
 @pytest.mark.parametrize("name", ["ve_conv", "ve_ast"])

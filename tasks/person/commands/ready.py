@@ -22,6 +22,7 @@ from tasks.person.settings import (
 from tasks.registry import schema_of
 from tasks.speaking.backdrop import refuse_no_background
 from tasks.speaking.settings import InferSettings
+from tasks.verdicts.door import config_named
 from utils.config.schema import parse
 from utils.config.strict_yaml import read_yaml
 from utils.errors import ConfigError
@@ -127,4 +128,5 @@ def look_at_check(command: CheckCommand) -> None:
         if command.out.suffix.lower() != ".json":
             raise ConfigError(f"--out {command.out}: what is written is JSON; end its name in .json")
         refuse_input_as_output(command.out, (), "--out")
-    open_video(command.id, command.binary_dir)
+    if config_named(command.id) is None:
+        open_video(command.id, command.binary_dir)

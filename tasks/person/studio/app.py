@@ -23,6 +23,7 @@ from tasks.person.studio import (
     upload_routes,
 )
 from tasks.person.studio.answers import Ask, Row, endpoint
+from tasks.person.studio.faces import routes as faces
 from tasks.person.studio.guards import Guard
 from tasks.person.studio.openapi import describe
 from tasks.person.studio.studio import Studio
@@ -41,6 +42,7 @@ ROWS: tuple[Row, ...] = (
     *training.ROWS,
     *speaking.ROWS,
     *judging.ROWS,
+    *faces.ROWS,
     *job_routes.ROWS,
     *upload_routes.ROWS,
     Row("GET", "/api/openapi.json", document, "describe all of this as OpenAPI"),

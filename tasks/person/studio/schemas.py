@@ -16,7 +16,7 @@ UploadId = Annotated[str, Field(pattern=UPLOAD)]
 Words = Annotated[str, Field(min_length=3, max_length=500)]
 Value = str | bool | int | float | None
 Settings = Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]{0,80}$")], Value], Field(max_length=60)]
-Purpose = Literal["film", "sound", "pack", "picture"]
+Purpose = Literal["film", "sound", "pack", "picture", "template"]
 Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 TEXT = 5000
 """Characters of a text to speak."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.person.page.guard import Refused
-from tasks.person.studio.jobs.foreman import DOORS, FIRST, Foreman
+from tasks.person.studio.jobs.foreman import DOORS, Foreman
 from tasks.person.studio.jobs.store import ENDS, LIVE_FILM, Job, Jobs
 from tasks.person.studio.schemas import PERSON, JobShown
 from tasks.person.studio.uploads import Uploads
@@ -140,7 +140,7 @@ class Studio:
         """Return a job as it is answered."""
         address = f"/api/jobs/{job.id}"
         files = {kind: f"{address}/files/{path.name}" for kind, path in self.jobs.files(job).items()}
-        if job.kind in FIRST and job.state not in ENDS:
+        if job.kind in ("speak", "dub") and job.state not in ENDS:
             files["live"] = f"{address}/{LIVE_FILM}"
         data = job.model_dump(include=set(JobShown.model_fields) & set(Job.model_fields))
         progress = self.jobs.progress(job)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from data_gen.video.job import SHORTEST_S
 from tasks.person.page.guard import Refused, is_sound
 from tasks.person.studio.answers import RefusedOffset
-from tasks.person.studio.jobs.store import PICTURES, SOUNDS
+from tasks.person.studio.jobs.store import PICTURES, SOUNDS, TEMPLATES
 from tasks.person.studio.schemas import UPLOAD, Purpose, Upload
 from utils.errors import DataError
 from utils.files.aside import make_folder
@@ -27,7 +27,8 @@ from utils.media.header import read_header
 from utils.media.sound_source import refuse_without_sound
 from utils.media.video import probe
 
-LIMITS: dict[str, int] = {"film": 20 * 10**9, "sound": 500 * 10**6, "pack": 20 * 10**9, "picture": 50 * 10**6}
+LIMITS: dict[str, int] = {"film": 20 * 10**9, "sound": 500 * 10**6, "pack": 20 * 10**9, "picture": 50 * 10**6,
+                          "template": 50 * 10**6}  # fmt: skip
 CHUNK = 16 << 20
 FORM = 200 * 10**6
 """The largest that may come as a form, in one request."""
@@ -38,6 +39,7 @@ KEPT_S = 7 * 86400.0
 """What was begun or sent and not used is deleted after so long, when the server starts."""
 SUFFIXES = {
     "film": (".mp4", ".mov", ".mkv", ".webm", ".avi"), "sound": SOUNDS, "pack": (".vizeme",), "picture": PICTURES,
+    "template": TEMPLATES,
 }  # fmt: skip
 CONTENT = "content"
 START = 16
@@ -61,12 +63,18 @@ def is_picture(start: bytes) -> bool:
     )
 
 
+def is_template(start: bytes) -> bool:
+    """Tell by its first 16 bytes whether a file is .npy, or plain text as .csv and .b64 are."""
+    return start.startswith(b"\x93NUMPY") or all(32 <= byte < 127 or byte in b"\r\n\t" for byte in start)
+
+
 KINDS = {
     "film": (is_film, "a film (mp4, mov, mkv, webm, avi, mpeg)"),
     "sound": (lambda start: is_sound(start) or is_film(start),
               "a sound (wav, mp3, flac, ogg, m4a, webm, aiff, aac) or a film"),
     "pack": (lambda start: start.startswith(b"PK\x03\x04"), "a packed person (.vizeme)"),
     "picture": (is_picture, "a picture (png, jpg, webp)"),
+    "template": (is_template, "a template (.npy, .csv, .b64)"),
 }  # fmt: skip
 """Purpose -> how its files begin, and what they are called."""
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.template_to_face.infer import infer, templates_of_photos
+from tasks.template_to_face.infer import infer, templates_of_photos, write_one
 from utils.errors import ConfigError, DataError
+from utils.media.marks.marks import Marks
+from utils.media.pictures import read_photo
 
 
 class Mean:
@@ -56,3 +58,11 @@ def test_what_infer_lacks_is_named():
     task.cfg.infer_source = "x.npy"
     with pytest.raises(ConfigError, match="does not say which recogniser its templates are of"):
         infer(task)
+
+
+def test_one_picture_holds_one_face_or_a_sheet_of_many(tmp_path):
+    faces, plain = np.full((20, 112, 112, 3), 200, np.uint8), Marks(None)
+    write_one(tmp_path / "one.png", ["anna"], faces[:1], np.ones(1, np.float32), plain)
+    assert read_photo(tmp_path / "one.png").shape == (112, 112, 3)
+    write_one(tmp_path / "many", [str(number) for number in range(20)], faces, np.ones(20, np.float32), plain)
+    assert read_photo(tmp_path / "many.png").shape[1] == 4 * 112 + 3 * 4, "sixteen of them, four beside each other"

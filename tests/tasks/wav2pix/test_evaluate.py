@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.wav2pix.evaluate import diversity, fid, kid, measure
+from tasks.wav2pix.evaluate import Faces, diversity, fid, kid, shuffled, table
 from tests.made_faces import draw_face, make_recogniser
 from utils.faces.crops import FIVE_POINTS
 from utils.faces.detector import Face
@@ -37,14 +37,29 @@ def test_the_right_speaker_is_told_and_faces_are_counted(tmp_path):
         name: np.stack([draw_face(who, 10 * shift + i, 64) for i, who in enumerate(labels)])
         for shift, name in enumerate(("train", "real", "made"))
     }
-    figures = measure(some, dict.fromkeys(some, labels), recogniser, SeesEveryOther())
+    faces = Faces(some, dict.fromkeys(some, labels), recogniser, SeesEveryOther(), ("anna", "ben"))
+    figures = faces.figures()
     assert figures["face_found_made"] == 0.5
     assert figures["right_speaker_real"] == 1
     assert figures["right_speaker_made"] == 1
     wrong = {**some, "made": some["made"][np.argsort(labels, kind="stable")[::-1]]}
-    assert measure(wrong, dict.fromkeys(some, labels), recogniser, SeesEveryOther())["right_speaker_made"] == 0.5
+    again = Faces(wrong, dict.fromkeys(some, labels), recogniser, SeesEveryOther()).figures()
+    assert again["right_speaker_made"] == 0.5
     assert "kid" in figures
     assert "fid" not in figures
+    assert figures["right_speaker_guessed"] == 0.5
+    assert figures["intervals"]["right_speaker_made"] == pytest.approx((0.6756, 1.0), abs=1e-3)
+    low, high = figures["intervals"]["cosine_with_real"]
+    assert low <= figures["cosine_with_real"] <= high
+    assert figures["cosine_with_real"] > figures["cosine_another_person"]
+    assert "| face_found_made | 0.5000 | 0.2152 to 0.7848 |" in table(figures)
+    assert faces.sheet().shape[1] > 8 * 144, "eight sounds beside each other"
+
+
+def test_shuffled_pairs_are_of_two_speakers():
+    labels = np.array([0, 0, 1, 2, 2])
+    assert (labels[shuffled(labels)] != labels).all()
+    assert len(shuffled(np.zeros(3, int))) == 0
 
 
 def test_distances_between_sets():

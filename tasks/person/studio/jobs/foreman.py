@@ -24,9 +24,10 @@ log = logging.getLogger("vizeme")
 DOORS = {
     "person": (sys.executable, str(ROOT / "tasks/talking_head.py")),
     "data": (sys.executable, str(ROOT / "data_gen/run.py")),
+    "run": (sys.executable, str(ROOT / "tasks/run.py")),
 }
 """How a job's command is begun, before its words."""
-FIRST = ("speak", "dub")
+FIRST = ("speak", "dub", "face")
 """What somebody waits for: it goes before what takes a night."""
 GIVES_WAY = ("train",)
 """What stops for that and goes on by the same command."""

@@ -24,16 +24,20 @@ from utils.files.aside import clear_after_killed, make_folder
 from utils.files.ownership import Made, is_plain_file
 from utils.files.tables import read_json, write_json
 
-Kind = Literal["process", "train", "speak", "dub", "check", "evaluate", "pack", "unpack"]
+Kind = Literal["process", "train", "speak", "dub", "check", "evaluate", "pack", "unpack", "face"]
 State = Literal["queued", "running", "stopping", "done", "failed", "stopped"]
 LIVE = ("running", "stopping")
 ENDS = ("done", "failed", "stopped")
 SOUNDS = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".mkv", ".mov", ".webm", ".aiff", ".bin")
 """How the sound that a job says may be called after `sound`."""
 PICTURES = (".png", ".jpg", ".webp")
+TEMPLATES = (".npy", ".csv", ".b64")
+FACE = "face.png"
 FILES = {
     "film": ("film.mp4",), "words": ("words.vtt",), "words_json": ("words.json",), "pack": ("pack.vizeme",),
-    "sound": tuple(f"sound{suffix}" for suffix in SOUNDS), "log": (LOG,),
+    "sound": tuple(f"sound{suffix}" for suffix in SOUNDS), "log": (LOG,), "face": (FACE,),
+    "picture": tuple(f"picture{suffix}" for suffix in PICTURES),
+    "template": tuple(f"template{suffix}" for suffix in TEMPLATES),
 }  # fmt: skip
 """What a job may have to show, and what its file may be called."""
 LIVE_FILM = "live.mp4"
@@ -60,8 +64,8 @@ class Job(BaseModel):
     kind: Kind
     person: str
     title: str = ""
-    door: Literal["person", "data"] = "person"
-    """Which script's command it is: `tasks/talking_head.py` or `data_gen/run.py`."""
+    door: Literal["person", "data", "run"] = "person"
+    """Which script's command it is: `tasks/talking_head.py`, `data_gen/run.py` or `tasks/run.py`."""
     words: list[str]
     state: State = "queued"
     created: float

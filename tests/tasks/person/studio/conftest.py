@@ -68,7 +68,7 @@ def doors(tmp_path: Path) -> dict[str, tuple[str, ...]]:
     """Return how the stand-in is begun."""
     fake = tmp_path / "fake.py"
     fake.write_text(FAKE)
-    return {door: (sys.executable, "-I", "-S", str(fake)) for door in ("person", "data")}
+    return {door: (sys.executable, "-I", "-S", str(fake)) for door in ("person", "data", "run")}
 
 
 @pytest.fixture

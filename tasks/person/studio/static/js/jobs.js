@@ -74,7 +74,7 @@ export function jobPlace(node) {
 
 /** Links to what a job has made. */
 export function downloads(job) {
-  const names = { film: "Film (mp4)", words: "Subtitles (WebVTT)", sound: "Sound", pack: "Packed person" };
+  const names = { film: "Film (mp4)", words: "Subtitles (WebVTT)", sound: "Sound", pack: "Packed person", face: "Face (png)" };
   return Object.entries(names).filter(([name]) => job.files && job.files[name]).map(([name, text]) => make("a", {
     class: "button", href: download(job.files[name]), download: "", "aria-label": `Download ${text}: ${jobName(job)}`,
   }, text));

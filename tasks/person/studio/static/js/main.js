@@ -5,6 +5,7 @@ import { changes, follow, jobs } from "./events.js";
 import { JobBar } from "./jobs.js";
 import { ended, jobName } from "./words.js";
 import { show as showDub } from "../pages/dub.js";
+import { showTemplate, showVoice } from "../pages/faces.js";
 import { show as showFootage } from "../pages/footage.js";
 import { show as showJudge } from "../pages/judge.js";
 import { show as showMachine } from "../pages/machine.js";
@@ -13,7 +14,10 @@ import { show as showPeople } from "../pages/people.js";
 import { show as showSpeak } from "../pages/speak.js";
 import { show as showTraining } from "../pages/training.js";
 
-const PAGES = { people: ["People", showPeople], new: ["New person", showNew], machine: ["Machine", showMachine] };
+const PAGES = {
+  people: ["People", showPeople], new: ["New person", showNew], voice: ["Voice to face", showVoice],
+  template: ["Template to face", showTemplate], machine: ["Machine", showMachine],
+};
 const OF_PERSON = {
   footage: ["Footage", showFootage], training: ["Training", showTraining], speak: ["Speak", showSpeak],
   dub: ["Dub", showDub], judge: ["Judge", showJudge],

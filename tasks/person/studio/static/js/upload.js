@@ -68,9 +68,9 @@ async function begun(file, purpose, key, signal) {
   return upload;
 }
 
-const THINGS = { film: "film", sound: "sound", pack: "packed person", picture: "picture" };
+const THINGS = { film: "film", sound: "sound", pack: "packed person", picture: "picture", template: "template" };
 const ACCEPT = {
-  film: "video/*,.mkv,.mts,.avi", sound: "audio/*,video/*,.flac,.aiff", pack: ".vizeme", picture: "image/*",
+  film: "video/*,.mkv,.mts,.avi", sound: "audio/*,video/*,.flac,.aiff", pack: ".vizeme", picture: "image/*", template: ".npy,.csv,.b64",
 };
 
 /** Say what is in an upload that is done. */

@@ -40,13 +40,13 @@ export const figure = (value) => (value === null || value === undefined ? "–"
 
 export const JOBS = {
   process: "Looking at the film", train: "Training", speak: "Speaking", dub: "Dubbing",
-  check: "Checking", evaluate: "Measuring", pack: "Packing", unpack: "Unpacking",
+  check: "Checking", evaluate: "Measuring", pack: "Packing", unpack: "Unpacking", face: "Drawing a face",
 };
 
 /** Say what a job is. */
 export const jobName = (job) => {
   const name = `${JOBS[job.kind] || job.kind}${job.person ? ` ${job.person}` : ""}`;
-  return job.title && ["speak", "dub"].includes(job.kind) ? `${name}: ${job.title}` : name;
+  return job.title && ["speak", "dub", "face"].includes(job.kind) ? `${name}: ${job.title}` : name;
 };
 
 /** Say how far a job is. */

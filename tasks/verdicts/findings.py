@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+import contextlib
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
-import numpy as np
+from utils.files.tables import read_json, write_json
 
 Verdict = Literal["good", "fair", "poor", "not trained", "not measured"]
 ORDER: tuple[Verdict, ...] = ("poor", "fair", "good")
@@ -21,22 +27,14 @@ class Limit:
 
     def judge(self, value: float) -> Verdict:
         """Return good, fair or poor."""
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             return "poor"
         sign = 1 if self.rising else -1
         return "good" if sign * value >= sign * self.good else "fair" if sign * value >= sign * self.fair else "poor"
 
-
-LIMITS: dict[str, Limit] = {
-    "offset_frames": Limit(0.75, 1.5, rising=False),
-    "offset_within_1": Limit(0.8, 0.5),
-    "offset_within_1_kept": Limit(0.9, 0.6),
-    "lip_correlation": Limit(0.75, 0.5),
-    "lip_error_ratio": Limit(1.02, 1.1, rising=False),
-    "outside": Limit(0.02, 0.1, rising=False),
-    "lip_spread": Limit(0.7, 0.5),
-    "face_psnr": Limit(26.0, 22.0),
-}
+    def asks(self, show: str = "{:g}") -> str:
+        """Say from where on a figure is good, to stand in brackets behind it."""
+        return f"(good {'from' if self.rising else 'up to'} {show.format(self.good)})"
 
 
 @dataclass
@@ -60,6 +58,28 @@ class Finding:
     means: str = ""
     remedy: str = ""
     source: str = ""
+
+
+def tell(
+    stages: Iterable[Finding], out: Path, about: dict[str, Any], limits: Mapping[str, Limit], *, as_json: bool = False
+) -> None:
+    """Print stages as they are judged, and write them with their limits as JSON.
+
+    Args:
+        stages: What was found, one after the other.
+        out: The file to write.
+        about: Of whom or what it is.
+        limits: By what figures were judged.
+        as_json: Print what is written; the lines go to standard error.
+    """
+    findings: list[Finding] = []
+    with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
+        for stage in stages:
+            findings.append(stage)
+            show(stage)
+    plain, by = [asdict(stage) for stage in findings], {name: asdict(limit) for name, limit in limits.items()}
+    write_json(out, {**about, "stages": plain, "limits": by})
+    print(json.dumps(read_json(out), indent=1) if as_json else out)
 
 
 def show(stage: Finding) -> None:

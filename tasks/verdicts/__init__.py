@@ -1,0 +1,1 @@
+"""Verdicts on data and runs, for every family: good, fair or poor, with the figure and the remedy."""
