@@ -1,4 +1,4 @@
-"""Lay frames of a video out in one picture, so that a look tells whether the mouth moves.
+"""Lay frames of a video out in one picture, so that a look tells whether the mouth moves; of a made video it says so.
 
 python utils/visualization/contact_sheet.py infer_out/demo/demo.mp4 infer_out/demo/demo.png --every 3 --count 24
 """
@@ -57,11 +57,11 @@ def write(given: SheetCommand) -> None:
     Raises:
         DataError: The picture is no PNG, or the video has no frame there.
     """
-    import cv2
     import numpy as np
 
     from utils.drawing.canvas import contact_sheet
-    from utils.files.aside import write_aside
+    from utils.media.marks.passed_on import passed_on
+    from utils.media.pictures import write_picture
     from utils.media.video import read_frames
     from utils.rates import FPS
 
@@ -77,8 +77,7 @@ def write(given: SheetCommand) -> None:
     if not pictures:
         raise DataError(f"{given.video} has no frame from {given.start} on.")
     sheet = contact_sheet(pictures, labels, columns=given.columns, size=given.size)
-    with write_aside(given.out) as aside:
-        cv2.imwrite(str(aside), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    write_picture(given.out, sheet, passed_on(given.video))
     print(given.out)
 
 

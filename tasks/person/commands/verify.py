@@ -19,7 +19,7 @@ from utils.files.digests import sha256
 from utils.media.header import read_header
 from utils.media.marks.detector import Finding, residual, search
 from utils.media.marks.manifest import Manifest, read_manifest, type_of
-from utils.media.marks.origin import SOFTWARE
+from utils.media.marks.origin import SOFTWARE, facts_in
 from utils.media.marks.tags import read_film_tags, read_picture_tags
 from utils.media.pictures import PICTURES, read_photo
 from utils.media.video import probe, read_frames
@@ -114,7 +114,7 @@ def look(path: Path) -> Verdict:
         problem = str(error)
     comment = tags.get("comment", "")
     comment = comment[:600] if f" by {SOFTWARE} " in comment else ""
-    facts = dict(part.split(": ", 1) for part in comment.split("; ")[1:] if ": " in part)
+    facts = facts_in({"comment": comment})
     pattern = search(total) if np.ndim(total) else Finding(0.0)
     run = (manifest.facts.get("run", "") if manifest else "") or facts.get("run", "")
     if not run and pattern.word is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -85,6 +86,13 @@ class Origin:
                 {"label": ASSERTION, "data": self.facts()},
             ],
         }
+
+
+def facts_in(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return what the tags of a file say when this program wrote them, by the names of `Origin`; else nothing."""
+    comment = tags.get("comment", "")
+    parts = comment.split("; ")[1:] if f" by {SOFTWARE} " in comment else []
+    return {name: value for name, _, value in (part.partition(": ") for part in parts) if value}
 
 
 def _short(text: str) -> str:

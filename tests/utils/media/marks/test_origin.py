@@ -1,6 +1,6 @@
 """Facts become tags, a manifest's definition and the pattern's word, and none says more than is known."""
 
-from utils.media.marks.origin import Origin, software_version
+from utils.media.marks.origin import Origin, facts_in, software_version
 from utils.media.marks.pattern import Word
 
 ORIGIN = Origin("film", "anna/lm3d_nerf", "ABCDEF" + "0" * 58, "agreed\nin  writing", "CC BY 4.0")
@@ -36,3 +36,12 @@ def test_the_pattern_says_the_beginning_of_the_digest():
 
 def test_a_long_note_is_cut():
     assert len(Origin("film", consent="x" * 9000).facts()["consent"]) == 500
+
+
+def test_tags_are_read_as_they_were_written_and_those_of_others_are_not():
+    origin = Origin("film", "anna/lm3d_nerf", "12" * 32, licence="CC0")
+    facts = facts_in(origin.tags("en"))
+    assert facts == {"kind": "film", "run": "anna/lm3d_nerf", "sha256": "12" * 32, "licence": "CC0",
+                     "label": "AI-generated"}  # fmt: skip
+    assert facts_in({"comment": "holiday; kind: film"}) == {}
+    assert facts_in({}) == {}
