@@ -62,7 +62,7 @@ def _material(data: VideoDataset, said: Mapping[str, dict[str, Any]]) -> list[Ch
             "length",
             f"{seconds:.1f} s, {len(data.frame_ids())} frames",
             seconds >= 60,
-            "One to three minutes teach a face far better than this.",
+            "3 to 6 minutes teach a face far better; 1 minute works.",
         ),
         make_check(
             "frames with a face",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def ahead(studio: Studio, ask: Ask) -> dict[str, Any]:
         seen = foresee(job, wanted_weights(job))
     except UserError as error:
         raise RefusedFields({"upload": str(error).replace(str(film), "the film")}) from None
-    processing = round(60 * seen.minutes * (TIMES_LENGTH[0] + TIMES_LENGTH[1] * (asked.size / 256) ** 2))
+    processing = math.ceil(60 * seen.minutes * (TIMES_LENGTH[0] + TIMES_LENGTH[1] * (asked.size / 256) ** 2))
     training = _training_ahead(choose_preset_of(asked.preset))
     seconds = sum(one["seconds"] for one in training)
     fetch = f"; to be fetched first: {fetched_words(seen.absent)}" if seen.absent else ""

@@ -81,7 +81,7 @@ def card(studio: Studio, person: str) -> PersonShown:
         seconds=data.meta.frames / data.meta.fps if data else 0.0,
         size_px=data.meta.height if data else 0, frames=data.meta.frames if data else 0,
         unpacked=data.unpacked if data else False,
-        film=studio.film(person) is not None,
+        film=studio.film_to_dub(person) is not None,
         bytes=_sizes(studio, person),
         stages=stages, preset=preset, speaks=speaks(studio, person),
         jobs=[job.id for job in studio.jobs.unended(person)],

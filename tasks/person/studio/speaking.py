@@ -26,7 +26,6 @@ from tasks.speaking.settings import InferSettings
 from utils.arguments import flag_of, read_words
 from utils.config.schema import Config
 from utils.files.aside import write_aside
-from utils.files.ownership import is_plain_file
 from utils.files.tables import write_json
 from utils.media.wav import write_wav
 
@@ -254,13 +253,10 @@ def begin_film(studio: Studio, ask: Ask, kind: Kind) -> JobShown:
 
 def _film(studio: Studio, person: str, asked: Any, folder: Path) -> Path:
     """Return the film to dub: the person's own, or one that was sent."""
-    own = studio.film(person)
+    own = studio.film_to_dub(person)
     if own is not None and not asked.film:
         return own
-    raw = studio.place / "data/raw/videos" / f"{person}.mp4"
     if not asked.film:
-        if is_plain_file(raw):  # where the demo and the guides put it
-            return raw
         raise RefusedFields({"film": f"send the film that {person} was made of (purpose film)"})
     note, _ = studio.uploads.whole(asked.film, "film")
     studio.uploads.take(note, folder / "source.mp4")

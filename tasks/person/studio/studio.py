@@ -136,6 +136,11 @@ class Studio:
             return None
         return next((path for path in WHO.ours(self.own(person)) if path.stem == FILM), None)
 
+    def film_to_dub(self, person: str) -> Path | None:
+        """Return the film that a person was made of: the studio's, else where the demo and the guides put it."""
+        raw = self.place / "data/raw/videos" / f"{person}.mp4"
+        return self.film(person) or (raw if is_plain_file(raw) else None)
+
     def show(self, job: Job) -> JobShown:
         """Return a job as it is answered."""
         address = f"/api/jobs/{job.id}"

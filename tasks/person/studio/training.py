@@ -28,12 +28,12 @@ from utils.arguments import read_words
 from utils.config.assignments import assignment
 from utils.errors import ConfigError
 
-PRESETS = [
-    {"name": "person", "said": "a GPU, or two cores and a night"},
-    {"name": "person_small", "said": "two cores: smaller networks"},
-    {"name": "demo", "said": "to try it out: small networks, few updates"},
+PRESETS: list[dict[str, Any]] = [
+    {"name": "person", "said": "a GPU, or two cores and a night", "size": 512},
+    {"name": "person_small", "said": "two cores and a quarter of an hour: smaller networks and pictures", "size": 256},
+    {"name": "demo", "said": "to try it out: small networks, few updates", "size": 256},
 ]
-"""Sets of recipes that a page offers."""
+"""Sets of recipes that a page offers, and the size of pictures that they draw."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks.core.checkpoints import recipe_of
 from tests.tasks.person.studio.conftest import send, settle
+from utils.config.recipe import load_recipe
 from utils.files.tables import write_json
 from utils.media.video import VideoWriter
 from utils.media.wav import write_wav
@@ -77,6 +79,7 @@ def test_what_it_would_take_is_told_before(client, film, studio):
     assert (told["frames"], told["minutes"], told["fits"]) == (60, 0.04, True)
     assert told["bytes"] == sum(told["kinds"].values()) > 10_000
     assert told["stages"][0] == "probe"
+    assert told["processing_seconds"] > 0
     assert told["training_seconds"] == sum(stage["seconds"] for stage in told["training"]) > 60
     assert told["said"].startswith("0.0 minutes of film, about 0.00 GB")
     assert not (studio.place / "data").exists()
@@ -88,7 +91,9 @@ def test_what_may_be_given_is_told(client):
     form = client.get("/api/people/new").json()
     fields = {field["name"]: field for field in form["fields"]}
     assert (fields["size"]["kind"], fields["size"]["default"], fields["size"]["group"]) == ("whole", 512, "plain")
-    assert {preset["name"] for preset in form["presets"]} == {"person", "person_small", "demo"}
+    sizes = {preset["name"]: preset["size"] for preset in form["presets"]}
+    heads = {name: load_recipe(recipe_of(name, "lm3d_nerf")) for name in ("person", "person_small", "demo")}
+    assert sizes == {name: head.values.get("size", 512) for name, head in heads.items()}
 
 
 def test_the_report_is_given_with_what_to_mend_first(client, studio, anna):

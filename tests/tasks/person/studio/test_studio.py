@@ -40,4 +40,12 @@ def test_a_film_is_known_by_the_note_beside_it(studio):
     (own / "film.mp4").write_bytes(b"film")
     assert studio.film("clara") is None
     write_json(own / "person.json", {"format": "vizeme-studio-person"})
-    assert studio.film("clara") == own / "film.mp4"
+    assert studio.film("clara") == studio.film_to_dub("clara") == own / "film.mp4"
+
+
+def test_who_was_made_in_a_terminal_is_dubbed_in_the_film_that_lies_there(studio):
+    assert studio.film_to_dub("ben") is None
+    raw = studio.place / "data/raw/videos/ben.mp4"
+    raw.parent.mkdir(parents=True)
+    raw.write_bytes(b"film")
+    assert (studio.film("ben"), studio.film_to_dub("ben")) == (None, raw)

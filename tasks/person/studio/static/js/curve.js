@@ -12,10 +12,10 @@ function part(tag, attributes, text) {
 
 const short = (value) => (Math.abs(value) >= 1000 ? `${Number((value / 1000).toPrecision(3))}k` : String(Number(value.toPrecision(3))));
 
-/** Draw points [[update, value], ...] with their range at the axes; who cannot see it is told first, last and best. */
+/** Draw points [[update, value], ...] with their range at the axes, from two on; who cannot see it is told first, last and best. */
 export function drawCurve({ said, points, better }) {
   const finite = points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y));
-  if (!finite.length) return null;
+  if (finite.length < 2) return null;
   const [xs, ys] = [finite.map(([x]) => x), finite.map(([, y]) => y)];
   const [x0, x1, y0, y1] = [xs[0], xs.at(-1), Math.min(...ys), Math.max(...ys)];
   const at = ([x, y]) => [
@@ -33,7 +33,7 @@ export function drawCurve({ said, points, better }) {
   );
   if (y1 > y0) svg.append(part("text", { x: LEFT - 6, y: HEIGHT - BOTTOM, "text-anchor": "end" }, short(y0)));
   const spots = finite.map((point) => at(point).map((value) => value.toFixed(1)).join(" "));
-  if (spots.length > 1) svg.append(part("path", { class: "line", d: `M${spots.join("L")}` }));
+  svg.append(part("path", { class: "line", d: `M${spots.join("L")}` }));
   const [x, y] = at(finite.at(-1));
   svg.append(part("circle", { class: "dot", cx: x.toFixed(1), cy: y.toFixed(1), r: 3.5 }));
   return svg;

@@ -17,7 +17,7 @@ export class JobBar {
     const act = (path) => async () => hear(await ask(`${jobPath(this.job.id)}/${path}`, { method: "POST" }));
     const named = (text) => ({ errors: this.errors, "aria-label": `${text}: ${jobName(job)}` });
     this.stop = button("Pause", act("stop"), named("Pause"));
-    this.resume = button("Go on", act("resume"), named("Go on"));
+    this.resume = button("Go on", act("resume"), { ...named("Go on"), class: "first" });
     this.log = make("details", { ontoggle: () => this.showLog() }, make("summary", {}, "What it said"));
     this.said = make("pre", { tabindex: "0" });
     this.log.append(this.said);

@@ -38,14 +38,28 @@ export const many = (number, thing) => `${number} ${thing}${number === 1 ? "" : 
 export const figure = (value) => (value === null || value === undefined ? "–"
   : Math.abs(value) >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3))));
 
-export const JOBS = {
-  process: "Looking at the film", train: "Training", speak: "Speaking", dub: "Dubbing",
-  check: "Checking", evaluate: "Measuring", pack: "Packing", unpack: "Unpacking", face: "Drawing a face",
+const JOBS = {
+  process: (who) => `Processing the film of ${who}`, train: (who) => `Training ${who}`, speak: (who) => `${who} speaks`,
+  dub: (who) => `Dubbing ${who}`, check: (who) => `Checking ${who}`, evaluate: (who) => `Measuring ${who}`,
+  pack: (who) => `Packing ${who}`, unpack: (who) => `Unpacking ${who || "a person"}`, face: () => "Drawing a face",
 };
+
+/** What stages of jobs are called here; others are called as they call themselves. */
+const STAGES = {
+  probe: "Opening the film", convert: "Cutting out the frames", cuts: "Looking for cuts", landmarks: "Finding the face",
+  sync: "Comparing lips and sound", camera: "Following the head", parsing: "Telling head from background",
+  plate: "Painting what is behind", audio: "Listening to the voice", dataset: "Putting it together", report: "Writing the report",
+  syncnet: "Do lips and sound belong together", lm3d_vae_sync: "From sound to lips", postnet: "This person's own lips",
+  lm3d_nerf: "Drawing the head", lm3d_nerf_torso: "Drawing the shoulders", lm3d_nerf_portrait: "Laying the face into true frames",
+  rendering: "Drawing frames",
+};
+
+/** Say what a stage is. */
+export const stageName = (stage) => STAGES[stage] || stage;
 
 /** Say what a job is. */
 export const jobName = (job) => {
-  const name = `${JOBS[job.kind] || job.kind}${job.person ? ` ${job.person}` : ""}`;
+  const name = job.kind in JOBS ? JOBS[job.kind](job.person) : `${job.kind} ${job.person}`;
   return job.title && ["speak", "dub", "face"].includes(job.kind) ? `${name}: ${job.title}` : name;
 };
 
@@ -65,7 +79,8 @@ export function jobState(job) {
 
 /** Say how far one stage is. */
 export function stageState({ stage, done, total, left_s: left, said, event }) {
-  const parts = [total > 1 ? `${stage}: ${done} of ${total}` : stage];
+  const name = stageName(stage);
+  const parts = [total > 1 ? `${name}: ${done} of ${total}` : name];
   if (event === "progress" && left) parts.push(`about ${duration(left)} left`);
   if (said) parts.push(said);
   return parts.join(", ");

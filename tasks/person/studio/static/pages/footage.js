@@ -5,7 +5,7 @@ import { busy, button, clear, errorPlace, fill, folded, freshId, link, make, sho
 import { labelled } from "../js/controls.js";
 import { changes, followStages, hear } from "../js/events.js";
 import { jobPlace } from "../js/jobs.js";
-import { duration, ended, place, stageState } from "../js/words.js";
+import { duration, ended, place, stageName, stageState } from "../js/words.js";
 
 const FPS = 25;
 const MARKS = { pass: ["good", "✓ passed"], warn: ["fair", "! look"], fail: ["bad", "✗ failed"] };
@@ -70,7 +70,7 @@ function stageBars(jobId, node, signal) {
   fill(node, make("section", { class: "sheet" }, make("h2", {}, "Stages"), list));
   followStages(jobId, signal, (line) => {
     if (!bars.has(line.stage)) {
-      const bar = make("progress", { "aria-label": line.stage });
+      const bar = make("progress", { "aria-label": stageName(line.stage) });
       const words = make("span");
       bars.set(line.stage, { bar, words });
       list.append(make("li", {}, make("div", { class: "bar" }, words, bar)));
@@ -78,7 +78,8 @@ function stageBars(jobId, node, signal) {
     const { bar, words } = bars.get(line.stage);
     bar.max = Math.max(1, line.total);
     bar.value = line.done;
-    words.textContent = line.event === "end" && line.done >= line.total ? `${line.stage}: done` : stageState(line);
+    words.textContent = line.event === "end" && line.done >= line.total ? `${stageName(line.stage)}: done`
+      : stageState(line);
   });
 }
 
@@ -95,7 +96,7 @@ function reportInWords({ report, contact_sheet: sheet, curves }) {
         make("div", {}, check.value), check.remedy && make("div", { class: "small" }, check.remedy));
     })),
     seconds.length > 0 && make("details", {}, make("summary", {}, "How long it took"),
-      make("dl", { class: "facts" }, seconds.map(([stage, took]) => [make("dt", {}, stage), make("dd", {}, duration(took))]))),
+      make("dl", { class: "facts" }, seconds.map(([stage, took]) => [make("dt", {}, stageName(stage)), make("dd", {}, duration(took))]))),
     sheet && folded("Contact sheet", picture(sheet, "Frames from all over the film with landmarks and masks")),
     curves && folded("Curves", picture(curves, "Lip opening, head turn and sound over the film")),
   ];

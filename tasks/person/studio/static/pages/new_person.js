@@ -10,6 +10,8 @@ import { bytes, duration } from "../js/words.js";
 
 const OWN = ["id", "upload", "consent", "licence", "preset", "train", "settings"];
 const WAIT_MS = 400;
+const TITLES = { start_s: "From second", duration_s: "Seconds to use" };
+const SHORT_MINUTES = 1;
 
 export async function show({ body, signal }) {
   const { fields, presets } = await ask("/api/people/new", { signal });
@@ -28,7 +30,15 @@ export async function show({ body, signal }) {
     "What it may be used for: “my own recording”, “CC BY 4.0”. Needed.", { required: true });
   const preset = labelled(choice(presets.map(({ name, said }) => [name, said ? `${name}: ${said}` : name])), "Training");
   const train = labelled(make("input", { type: "checkbox", checked: true }), "Train when the film is processed", { check: true });
-  const others = controls(fields.filter(({ name }) => !OWN.includes(name)).map((field) => ({ ...field, group: "more" })));
+  const others = controls(fields.filter(({ name }) => !OWN.includes(name))
+    .map((field) => ({ ...field, title: TITLES[field.name] || field.title, group: "more" })));
+  const size = others.byName.get("size").input;
+  const usualSize = () => presets.find(({ name }) => name === preset.input.value).size;
+  const showSize = () => { size.placeholder = String(usualSize()); };
+  preset.input.addEventListener("change", showSize);
+  showSize();
+  /** Read what is under "More"; the recipes say which size is enough. */
+  const readMore = () => ({ ...others.read(), size: others.read().size ?? usualSize() });
   const lines = settingLines();
   const submit = make("button", { type: "submit", class: "first" }, "Make this person");
   const more = others.node.querySelector("details");
@@ -59,8 +69,9 @@ export async function show({ body, signal }) {
     if (!upload) return;
     const mine = looking.signal;
     fill(ahead, "Looking at the film …");
-    const { size, start_s, duration_s } = others.read();
-    const request = { upload: upload.id, preset: preset.input.value, size, start_s, duration_s };
+    const more = readMore();
+    const request = { upload: upload.id, preset: preset.input.value, size: more.size, start_s: more.start_s,
+      duration_s: more.duration_s };
     try {
       const answer = await ask("/api/ahead", { method: "POST", body: JSON.parse(JSON.stringify(request)), signal: mine });
       fill(ahead, aheadInWords(answer));
@@ -77,10 +88,12 @@ export async function show({ body, signal }) {
     return [
       make("p", {}, make("strong", {}, `${answer.minutes.toFixed(1)} minutes of film, ${bytes(answer.bytes)} on the disk`),
         ` (${bytes(answer.free)} are free).`,
+        ` Pictures of ${readMore().size} × ${readMore().size} pixels.`,
         !answer.fits && " That does not fit: choose a shorter stretch or a smaller size, or make room."),
-      make("p", {}, processing ? `Processing takes about ${duration(processing)}. ` : "",
-        train.input.checked && answer.training_seconds
-          && `Training takes about ${duration(answer.training_seconds)} on two processor cores; a GPU is much quicker.`),
+      answer.minutes < SHORT_MINUTES && make("p", {}, "That is short: 3 to 6 minutes teach a face far better, 1 minute works."),
+      make("p", {}, processing ? `On two processor cores processing takes about ${duration(processing)}` : "",
+        train.input.checked && answer.training_seconds ? ` and training about ${duration(answer.training_seconds)}` : "",
+        "; a GPU is much quicker, a machine with much else to do slower."),
       answer.fetch_said && make("p", {}, answer.fetch_said),
       answer.said && make("details", {}, make("summary", {}, "All of it"), make("pre", { tabindex: "0" }, answer.said)),
     ];
@@ -105,7 +118,7 @@ export async function show({ body, signal }) {
       rest();
       try {
         const answer = await ask("/api/people", { method: "POST", body: {
-          ...others.read(), id: id.input.value.trim(), upload: film.upload().id, consent: consent.input.value.trim(),
+          ...readMore(), id: id.input.value.trim(), upload: film.upload().id, consent: consent.input.value.trim(),
           licence: licence.input.value.trim(), preset: preset.input.value, train: train.input.checked, settings: lines.read(),
         } });
         answer.jobs.forEach(hear);

@@ -29,7 +29,7 @@ export async function show({ id, body, signal }) {
     showJob(job && job.state !== "done" ? job : null);
     const going = Boolean(job) && !ended(job);
     const done = stages.every((stage) => stage.state === "done");
-    begin.update({ going, done });
+    begin.update({ going, done, paused: Boolean(job) && job.state === "stopped" && job.resumable });
     ready.hidden = !done || going;
     for (const stage of stages) {
       if (!shown.has(stage.name)) {
@@ -86,10 +86,10 @@ function beginPart(path, { preset: now, presets }, signal) {
       }
     });
   }, { signal });
-  const update = ({ going, done }) => {
+  const update = ({ going, done, paused }) => {
     form.hidden = going;
-    submit.textContent = done ? "Train again" : "Train";
-    submit.className = done ? "" : "first";
+    submit.textContent = done ? "Train again" : paused ? "Train with other settings" : "Train"; // "Go on" keeps those it has
+    submit.className = done || paused ? "" : "first";
   };
   return { node: form, update };
 }
