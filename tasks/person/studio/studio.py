@@ -145,7 +145,7 @@ class Studio:
         """Return a job as it is answered."""
         address = f"/api/jobs/{job.id}"
         files = {kind: f"{address}/files/{path.name}" for kind, path in self.jobs.files(job).items()}
-        if job.kind in ("speak", "dub") and job.state not in ENDS:
+        if job.kind == "speak" and job.state not in ENDS:  # a dub comes as a whole
             files["live"] = f"{address}/{LIVE_FILM}"
         data = job.model_dump(include=set(JobShown.model_fields) & set(Job.model_fields))
         progress = self.jobs.progress(job)

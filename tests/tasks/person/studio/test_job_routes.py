@@ -139,6 +139,10 @@ def test_a_film_is_watched_while_it_is_drawn(studio):
     assert asyncio.run(watch()) == [b"first", b"second", b"third"]
 
 
+def test_a_dub_comes_as_a_whole_and_nobody_is_sent_to_watch_it(studio):
+    assert ["live" in studio.show(new_job(studio, kind)).files for kind in ("speak", "dub")] == [True, False]
+
+
 def test_what_is_not_drawn_is_not_watched(client, studio):
     job = new_job(studio)
     settle(studio)

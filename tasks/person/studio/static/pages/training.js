@@ -114,7 +114,8 @@ function stageCard(stage) {
     words.textContent = now.total ? `${now.done} of ${now.total} updates` : now.done ? `${now.done} updates` : "";
     bar.max = now.total || 1;
     bar.value = now.done || 0;
-    told.textContent = now.figure ? now.figure.said : now.state === "none" ? "" : "No figure yet.";
+    const none = { none: "", done: "No figure: the film is too short to hold enough back for one." };
+    told.textContent = now.figure ? now.figure.said : none[now.state] ?? "No figure yet.";
     drawCurves(now);
     drawPictures(now);
   }
