@@ -9,12 +9,14 @@ Of a picture without a mark, the correlation at one shift and one size is as goo
 `TRIALS` of them are looked at, so that one of them is above `SURE` by chance in one of ten million files. A weaker one
 counts when a word is read besides: 36 readings are tried at most, whose checksum is right by chance once in 65,536, and
 version and kind once in 51; so of files without a mark 11 in a million pass, and fewer since the whole pattern must be
-there, too.
+there, too. A film of which only a part was drawn, as a dub, is searched square by square besides, where a tile has its
+first size; what is read there must stand out more.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +48,8 @@ LIKELY_ENOUGH = 3.5
 """Correlation from which on a word is looked for: the greatest of a tile's shifts is about there by chance."""
 WHOLE = 8.0
 """Standard deviations by which the whole pattern of a word that is read must stand out."""
+PART, PART_STEP, WHOLE_PART = 192, 64, 9.0
+"""Side of the squares in which a drawn part is looked for, how far apart they lie, and `WHOLE` in one of them."""
 _CANDIDATES = 6
 _LARGEST = 1024
 
@@ -100,10 +104,20 @@ def search(residuals: Floats) -> Finding:
     if not residuals.any():  # nothing but one colour
         return Finding(0.0)
     found = _best(residuals, LIKELY)
+    if not found.is_there:
+        parts = (_best(part, LIKELY[:1], WHOLE_PART) for part in _parts(residuals))
+        found = next((part for part in parts if part.word is not None), found)
     return found if found.is_there else max(found, _best(residuals, SIZES), key=lambda one: (one.is_there, one.score))
 
 
-def _best(residuals: Floats, sizes: Floats | tuple[float, ...]) -> Finding:
+def _parts(residuals: Floats) -> Iterator[Floats]:
+    """Yield squares that overlap, where a picture has room for more than one: only a part of it may have been drawn."""
+    rows, columns = (range(0, side - PART + 1, PART_STEP) for side in residuals.shape)
+    if len(rows) * len(columns) > 1:
+        yield from (residuals[row : row + PART, column : column + PART] for row in rows for column in columns)
+
+
+def _best(residuals: Floats, sizes: Floats | tuple[float, ...], least: float = WHOLE) -> Finding:
     tried = sorted(((*_correlate(_whitened(residuals, float(size))), float(size)) for size in sizes), reverse=True)
     finest = Finding(tried[0][0], size=tried[0][2])
     for score, _, size in tried[:_CANDIDATES]:
@@ -113,7 +127,7 @@ def _best(residuals: Floats, sizes: Floats | tuple[float, ...]) -> Finding:
             waves = _whitened(residuals, near)
             correlation, shift = _correlate(waves)
             word, whole = _read(waves, shift)
-            if word is not None and whole >= WHOLE and (finest.word is None or whole > finest.whole):
+            if word is not None and whole >= least and (finest.word is None or whole > finest.whole):
                 finest = Finding(correlation, word, whole, near)
     return finest
 

@@ -23,7 +23,7 @@ from utils.media.marks.pattern import Stamp
 from utils.media.marks.settings import Kind, MarkSettings
 
 log = logging.getLogger("vizeme")
-LEAST, LEAST_PART = 128, 200
+LEAST, LEAST_PART = 128, 128
 """Sides of the smallest picture, and of the smallest drawn part of one (as a square of as many pixels), that get a
 pattern: in smaller ones it is not found again."""
 

@@ -10,15 +10,19 @@ from utils.media.pictures import fitted
 WORD = Word("dub", "0a1b2c")
 
 
-@pytest.fixture(scope="module")
-def scene():
-    """Return a picture (256, 256, 3) with soft shapes, hard edges and a camera's grain."""
+def scene_of(side):
+    """Return a picture (side, side, 3) with soft shapes, hard edges and a camera's grain."""
     rng = np.random.default_rng(0)
-    rows, columns = np.mgrid[:256, :256]
+    rows, columns = np.mgrid[:side, :side]
     disc = (rows - 120) ** 2 + (columns - 140) ** 2 < 5000
     grey = 120 + 40 * np.sin(rows / 37) + 30 * np.cos(columns / 23) + 60 * disc
     grey = grey + rng.normal(scale=3, size=grey.shape)
     return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return scene_of(256)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,15 @@ def test_the_word_is_read_as_it_was_written(marked):
 )
 def test_it_survives(marked, attacked):
     assert search(residual(attacked(marked))).word == WORD
+
+
+def test_a_drawn_part_is_found_wherever_it_lies():
+    true = scene_of(416)
+    where = np.zeros((416, 416), np.bool_)
+    where[219:379, 37:197] = True
+    dub = Stamp(WORD, 416, 416).on(true, where)
+    assert (dub == true)[~where].all()
+    assert search(residual(dub)).word == WORD
 
 
 def test_nothing_is_found_where_nothing_is(scene):
