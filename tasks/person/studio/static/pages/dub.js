@@ -22,7 +22,7 @@ export async function show({ id, body, signal }) {
     help: "The very file that was processed: the studio does not have it any more." });
   const speech = await speechForm({ ...speaking, signal });
   const start = labelled(make("input", { type: "number", min: "0", step: "any", value: "0" }), "From second",
-    { help: "Where in the film the new speech begins." });
+    { help: "Where in the film the new speech begins; what comes of it is as long as the speech." });
   const more = controls(speaking.fields.filter(({ name }) => OWN.includes(name)).map((field) => ({ ...field, group: "more" })));
   const submit = make("button", { type: "submit", class: "first" }, "Dub");
   const form = make("form", { class: "sheet", noValidate: true }, !person.film && film.node, speech.node, start.node,
@@ -54,6 +54,7 @@ export async function show({ id, body, signal }) {
       if (!person.film) request.film = film.upload().id;
       try {
         screen.show(hear(await ask(`${path}/dub`, { method: "POST", body: request })));
+        screen.node.scrollIntoView({ block: "nearest" });
       } catch (error) {
         if (!failFields(error, { ...speech.fields, film, start_s: start, ...Object.fromEntries(more.byName) })) throw error;
         announce(error.message);

@@ -52,6 +52,7 @@ export async function show({ id, body, signal }) {
       try {
         const job = hear(await ask(`${path}/speak`, { method: "POST", body: { ...said, settings: looks.read() } }));
         screen.show(job);
+        screen.node.scrollIntoView({ block: "nearest" });
       } catch (error) {
         if (!failFields(error, { ...speech.fields, ...Object.fromEntries(looks.byName) })) throw error;
         announce(error.message);
