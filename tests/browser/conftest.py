@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.browser.studio import DEVICES, QUIET, Studio, Visitor, chromium
+from tests.browser.studio import DEVICES, QUIET, Studio, Visitor, chromium, give_film
 from tests.made_heads import make_house
 
 WIDE, NARROW = (1280, 900), (360, 740)
-PATIENCE_S = 180
-"""For what a page shows at once, on a machine with much else to do."""
+PATIENCE_S = 600
+"""What a page would show at once: what has not come by then, on a machine with much else to do, hangs."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,14 +40,14 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a home in which `made` can speak, or copy the one that VIZEME_BROWSER_HOME names."""
+    """Make a home in which `made` can speak and has a film, or copy the one that VIZEME_BROWSER_HOME names."""
     folder = tmp_path_factory.mktemp("home")
     named = os.environ.get("VIZEME_BROWSER_HOME")
     if named:
         for part in ("data", "checkpoints", "infer_out"):
             shutil.copytree(Path(named) / part, folder / part)
         return folder
-    return make_house(folder)
+    return give_film(make_house(folder))
 
 
 @pytest.fixture(scope="session")
