@@ -54,7 +54,8 @@ RUN_FILES = (
 )
 """All that training writes into the folder of a run, and into its `tb_logs`."""
 RESULTS = Made(
-    frozenset({"metrics.json", "contact_sheet.png", "lip_opening.png", "side_by_side.mp4"}), marker="metrics.json"
+    frozenset({"metrics.json", "contact_sheet.png", "lip_opening.png", "side_by_side.mp4"}), marker="metrics.json",
+    says=("video_id", ""),
 )  # fmt: skip
 
 

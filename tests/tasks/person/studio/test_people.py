@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.tasks.person.studio.conftest import new_job, send, settle
 from utils.files.lock import hold, let_go
+from utils.files.tables import write_json
 
 
 def test_a_card_says_how_far_a_person_is(client, studio, anna):
@@ -129,3 +130,12 @@ def test_odd_notes_are_left_alone(client, studio, anna, content):
     assert client.get("/api/people/anna").status_code == 200
     assert delete(client, "anna").status_code == 200
     assert (studio.runs("anna") / "preset.json").read_text() == content
+
+
+def test_what_an_evaluation_wrote_is_deleted_with_whom_it_is_about(client, studio, anna):
+    folder = studio.results("anna") / "evaluation"
+    folder.mkdir(parents=True)
+    (folder / "side_by_side.mp4").write_bytes(b"film")
+    write_json(folder / "metrics.json", {"video_id": "anna", "frames": [0, 12]})
+    assert delete(client, "anna").status_code == 200
+    assert not folder.exists()
