@@ -10,6 +10,7 @@ import pytest
 
 from data_gen.demo.run import DemoCommand
 from data_gen.demo.run import main as make_presenter
+from tasks.person.runs import STAGES
 from tests.browser.studio import Visitor, holds, shelf
 from tests.patience import HANG_S
 from utils.media.video import probe
@@ -71,6 +72,11 @@ def test_from_a_film_to_a_speaking_person(visit, empty_studio, film, tmp_path):
     other = visit(empty_studio, size=(360, 740), beside=visitor)
     other.page.goto(f"http://127.0.0.1:{empty_studio.port}/#/people/anna/training")
     other.ready()
+    page.get_by_role("button", name="Pause: Training anna").first.click(timeout=LONG)
+    page.get_by_text("Paused. What is done is kept").first.wait_for(timeout=LONG)
+    other.page.get_by_role("button", name="Go on: Training anna").first.click(timeout=LONG)
+    for stage in range(len(STAGES)):  # each has as long as it takes to see that it hangs
+        page.locator("main .cards .verdict.good").nth(stage).wait_for(timeout=LONG)
     page.get_by_text("All stages are trained.").wait_for(timeout=LONG)
     other.page.get_by_text("All stages are trained.").wait_for(timeout=LONG)
     page.screenshot(path=shelf(tmp_path) / "way_training.png", full_page=True)
