@@ -75,6 +75,8 @@ class Carrier:
 
     def _piece(self, first: Parsed, last: Parsed) -> list[Bytes]:
         """Return the masks of the first frame and of those before the last; of the first alone when they are one."""
+        if last.frame - first.frame < 2:
+            return [first.masks]
         small = {frame: self._small(frame) for frame in range(first.frame, last.frame + 1)}
         return [first.masks, *self._between(first, last, small)]
 
