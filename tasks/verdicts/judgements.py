@@ -81,7 +81,8 @@ def against_chance(
         source: The checkpoint.
     """
     if chance >= 1:
-        return Finding(name, "not measured", "there is one to choose from", means="It cannot be wrong.", remedy=remedy)
+        means = "It cannot be wrong."
+        return Finding(name, "not measured", "there is one to choose from", {}, means, remedy, source)
     low, high = wilson(share, count)
     verdict: Verdict = "poor" if share <= chance else "fair"
     if count >= FEWEST and low > chance and share >= min(2 * chance, (1 + chance) / 2):
@@ -160,7 +161,8 @@ def faces_found(made: float, real: float, count: int, remedy: str, source: str =
     means = "What is made is no face to those who look for one."
     if not real:
         said += "; such pictures cannot be judged so"
-        return Finding("faces found", "not measured", said, figures, "The detector does not know such faces.")
+        means = "The detector does not know such faces."
+        return Finding("faces found", "not measured", said, figures, means, source=source)
     return Finding("faces found", LIMITS["faces_found"].judge(made / real), said, figures, means, remedy, source)
 
 
@@ -176,7 +178,7 @@ def generalises(what: str, known: float, unseen: float, remedy: str, source: str
     if known <= base + LEARNT:
         said = f"{what}: {known:.3f} on what it was trained on, and {base:.3f} without looking"
         return Finding("known and unseen", "not measured", said, {"known": known, "unseen": unseen, "base": base},
-                       "Nothing was learnt that could hold.", "Train longer first.")  # fmt: skip
+                       "Nothing was learnt that could hold.", "Train longer first.", source)  # fmt: skip
     share = (unseen - base) / (known - base)
     limit = LIMITS["generalises"]
     said = f"{what}: {known:.3f} on what it was trained on, {unseen:.3f} on what it was not; {share:.0%} of what it "

@@ -28,7 +28,7 @@ from utils.errors import ConfigError, nearest
 from utils.media.picture_file import SUFFIX, Pictures, PictureWriter
 from utils.shots import shot_ranges
 
-PARSING_VERSION = 5
+PARSING_VERSION = 4
 NAMES = ("head", "neck", "torso")
 _JUDGED = (0, 2)
 """Head and torso: of a neck that hardly shows two frames side by side may not agree."""

@@ -14,7 +14,7 @@ from utils.arrays import Bytes, Floats, Reals
 from utils.media.picture_file import SIDE, SUFFIX, Pictures, PictureWriter
 from utils.processes.workers import in_parallel
 
-PLATE_VERSION = 4
+PLATE_VERSION = 3
 _SAMPLES = 64
 _ROWS_AT_ONCE = SIDE
 """A row of tiles."""
