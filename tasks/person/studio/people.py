@@ -17,7 +17,7 @@ from data_gen.video.dataset import DATASET, VideoDataset
 from data_gen.video.job import STAGE_NAMES
 from tasks.core.checkpoints import finished_updates, recipe_of
 from tasks.person.page.guard import Refused
-from tasks.person.runs import POSTNETS, RENDERERS, STAGES
+from tasks.person.runs import HEARING, POSTNETS, RENDERERS, STAGES
 from tasks.person.studio.answers import Ask, RefusedFields, Row
 from tasks.person.studio.jobs.store import LIVE
 from tasks.person.studio.schemas import (
@@ -124,14 +124,20 @@ def _processing(studio: Studio, person: str, running: bool) -> StageShown:
 
 
 def training_stages(studio: Studio, person: str, preset: str, running: bool) -> list[StageShown]:
-    """Return how far each run of a person is; of those not finished, the first is the one that is trained."""
-    shown = []
+    """Return how far each run of a person is.
+
+    Of those not finished the first is trained, and beside it, without a GPU, the first of the other row.
+    """
+    shown, rows = [], set[bool]()
     for name in STAGES:
         done, total = finished_updates(studio.runs(person) / name), updates_of(studio, person, name, preset)
         whole = total is not None and done >= total
         state: Progress = "done" if whole else "part" if done else "none"
-        if running and not whole:
-            state, running = "running", False
+        row = name in HEARING
+        if running and not whole and row not in rows:
+            if not rows or (studio.runs(person) / name / "config.yaml").is_file():
+                state = "running"
+            rows.add(row)
         shown.append(StageShown(name=name, title=TITLES[name], state=state, done=done, total=total))
     return shown
 

@@ -7,6 +7,7 @@ import io
 import pytest
 from PIL import Image
 
+from tasks.person.studio.people import training_stages
 from tests.tasks.person.studio.conftest import new_job, send, settle
 from utils.files.lock import hold, let_go
 from utils.files.tables import write_json
@@ -30,6 +31,17 @@ def test_a_card_says_how_far_a_person_is(client, studio, anna):
         "name": "lm3d_nerf", "title": "Drawing the head", "state": "running", "done": 50, "total": 100
     }  # fmt: skip
     job.state = "stopped"
+
+
+def test_two_stages_may_be_trained_at_once(studio, anna):
+    for name in ("syncnet", "lm3d_nerf", "lm3d_nerf_torso"):
+        for file in (studio.runs("anna") / name).glob("*.ckpt"):
+            file.unlink()
+    states = {stage.name: stage.state for stage in training_stages(studio, "anna", "", True)}
+    assert [name for name, state in states.items() if state == "running"] == ["syncnet", "lm3d_nerf"]
+    (studio.runs("anna") / "lm3d_nerf" / "config.yaml").unlink()
+    states = {stage.name: stage.state for stage in training_stages(studio, "anna", "", True)}
+    assert [name for name, state in states.items() if state == "running"] == ["syncnet"], "the other waits, or begins"
 
 
 def test_a_poster_is_a_picture(client, anna):
