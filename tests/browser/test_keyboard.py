@@ -69,6 +69,7 @@ def test_a_text_is_spoken_and_its_film_is_deleted(visit, studio, who):
     page.keyboard.type("Good day.")
     tab_to(page, "Speak")
     page.keyboard.press("Enter")
+    page.get_by_text("Drawn while you watch").wait_for(timeout=LONG)  # a film of before was shown until then
     page.get_by_text("The whole film").wait_for(timeout=LONG)
     again = page.get_by_role("button", name="Again with this: Good day.").first
     again.focus()
