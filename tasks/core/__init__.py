@@ -1,3 +1,3 @@
-from utils.quick_imports import METRICS, hold_back
+from utils.processes.quick_imports import METRICS, hold_back
 
 hold_back("torchmetrics", METRICS)  # before a file of this folder imports pytorch-lightning

@@ -17,7 +17,6 @@ from tasks.template_to_face.evaluate import (
     of_another,
     read_crops,
     sheet,
-    spread,
 )
 from tasks.verdicts.door import FamilyCheck
 from tasks.verdicts.faces import cut_out, little
@@ -74,7 +73,7 @@ class TemplateCheck(FamilyCheck):
         """Rebuild unseen people, and ask the recogniser whom it takes them for."""
         source, shards = task.source["path"], task.shards
         recogniser = find_recogniser(task.recogniser, task.cfg.infer_recogniser)
-        numbers = {split: spread(np.arange(shards.count(split)), MOST) for split in ("val", "train")}
+        numbers = {split: spread_out(shards.count(split), MOST) for split in ("val", "train")}
         templates, whose = shards.templates("val", numbers["val"])
         known_templates, known = shards.templates("train", numbers["train"])
         faces, known_faces = task.reconstruct(templates), task.reconstruct(known_templates)

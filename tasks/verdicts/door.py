@@ -38,8 +38,8 @@ class FamilyCheck:
         """Judge a loaded task by what it makes, and write a contact sheet to `picture`."""
 
 
-def family_of(task_cls: str) -> FamilyCheck:
-    """Return how runs of a task are judged.
+def place_of_check(task_cls: str) -> str:
+    """Return where it stands how runs of a task are judged; nothing is imported.
 
     Raises:
         ConfigError: They are not, by themselves.
@@ -49,8 +49,7 @@ def family_of(task_cls: str) -> FamilyCheck:
             f"A run of {task_cls} is not checked by itself. The stages of a talking head are checked together: "
             "python tasks/talking_head.py check ID"
         )
-    family: FamilyCheck = find(CHECKS[task_cls])()
-    return family
+    return CHECKS[task_cls]
 
 
 def config_named(name: str) -> Any:
@@ -67,8 +66,7 @@ def config_named(name: str) -> Any:
         raise ConfigError(f"{show_path(run)} is no run: there is no config.yaml in it. Train it first.")
     recipe = load_recipe(saved)
     config = parse(schema_of(str(recipe.values.get("task_cls"))), recipe.values, saved)
-    if config.task_cls not in CHECKS:
-        family_of(config.task_cls)
+    place_of_check(config.task_cls)
     return config
 
 
@@ -93,7 +91,7 @@ def check_run(
         train_by: The command that trains it, where it is known.
         as_json: Print what is written.
     """
-    family = family_of(config.task_cls)
+    family: FamilyCheck = find(place_of_check(config.task_cls))()
     about = {"run": show_path(run), "task": config.task_cls, "sheet": str(sheet_beside(out))}
     tell(
         _stages(family, config, run, steps, sheet_beside(out), settings or {}, train_by or training_command(run)),
@@ -110,7 +108,7 @@ def refuse_uncheckable(config: Any, out: Path | None) -> None:
     Raises:
         ConfigError: Runs of this task are not checked by themselves, or the folder `out` is a file.
     """
-    family_of(config.task_cls)
+    place_of_check(config.task_cls)
     if out is not None and out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file. Name the folder to write.")
 

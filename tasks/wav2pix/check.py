@@ -99,13 +99,13 @@ class Wav2PixCheck(FamilyCheck):
             remedy,
             source,
         )
+        cosines = faces.cosines()
+        others = {name: values for name, values in cosines.items() if name in DRAWN}
         yield ahead_of(
             "nearer than a mean face",
             "cosine with the real face",
-            faces.cosines()["made"].mean(),
-            differences(
-                faces.cosines()["made"], {n: v for n, v in faces.cosines().items() if n in DRAWN}, np.arange(count)
-            ),
+            cosines["made"].mean(),
+            differences(cosines["made"], others, np.arange(count)),
             "Train longer; weights.l1 50; ema_decay 0.999.",
             source,
         )

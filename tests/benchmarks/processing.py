@@ -29,6 +29,7 @@ from data_gen.video.masks.parsing import NAMES
 from data_gen.video.pipeline import STAGES, do_stages
 from data_gen.video.stage import Stage
 from utils.media.picture_file import open_pictures
+from utils.processes.memory import keep_freed_memory
 from utils.processes.workers import cores
 
 ALL = "all"
@@ -109,6 +110,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--masks", type=Path, help="the folder of an earlier run, data/processed/videos/<id>")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(words)
+    keep_freed_memory()  # as the command does
     trials, loops, masks = [], [], {}
     for _ in range(args.repeat):
         with tempfile.TemporaryDirectory() as folder:

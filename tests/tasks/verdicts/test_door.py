@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks import run, talking_head
-from tasks.verdicts.door import config_named, family_of, results_of, sheet_beside
+from tasks.verdicts.door import config_named, place_of_check, results_of, sheet_beside
 from tests.made_persons import make_persons
 from utils.errors import ConfigError
 
@@ -56,7 +56,7 @@ def test_slips_are_told(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"demo/none is no run: there is no config\.yaml in it"):
         config_named("demo/none")
     with pytest.raises(ConfigError, match=r"A run of syncnet is not checked by itself.*check ID"):
-        family_of("syncnet")
+        place_of_check("syncnet")
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigError, match=r"--out .*file is a file\. Name the folder to write\."):
         run.main([f"--config={RECIPE}", "--exp_name=demo/x", "--check", f"--out={tmp_path / 'file'}"])

@@ -72,6 +72,31 @@ export function jobPlace(node) {
   };
 }
 
+/** Make a list of jobs, the newest first; `row(job)` makes one with what changes it: {item, update}. */
+export function jobList(none, row) {
+  const list = make("ul", { class: "plain" });
+  const nothing = make("p", { class: "quiet" }, none);
+  const rows = new Map();
+
+  /** Take in jobs, new ones on top. */
+  function update(jobs) {
+    for (const job of [...jobs].sort((a, b) => a.created - b.created)) {
+      const known = rows.get(job.id);
+      if (job.deleted) {
+        if (known) known.item.remove();
+        rows.delete(job.id);
+      } else if (known) known.update(job);
+      else {
+        rows.set(job.id, row(job));
+        list.prepend(rows.get(job.id).item);
+      }
+    }
+    nothing.hidden = rows.size > 0;
+  }
+
+  return { node: make("div", {}, nothing, list), update };
+}
+
 /** Links to what a job has made. */
 export function downloads(job) {
   const names = { film: "Film (mp4)", words: "Subtitles (WebVTT)", sound: "Sound", pack: "Packed person", face: "Face (png)" };

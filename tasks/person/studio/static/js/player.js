@@ -1,7 +1,7 @@
 // Show a film while it is drawn, then the same film to move about in.
 
 import { button, errorPlace, fill, make } from "./dom.js";
-import { deleteButton, downloads, jobPlace } from "./jobs.js";
+import { deleteButton, downloads, jobList, jobPlace } from "./jobs.js";
 import { when } from "./words.js";
 
 const NOTHING = "The film appears here as soon as it is drawn.";
@@ -69,11 +69,6 @@ export function player() {
 
 /** Make the list of a person's films. */
 export function history({ onShow, onAgain }) {
-  const list = make("ul", { class: "plain" });
-  const rows = new Map();
-  const nothing = make("p", { class: "quiet" }, "No film yet.");
-  const node = make("div", {}, nothing, list);
-
   function row(job) {
     const errors = errorPlace();
     const bar = make("div");
@@ -96,23 +91,7 @@ export function history({ onShow, onAgain }) {
     return { item, update };
   }
 
-  /** Take in jobs, new ones on top. */
-  function update(jobs) {
-    for (const job of [...jobs].sort((a, b) => a.created - b.created)) {
-      if (job.deleted) {
-        const gone = rows.get(job.id);
-        if (gone) gone.item.remove();
-        rows.delete(job.id);
-      } else if (rows.has(job.id)) rows.get(job.id).update(job);
-      else {
-        rows.set(job.id, row(job));
-        list.prepend(rows.get(job.id).item);
-      }
-    }
-    nothing.hidden = rows.size > 0;
-  }
-
-  return { node, update };
+  return jobList("No film yet.", row);
 }
 
 const settingsInWords = (job) => {

@@ -4,7 +4,7 @@ import { ask } from "../js/api.js";
 import { announce, busy, choice, errorPlace, fill, make } from "../js/dom.js";
 import { failFields, labelled } from "../js/controls.js";
 import { changes, hear } from "../js/events.js";
-import { deleteButton, downloads, jobPlace } from "../js/jobs.js";
+import { deleteButton, downloads, jobList, jobPlace } from "../js/jobs.js";
 import { uploadField } from "../js/upload.js";
 import { ended, when } from "../js/words.js";
 
@@ -119,9 +119,6 @@ function faceScreen() {
 
 /** Make the list of faces that were drawn, the newest first. */
 function pastFaces({ onShow }) {
-  const list = make("ul", { class: "plain" });
-  const nothing = make("p", { class: "quiet" }, "No face yet.");
-  const rows = new Map();
   function row(job) {
     const errors = errorPlace();
     const bar = make("div");
@@ -141,18 +138,5 @@ function pastFaces({ onShow }) {
     update(job);
     return { item, update };
   }
-  function update(jobs) {
-    for (const job of [...jobs].sort((a, b) => a.created - b.created)) {
-      if (job.deleted) {
-        if (rows.has(job.id)) rows.get(job.id).item.remove();
-        rows.delete(job.id);
-      } else if (rows.has(job.id)) rows.get(job.id).update(job);
-      else {
-        rows.set(job.id, row(job));
-        list.prepend(rows.get(job.id).item);
-      }
-    }
-    nothing.hidden = rows.size > 0;
-  }
-  return { node: make("div", {}, nothing, list), update };
+  return jobList("No face yet.", row);
 }

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tasks.core.task import Task
-from utils.quick_imports import METRICS, hold_back
+from utils.processes.quick_imports import METRICS, hold_back
 
 
 @pytest.fixture
