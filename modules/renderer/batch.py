@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from modules.renderer.inference import FrameRenderer, shade
 from modules.renderer.landmark_code import POINT_GROUPS
-from modules.renderer.marcher import HIT_DEPTH, PLAIN, HeadMarcher
+from modules.renderer.marcher import HIT_DEPTH, HeadMarcher, coarse_density, compose
 from modules.renderer.rays import box_span, project
 from modules.renderer.renderer import NEAREST
 
@@ -135,7 +135,7 @@ class BatchRenderer:
         if head.samples:
             entry, leave = marcher.ends(origin, directions, near, far, head.grid_size)
             first = (self.frame_of_ray * head.grid_size**3).to(torch.int32)[:, None]
-            bins, total = PLAIN.coarse(density.flatten(), entry, leave, head.samples, head.grid_size, first)
+            bins, total = coarse_density(density.flatten(), entry, leave, head.samples, head.grid_size, first)
             hit &= total * ((far - near) / head.samples) > HIT_DEPTH
         else:
             bins = torch.ones_like(near)[:, None]
@@ -169,7 +169,7 @@ class BatchRenderer:
         read = F.embedding_bag(rows, self.table, per_sample_weights=weights.to(marcher.dtype), mode="sum")
         first, last, bias = marcher.layers
         hidden = F.linear(read, first) + marcher.biases(inputs.code).index_select(0, frame)
-        return PLAIN.compose(F.linear(hidden.relu_(), last, bias), lengths, head.density_scale)
+        return compose(F.linear(hidden.relu_(), last, bias), lengths, head.density_scale)
 
     def _extra(self, inputs: Inputs) -> Tensor:
         """Return what the decoders see besides features: `Renderer.decoder_extra` without waiting for the device."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from modules.renderer.field import BlendPlaneHead, Rays
 from modules.renderer.landmark_code import FrameCode
-from modules.renderer.marcher import PLAIN, HeadMarcher, compiled_kernels
+from modules.renderer.marcher import HeadMarcher
 from modules.renderer.rays import ray_directions, ray_grid
 from modules.renderer.renderer import FeatureMap, Renderer
 from modules.renderer.vanilla import VanillaHead
+
+if TYPE_CHECKING:
+    from modules.renderer.loops.drawing import QuickDecoder, QuickTorso
 
 CHUNK_RAYS = 2048
 """Rays that the vanilla networks are asked about at once."""
@@ -71,15 +73,17 @@ class FrameRenderer:
     Args:
         renderer: In eval mode.
         scale: Size of the result against the training pictures.
-        compile: Compile the three elementwise kernels; a warm-up of about half a minute, and needs a C++ compiler.
-        dtype: Arithmetic of planes, MLP and decoder; chosen by the processor when None.
+        dtype: Arithmetic of the decoder, and without loops of planes and MLP; chosen by the processor when None.
+        loops: Whether all but convolutions is done in loops over rays and pixels instead of tensors: the same pictures
+            in half the time, on a processor only; there when None.
     """
 
     def __init__(
-        self, renderer: Renderer, *, scale: float = 1.0, compile: bool = False, dtype: torch.dtype | None = None
+        self, renderer: Renderer, *, scale: float = 1.0, dtype: torch.dtype | None = None, loops: bool | None = None
     ) -> None:
         self.renderer, self.scene, self.head = renderer, renderer.scene, renderer.head
         device = self.scene.box.device
+        loops = device.type == "cpu" if loops is None else loops
         plain = not isinstance(self.head, BlendPlaneHead)
         self.dtype = torch.float32 if plain else dtype or fast_dtype(str(device))
         self.size = (float(self.scene.size[0]), float(self.scene.size[1]))
@@ -96,15 +100,23 @@ class FrameRenderer:
         if self.portrait is not None:
             self.portrait.to(self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.torso_part, self.places = self._torso_places()
-        self.shade: Callable[[Tensor, Tensor, Tensor], Tensor] = shade
         self.marcher: HeadMarcher | None = None
         if isinstance(self.head, BlendPlaneHead):
             directions = ray_directions(self.uv.view(-1, 2), torch.eye(4, device=device), self.scene.focal, self.size)
-            kernels = compiled_kernels() if compile else PLAIN
             shape = (self.rows, self.columns)
-            self.marcher = HeadMarcher(self.head, directions, shape, self.dtype, kernels)
-            if compile:
-                self.shade = torch.compile(shade, dynamic=True, options={"cpp.threads": 1})
+            self.marcher = HeadMarcher(self.head, directions, shape, self.dtype, loops=loops)
+        self.quick_decoder: QuickDecoder | None = None
+        self.quick_torso: QuickTorso | None = None
+        if loops:
+            self._make_quick()
+
+    def _make_quick(self) -> None:
+        from modules.renderer.loops.drawing import QuickDecoder, QuickTorso  # numba waits until something is drawn
+
+        if self.renderer.upsample > 1:
+            self.quick_decoder = QuickDecoder(self.renderer, self.uv, self.dtype)
+        if self.renderer.torso is not None and self.places.numel():
+            self.quick_torso = QuickTorso(self.renderer.torso, self.places[0])
 
     def twin(self) -> FrameRenderer:
         """Return a renderer of the same person that may be used on another thread; they share the weights."""
@@ -143,23 +155,25 @@ class FrameRenderer:
         """
         if inset is not None:
             return self._inset(code, index, landmarks, camera, backdrop, inset)
-        low = self._head(code, index, camera)
-        hit = low.alpha[0, 0] > 1e-3
+        rays = self._rays(code, index, camera)
+        hit = rays[:, -1].view(self.rows, self.columns) > 1e-3
         out = self._behind(camera, backdrop, frame_id)
         if not bool(hit.any()):
             return out
         top, bottom = _extent(hit.any(dim=1), self.rows)
         left, right = _extent(hit.any(dim=0), self.columns)
-        box = (slice(top, bottom), slice(left, right))
-        extra = None
-        if self.renderer.upsample > 1:
-            extra = self.renderer.decoder_extra(landmarks[None], camera[None], self.uv[box][None])
-        colour, alpha = self.decoder(low.features[..., *box], low.alpha[..., *box], extra)
-        up = self.renderer.upsample
+        box, up = (slice(top, bottom), slice(left, right)), self.renderer.upsample
         y, x = top * up, left * up
         high, wide = min(bottom * up, self.height) - y, min(right * up, self.width) - x
+        if self.quick_decoder is not None:
+            low = self.quick_decoder.map(rays, box, landmarks, camera)
+            self.quick_decoder.lay(low, (slice(0, high), slice(0, wide)), out, out, (y, x))
+            return out
+        seen = self._image(rays, box)
+        extra = self.renderer.decoder_extra(landmarks[None], camera[None], self.uv[box][None]) if up > 1 else None
+        colour, alpha = self.decoder(seen.features, seen.alpha, extra)
         behind = out[y : y + high, x : x + wide]
-        out[y : y + high, x : x + wide] = self.shade(colour[0, :, :high, :wide], alpha[0, :, :high, :wide], behind)
+        out[y : y + high, x : x + wide] = shade(colour[0, :, :high, :wide], alpha[0, :, :high, :wide], behind)
         return out
 
     def _inset(
@@ -195,15 +209,20 @@ class FrameRenderer:
         """
         up = self.renderer.upsample
         part = inset.wider(MARGIN, self.rows, self.columns)
-        low = self._head(code, index, camera, part)
-        seen = [low.features[..., *part], low.alpha[..., *part]]
+        whole = self._rays(code, index, camera, part)
         uv = self.uv[part][None]
-        extra = self.renderer.decoder_extra(landmarks[None], camera[None], uv) if up > 1 else None
-        colour, solid = self.decoder(*seen, extra)
         top, left = inset.top - part[0].start, inset.left - part[1].start
         rays = (slice(top, top + inset.bottom - inset.top), slice(left, left + inset.right - inset.left))
-        pixels = tuple(slice(one.start * up, one.stop * up) for one in rays)
-        picture = self.shade(colour[0][:, *pixels], solid[0][:, *pixels], backdrop)
+        pixels = (slice(rays[0].start * up, rays[0].stop * up), slice(rays[1].start * up, rays[1].stop * up))
+        if self.quick_decoder is not None:
+            low = self.quick_decoder.map(whole, part, landmarks, camera)
+            picture, backdrop = torch.empty_like(backdrop), backdrop.contiguous()
+            self.quick_decoder.lay(low, pixels, backdrop, picture, (0, 0))
+            return picture, low[rays].permute(2, 0, 1)[None], uv[:, *rays]
+        seen = list(self._image(whole, part))
+        extra = self.renderer.decoder_extra(landmarks[None], camera[None], uv) if up > 1 else None
+        colour, solid = self.decoder(*seen, extra)
+        picture = shade(colour[0][:, *pixels], solid[0][:, *pixels], backdrop)
         if extra is not None:
             seen.append(extra)
         return picture, torch.cat(seen, dim=1)[..., *rays].float(), uv[:, *rays]
@@ -221,25 +240,30 @@ class FrameRenderer:
     def _behind(self, camera: Tensor, backdrop: Tensor, frame_id: Tensor | None) -> Tensor:
         """Return a copy of the backdrop with the torso before it."""
         out = backdrop.clone()
-        if self.renderer.torso is not None and self.places.numel():
+        if self.quick_torso is not None:
+            code = self.renderer.torso.code(self.scene.pose_code(camera[None]), frame_id)  # type: ignore[union-attr]
+            self.quick_torso.lay(code, out, tuple(side.start for side in self.torso_part))
+        elif self.renderer.torso is not None and self.places.numel():
             colour, alpha = self.renderer.bare(self.places, camera[None], frame_id)
-            out[self.torso_part] = self.shade(colour[0], alpha[0], backdrop[self.torso_part])
+            out[self.torso_part] = shade(colour[0], alpha[0], backdrop[self.torso_part])
         return out
 
-    def _head(
+    def _rays(
         self, code: FrameCode, index: int, camera: Tensor, part: tuple[slice, slice] | None = None
-    ) -> FeatureMap:
-        """Cast the rays of the whole picture, or of a part of it; the others hit nothing."""
+    ) -> Tensor:
+        """Cast the rays of the whole picture, or of a part of it; the others hit nothing. (rows * columns, C + 1)."""
         wanted = None
         if part is not None:
             wanted = torch.zeros(self.rows, self.columns, dtype=torch.bool, device=camera.device)
             wanted[part] = True
             wanted = wanted.flatten()
         if self.marcher is not None:
-            whole = self.marcher(code, index, camera, wanted)
-        else:
-            whole = self._vanilla(code, index, camera, wanted)
-        image = whole.view(1, self.rows, self.columns, -1).permute(0, 3, 1, 2)
+            return self.marcher(code, index, camera, wanted)
+        return self._vanilla(code, index, camera, wanted)
+
+    def _image(self, rays: Tensor, part: tuple[slice, slice]) -> FeatureMap:
+        """Return a part of the rays as a map."""
+        image = rays.view(1, self.rows, self.columns, -1)[:, *part].permute(0, 3, 1, 2)
         return FeatureMap(image[:, :-1], image[:, -1:])
 
     def _vanilla(self, code: FrameCode, index: int, camera: Tensor, wanted: Tensor | None) -> Tensor:

@@ -8,18 +8,17 @@ of matrix products; samples lie first by number and then by ray, so that the res
 from __future__ import annotations
 
 import copy
-import functools
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from modules.renderer.field import KEEP_ALPHA, BlendPlaneHead
 from modules.renderer.landmark_code import FrameCode
-from modules.renderer.planes import TapMatrices, read_places
+from modules.renderer.planes import TapMatrices
 from modules.renderer.rays import box_span
 from modules.renderer.sampling import bin_positions, composite_weights, invert_cdf, pooled_ends, sample_edges
 
@@ -28,6 +27,8 @@ GROUP = 4
 BLOCK = 4
 """Rays along each side of a block that is culled at once."""
 BLOCK_STEPS = 24
+MANY_RAYS = 32_768
+"""Of fewer rays each is tried on a processor: culling them would take as long."""
 CHUNK_SAMPLES = 131_072
 """Larger buffers are handed back to the system after every use, and page faults then cost more than the arithmetic."""
 MIDDLE = 0.49
@@ -35,15 +36,6 @@ MIDDLE = 0.49
 HIT_DEPTH = -math.log1p(-KEEP_ALPHA)
 BLOCK_DEPTH = -math.log1p(-0.1)
 """A block is left out below this: its depth is much overestimated, and so is taken less seriously than a ray's."""
-
-
-class Kernels(NamedTuple):
-    """The elementwise parts of a march, plain or compiled."""
-
-    coarse: Callable[..., tuple[Tensor, Tensor]]
-    place: Callable[..., tuple[Tensor, Tensor]]
-    compose: Callable[..., Tensor]
-    read: Callable[..., Tensor] | None = None
 
 
 def coarse_density(
@@ -102,16 +94,6 @@ def compose(raw: Tensor, lengths: Tensor, scale: float) -> Tensor:
     return torch.cat([colour, (weights * raw[..., 4:]).sum(dim=0), weights.sum(dim=0)], dim=1)
 
 
-PLAIN = Kernels(coarse_density, place_samples, compose)
-
-
-@functools.cache
-def compiled_kernels() -> Kernels:
-    """Compile the elementwise parts, once for all renderers; each runs on the thread that calls it."""
-    make = functools.partial(torch.compile, dynamic=True, options={"cpp.threads": 1})
-    return Kernels(make(coarse_density), make(place_samples), make(compose), make(read_places))
-
-
 class Blended(NamedTuple):
     """The head of one frame: dynamic rows, density grid (R^3,) per head unit, bias of the first layer."""
 
@@ -127,14 +109,14 @@ class HeadMarcher:
         head: In eval mode; its weights are copied into what is quickest to read.
         directions: (P, 3) unit directions of the picture's rays in the camera's frame, row by row.
         shape: Rows and columns of rays.
-        dtype: Arithmetic of planes and network.
-        kernels: The elementwise parts.
+        dtype: Arithmetic of planes and network; loops have float32.
+        loops: Whether rays are cast in a loop, on a processor, instead of as tensors.
     """
 
     def __init__(
-        self, head: BlendPlaneHead, directions: Tensor, shape: tuple[int, int], dtype: torch.dtype, kernels: Kernels
+        self, head: BlendPlaneHead, directions: Tensor, shape: tuple[int, int], dtype: torch.dtype, *, loops: bool
     ) -> None:
-        self.head, self.shape, self.dtype, self.kernels = head, shape, dtype, kernels
+        self.head, self.shape, self.dtype = head, shape, dtype
         self.directions = directions.T.contiguous()
         rows, columns = (math.ceil(side / BLOCK) for side in shape)
         padded = F.pad(directions.view(1, *shape, 3).permute(0, 3, 1, 2),
@@ -142,6 +124,9 @@ class HeadMarcher:
         self.block_directions = F.normalize(F.avg_pool2d(padded, BLOCK)[0].flatten(1), dim=0)
         corner = padded[0, :, ::BLOCK, ::BLOCK].flatten(1)
         self.block_reach = float((corner - self.block_directions).norm(dim=0).max())
+        self.loops = loops
+        if loops:
+            dtype = self.dtype = torch.float32
         dynamic = 3 * head.dynamic_size**2 if head.bases_count else 0
         sizes = (head.plane_size, head.dynamic_size) if head.bases_count else (head.plane_size,)
         self.taps = TapMatrices(sizes, device=directions.device)
@@ -157,11 +142,21 @@ class HeadMarcher:
         cells = torch.tensor(sizes, device=directions.device)[:, None] - 1
         self.per_unit = (cells / (boxes[:, 1] - boxes[:, 0])).flatten()
         self._group: tuple[FrameCode, int, list[Blended]] | None = None
+        if self.loops:
+            self._use_loops()
+
+    def _use_loops(self) -> None:
+        from modules.renderer.loops.rays import cast  # numba waits until something is drawn
+
+        self.cast = cast
+        self.first = self.layers[0].T.contiguous()
 
     def twin(self) -> HeadMarcher:
         """Return a marcher with the same weights that may be used on another thread."""
         other = copy.copy(self)
-        other.table, other._group = self.table.clone(), None
+        other._group = None
+        if not self.loops:
+            other.table = self.table.clone()
         return other
 
     def blend(self, code: FrameCode, index: int) -> Blended:
@@ -173,7 +168,7 @@ class HeadMarcher:
             chosen = (torch.arange(GROUP, device=code.code.device) + first).clamp(max=len(code.code) - 1)
             weights = code.weights[chosen].to(self.dtype)
             rows = weights @ self.bases if self.head.bases_count else None
-            density = (self.grid + (weights @ self.grid_bases).float()).exp_()
+            density = torch.addmm(self.grid.to(self.dtype), weights, self.grid_bases).float().exp_()
             bias = self.biases(code.code[chosen])
             group = [Blended(rows[k] if rows is not None else None, density[k], bias[k]) for k in range(GROUP)]
             self._group = code, first, group
@@ -190,16 +185,34 @@ class HeadMarcher:
         Of rays that are not `wanted`, (P,) bool, they are 0.
         """
         frame = self.blend(code, index)
+        whole = torch.zeros(self.directions.shape[1], self.head.feature_dim + 1, device=camera.device)
+        if not self.loops or len(whole) > MANY_RAYS:
+            seen = self._seen(frame, camera)
+            wanted = seen if wanted is None else seen & wanted
+        chosen = torch.arange(len(whole)) if wanted is None else wanted.nonzero()[:, 0]
+        if self.loops:
+            self._cast(frame, camera, chosen, whole)
+            return whole
         if frame.rows is not None:
             self.table[-3 * self.head.dynamic_size**2 :].view(-1).copy_(frame.rows)
-        whole = torch.zeros(self.directions.shape[1], self.head.feature_dim + 1, device=camera.device)
-        seen = self._seen(frame, camera)
-        chosen = (seen if wanted is None else seen & wanted).nonzero()[:, 0]
         step = max(1, CHUNK_SAMPLES // max(self.head.samples // 2, self.head.fine_samples, 1))
         for part in chosen.split(step):
             hits, features = self._march(frame, camera, part)
             whole.index_copy_(0, hits, features)
         return whole
+
+    def _cast(self, frame: Blended, camera: Tensor, chosen: Tensor, whole: Tensor) -> None:
+        """Write the features and alpha of chosen rays into those of all, (P, C + 1), on a processor."""
+        head, channels = self.head, self.table.shape[1]
+        _, last, bias = self.layers
+        dynamic = head.planes.new_zeros(0, channels) if frame.rows is None else frame.rows.view(-1, channels)
+        self.cast(
+            chosen.numpy(), self.directions.numpy(), camera.numpy(), head.box.numpy(), head.face_box.numpy(),
+            frame.density.numpy(), head.grid_size, head.samples, head.fine_samples, np.float32(MIDDLE),
+            np.float32(HIT_DEPTH), self.table.numpy(), head.plane_size, dynamic.numpy(),
+            head.dynamic_size if head.bases_count else 0, self.first.numpy(), frame.bias.numpy(), last.numpy(),
+            bias.numpy(), np.float32(head.density_scale), whole.numpy(),
+        )  # fmt: skip
 
     def _seen(self, frame: Blended, camera: Tensor) -> Tensor:
         """Return (P,) bool: the rays of blocks in which one could be hit."""
@@ -240,7 +253,7 @@ class HeadMarcher:
         """Return where on rays the field is asked, and the lengths that the samples stand for, (N, S) each."""
         head = self.head
         if head.samples and head.fine_samples:
-            return self.kernels.place(density, near, far, head.fine_samples)
+            return place_samples(density, near, far, head.fine_samples)
         steps = bin_positions(near, far, head.fine_samples or head.samples)
         return steps, sample_edges(steps, near, far).diff(dim=-1)
 
@@ -257,7 +270,7 @@ class HeadMarcher:
         keep = far > near + 1e-3
         if head.samples:
             entry, leave = self.ends(origin, directions, near, far, head.grid_size)
-            density, total = self.kernels.coarse(frame.density, entry, leave, head.samples, head.grid_size)
+            density, total = coarse_density(frame.density, entry, leave, head.samples, head.grid_size)
             keep &= total * ((far - near) / head.samples) > HIT_DEPTH
         hits = keep.nonzero()[:, 0]
         if not len(hits):
@@ -266,11 +279,10 @@ class HeadMarcher:
         bins = density.index_select(0, hits) if head.samples else near[:, None]
         steps, lengths = self.place(bins, near, far)
         start, slope = self.cells(origin, directions)
-        read = self.kernels.read or self.taps.read
-        rows = read(self.table, start, slope, steps.T.contiguous(), self.taps.sizes)
+        rows = self.taps.read(self.table, start, slope, steps.T.contiguous())
         first, last, bias = self.layers
         raw = F.linear(F.linear(rows, first, frame.bias).relu_(), last, bias)
-        return chosen[hits], self.kernels.compose(raw, lengths, head.density_scale)
+        return chosen[hits], compose(raw, lengths, head.density_scale)
 
 
 def widened(grid: Tensor, axis: int) -> Tensor:

@@ -87,40 +87,6 @@ class _ReadTable(torch.autograd.Function):
             return taps @ gradient, None, None
 
 
-def read_places(table: Tensor, start: Tensor, slope: Tensor, steps: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    """Read tri-planes at samples of rays, written so that a compiler makes one loop of it.
-
-    Args:
-        table: (rows, C) of one or two tri-planes of `sizes`; the second counts less towards its border.
-        start: (3 * M, 1) the rays' common origin in cells of each tri-plane, or (3 * M, N).
-        slope: (3 * M, N) cells per unit of distance.
-        steps: (S, N) distances.
-
-    Returns:
-        (S * N, C) weighted sums, the first samples of all rays first.
-    """
-    total: Tensor | None = None
-    first = 0
-    for number, size in enumerate(sizes):
-        at = [torch.addcmul(start[k], steps, slope[k]).flatten() for k in range(3 * number, 3 * number + 3)]
-        fade = _fade(at, size) if number else None
-        at = [a.clamp(0, size - 1 - 1e-4) for a in at]
-        cells = [a.to(torch.int32) for a in at]
-        parts = [a - c for a, c in zip(at, cells, strict=True)]
-        for across, down in AXES:
-            corner = cells[down] * size + cells[across] + first
-            first += size * size
-            top, bottom = 1 - parts[down], parts[down]
-            if fade is not None:
-                top, bottom = top * fade, bottom * fade
-            left, right = 1 - parts[across], parts[across]
-            for shift, weight in ((0, left * top), (1, right * top), (size, left * bottom), (size + 1, right * bottom)):
-                term = table[corner + shift].float() * weight[:, None]
-                total = term if total is None else total + term
-    assert total is not None
-    return total.to(table.dtype)
-
-
 def _fade(at: Sequence[Tensor], size: int, width: float = 0.12) -> Tensor:
     """Return `border_fade` of places given axis by axis in cells."""
     half = (size - 1) / 2
@@ -168,7 +134,16 @@ class TapMatrices:
                 setattr(self, name, value.to(device))
 
     def taps(self, start: Tensor, slope: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return rows (S * N, 12 * M) int32 and their weights; the arguments are those of `read_places`."""
+        """Find the taps of samples of rays.
+
+        Args:
+            start: (3 * M, 1) the rays' common origin in cells of each of M tri-planes, or (3 * M, N).
+            slope: (3 * M, N) cells per unit of distance.
+            steps: (S, N) distances.
+
+        Returns:
+            rows (S * N, 12 * M) int32 and their weights, the first samples of all rays first.
+        """
         at = torch.addcmul(start[:, None, :], steps[None], slope[:, None, :]).flatten(1)
         fade = torch.ones_like(at[0])
         parts = []
@@ -185,8 +160,8 @@ class TapMatrices:
         weights = torch.addmm(self.rest_down, factors.T, self.down.T)
         return rows, weights.mul_(torch.addmm(self.rest_across, part.T, self.across.T))
 
-    def read(self, table: Tensor, start: Tensor, slope: Tensor, steps: Tensor, sizes: tuple[int, ...]) -> Tensor:
-        """Do what `read_places` does, for the same shapes: (S * N, C)."""
+    def read(self, table: Tensor, start: Tensor, slope: Tensor, steps: Tensor) -> Tensor:
+        """Return (S * N, C) weighted sums of the rows of a table that samples of rays read."""
         rows, weights = self.taps(start, slope, steps)
         return F.embedding_bag(rows, table, per_sample_weights=weights.to(table.dtype), mode="sum")
 

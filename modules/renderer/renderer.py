@@ -22,6 +22,11 @@ NEAREST = 1e-3
 """Distance of a camera from the head at which landmarks are drawn largest: one in the head itself sees nothing."""
 
 
+def spread_of_dots(focal: float, camera: Tensor) -> float:
+    """Return the deviation in pixels of the dots that landmarks are drawn as, seen from a camera (4, 4)."""
+    return 0.06 * focal / max(float(camera[:3, 3].norm()), NEAREST)
+
+
 class FeatureMap(NamedTuple):
     """Ray features (B, C, h, w), premultiplied, and alpha (B, 1, h, w)."""
 
@@ -195,6 +200,6 @@ class Renderer(nn.Module):
     def _maps(self, landmarks: Tensor, camera: Tensor, places: Tensor) -> Tensor:
         """Return maps (groups, h, w) of where landmarks (68, 3) fall among rays (h, w, 2)."""
         size = (float(self.scene.size[0]), float(self.scene.size[1]))
-        spread = 0.06 * float(self.scene.focal) / max(float(camera[:3, 3].norm()), NEAREST)
+        spread = spread_of_dots(float(self.scene.focal), camera)
         points = self.scene.points(landmarks)
         return landmark_maps(points, camera, places[0, :, 0], places[:, 0, 1], self.scene.focal, size, spread)

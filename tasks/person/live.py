@@ -64,7 +64,6 @@ class LiveHead:
         background = read_background(head.settings.infer_bg_img_fname)
         self.painter = head.renderer.painter(
             scale=head.settings.infer_scale_factor,
-            compile=head.settings.infer_compile,
             background=background,
             portrait=head.settings.portrait,
         )

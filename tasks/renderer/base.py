@@ -198,7 +198,6 @@ class NerfTask(Task):
         *,
         own_poses: bool = True,
         scale: float = 1.0,
-        compile: bool = False,
         background: Bytes | None = None,
         portrait: bool = False,
         batch: int = 64,
@@ -211,7 +210,6 @@ class NerfTask(Task):
             frame_ids: (T,) frames of the dataset, whose shoulders are seen.
             own_poses: Whether the poses are those of `frame_ids`; else a rendered torso follows the poses.
             scale: Size of the result against the training pictures.
-            compile: Compile the renderer's elementwise kernels first.
             background: (H, W, 3) of any size to show in place of the footage's background.
             portrait: Lay the lower face into the true frame; the poses must be those of `frame_ids`.
             batch: Frames whose landmarks are encoded at once.
@@ -219,7 +217,7 @@ class NerfTask(Task):
         Yields:
             (H, W, 3) uint8 RGB; the same for the same input, whatever was rendered before.
         """
-        painter = self.painter(scale=scale, compile=compile, background=background, portrait=portrait)
+        painter = self.painter(scale=scale, background=background, portrait=portrait)
         stretch = (landmarks, world_from_camera, frame_ids)
         with contextlib.closing(self._pictures(painter, *stretch, own_poses=own_poses, batch=batch)) as pictures:
             for picture in pictures:
@@ -232,10 +230,9 @@ class NerfTask(Task):
         frame_ids: NDArray[np.integer[Any]],
         *,
         scale: float = 1.0,
-        compile: bool = False,
     ) -> Iterator[Laid]:
         """Render lower faces alone, to be laid into frames that the footage was made of; see `render`."""
-        painter = self.painter(scale=scale, compile=compile, portrait=True)
+        painter = self.painter(scale=scale, portrait=True)
         with contextlib.closing(self._pictures(painter, landmarks, world_from_camera, frame_ids)) as pictures:
             for picture in pictures:
                 yield painter.laid(picture)
@@ -267,12 +264,11 @@ class NerfTask(Task):
         self,
         *,
         scale: float = 1.0,
-        compile: bool = False,
         background: Bytes | None = None,
         portrait: bool = False,
     ) -> Painter:
         """Prepare to draw frames of one size over one background (H, W, 3) RGB of any size, or into the true frames."""
-        return Painter(self, scale=scale, compile=compile, background=background, portrait=portrait)
+        return Painter(self, scale=scale, background=background, portrait=portrait)
 
     def render_frames(self, frame_ids: NDArray[np.integer[Any]]) -> Iterator[Bytes]:
         """Render frames (n,) of the dataset from their own landmarks and poses; yield (H, W, 3) RGB each."""

@@ -67,6 +67,8 @@ class NerfWeights(Config):
 class NerfConfig(TaskConfig, InferSettings):
     """Settings of both renderer tasks."""
 
+    renamed = {"infer_compile": ""}
+
     video_id: str = ""
     """Which processed video: a folder under `binary_data_dir`."""
     binary_data_dir: str = "data/binary/videos"

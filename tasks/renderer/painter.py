@@ -53,7 +53,6 @@ class Painter:
     Args:
         task: A trained `lm3d_nerf` or `lm3d_nerf_torso`.
         scale: Size of the picture against the training pictures.
-        compile: Compile the renderer's elementwise kernels first.
         background: (H, W, 3) of any size to show in place of the footage's background.
         portrait: Lay the lower face into the true frame; see `tasks.renderer.portrait.composer`.
 
@@ -66,7 +65,6 @@ class Painter:
         task: Trained,
         *,
         scale: float = 1.0,
-        compile: bool = False,
         background: Bytes | None = None,
         portrait: bool = False,
     ) -> None:
@@ -79,7 +77,7 @@ class Painter:
         self.task, self.background = task, background
         task.eval()
         dtype = None if task.cfg.infer_bf16 else torch.float32
-        self.frames = FrameRenderer(task.model, scale=scale, compile=compile, dtype=dtype)
+        self.frames = FrameRenderer(task.model, scale=scale, dtype=dtype)
         self.height, self.width = self.frames.height, self.frames.width
         self.composer = self._composer() if portrait else None
         self._places: deque[Place] = deque()

@@ -59,7 +59,6 @@ def render_landmarks(
         moment.frame_ids,
         own_poses=moment.own_poses,
         scale=settings.infer_scale_factor,
-        compile=settings.infer_compile,
         background=background,
         portrait=settings.portrait,
     )

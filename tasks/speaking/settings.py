@@ -93,8 +93,6 @@ class InferSettings(PostSettings, PoseSettings, MarkSettings):
     infer_temperature: Weight | None = None
     """How freely audio-to-landmarks varies: 0 gives the likeliest motion, 1 a different one for every seed; as the
     postnet's recipe says when not given."""
-    infer_compile: bool = False
-    """Compile the renderer first (20-40 s): pays with many samples a ray and `upsample: 1`; needs a C++ compiler."""
 
     infer_compose: Compose = "auto"
     """`portrait`: the rendered lower face is laid into the true frame whose pose it has, so that hair, ears, eyes and

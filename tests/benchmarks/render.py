@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.render                        all rows (about ten minutes on two cores)
     python -m tests.benchmarks.render --quick                fewer frames and rows (about two minutes)
-    python -m tests.benchmarks.render --compile              each row compiled too (about a minute more)
+    python -m tests.benchmarks.render --tensors              each row without loops too, as on a GPU
     python -m tests.benchmarks.render --checkpoint May/lm3d_nerf_torso     a trained person, with its own landmarks
     python -m tests.benchmarks.render --device cuda          on a GPU, one by one and in batches
 
@@ -47,7 +47,7 @@ ROWS = (
 )
 QUICK = (ROWS[1], ROWS[3], ROWS[5], ROWS[9])
 HEADER = (
-    f"{'picture':>8} {'rays':>5} {'samples':>8} {'torso':>6} {'kernels':>9} {'tried':>7} {'hit':>7} {'samples':>8} "
+    f"{'picture':>8} {'rays':>5} {'samples':>8} {'torso':>6} {'how':>9} {'tried':>7} {'hit':>7} {'samples':>8} "
     f"{'CPU ms':>8} {'wall ms':>8} {'frames/s':>9} {'MB':>6} {'GeneFace CPU / this':>20}"
 )
 
@@ -89,7 +89,7 @@ def clock(work: Callable[[], int], times: int) -> Cost:
 
 
 def stream(frames: FrameRenderer, jobs: list[tuple[Any, ...]]) -> Cost:
-    """Time many frames, as a video is rendered; the first go unmeasured, and compile what is to be compiled."""
+    """Time many frames, as a video is rendered; the first go unmeasured, while loops are compiled."""
     for _ in render_side_by_side(frames, jobs[:8]):
         pass
     return clock(lambda: sum(1 for _ in render_side_by_side(frames, jobs)), 2)
@@ -122,11 +122,11 @@ def vanilla_seconds(rays: int) -> float:
         return clock(march, 1).cpu
 
 
-def line(row: Row, kernels: str, counts: tuple[int, int, int], cost: Cost, vanilla: float) -> str:
+def line(row: Row, how: str, counts: tuple[int, int, int], cost: Cost, vanilla: float) -> str:
     """Return one line of the table."""
     return (
         f"{row.size:>8} {f'x{row.upsample}':>5} {f'{row.samples}+{row.fine}':>8} {'yes' if row.torso else 'no':>6} "
-        f"{kernels:>9} {counts[0]:>7} {counts[1]:>7} {counts[2]:>8} {1000 * cost.cpu:>8.1f} {1000 * cost.wall:>8.1f} "
+        f"{how:>9} {counts[0]:>7} {counts[1]:>7} {counts[2]:>8} {1000 * cost.cpu:>8.1f} {1000 * cost.wall:>8.1f} "
         f"{1 / cost.wall:>9.1f} {cost.memory / 2**20:>6.0f} {vanilla * row.size**2 / cost.cpu:>20.0f}"
     )
 
@@ -166,7 +166,7 @@ def on_gpu(renderer: Renderer, frames: int) -> Iterator[str]:
         yield f"batches of {count:>2}: {1000 * seconds:.3f} ms a frame, {1 / seconds:.0f} frames/s"
 
 
-def of_checkpoint(exp: str, frames: int, compile: bool, vanilla: float) -> None:
+def of_checkpoint(exp: str, frames: int, tensors: bool, vanilla: float) -> None:
     """Print the row of a trained person, with the landmarks and poses of its footage."""
     from tasks.core.loading import load_task
     from tasks.renderer.base import NerfTask
@@ -178,16 +178,15 @@ def of_checkpoint(exp: str, frames: int, compile: bool, vanilla: float) -> None:
     landmarks = np.array(video.landmarks[ids], dtype=np.float32)
     torso = task.model.torso is not None
     row = Row(cfg.size, cfg.upsample, cfg.n_samples_per_ray, cfg.n_samples_per_ray_fine, 0, 0, torso)
-    for compiled in (False, True)[: 1 + compile]:
-        painter = task.painter(compile=compiled)
-        jobs = list(painter.jobs(landmarks, range(len(ids)), task.footage.cameras[ids], ids))
-        report(row, painter.frames, jobs, compiled, vanilla)
+    painter = task.painter()
+    jobs = list(painter.jobs(landmarks, range(len(ids)), task.footage.cameras[ids], ids))
+    for loops in (True, False)[: 1 + tensors]:
+        report(row, FrameRenderer(task.model, loops=loops), jobs, loops, vanilla)
 
 
-def report(row: Row, draw: FrameRenderer, jobs: list[tuple[Any, ...]], compiled: bool, vanilla: float) -> None:
+def report(row: Row, draw: FrameRenderer, jobs: list[tuple[Any, ...]], loops: bool, vanilla: float) -> None:
     """Print a row of the table and, for head and torso with a decoder, what it takes with encoding."""
-    kernels = "compiled" if compiled else "plain"
-    print(line(row, kernels, counted(draw, jobs[0]), stream(draw, jobs), vanilla), flush=True)
+    print(line(row, "loops" if loops else "tensors", counted(draw, jobs[0]), stream(draw, jobs), vanilla), flush=True)
     if row.torso and row.upsample > 1:
         cost = encoded(draw, jobs)
         print(f"{'':>40}with encoding to mp4: {1000 * cost.wall:.1f} ms wall, {1 / cost.wall:.1f} frames/s", flush=True)
@@ -199,7 +198,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=0, help="frames a row; 48 when not given, 16 with --quick")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--quick", action="store_true", help="four rows, few frames")
-    parser.add_argument("--compile", action="store_true", help="each row compiled as well; needs a C++ compiler")
+    parser.add_argument("--tensors", action="store_true", help="each row without loops as well")
     parser.add_argument("--checkpoint", default="", help="a trained renderer to measure instead of the made ones")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     given = parser.parse_args()
@@ -218,13 +217,13 @@ def main() -> None:
         print(f"{size:>8} {vanilla * size**2:.0f} CPU s a frame")
     print(HEADER)
     if given.checkpoint:
-        of_checkpoint(given.checkpoint, frames, given.compile, vanilla)
+        of_checkpoint(given.checkpoint, frames, given.tensors, vanilla)
         return
     for row in rows:
-        for compiled in (False, True)[: 1 + given.compile]:
-            draw = FrameRenderer(make(row), compile=compiled)
+        for loops in (True, False)[: 1 + given.tensors]:
+            draw = FrameRenderer(make(row), loops=loops)
             few = max(2, frames // (1 if row.upsample > 1 else 8 if row.fine < 64 else 24))
-            report(row, draw, made_jobs(draw, few), compiled, vanilla)
+            report(row, draw, made_jobs(draw, few), loops, vanilla)
 
 
 if __name__ == "__main__":

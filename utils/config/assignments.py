@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from utils.config.schema import Config, submodel
+from utils.config.schema import Config, gone, submodel
 from utils.config.strict_yaml import read_yaml
 from utils.errors import ConfigError
 
@@ -60,7 +60,8 @@ def typed_assignment(schema: type[Config], text: str) -> tuple[str, Any]:
     """
     name, typed = split_assignment(text)
     if name in schema.renamed:
-        raise ConfigError(f"--{name}: no such setting; write '{schema.renamed[name]}'")
+        answer = gone(schema, name) or f"{name}: no such setting; write '{schema.renamed[name]}'"
+        raise ConfigError(f"--{answer}")
     if _annotation(schema, name) is not str:
         return assignment(text)
     try:

@@ -34,7 +34,8 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
     renamed: ClassVar[Mapping[str, str]] = {}
-    """Former name of a setting -> its name. A run's own copy is read by it; where a person writes it, it is refused."""
+    """Former name of a setting -> its name, "" when it is gone. A run's own copy is read by it; where a person writes it,
+    it is refused."""
 
     overrules: ClassVar[Mapping[str, str]] = {}
     """Setting -> the one whose place it takes while it is not its default; see `utils.config.overruled`."""
@@ -58,8 +59,9 @@ ConfigT = TypeVar("ConfigT", bound=Config)
 
 
 def with_present_names(schema: type[Config], saved: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings that a run saved, called as they are called today."""
-    return {schema.renamed.get(name, name): value for name, value in saved.items()}
+    """Return settings that a run saved, called as they are called today, without those that are gone."""
+    named = {schema.renamed.get(name, name): value for name, value in saved.items()}
+    return {name: value for name, value in named.items() if name}
 
 
 def parse(
@@ -83,7 +85,8 @@ def parse(
     config: ConfigT | None = None
     kept = {name for name in raw if (origins or {}).get(name, path).name == RUN_COPY}
     try:
-        config = schema.model_validate({schema.renamed.get(k, k) if k in kept else k: v for k, v in raw.items()})
+        own = with_present_names(schema, {name: raw[name] for name in kept})
+        config = schema.model_validate({name: value for name, value in raw.items() if name not in kept} | own)
     except ValidationError as error:
         for name, text in mistakes(schema, error):
             origin = (origins or {}).get(name)
@@ -101,6 +104,11 @@ def as_setting(loc: tuple[int | str, ...], value: Any) -> str:
     return f"{'.'.join(map(str, loc))} = {value!r}"
 
 
+def gone(schema: type[Config], name: str) -> str | None:
+    """Return what to say of a setting that is no more; None of others."""
+    return f"{name}: no such setting any more; leave it out" if schema.renamed.get(name) == "" else None
+
+
 def mistakes(
     schema: type[Config],
     error: ValidationError,
@@ -116,8 +124,9 @@ def mistakes(
         name = ".".join(str(part) for part in loc) or "(whole)"
         if item["type"] == "extra_forbidden":
             near = nearest(str(loc[-1]), _group(schema, loc[:-1])) if number < _HINTS else None
-            guess = schema.renamed.get(name) or near
+            guess = schema.renamed.get(name, near)
             text = f"{name}: no such setting" + (f"; write '{guess}'" if guess else "") + _look_alike(name)
+            text = gone(schema, name) or text
             text = (other_name(name, schema.model_fields) if name not in schema.renamed else None) or text
         elif item["type"] == "missing":
             text = f"{name}: missing; give it a value"

@@ -1,16 +1,12 @@
-"""The quick ways to render give the pictures of the plain way: culled, compiled, side by side, in batches."""
+"""The quick ways to render give the pictures of the plain way: culled, in loops, side by side, in batches."""
 
 from __future__ import annotations
-
-import shutil
 
 import pytest
 import torch
 
 from modules.renderer.inference import FrameRenderer
-from modules.renderer.marcher import MIDDLE, PLAIN, compiled_kernels, place_samples
-from modules.renderer.planes import TapMatrices
-from modules.renderer.rays import box_span, ray_directions
+from modules.renderer.marcher import MIDDLE, place_samples
 from modules.renderer.renderer import Renderer
 from modules.renderer.sampling import composite_weights, inverse_cdf
 from tests.modules.renderer.made import ball, look, make
@@ -85,28 +81,3 @@ def test_samples_of_a_known_density_lie_where_its_integral_says():
     share = (torch.arange(count) + 0.5) / count
     wanted = -torch.log1p(-share * (1 - torch.exp(torch.tensor(-d)))) / d
     assert torch.allclose(steps[0], wanted, atol=2e-2)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler here")
-def test_compiled_kernels_compute_what_the_plain_ones_do():
-    torch.manual_seed(0)
-    compiled = compiled_kernels()
-    directions = ray_directions(32 * torch.rand(40, 2), torch.eye(4), 40.0, (32.0, 32.0))
-    near, far = box_span(torch.tensor([0.0, 0, 5]), directions, torch.tensor([[-3.0, -3, -1], [3, 3, 1]]))
-    entry, leave = 7 * torch.rand(3, 40), 7 * torch.rand(3, 40)
-    grid = torch.rand(512)
-    for got, wanted in zip(
-        compiled.coarse(grid, entry, leave, 6, 8), PLAIN.coarse(grid, entry, leave, 6, 8), strict=True
-    ):
-        assert torch.allclose(got, wanted, atol=1e-5)
-    density = torch.rand(40, 6)
-    for got, wanted in zip(compiled.place(density, near, far, 4), PLAIN.place(density, near, far, 4), strict=True):
-        assert torch.allclose(got, wanted, atol=1e-4)
-    raw, lengths = torch.randn(160, 17), torch.rand(40, 4)
-    assert torch.allclose(compiled.compose(raw, lengths, 50.0), PLAIN.compose(raw, lengths, 50.0), atol=1e-4)
-    start, slope, steps = 8 * torch.rand(6, 1), torch.randn(6, 40), torch.rand(4, 40)
-    table = torch.randn(3 * 16**2 + 3 * 8**2, 7)
-    assert compiled.read is not None
-    got = compiled.read(table, start, slope, steps, (16, 8))
-    assert torch.allclose(got, TapMatrices((16, 8)).read(table, start, slope, steps, (16, 8)), atol=1e-4)

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from modules.renderer import planes
-from modules.renderer.planes import TapMatrices, plane_taps, read_places
+from modules.renderer.planes import TapMatrices, plane_taps
 
 
 def test_taps_read_what_grid_sample_reads():
@@ -77,6 +77,5 @@ def test_taps_by_products_are_the_taps_one_by_one(sizes):
     assert torch.equal(rows, wanted_rows)
     assert torch.allclose(weights[:, :12], wanted[:, :12], atol=1e-4)
     table = torch.randn(sum(3 * size**2 for size in sizes), 7)
-    read = TapMatrices(sizes).read(table, start, slope, steps, sizes)
-    assert torch.allclose(read, read_places(table, start, slope, steps, sizes), atol=1e-4)
+    read = TapMatrices(sizes).read(table, start, slope, steps)
     assert torch.allclose(read, (weights[..., None] * table[rows.long()]).sum(dim=1), atol=1e-4)

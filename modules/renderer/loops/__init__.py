@@ -1,0 +1,1 @@
+"""Loops over rays and pixels for a processor, compiled by numba."""
