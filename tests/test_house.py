@@ -28,7 +28,8 @@ from utils.visualization import contact_sheet, lm_visualizer
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tasks", "modules", "data_gen", "utils")
-OUTSIDE = {"torch", "jaxtyping", "kornia", "transformers", "numba", "numpy", "onnx", "google"}  # google.protobuf is onnx's own
+OUTSIDE = {"torch", "jaxtyping", "kornia", "transformers", "numba", "numpy", "onnx", "google"}
+"""google.protobuf is onnx's own."""
 DOORS = (
     "tasks/run.py", "tasks/talking_head.py", "tasks/import_checkpoint.py", "tasks/export_checkpoint.py",
     "data_gen/run.py", "utils/visualization/contact_sheet.py", "utils/visualization/lm_visualizer.py",

@@ -209,7 +209,7 @@ class HeadMarcher:
         self.cast(
             chosen.numpy(), self.directions.numpy(), camera.numpy(), head.box.numpy(), head.face_box.numpy(),
             frame.density.numpy(), head.grid_size, head.samples, head.fine_samples, np.float32(MIDDLE),
-            np.float32(HIT_DEPTH), self.table.numpy(), head.plane_size, dynamic.numpy(),
+            np.float32(-math.log1p(-0.02)), self.table.numpy(), head.plane_size, dynamic.numpy(),
             head.dynamic_size if head.bases_count else 0, self.first.numpy(), frame.bias.numpy(), last.numpy(),
             bias.numpy(), np.float32(head.density_scale), whole.numpy(),
         )  # fmt: skip

@@ -34,8 +34,8 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
     renamed: ClassVar[Mapping[str, str]] = {}
-    """Former name of a setting -> its name, "" when it is gone. A run's own copy is read by it; where a person writes it,
-    it is refused."""
+    """Former name of a setting -> its name, "" when it is gone. A run's own copy is read by it; where a person writes
+    it, it is refused."""
 
     overrules: ClassVar[Mapping[str, str]] = {}
     """Setting -> the one whose place it takes while it is not its default; see `utils.config.overruled`."""

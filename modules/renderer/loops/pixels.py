@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from modules.renderer.loops.compiling import inline, loop
+from modules.renderer.loops.compiling import exponential, inline, loop, sigmoid
 
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 CLEAR = np.float32(1e-6)
@@ -37,13 +37,13 @@ def fill_map(  # type: ignore[no-untyped-def]
     for n in range(len(points)):
         for x in range(len(columns)):
             away = (columns[x] - points[n, 0]) / spread
-            across[n, x] = math.exp(-HALF * away * away)
+            across[n, x] = exponential(-HALF * away * away)
     maps = np.empty((groups, len(columns)), np.float32)
     for y in range(len(rows)):
         maps[:] = ZERO
         for n in range(len(points)):
             away = (rows[y] - points[n, 1]) / spread
-            down = np.float32(math.exp(-HALF * away * away))
+            down = exponential(-HALF * away * away)
             if down > CLEAR:
                 for x in range(len(columns)):
                     maps[group[n], x] += down * across[n, x]
@@ -107,7 +107,7 @@ def lay_decoded(  # type: ignore[no-untyped-def]
             solid = w0 * low[y0, x0, alpha] + w1 * low[y0, x1, alpha]
             solid += w2 * low[y1, x0, alpha] + w3 * low[y1, x1, alpha]
             solid = np.float32(8) * (solid - HALF) + rest[j // 2, i // 2, 12 + part]
-            solid = gate / (ONE + np.float32(math.exp(-solid)))
+            solid = gate * sigmoid(solid)
             for c in range(3):
                 base = w0 * low[y0, x0, c] + w1 * low[y0, x1, c] + w2 * low[y1, x0, c] + w3 * low[y1, x1, c]
                 out[y, x, c] = blended(gate * (base + rest[j // 2, i // 2, 4 * c + part]), solid, behind[y, x, c])
@@ -166,7 +166,7 @@ def lay_torso(lattice, reach, texture, changes, border, columns, rows, out, top,
                 continue
             alpha = ONE
             if solid < SURE:
-                alpha = ONE / (ONE + np.float32(math.exp(-np.float32(4) * solid)))
+                alpha = sigmoid(np.float32(4) * solid)
             for c in range(3):
                 value = w0 * texture[y0, x0, c] + w1 * texture[y0, x1, c]
                 value += w2 * texture[y1, x0, c] + w3 * texture[y1, x1, c]

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from modules.renderer.loops.compiling import inline, loop
+from modules.renderer.loops.compiling import exponential, inline, loop, sigmoid
 from modules.renderer.sampling import POOLED_BINS
 
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
@@ -18,8 +18,12 @@ SHORT = np.float32(1e-3)
 """Rays that cross less of the box are left out, as by `HeadMarcher`."""
 BORDER = np.float32(1e-4)
 FADE = np.float32(0.12)
-OPAQUE = np.float32(1e-3)
+OPAQUE = np.float32(4e-3)
 """A ray that lets less than this pass is not followed further."""
+LIGHT = np.float32(1e-5)
+"""What a sample adds less than this of is left out."""
+FAINT, FEW = np.float32(-math.log1p(-0.05)), 4
+"""Below this coarse depth a ray has so few evaluations: half of all rays only brush what surrounds a head."""
 THIN = np.float32(1e-3)
 """Depths below this are small enough that what they absorb is as large as they are."""
 
@@ -89,13 +93,12 @@ def cast(  # type: ignore[no-untyped-def]
     channels, hidden, features = static.shape[1], len(shift), len(bias) - 1
     quads = channels // 4 * 4
     rows = np.empty((2, channels), np.float32)
-    inner0, inner1 = np.empty(hidden, np.float32), np.empty(hidden, np.float32)
-    raw, total = np.empty((2, features + 1), np.float32), np.empty(features, np.float32)
+    inners, summed = np.empty((2, hidden), np.float32), np.empty(hidden, np.float32)
+    inner0, inner1 = inners[0], inners[1]
     way, entry, across = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
     place, steps = np.empty(3, np.float32), np.empty(max(fine, samples), np.float32)
     cell, depths = np.empty(samples, np.int32), np.empty(samples, np.float32)
     bins, sums = min(samples, POOLED_BINS), np.empty(POOLED_BINS, np.float32)
-    count = fine if fine else samples
     for number in range(len(chosen)):
         ray = chosen[number]
         near, far = ZERO, np.float32(np.inf)
@@ -125,6 +128,7 @@ def cast(  # type: ignore[no-untyped-def]
         if samples and not depth > least:
             continue
 
+        count = fine if fine else samples
         if samples and fine:  # as many samples where much is absorbed
             absorbed, before = ZERO, ZERO
             for b in range(bins):
@@ -132,11 +136,12 @@ def cast(  # type: ignore[no-untyped-def]
                 more, before = depths[end - 1] - before, depths[end - 1]
                 absorbed += (ONE - absorbed) * more
                 if more > THIN:
-                    absorbed = ONE - np.float32(math.exp(-before))
+                    absorbed = ONE - exponential(-before)
                 sums[b] = np.float32(end) * (np.float32(1e-2) / np.float32(samples)) + absorbed
             b, whole = 0, sums[bins - 1]
-            for s in range(fine):
-                wanted = (np.float32(s) + HALF) / np.float32(fine) * whole
+            count = min(fine, FEW) if depth < FAINT else fine
+            for s in range(count):
+                wanted = (np.float32(s) + HALF) / np.float32(count) * whole
                 while b < bins - 1 and sums[b] < wanted:
                     b += 1
                 earlier = sums[b - 1] if b else ZERO
@@ -149,8 +154,9 @@ def cast(  # type: ignore[no-untyped-def]
         passed, edge = ONE, near
         if count > 1:
             edge = max(steps[0] - (steps[1] - steps[0]) * HALF, near)
-        for f in range(features):
-            total[f] = ZERO
+        red, green, blue = ZERO, ZERO, ZERO
+        for j in range(hidden):
+            summed[j] = ZERO
         for s in range(0, count, 2):  # two at a time: the network's weights are fetched once for both
             for k in range(2):
                 step = steps[min(s + k, count - 1)]
@@ -171,28 +177,41 @@ def cast(  # type: ignore[no-untyped-def]
                 for j in range(hidden):
                     inner0[j] += row0[i] * first[i, j]
                     inner1[j] += row1[i] * first[i, j]
-            for f in range(features + 1):
-                x, y = ZERO, ZERO
-                for j in range(hidden):
-                    x += max(inner0[j], ZERO) * last[f, j]
-                    y += max(inner1[j], ZERO) * last[f, j]
-                raw[0, f], raw[1, f] = x + bias[f], y + bias[f]
             for k in range(min(2, count - s)):
+                inner = inners[k]
+                x = bias[0]
+                for j in range(hidden):
+                    inner[j] = max(inner[j], ZERO)
+                    x += inner[j] * last[0, j]
                 after = far
                 if s + k < count - 1:
                     after = (steps[s + k] + steps[s + k + 1]) * HALF
                 elif count > 1:
                     after = min(steps[s + k] + (steps[s + k] - edge), far)
-                x = raw[k, 0] - np.float32(5)
-                thick = x if x > np.float32(20) else np.float32(math.log1p(math.exp(x)))
-                through = np.float32(math.exp(-thick * scale * (after - edge)))
+                x -= np.float32(5)
+                thick = x
+                if x < np.float32(20):  # softplus
+                    thick = exponential(x)
+                    if thick > THIN:
+                        thick = np.float32(math.log(ONE + thick))
+                through = exponential(-thick * scale * (after - edge))
                 weight, passed, edge = passed * (ONE - through), passed * through, after
-                for f in range(3):
-                    raw[k, f + 1] = ONE / (ONE + np.float32(math.exp(-raw[k, f + 1])))
-                for f in range(features):
-                    total[f] += weight * raw[k, f + 1]
+                if weight > LIGHT:
+                    x, y, z = bias[1], bias[2], bias[3]
+                    for j in range(hidden):
+                        summed[j] += weight * inner[j]
+                        x += inner[j] * last[1, j]
+                        y += inner[j] * last[2, j]
+                        z += inner[j] * last[3, j]
+                    red += weight * sigmoid(x)
+                    green += weight * sigmoid(y)
+                    blue += weight * sigmoid(z)
             if passed < OPAQUE:
                 break
-        for f in range(features):
-            out[ray, f] = total[f]
+        out[ray, 0], out[ray, 1], out[ray, 2] = red, green, blue
+        for f in range(3, features):  # what is linear in the network's inner values is so in their sum
+            x = bias[f + 1] * (ONE - passed)
+            for j in range(hidden):
+                x += summed[j] * last[f + 1, j]
+            out[ray, f] = x
         out[ray, features] = ONE - passed

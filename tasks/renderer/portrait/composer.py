@@ -26,6 +26,8 @@ MOST_SHIFT = 40.0
 """Most that a colour is changed by for the seam's sake, of 255."""
 MOST_GRAIN = 4.0
 """Most deviation of the grain that is added, of 255."""
+SPARSE = 4
+"""Of the pixels along an edge so many-th is asked for its grain."""
 MEDIAN_OF_NORMAL = 0.6745
 """The median of what is normally distributed, regardless of sign, in its deviations."""
 
@@ -148,10 +150,11 @@ class Inlay:
 
     def _noise(self, true: Floats, drawn: Floats, mask: Floats, seed: int) -> Floats:
         """Return the grain (h, w, 1) that a render (h, w, 3) lacks against the frame along the mask's edge."""
-        ring = (mask > 0.05) & (mask < 0.95)
-        if not ring.any():
+        ring = np.flatnonzero((mask > 0.05) & (mask < 0.95))[::SPARSE]
+        if not len(ring):
             return np.zeros((1, 1, 1), np.float32)
-        there, own = (float(np.median(np.abs(_finest(x)[ring]))) / MEDIAN_OF_NORMAL for x in (true, drawn))
+        sizes = (np.abs(_finest(x).reshape(-1, 3)[ring]) for x in (true, drawn))
+        there, own = (float(np.median(x)) / MEDIAN_OF_NORMAL for x in sizes)
         room = (self.height - mask.shape[0] + 1, self.width - mask.shape[1] + 1)
         top, left = np.random.default_rng(seed).integers(0, room).tolist()
         grain = self._grain[top : top + mask.shape[0], left : left + mask.shape[1]]

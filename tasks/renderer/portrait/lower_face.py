@@ -55,7 +55,7 @@ def lower_face(points_px: Reals, height: int, width: int, *, wider: float, step:
     if x1 <= x0 or y1 <= y0:
         return LowerFace((0, 0, 0, 0), np.zeros((0, 0), np.float32))
     shape = (y1 - y0, x1 - x0)
-    covered = np.max([_hull(face - (x0, y0), shape, wider * unit) for face in points_px], axis=0)
+    covered = np.max([_hull(face - (x0, y0), shape, wider * unit) for face in points_px], axis=0).astype(np.float32)
     return LowerFace((x0, y0, x1, y1), np.asarray(cv2.GaussianBlur(covered, (0, 0), max(0.5, SOFT * unit)), np.float32))
 
 
@@ -70,16 +70,18 @@ def covered(head_mask: Bytes, own_px: Reals) -> Floats:
 
     unit = float(eye_distance(own_px))
     before = ((head_mask < COVERED) & (_hull(own_px, head_mask.shape, -0.12 * unit) > 0)).astype(np.float32)
+    if not before.any():
+        return before
     return np.asarray(cv2.GaussianBlur(before, (0, 0), max(0.5, 0.04 * unit)), np.float32)
 
 
-def _hull(points: Reals, shape: tuple[int, ...], wider: float) -> Floats:
-    """Fill the hull of a lower face (68, 2) in a picture (h, w), widened by some pixels (narrowed when negative)."""
+def _hull(points: Reals, shape: tuple[int, ...], wider: float) -> Bytes:
+    """Fill the hull of a lower face (68, 2) in a picture (h, w) with 1, widened by some pixels (narrowed below 0)."""
     import cv2
 
-    filled = np.zeros(shape[:2], np.float32)
+    filled = np.zeros(shape[:2], np.uint8)
     hull = cv2.convexHull(np.asarray(points[CHEEKS], np.float32))
-    cv2.fillConvexPoly(filled, hull.round().astype(np.int32), 1.0)
+    cv2.fillConvexPoly(filled, hull.round().astype(np.int32), 1)
     side = 2 * round(abs(wider)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.dilate(filled, kernel) if wider > 0 else cv2.erode(filled, kernel), np.float32)
+    return np.asarray(cv2.dilate(filled, kernel) if wider > 0 else cv2.erode(filled, kernel), np.uint8)

@@ -5,16 +5,23 @@ from __future__ import annotations
 import pytest
 import torch
 
+from modules.renderer import inference
 from modules.renderer.batch import BatchRenderer, Inputs, render_in_batches
 from modules.renderer.inference import FrameRenderer
 from tests.modules.renderer.made import ball, jobs, make
+
+
+@pytest.fixture(autouse=True)
+def as_far_as_the_decoder_sees(monkeypatch):
+    """A decoder of random numbers shows more of what lies around a picture than a trained one does."""
+    monkeypatch.setattr(inference, "MARGIN", 8)
 
 
 @pytest.mark.parametrize("torso", [False, True])
 @pytest.mark.parametrize("upsample", [1, 2, 4])
 def test_a_batch_of_fixed_capacity_gives_the_pictures_one_by_one(upsample, torso):
     renderer = ball(make(upsample, torso=torso, height=40, width=28)).eval()
-    frames = FrameRenderer(renderer, dtype=torch.float32)
+    frames = FrameRenderer(renderer, dtype=torch.float32, loops=False)
     work = jobs(renderer, frames, 5)
     got = list(render_in_batches(frames, work, 3))
     assert len(got) == 5
@@ -24,7 +31,7 @@ def test_a_batch_of_fixed_capacity_gives_the_pictures_one_by_one(upsample, torso
 
 def test_a_batch_without_room_for_its_rays_is_rendered_again_with_more():
     renderer = ball(make(1)).eval()
-    frames = FrameRenderer(renderer, dtype=torch.float32)
+    frames = FrameRenderer(renderer, dtype=torch.float32, loops=False)
     code, _, landmarks, camera, backdrop, _ = jobs(renderer, frames, 1)[0]
     batch = BatchRenderer(frames, 1, capacity=0.01)
     small = batch.capacity

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from modules.renderer import inference
 from modules.renderer.batch import BatchRenderer, Inputs
 from modules.renderer.inference import FrameRenderer
 from modules.renderer.losses import interlevel_loss
@@ -25,7 +26,8 @@ def test_a_patch_has_so_many_pixels_per_ray_and_gradients(upsample):
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (30, 46)])
 @pytest.mark.parametrize("upsample", [1, 2])
-def test_a_rendered_torso_equals_the_one_of_training(upsample, height, width):
+def test_a_rendered_torso_equals_the_one_of_training(upsample, height, width, monkeypatch):
+    monkeypatch.setattr(inference, "MARGIN", 8)  # as far as a decoder of random numbers sees
     renderer = make(upsample, torso=True, height=height, width=width).eval()
     renderer.torso = painted_torso()
     torch.nn.init.normal_(renderer.torso.bend.weight, std=0.3)
@@ -40,7 +42,9 @@ def test_a_rendered_torso_equals_the_one_of_training(upsample, height, width):
         colour, alpha = renderer.bare(renderer.pixels(uv), cameras, shown)
     behind = colour[0] + (1 - alpha[0]) * backdrop.permute(2, 0, 1) / 255
     whole = head.colour[0] + (1 - head.alpha[0]) * behind
-    assert (picture / 255 - whole.clamp(0, 1).permute(1, 2, 0)).abs().max() < 2.1 / 255
+    difference = (picture / 255 - whole.clamp(0, 1).permute(1, 2, 0)).abs()
+    assert difference.max() < 5 / 255  # rays that only brush something are tried less often
+    assert difference.mean() < 0.5 / 255
 
 
 def test_a_camera_in_the_head_is_no_error():

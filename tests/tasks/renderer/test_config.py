@@ -28,10 +28,10 @@ def test_every_slip_is_said_at_once_with_what_was_meant():
 
 def test_a_setting_that_is_gone_is_left_out_of_a_recipe_and_read_over_in_a_run():
     raw = {"task_cls": "lm3d_nerf", "infer_compile": False}
-    with pytest.raises(ConfigError, match="infer_compile: no such setting any more"):
+    with pytest.raises(ConfigError, match=r"infer_compile: no such setting any more"):
         parse(NerfConfig, raw, Path("mine.yaml"))
     assert parse(NerfConfig, raw, Path("checkpoints/x/config.yaml")) == parse(
         NerfConfig, {"task_cls": "lm3d_nerf"}, Path("mine.yaml")
     )
-    with pytest.raises(ConfigError, match="^--infer_compile: no such setting any more"):
+    with pytest.raises(ConfigError, match=r"^--infer_compile: no such setting any more"):
         typed_assignment(NerfConfig, "infer_compile=true")
