@@ -15,6 +15,7 @@ from tests.benchmarks.person import UPDATES, Cost, split
 from tests.benchmarks.portrait import measure as measure_portrait
 from tests.benchmarks.pose import leak
 from tests.benchmarks.processing import ALL, likeness, medians, timed
+from tests.benchmarks.route import Judge, turns_of
 from tests.benchmarks.step_rows import ROWS
 from tests.benchmarks.train_steps import line, measure
 from tests.benchmarks.voice_bound import nearest, ridge
@@ -136,3 +137,15 @@ def test_lower_faces_are_measured_for_their_own_mouth_and_for_another(tmp_path, 
     assert own["old"] == 0
     assert own["frame"] > 15
     assert np.isfinite(list(other.values())).all()
+
+
+def test_how_footage_is_played_is_judged_at_its_turns(tmp_path):
+    judge = Judge(make_video_dataset(tmp_path / "made", frames=40, size=32))
+    shown = np.array([5, 6, 7, 8, 7, 6, 7])
+    assert shown[turns_of(shown)].tolist() == [8, 6]
+    silence = (judge.rests[shown] > 0.5).astype(np.float32)
+    figures = judge.figures(shown, silence)
+    assert (figures["agree"], figures["back"]) == (1, 2 / 6)
+    assert judge.figures(shown, 1 - silence)["agree"] == 0
+    assert 0 < figures["steps, mean"] <= figures["steps, most"] <= 1
+    assert judge.strip(shown, 3).shape == (32, 7 * 16, 3)
