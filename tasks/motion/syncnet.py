@@ -153,16 +153,22 @@ def second_hits(model: SyncNet, batch: MotionBatch, index: int) -> Tensor:
         (N, 3): found exactly, found within one frame, and the confidence (best less median similarity).
     """
     n = masked_rows(batch, index)
-    audio, mouth = batch.audio[index, : 2 * n], batch.landmarks[index, :n, MOUTH]
-    similarity, exists = offset_similarity(model, audio, mouth, radius=RADIUS)
-    whole = exists.all(dim=1)
-    inside = similarity[whole]
-    if len(inside) < SECOND:
-        return similarity.new_zeros((0, 3))
-    seconds = inside.unfold(0, SECOND, 1).mean(dim=-1)
-    offsets = seconds.argmax(dim=1) - RADIUS
-    confidence = seconds.amax(dim=1) - seconds.median(dim=1).values
+    offsets, confidence = second_offsets(model, batch.audio[index, : 2 * n], batch.landmarks[index, :n])
     return torch.stack([(offsets == 0).float(), (offsets.abs() <= 1).float(), confidence], dim=1)
+
+
+def second_offsets(model: SyncNet, audio: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    """Find how late the sound is in every one-second window of audio (2T, C) and landmarks (T, 68, 3).
+
+    Returns:
+        (N,) frames, the k-th for frames k + 15 to k + 40, and (N,) confidence; a window has 15 frames before and after.
+    """
+    similarity, exists = offset_similarity(model, audio, landmarks[:, MOUTH], radius=RADIUS)
+    inside = similarity[exists.all(dim=1)]
+    if len(inside) < SECOND:
+        return similarity.new_zeros(0), similarity.new_zeros(0)
+    seconds = inside.unfold(0, SECOND, 1).mean(dim=-1)
+    return seconds.argmax(dim=1) - RADIUS, seconds.amax(dim=1) - seconds.median(dim=1).values
 
 
 def _say(name: str, offset: Offset) -> None:

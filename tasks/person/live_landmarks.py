@@ -82,6 +82,7 @@ class LiveLandmarks:
         past = self.done - start
         values[:past] = self._raw[start - self._begin : self.done - self._begin]
         self._raw, self._begin = values, start
+        self._hear(start, stop)
         moment = self.motion.frames(start, stop)
         rest = self._rest(start, stop, count) if self.settings.infer_close_mouth_when_sil else None
         until = (stop // CUT + 1) * CUT
@@ -107,6 +108,11 @@ class LiveLandmarks:
         temperature = self.settings.infer_temperature
         values = self.postnet.predict(audio, pitch, seed=self.seed, temperature=temperature, first=start)
         return np.array(values.cpu().numpy(), np.float32).reshape(frames, 68, 3)
+
+    def _hear(self, start: int, stop: int) -> None:
+        """Let the head know in which of frames [start, stop) somebody speaks."""
+        rms = self.hearing.rows(start, stop)[0]
+        self.motion.hear(silence_weight(rms, stop - start, self.settings, self._speech()), start)
 
     def _rest(self, start: int, stop: int, count: int) -> Floats:
         """Return how far the mouth closes in frames [start, stop)."""
@@ -136,6 +142,10 @@ class FileLandmarks(LiveLandmarks):
         self._blocks = landmark_blocks(postnet, sound, temperature=settings.infer_temperature, seed=seed)
         self._ahead, self._ahead_begin = np.zeros((0, 68, 3), np.float32), 0
         self._whole = sound.level
+        self.motion.hear(silence_weight(sound.rms(), sound.frames, settings))
+
+    def _hear(self, start: int, stop: int) -> None:
+        """Say nothing: all of the sound was heard at the beginning."""
 
     def _predict(self, start: int, stop: int, ends: bool) -> Floats:
         while self._ahead_begin + len(self._ahead) < stop:

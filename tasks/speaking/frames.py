@@ -22,6 +22,7 @@ from tasks.speaking.mend import post_process
 from tasks.speaking.origin import refuse_other_sound
 from tasks.speaking.resting_face import Person
 from tasks.speaking.settings import InferSettings
+from tasks.speaking.silence import silence_weight
 from tasks.speaking.sound import Sound
 from utils.arrays import Floats
 from utils.config.schema import Config
@@ -50,7 +51,9 @@ def render_landmarks(
 ) -> Iterator[NDArray[np.uint8]]:
     """Mend predicted landmarks (T, 68, 3) and yield the rendered frames (H, W, 3) one by one."""
     background = read_background(settings.infer_bg_img_fname)
-    moment = HeadMotion(video, settings).frames(0, len(landmarks))
+    motion = HeadMotion(video, settings)
+    motion.hear(None if rms is None else silence_weight(rms, len(landmarks), settings))
+    moment = motion.frames(0, len(landmarks))
     person = Person.of(video, settings.infer_sil_ref_frame_idx)
     mended = post_process(landmarks, person, moment.eye_ids, rms, settings, seed)
     yield from task.render(

@@ -8,7 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from data_gen.video.dataset import VideoDataset
-from tasks.speaking.settings import PoseSettings
+from tasks.speaking.route import Route
+from tasks.speaking.settings import PoseSettings, PostSettings
+from tasks.speaking.silence import silence_weight
+from tasks.speaking.turns import find_turns, path_of
 from utils.arrays import Floats, Ints
 from utils.camera import loop_indices, smooth_path
 from utils.errors import ConfigError, DataError
@@ -16,6 +19,9 @@ from utils.files.arrays import load_array
 
 TOLERANCE = 0.02
 """How far a given rotation times its transpose may be from the identity."""
+
+LEAST = 3
+"""Fewer frames of footage are played forth and back: there is nothing to choose."""
 
 
 class Moment(NamedTuple):
@@ -33,6 +39,9 @@ class Moment(NamedTuple):
 class HeadMotion:
     """Say for any output frame where the head is; nothing grows with their number.
 
+    Where the footage itself is seen it is turned where that is not noticed, and shows a person who rests and speaks as
+    the sound does that was heard (`tasks.speaking.route`); else it is played forth and back.
+
     Raises:
         ConfigError: The settings name a frame that is not there.
         DataError: The file of poses is none.
@@ -49,6 +58,15 @@ class HeadMotion:
         self.still: int | None = None
         if settings.infer_pose_mode == "still":
             self.still = self._still_frame(settings.infer_still_frame_idx)
+        self.route: Route | None = None
+        if settings.footage_is_seen and self.length >= LEAST:
+            rests = silence_weight(video.audio("rms"), len(video), PostSettings())
+            self.route = Route(find_turns(path_of(video, self.start, stop)), rests[self.start : stop])
+
+    def hear(self, silence: Floats | None, first: int = 0) -> None:
+        """Take note of how far nobody speaks, (T,) 0..1, from output frame `first` on, before those are asked for."""
+        if self.route is not None and silence is not None:
+            self.route.hear(silence, first)
 
     def _still_frame(self, wanted: int | None) -> int:
         first = 0 if self.given else self.start
@@ -62,10 +80,11 @@ class HeadMotion:
 
     def frames(self, start: int, stop: int) -> Moment:
         """Return output frames [start, stop)."""
-        steps = loop_indices(stop - start, self.length, start)
+        looped = loop_indices(stop - start, self.length, start)
+        steps = looped if self.route is None else self.route.frames(start, stop)
         eyes = self.start + steps
         behind = eyes
-        poses = self.path[loop_indices(stop - start, len(self.path), start)]
+        poses = self.path[loop_indices(stop - start, len(self.path), start) if self.route is None else steps]
         if self.still is not None:
             poses = np.repeat(self.path[self.still][None], stop - start, axis=0)
             behind = np.full_like(eyes, self.start + (0 if self.given else self.still))

@@ -21,7 +21,8 @@ class PoseSettings(Config):
 
     infer_pose_mode: Literal["loop", "still"] = "loop"
     """`loop`: the head moves as in the longest shot of the footage (or as `infer_c2w_name` says), forth and back for as
-    long as the sound lasts. `still`: it keeps one pose; eyes and brows go on as `infer_inject_eye_blink_mode` says."""
+    long as the sound lasts; in a portrait it turns where it hardly moves, and rests and speaks with the sound. `still`:
+    it keeps one pose; eyes and brows go on as `infer_inject_eye_blink_mode` says."""
     infer_still_frame_idx: Whole | None = None
     """Whose pose `still` keeps: a frame of the footage, or of `infer_c2w_name`; the most usual one when not given."""
     infer_c2w_name: str = ""
@@ -35,6 +36,11 @@ class PoseSettings(Config):
     def path_is_smoothed(self) -> bool:
         """Say whether the head's motion is averaged: `infer_smooth_camera_path`."""
         return self.infer_smooth_camera_path
+
+    @property
+    def footage_is_seen(self) -> bool:
+        """Say whether true frames are shown, so that how they follow each other is seen."""
+        return False
 
 
 class PostSettings(Config):
@@ -121,6 +127,11 @@ class InferSettings(PostSettings, PoseSettings, MarkSettings):
     def path_is_smoothed(self) -> bool:
         """Say whether the head's motion is averaged; a true frame shows it as it is."""
         return self.infer_smooth_camera_path and not self.portrait
+
+    @property
+    def footage_is_seen(self) -> bool:
+        """Say whether true frames are shown: in a portrait."""
+        return self.portrait
 
 
 def _not_the_footages(settings: Mapping[str, Any]) -> list[str]:

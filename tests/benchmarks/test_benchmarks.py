@@ -1,20 +1,26 @@
 """The benchmarks of training run, on their smallest rows; what is found by regression is known."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from data_gen.video.pose.tracking import CameraFit
 from data_gen.video.stage import Stage
 from tasks.core.loading import load_task
+from tasks.person.head import TalkingHead
 from tests.benchmarks.bf16 import PRECISIONS, TRIALS, House
+from tests.benchmarks.cross_driving import in_step
+from tests.benchmarks.cross_driving import main as drive
 from tests.benchmarks.face_verification import main as verify
 from tests.benchmarks.footage import main as compare
 from tests.benchmarks.person import UPDATES, Cost, split
 from tests.benchmarks.portrait import measure as measure_portrait
 from tests.benchmarks.pose import leak
 from tests.benchmarks.processing import ALL, likeness, medians, timed
+from tests.benchmarks.route import Judge, turns_of
 from tests.benchmarks.step_rows import ROWS
 from tests.benchmarks.train_steps import line, measure
 from tests.benchmarks.voice_bound import nearest, ridge
@@ -24,6 +30,7 @@ from tests.made_persons import make_persons
 from utils.camera import invert, make_transform, rotation_matrix
 from utils.faces.landmarks import MEAN_FACE
 from utils.media.picture_file import SUFFIX, PictureWriter
+from utils.media.pictures import read_photo
 
 
 def test_a_step_is_timed_as_it_is_trained():
@@ -136,3 +143,42 @@ def test_lower_faces_are_measured_for_their_own_mouth_and_for_another(tmp_path, 
     assert own["old"] == 0
     assert own["frame"] > 15
     assert np.isfinite(list(other.values())).all()
+
+
+def test_how_footage_is_played_is_judged_at_its_turns(tmp_path):
+    judge = Judge(make_video_dataset(tmp_path / "made", frames=40, size=32))
+    shown = np.array([5, 6, 7, 8, 7, 6, 7])
+    assert shown[turns_of(shown)].tolist() == [8, 6]
+    silence = (judge.rests[shown] > 0.5).astype(np.float32)
+    figures = judge.figures(shown, silence)
+    assert (figures["agree"], figures["back"]) == (1, 2 / 6)
+    assert judge.figures(shown, 1 - silence)["agree"] == 0
+    assert 0 < figures["steps, mean"] <= figures["steps, most"] <= 1
+    assert judge.strip(shown, 3).shape == (32, 7 * 16, 3)
+
+
+def test_another_sound_over_held_out_frames_is_read_back_from_the_film(tmp_path, monkeypatch, capsys):
+    make_house(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    points = TalkingHead.load("made", device="cpu").video.landmarks_px
+    given = iter([*points[48:], *points[48:]])
+    monkeypatch.setattr("tests.benchmarks.cross_driving.find_points", lambda *_: next(given))
+    monkeypatch.setattr("tests.benchmarks.cross_driving.make_detector", lambda _: contextlib.nullcontext())
+    drive(["made", "voice.wav", "--strips=strips"])
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0] == "made: held-out frames 48 to 59, mel"
+    assert [row.split("  ")[0] for row in rows[2:]] == ["true", "voice, imagined", "voice, film"]
+    least_most_and_eight = 10
+    assert read_photo("strips/voice.png").shape == (64, least_most_and_eight * 32, 3)
+
+
+def test_windows_in_which_nobody_speaks_are_told_apart(monkeypatch):
+    """The first window begins at frame 15; here the sound is in step in all but those that touch a pause."""
+    silence = np.zeros(60, np.float32)
+    silence[40:50] = 1
+    offsets = torch.tensor([0, 1, -1, 9, 9])  # windows from frames 15 to 19 on, to 39 to 43
+    monkeypatch.setattr("tests.benchmarks.cross_driving.second_offsets", lambda *_: (offsets, offsets))
+    judge = torch.nn.Module()
+    judge.model = None
+    figures = in_step(judge, None, np.zeros((60, 68, 3), np.float32), silence)
+    assert figures == {"all": 0.6, "speech": 1.0, "offset": 1.0}

@@ -12,10 +12,11 @@ from tasks import talking_head
 from tasks.person.head import TalkingHead
 from tasks.person.live import play_sound
 from tasks.person.runs import find_run
+from tasks.speaking.head_pose import HeadMotion
+from tasks.speaking.silence import silence_weight
 from tasks.speaking.sound import Sound
 from tests.made import write_tone
 from tests.made_heads import make_house
-from utils.camera import loop_indices
 from utils.errors import ConfigError, DataError, UserError
 from utils.media.video import VideoWriter, probe, read_frames
 
@@ -219,7 +220,10 @@ def test_a_portrait_is_the_footage_but_for_the_lower_face(inside):
     frames = np.stack(list(portrait.speak("voice.wav")))
     with Sound("voice.wav") as sound:
         assert np.array_equal(frames, np.stack(list(play_sound(portrait, sound))))
-    true = portrait.video.frames[loop_indices(len(frames), 30)]  # the first of two shots of 30 frames
+        silence = silence_weight(sound.rms(), sound.frames, portrait.settings)
+    motion = HeadMotion(portrait.video, portrait.settings)
+    motion.hear(silence)
+    true = portrait.video.frames[motion.frames(0, len(frames)).frame_ids]
     rows = slice(0, 8)  # above the eyes
     assert np.array_equal(frames[:, rows], true[:, rows])
     assert not np.array_equal(np.stack(list(whole.speak("voice.wav")))[:, rows], true[:, rows])

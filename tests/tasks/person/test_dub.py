@@ -16,6 +16,7 @@ from tests.made import write_tone
 from tests.made_heads import make_house
 from utils.errors import DataError, UserError
 from utils.files.digests import sha256
+from utils.media.ffmpeg import run
 from utils.media.marks.manifest import read_manifest
 from utils.media.video import VideoWriter, probe, read_frames
 
@@ -35,10 +36,16 @@ def house(tmp_path, monkeypatch) -> Path:
             inside = data.frames[max(0, index - 50) // 2].repeat(2, axis=0).repeat(2, axis=1)
             frame[20:84, :56] = inside[:, 8:]
             writer.write(np.asarray(frame, np.uint8))
-    described = json.loads((data.path / "meta.json").read_text())
-    described["source"] = {"sha256": sha256(Path("own.mp4")), "crop_px": CROP, "start_s": 1.0}
-    (data.path / "meta.json").write_text(json.dumps(described))
+    made_of(Path("own.mp4"))
     return tmp_path
+
+
+def made_of(video: Path) -> None:
+    """Say that the person's dataset was made of a video."""
+    meta = Path("data/binary/videos/made/meta.json")
+    described = json.loads(meta.read_text())
+    described["source"] = {"sha256": sha256(video), "crop_px": CROP, "start_s": 1.0}
+    meta.write_text(json.dumps(described))
 
 
 def test_only_the_lower_face_changes_and_size_rate_and_length_are_the_videos(house, monkeypatch):
@@ -57,6 +64,26 @@ def test_only_the_lower_face_changes_and_size_rate_and_length_are_the_videos(hou
         assert len(changed)
         assert (changed.min(axis=0) >= (20 + 24, 0)).all()
         assert (changed.max(axis=0) < (84, 56)).all()
+
+
+def test_a_telephones_film_that_lies_on_its_side_is_dubbed_upright(house, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("tasks.person.dub.write_frames", _keeping(drawn))
+    with VideoWriter("lying.mp4", 120, 100, 50, np.zeros(16_000 * 3, np.float32), crf=0) as writer:
+        for frame in read_frames("own.mp4"):
+            writer.write(np.rot90(frame, -1).copy())
+    run(["-display_rotation:v:0", "90", "-i", "lying.mp4", "-c", "copy", "turned.mp4"], 60, "turning")
+    made_of(Path("turned.mp4"))
+    write_tone(Path("short.wav"), 0.3 * np.sin(np.arange(4_800) / 20))
+    words = ["made", "turned.mp4", "short.wav", "out.mp4", "--start_s=1.2"]
+    assert talking_head.main(["dub", *words, "--device=cpu"]) == 0
+    info = probe("out.mp4")
+    assert (info.height, info.width, info.rotation, info.fps, info.duration_s) == (100, 120, 0, 50.0, 0.3)
+    assert len(list(read_frames("out.mp4"))) == len(drawn) == 15
+    true = list(read_frames("turned.mp4"))[60:75]
+    changed = np.argwhere((np.stack(true) != np.stack(drawn)).any(axis=(0, -1)))
+    assert (changed.min(axis=0) >= (20 + 24, 0)).all()
+    assert (changed.max(axis=0) < (84, 56)).all()
 
 
 def _keeping(drawn: list[np.ndarray]):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.speaking.head_pose import HeadMotion, read_poses, usual_pose
-from tasks.speaking.settings import PoseSettings
+from tasks.speaking.settings import InferSettings, PoseSettings
 from tests.made import make_video_dataset
 from utils.errors import ConfigError, DataError
 
@@ -33,6 +33,27 @@ def test_any_stretch_is_that_of_the_whole(video):
     whole = motion.frames(0, 100)
     for part, all_of_it in zip(motion.frames(37, 61)[:3], whole[:3], strict=True):
         np.testing.assert_array_equal(part, all_of_it[37:61])
+
+
+def test_a_portrait_goes_on_without_a_jump_within_the_shot_and_hears(tmp_path, monkeypatch):
+    video = make_video_dataset(tmp_path / "made", frames=200, size=32)
+    rests = np.repeat(np.float32([0, 1, 0]), [40, 30, 130])
+    monkeypatch.setattr("tasks.speaking.head_pose.silence_weight", lambda *_: rests)
+    silence = np.repeat(np.float32([1, 0]), [20, 130])
+    moments = []
+    for settings in (InferSettings(), InferSettings(infer_compose="head")):
+        motion = HeadMotion(video, settings)
+        motion.hear(silence)
+        moments.append(motion.frames(0, 150))
+    portrait, head = moments
+    assert set(np.abs(np.diff(portrait.frame_ids))) == {1}
+    assert portrait.frame_ids.min() >= 0
+    assert portrait.frame_ids.max() < 100, "the first of two shots of 100 frames"
+    np.testing.assert_array_equal(portrait.world_from_camera, video.world_from_camera[portrait.frame_ids])
+    assert portrait.own_poses
+    assert 40 <= portrait.frame_ids[0] < 70, "it begins with somebody who rests, as the sound does"
+    assert head.frame_ids[0] == 0
+    np.testing.assert_array_equal(head.frame_ids, HeadMotion(video, PoseSettings()).frames(0, 150).frame_ids)
 
 
 def test_a_still_head_keeps_one_pose_while_its_eyes_go_on(video):
