@@ -18,7 +18,7 @@ from modules.renderer.renderer import FeatureMap, Renderer
 from modules.renderer.vanilla import VanillaHead
 
 if TYPE_CHECKING:
-    from modules.renderer.loops.drawing import QuickDecoder, QuickTorso
+    from modules.renderer.quick import QuickDecoder, QuickTorso
 
 CHUNK_RAYS = 2048
 """Rays that the vanilla networks are asked about at once."""
@@ -111,7 +111,7 @@ class FrameRenderer:
             self._make_quick()
 
     def _make_quick(self) -> None:
-        from modules.renderer.loops.drawing import QuickDecoder, QuickTorso  # numba waits until something is drawn
+        from modules.renderer.quick import QuickDecoder, QuickTorso  # numba waits until something is drawn
 
         if self.renderer.upsample > 1:
             self.quick_decoder = QuickDecoder(self.renderer, self.uv, self.dtype)

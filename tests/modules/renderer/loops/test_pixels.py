@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from modules.renderer.inference import shade
-from modules.renderer.loops.drawing import QuickDecoder, QuickTorso
+from modules.renderer.quick import QuickDecoder, QuickTorso
 from tests.modules.renderer.made import look, make, painted_torso
 
 

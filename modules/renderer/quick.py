@@ -1,4 +1,4 @@
-"""A decoder and a torso for one picture at a time on a processor: torch convolves, loops do what lies around it."""
+"""A decoder and a torso on a processor, one picture at a time: torch convolves, loops do what lies around it."""
 
 from __future__ import annotations
 
