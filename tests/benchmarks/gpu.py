@@ -72,7 +72,8 @@ def steps(device: str, quick: bool, home: Path) -> list[Step]:
     size = ("--seconds=4", "--size=128") if quick else ("--seconds=12", "--size=512")
     film = str(home / "data/raw/videos/demo.mp4")
     seen = ("--landmarks=dlib", "--parsing=grabcut", "--licence=public domain", "--consent=a made presenter")
-    in_home = f"import os; os.chdir({str(home)!r}); import sys; sys.path.insert(0, {str(ROOT)!r}); "
+    in_home = f"import os, sys; os.chdir({str(home)!r}); os.environ['VIZEME_HOME'] = os.getcwd(); "
+    in_home += f"sys.path.insert(0, {str(ROOT)!r}); "
     make = f"from data_gen.run import main; sys.exit(main(['demo', '--out={film}', *{list(size)}]) or "
     make += f"main(['video', '--id=demo', '--video={film}', {size[1]!r}, *{list(seen)}]))"
     return [

@@ -55,6 +55,7 @@ def main(words: list[str] | None = None) -> int:
         if args.videos is None:
             frames, size = (100, 64) if args.small else (250, 512)
             make_video_dataset(videos / args.video_id, frames=frames, size=size)
+        say(video="a drawn face" if args.videos is None else args.video_id)
         settings = smaller() if args.small else []
         whole = 0.0
         for step in plan(args.video_id, args.preset, settings, str(videos)):

@@ -95,6 +95,20 @@ def test_a_folder_of_others_is_left_alone(check, tmp_path, capsys):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["letters.txt"]
 
 
+@pytest.mark.parametrize("made", [True, False])
+def test_the_person_is_the_presenter_where_that_was_made(tmp_path, monkeypatch, made):
+    videos = tmp_path / "home/data/binary/videos"
+    (videos / "demo").mkdir(parents=True)
+    if made:
+        (videos / "demo/meta.json").write_text("{}")
+    begun = []
+    monkeypatch.setattr(gpu, "run_step", lambda step, log, limit_s, environment: begun.append((step, limit_s)) or {})
+    gpu._next(SLOW, tmp_path, 40.0, {}, tmp_path / "home")
+    (step, limit_s), given = begun[0], (f"--videos={videos}", "--video_id=demo")
+    assert step.words == SLOW.words + (given if made else ())
+    assert limit_s == 40, "no longer than what is left of all"
+
+
 def test_packages_that_are_missing_are_named(monkeypatch):
     def version(name):
         if name == "kornia":
@@ -139,4 +153,5 @@ def test_every_step_runs_small_without_a_gpu(tmp_path):
     assert [step["state"] for step in report["steps"]] == ["done"] * 6
     rows = {step["name"]: step["rows"] for step in report["steps"]}
     assert {row["task"] for row in rows["updates"]} == set(SMALL)
+    assert rows["person"][0] == {"video": "demo"}, "the presenter, not a drawn face"
     assert {row["speak"] for row in rows["person"] if "speak" in row} == {"full", "head", "portrait"}
