@@ -117,7 +117,8 @@ def main() -> None:
     torch.rand = lambda *shape, device=None: torch.full(shape, 0.5, device=device)  # type: ignore[assignment]
     for name in given.tasks:
         kind = task_class(name)
-        settings = {"clip_grad_norm": 0.0, "val_check_interval": 99, "num_ckpt_keep": 5, "tb_log_interval": UPDATES, **RECIPES[name]}
+        settings = {"clip_grad_norm": 0.0, "val_check_interval": 99, "num_ckpt_keep": 5, "tb_log_interval": UPDATES}
+        settings |= RECIPES[name]
         torch.manual_seed(0)
         task = kind(kind.schema.model_validate({"task_cls": name, "max_updates": given.updates, **settings}))
         task.prepare = lambda: None
