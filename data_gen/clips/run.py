@@ -15,6 +15,7 @@ from data_gen.clips.settings import ClipsCommand
 from data_gen.clips.shard_writer import ClipShardWriter
 from data_gen.clips.shards import ClipShards
 from data_gen.clips.workers import Made, Work, make_here, make_on_ray
+from data_gen.ray_pool import RayPool
 from utils.errors import ConfigError, DataError
 from utils.faces.detectors import detector_name
 from utils.files.digests import fingerprint
@@ -49,13 +50,15 @@ def main(args: ClipsCommand, work: Work = make_clip) -> int:
     recipe = ClipRecipe(detector_name(args.detector), tuple(features))
     writer = ClipShardWriter(args.out, widths, landmark_source=recipe.detector, licence=args.licence)
 
-    nodes = Counter[str]()
-
     def make(todo: Sequence[ClipJob]) -> Iterator[Made]:
         if args.ray_address:
-            return make_on_ray(work, todo, recipe, args.ray_address, nodes)
-        return make_here(work, todo, recipe, min(workers, len(todo)))
+            with RayPool(args.ray_address) as cluster:
+                yield from make_on_ray(work, todo, recipe, cluster)
+            nodes.update(cluster.nodes)
+        else:
+            yield from make_here(work, todo, recipe, min(workers, len(todo)))
 
+    nodes = Counter[str]()
     with filling(args.out):
         count = Build(writer, jobs, recipe, args.per_shard).run(make)
         corpus = writer.finish(-(-len(jobs) // args.per_shard), refused)

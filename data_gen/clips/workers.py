@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
-import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 from typing import Any
 
 from data_gen.clips.plan import ClipJob
 from data_gen.clips.process import Arrays, ClipRecipe
-from utils.errors import ConfigError, DataError, UserError
+from data_gen.ray_pool import AHEAD, CRASHED, RayPool
 from utils.processes.workers import WorkerPool
 
 log = logging.getLogger(__name__)
-ROOT = Path(__file__).resolve().parents[2]
 Work = Callable[[ClipJob, ClipRecipe], Arrays | str]
 Made = tuple[ClipJob, Arrays | str]
-CRASHED = "the process that read it died twice: the file is damaged, or there was too little memory"
-_AHEAD = 3
-"""Jobs given out per worker, so that none waits and results do not pile up."""
 
 
 def make_here(work: Work, jobs: Sequence[ClipJob], recipe: ClipRecipe, workers: int) -> Iterator[Made]:
@@ -36,7 +30,7 @@ def make_here(work: Work, jobs: Sequence[ClipJob], recipe: ClipRecipe, workers: 
         try:
             with WorkerPool(workers) as pool:
                 while waiting or flying:
-                    while waiting and len(flying) < _AHEAD * workers:
+                    while waiting and len(flying) < AHEAD * workers:
                         job = waiting.pop()
                         flying[pool.submit(work, job, recipe)] = job
                     for done in wait(flying, return_when=FIRST_COMPLETED).done:
@@ -56,86 +50,22 @@ def _alone(work: Work, job: ClipJob, recipe: ClipRecipe) -> Arrays | str:
         return CRASHED
 
 
-def make_on_ray(
-    work: Work, jobs: Sequence[ClipJob], recipe: ClipRecipe, address: str, nodes: Counter[str]
-) -> Iterator[Made]:
+def make_on_ray(work: Work, jobs: Sequence[ClipJob], recipe: ClipRecipe, cluster: RayPool) -> Iterator[Made]:
     """Yield clips as they are finished, in any order, from all processors of a Ray cluster.
-
-    Every machine needs this repository, the videos and the weights at the same paths; results come back by Ray.
 
     Args:
         work: What makes a clip; a function of a module.
         jobs: The clips to make.
         recipe: How.
-        address: `<head>:6379`, or `auto` on a machine of the cluster.
-        nodes: Is told how many clips every machine made.
-
-    Raises:
-        ConfigError: Ray is not installed, or no cluster answers at `address`.
-        DataError: The cluster was lost.
+        cluster: Where, entered.
     """
-    try:
-        import ray
-    except ImportError:
-        raise ConfigError("--ray_address needs Ray. Install it: pip install 'ray>=2.40'") from None
-    if not ray.is_initialized():
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(
-                f"No Ray cluster answers at {address} ({reason}). Start one: ray start --head, and on every other "
-                "machine: ray start --address=<head>:6379"
-            ) from None
-    try:
-        run = ray.remote(_for_ray(str(ROOT), work.__module__, work.__qualname__)).options(max_retries=1)
-        most = _AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
-        waiting = list(reversed(jobs))
-        flying: dict[Any, ClipJob] = {}
-        while waiting or flying:
-            while waiting and len(flying) < most:
-                job = waiting.pop()
-                flying[run.remote(tuple(job), tuple(recipe))] = job
-            for done in ray.wait(list(flying), num_returns=1)[0]:
-                try:
-                    node, result = ray.get(done)
-                    nodes[node] += 1
-                except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
-                    result = CRASHED
-                yield flying.pop(done), result
-    except ray.exceptions.RayTaskError as error:
-        raise (error.cause if isinstance(error.cause, UserError) else error) from None
-    except ray.exceptions.RayError as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"Ray: {reason} What is finished is kept: give the command again.") from None
-    finally:
-        ray.shutdown()
+    calls = [(work.__module__, work.__qualname__, tuple(job), tuple(recipe)) for job in jobs]
+    for number, result in cluster.each(make_of_plain, calls):
+        yield jobs[number], result
 
 
-def _for_ray(root: str, module: str, name: str) -> Callable[[Any, Any], Any]:
-    """Return a function that Ray sends by value, so that it can find the repository before anything is imported."""
-
-    assets = os.environ.get("VIZEME_ASSETS", "")
-
-    def run(job: Any, recipe: Any) -> Any:
-        import importlib
-        import os
-        import sys
-
-        if root not in sys.path:
-            sys.path.insert(0, root)
-        if assets:
-            os.environ.setdefault("VIZEME_ASSETS", assets)
-        import cv2
-        import ray
-
-        # only now, on another machine, can the repository be found
-        from data_gen.clips.plan import ClipJob
-        from data_gen.clips.process import ClipRecipe
-
-        cv2.setNumThreads(1)
-        work = getattr(importlib.import_module(module), name)
-        node = ray.get_runtime_context().get_node_id()[:8]
-        return node, work(ClipJob(*job), ClipRecipe(*recipe))
-
-    return run
+def make_of_plain(call: tuple[str, str, Any, Any]) -> Arrays | str:
+    """Make a clip of what was sent as plain data: module and name of what makes it, job, recipe."""
+    module, name, job, recipe = call
+    work: Work = getattr(importlib.import_module(module), name)
+    return work(ClipJob(*job), ClipRecipe(*recipe))

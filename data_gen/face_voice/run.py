@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,6 +17,7 @@ from data_gen.face_voice.dataset import PERSONS_PER_SHARD
 from data_gen.face_voice.process import SOUNDS, Limits, PersonFiles, Result, process_person
 from data_gen.face_voice.splits import Split, split_persons
 from data_gen.face_voice.writer import FaceVoiceWriter, MadePerson
+from data_gen.ray_pool import RayPool, mapped, pool_of
 from utils.config.schema import Config, Count, Fraction, Whole
 from utils.errors import ConfigError, DataError
 from utils.faces.detector import LandmarkDetector
@@ -80,6 +81,8 @@ class FaceVoiceCommand(Config):
     """landmark detector: auto, mediapipe, face_alignment, dlib"""
     workers: Count = 1
     """processes"""
+    ray_address: str = ""
+    """process the persons on this Ray cluster instead: <head>:6379, or auto"""
     per_shard: Count = PERSONS_PER_SHARD
     """persons per file"""
     licence: str = ""
@@ -111,7 +114,7 @@ def main(args: FaceVoiceCommand) -> int:
     with ExitStack() as stack:
         writer = FaceVoiceWriter(args.out, licence=licence)
         bar = stack.enter_context(Progress("persons", len(persons)))
-        pool = stack.enter_context(WorkerPool(args.workers)) if args.workers > 1 else None
+        pool = stack.enter_context(pool_of(args.workers, args.ray_address, "persons"))
         for number, group in enumerate(shards):
             stamps = [(p.id, p.split, p.label, p.made_seed, p.stamps()) for p in group]
             recipe = fingerprint(VERSION, stamps, asdict(limits), args.detector)
@@ -207,12 +210,13 @@ def _usable(
     limits: Limits,
     skipped: dict[str, str],
     bar: Progress,
-    pool: WorkerPool | None,
+    pool: WorkerPool | RayPool | None,
 ) -> Iterator[MadePerson]:
     """Yield the persons of whom something could be used, in order; note the rest in `skipped`."""
-    jobs = [(person, args.detector, limits) for person in persons]
-    results = pool.map(_one, jobs) if pool is not None else map(_one, jobs)
-    for files, result in zip(persons, results, strict=True):
+    jobs = [(asdict(person), args.detector, asdict(limits)) for person in persons]
+    for files, result in zip(persons, mapped(pool, process_one, jobs), strict=True):
+        if isinstance(result, str):
+            result = Result(MadePerson(files.id, files.label, files.split, [], []), {files.id: result})
         skipped |= result.skipped
         bar.step()
         lacks = "face" if not result.person.faces else "voice" if limits.voices and not result.person.clips else ""
@@ -226,8 +230,9 @@ def _usable(
 _detectors: dict[str, LandmarkDetector] = {}
 
 
-def _one(job: tuple[PersonFiles, str, Limits]) -> Result:
-    files, name, limits = job
+def process_one(job: tuple[dict[str, Any], str, dict[str, Any]]) -> Result:
+    """Process a person who was sent as plain data: files, name of the detector, limits."""
+    files, name, limits = PersonFiles(**job[0]), job[1], Limits(**job[2])
     if files.made_seed is None and name not in _detectors:
         _detectors[name] = make_detector(name)
     return process_person(files, _detectors.get(name), limits)

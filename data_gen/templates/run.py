@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from data_gen.ray_pool import RayPool, mapped, pool_of
 from data_gen.templates.own_face import own_faces
 from data_gen.templates.pickled import PickledTemplates, read_pickled
 from data_gen.templates.shards import PER_SHARD, Split, decode, encode
@@ -69,6 +70,8 @@ class TemplatesCommand(Config):
     """landmark detector: auto, mediapipe, face_alignment, dlib"""
     workers: Count = 1
     """processes that find faces"""
+    ray_address: str = ""
+    """find faces on this Ray cluster instead: <head>:6379, or auto"""
     per_shard: Count = PER_SHARD
     """pairs per file"""
     licence: str = ""
@@ -108,7 +111,7 @@ def make(
     with ExitStack() as stack:
         writer = TemplateShardWriter(args.out, recogniser.id, licence=args.licence)
         progress = stack.enter_context(Progress("templates", sum(len(group) for _, group in jobs)))
-        pool = stack.enter_context(WorkerPool(args.workers)) if args.workers > 1 else None
+        pool = stack.enter_context(pool_of(args.workers, args.ray_address, "photos"))
         for number, (split, group) in enumerate(jobs):
             stamps = [(str(p.relative_to(args.faces)), p.stat().st_size, p.stat().st_mtime_ns) for p in group]
             source = "aligned" if args.aligned else args.detector
@@ -171,14 +174,13 @@ def first_of_each(photos: list[Path], folder: Path, most: int) -> list[Path]:
 def cut_out(
     photos: list[Path],
     args: TemplatesCommand,
-    pool: WorkerPool | None,
+    pool: WorkerPool | RayPool | None,
     skipped: dict[str, str],
     bar: Progress,
 ) -> Iterator[tuple[Path, bytes]]:
     """Yield each usable photo with the crop of each face as JPEG; note the others in `skipped`."""
     jobs = [(photo, args.aligned, args.detector) for photo in photos]
-    results = pool.map(_one, jobs, chunksize=16) if pool is not None else map(_one, jobs)
-    for photo, result in zip(photos, results, strict=True):
+    for photo, result in zip(photos, mapped(pool, cut_one, jobs, chunksize=16), strict=True):
         bar.step()
         if isinstance(result, str):
             log.warning("skipped %s: %s", photo, result)
@@ -209,7 +211,7 @@ def with_templates(
 _detectors: dict[str, LandmarkDetector] = {}
 
 
-def _one(job: tuple[Path, bool, str]) -> Any:
+def cut_one(job: tuple[Path, bool, str]) -> Any:
     """Return the crops of one photo's faces as JPEG, the largest first, or why there is none."""
     path, aligned, name = job
     try:

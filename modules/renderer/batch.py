@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from modules.renderer.inference import FrameRenderer, shade
 from modules.renderer.landmark_code import POINT_GROUPS
 from modules.renderer.marcher import HIT_DEPTH, HeadMarcher, coarse_density, compose
-from modules.renderer.rays import box_span, project
+from modules.renderer.rays import box_span, project, turned
 from modules.renderer.renderer import NEAREST
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ class BatchRenderer:
         if self.dynamic:
             self.table[len(head.planes) :].view(self.count, -1).copy_(weights @ marcher.bases)
         density = (marcher.grid + (weights @ marcher.grid_bases).float()).exp()
-        directions = (inputs.cameras[:, :3, :3] @ marcher.directions).transpose(0, 1).flatten(1)
+        directions = turned(inputs.cameras[:, :3, :3], marcher.directions).transpose(0, 1).flatten(1)
         origin = inputs.cameras[:, :3, 3].T.index_select(1, self.frame_of_ray)
         near, far = box_span(origin.T, directions.T, head.box)
         hit = far > near + 1e-3
@@ -174,7 +174,7 @@ class BatchRenderer:
     def _extra(self, inputs: Inputs) -> Tensor:
         """Return what the decoders see besides features: `Renderer.decoder_extra` without waiting for the device."""
         frames, renderer = self.frames, self.frames.renderer
-        views = inputs.cameras[:, :3, :3] @ self.marcher.directions
+        views = turned(inputs.cameras[:, :3, :3], self.marcher.directions)
         parts = [views.view(self.count, 3, frames.rows, frames.columns)]
         if renderer.landmark_input:
             spread = 0.06 * self.focal / inputs.cameras[:, :3, 3].norm(dim=-1).clamp(min=NEAREST)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -67,6 +68,17 @@ def shade(colour: Tensor, alpha: Tensor, backdrop: Tensor) -> Tensor:
     return (mixed + 0.5).clamp(0, 255).to(torch.uint8)
 
 
+def _own_arithmetic(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep autocast away, under which a task is validated: in its bfloat16 a place in the planes is a row too far."""
+
+    @functools.wraps(method)
+    def plainly(self: FrameRenderer, *args: Any, **kwargs: Any) -> Any:
+        with torch.inference_mode(), torch.autocast(self.uv.device.type, enabled=False):
+            return method(self, *args, **kwargs)
+
+    return plainly
+
+
 class FrameRenderer:
     """Render frames of one renderer, one by one, always the same way.
 
@@ -102,9 +114,11 @@ class FrameRenderer:
         self.torso_part, self.places = self._torso_places()
         self.marcher: HeadMarcher | None = None
         if isinstance(self.head, BlendPlaneHead):
-            directions = ray_directions(self.uv.view(-1, 2), torch.eye(4, device=device), self.scene.focal, self.size)
-            shape = (self.rows, self.columns)
-            self.marcher = HeadMarcher(self.head, directions, shape, self.dtype, loops=loops)
+            with torch.autocast(device.type, enabled=False):
+                eye = torch.eye(4, device=device)
+                directions = ray_directions(self.uv.view(-1, 2), eye, self.scene.focal, self.size)
+                shape = (self.rows, self.columns)
+                self.marcher = HeadMarcher(self.head, directions, shape, self.dtype, loops=loops)
         self.quick_decoder: QuickDecoder | None = None
         self.quick_torso: QuickTorso | None = None
         if loops:
@@ -125,12 +139,12 @@ class FrameRenderer:
             other.marcher = self.marcher.twin()
         return other
 
-    @torch.inference_mode()
+    @_own_arithmetic
     def encode(self, windows: Tensor) -> FrameCode:
         """Encode un-normalised windows (B, W, 68, 3)."""
         return self.renderer.head.encode(self.scene.normalise(windows))
 
-    @torch.inference_mode()
+    @_own_arithmetic
     def __call__(
         self,
         code: FrameCode,
@@ -197,7 +211,7 @@ class FrameRenderer:
             mask = covers[0, 0]
         return torch.cat([drawn, (255 * mask[..., None] + 0.5).to(torch.uint8)], dim=-1)
 
-    @torch.inference_mode()
+    @_own_arithmetic
     def drawn(
         self, code: FrameCode, index: int, landmarks: Tensor, camera: Tensor, backdrop: Tensor, inset: Inset
     ) -> tuple[Tensor, Tensor, Tensor]:

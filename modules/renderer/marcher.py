@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from modules.renderer.field import KEEP_ALPHA, BlendPlaneHead
 from modules.renderer.landmark_code import FrameCode
 from modules.renderer.planes import TapMatrices
-from modules.renderer.rays import box_span
+from modules.renderer.rays import box_span, turned
 from modules.renderer.sampling import bin_positions, composite_weights, invert_cdf, pooled_ends, sample_edges
 
 GROUP = 4
@@ -233,7 +233,7 @@ class HeadMarcher:
         for axis, cells in enumerate((reach * side / (box[1] - box[0])).ceil().int().tolist()):
             for _ in range(cells):
                 grid = widened(grid, 2 - axis)
-        origin, directions = camera[:3, 3], camera[:3, :3] @ self.block_directions
+        origin, directions = camera[:3, 3], turned(camera[:3, :3], self.block_directions)
         near, far = box_span(origin, directions.T, torch.stack([box[0] - reach, box[1] + reach]))
         entry, leave = self.ends(origin, directions, near, far, side)
         depth = coarse_density(grid.flatten(), entry, leave, BLOCK_STEPS, side)[1] * ((far - near) / BLOCK_STEPS)
@@ -267,7 +267,7 @@ class HeadMarcher:
 
     def _march(self, frame: Blended, camera: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
         head = self.head
-        origin, directions = camera[:3, 3], camera[:3, :3] @ self.directions.index_select(1, chosen)
+        origin, directions = camera[:3, 3], turned(camera[:3, :3], self.directions.index_select(1, chosen))
         near, far = box_span(origin, directions.T, head.box)
         keep = far > near + 1e-3
         if head.samples:

@@ -2,6 +2,9 @@
 
 Convention: OpenGL camera (looks along -z), world = head frame, origin of pixels at the top-left corner of the
 image, so the centre of the first pixel is (0.5, 0.5). `focal` is in pixels of the image that `size` describes.
+
+Rotations are sums here and not matrix products: those a GPU rounds to ten bits while it trains, and autocast to seven,
+which is a pixel and more.
 """
 
 from __future__ import annotations
@@ -15,6 +18,11 @@ def ray_grid(height: int, width: int, pitch: float, *, device: torch.device | No
     rows = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) * pitch
     columns = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) * pitch
     return torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
+
+
+def turned(rotation: Tensor, directions: Tensor) -> Tensor:
+    """Return `rotation` (..., 3, 3) times directions (3, N), (..., 3, N)."""
+    return (rotation[..., None] * directions).sum(dim=-2)
 
 
 def ray_directions(uv: Tensor, world_from_camera: Tensor, focal: Tensor | float, size: tuple[float, float]) -> Tensor:
@@ -33,13 +41,13 @@ def ray_directions(uv: Tensor, world_from_camera: Tensor, focal: Tensor | float,
     x = (uv[..., 0] - width / 2) / focal
     y = (height / 2 - uv[..., 1]) / focal
     in_camera = torch.stack([x, y, -torch.ones_like(x)], dim=-1)
-    return torch.nn.functional.normalize(in_camera @ world_from_camera[:3, :3].T, dim=-1)
+    return torch.nn.functional.normalize((in_camera[..., None, :] * world_from_camera[:3, :3]).sum(dim=-1), dim=-1)
 
 
 def project(points: Tensor, world_from_camera: Tensor, focal: Tensor | float, size: tuple[float, float]) -> Tensor:
     """Return the pixels (..., 2) at which `points` (..., 3) of the head frame are seen."""
     height, width = size
-    in_camera = (points - world_from_camera[:3, 3]) @ world_from_camera[:3, :3]
+    in_camera = ((points - world_from_camera[:3, 3])[..., None] * world_from_camera[:3, :3]).sum(dim=-2)
     depth = (-in_camera[..., 2]).clamp(min=1e-3)
     u = width / 2 + focal * in_camera[..., 0] / depth
     v = height / 2 - focal * in_camera[..., 1] / depth

@@ -20,6 +20,14 @@ def end_training(trainer: pl.Trainer) -> None:
     trainer.fit_loop.epoch_loop.min_steps = None  # type: ignore[attr-defined]
 
 
+def outlive_torchrun() -> None:
+    """Let no SIGTERM end this process any more: torchrun sends it when one is lost, before the others have said so."""
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    except ValueError:  # not the main thread
+        return
+
+
 class StopSignals(pl.Callback):
     """On SIGINT, SIGTERM, SIGHUP and SIGUSR1: finish the update, save, and leave with 128 and the signal's number.
 

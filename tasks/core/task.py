@@ -174,8 +174,9 @@ class Task(pl.LightningModule):
         """
         validating = self.trainer.validating or self.trainer.sanity_checking or not self.training
         written = (self.updates + 1) % self.cfg.tb_log_interval == 0
+        figures = {name: value.detach().to(self.device) for name, value in figures.items()}  # where NCCL finds them
         if figures and written and not validating and self.trainer.world_size > 1:
-            values = torch.stack([value.detach().float().to(self.device) for value in figures.values()])
+            values = torch.stack([value.float() for value in figures.values()])
             figures = dict(zip(figures, self.trainer.strategy.reduce(values, reduce_op="mean"), strict=True))
         self.log_dict(figures, on_step=not validating, on_epoch=validating, batch_size=batch_size, sync_dist=validating)
 

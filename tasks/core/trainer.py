@@ -25,7 +25,7 @@ from tasks.core.history import History
 from tasks.core.resuming import refuse_other_network, take_weights
 from tasks.core.run_folder import write_config, write_environment
 from tasks.core.saving import KeepCheckpoints, LocalFiles, keep_newest
-from tasks.core.stopping import StopSignals, end_training
+from tasks.core.stopping import StopSignals, end_training, outlive_torchrun
 from tasks.core.task import Task
 from utils.errors import WORKER_DIED, ConfigError, DataError
 from utils.files.aside import clear_after_killed
@@ -178,6 +178,7 @@ def train(task: Task, work_dir: Path, *, debug: str | None = None, resume: bool 
     except RuntimeError as error:
         if not is_lost(error):
             raise
+        outlive_torchrun()
         raise DataError(RANK_DIED) from error
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, StopSignals):

@@ -56,20 +56,23 @@ def run(words: list[str], home: Path) -> Cost:
     return Cost(time.perf_counter() - began[0], cpu_seconds() - began[1])
 
 
-def train(step: Step, home: Path) -> tuple[Cost, Cost]:
-    """Train a task twice from nothing; return what starting it costs, and an update."""
+def train(step: Step, home: Path, counts: tuple[int, ...] = UPDATES, person: str = ID) -> tuple[Cost, Cost]:
+    """Train a task from nothing for so many updates, twice; return what starting it costs, and an update.
+
+    With one count alone it is trained once, and all is called the start.
+    """
     costs = []
-    for updates in UPDATES:
-        shutil.rmtree(home / "checkpoints" / ID / step.name, ignore_errors=True)
-        words = [*step.command(f"{ID}/{step.name}"), f"--max_updates={updates}", f"--val_check_interval={updates}"]
+    for updates in counts:
+        shutil.rmtree(home / "checkpoints" / person / step.name, ignore_errors=True)
+        words = [*step.command(f"{person}/{step.name}"), f"--max_updates={updates}", f"--val_check_interval={updates}"]
         costs.append(run(words, home))
-    return split(*costs)
+    return split(costs[0], costs[1], (counts[0], counts[1])) if len(costs) > 1 else (costs[0], Cost(0.0, 0.0))
 
 
-def split(short: Cost, long: Cost) -> tuple[Cost, Cost]:
-    """Return what of two trainings is the start, and what an update."""
-    update = Cost(*((b - a) / (UPDATES[1] - UPDATES[0]) for a, b in zip(short, long, strict=True)))
-    return Cost(*(a - UPDATES[0] * each for a, each in zip(short, update, strict=True))), update
+def split(short: Cost, long: Cost, counts: tuple[int, int] = UPDATES) -> tuple[Cost, Cost]:
+    """Return what of two trainings of so many updates is the start, and what an update."""
+    update = Cost(*((b - a) / (counts[1] - counts[0]) for a, b in zip(short, long, strict=True)))
+    return Cost(*(a - counts[0] * each for a, each in zip(short, update, strict=True))), update
 
 
 def one_person(video: Path, seconds: float, preset: str, size: int, home: Path) -> dict[str, Cost]:

@@ -4,7 +4,7 @@
     python -m tests.benchmarks.render --quick                fewer frames and rows (about two minutes)
     python -m tests.benchmarks.render --tensors              each row without loops too, as on a GPU
     python -m tests.benchmarks.render --checkpoint May/lm3d_nerf_torso     a trained person, with its own landmarks
-    python -m tests.benchmarks.render --device cuda          on a GPU, one by one and in batches
+    python -m tests.benchmarks.render --device cuda          on a GPU, one by one and in batches; a line of JSON each
 
 Networks of the table are untrained, but their density is a made head that covers a quarter of the picture, so that as
 many rays hit as with a trained one. `wall` is the time a frame takes when many are rendered one after the other on
@@ -16,6 +16,7 @@ are not the same computation as a full NeRF: compare the x1 row with its 64+128 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +30,6 @@ from modules.renderer.batch import BatchRenderer, Inputs
 from modules.renderer.field import Rays
 from modules.renderer.inference import FrameRenderer, fast_dtype
 from modules.renderer.pool import render_side_by_side
-from modules.renderer.renderer import Renderer
 from modules.renderer.vanilla import VanillaHead
 from tests.benchmarks.made_renderer import Row, made_jobs, make
 
@@ -45,6 +45,7 @@ ROWS = (
     Row(512, 1, 32, 8, 192, 64, torso=True),
     Row(512, 1, 64, 128, 192, 64),
 )
+TINY = Row(64, 2, 8, 4, 32, 16, torso=True)
 QUICK = (ROWS[1], ROWS[3], ROWS[5], ROWS[9])
 HEADER = (
     f"{'picture':>8} {'rays':>5} {'samples':>8} {'torso':>6} {'how':>9} {'tried':>7} {'hit':>7} {'samples':>8} "
@@ -145,25 +146,46 @@ def encoded(frames: FrameRenderer, jobs: list[tuple[Any, ...]]) -> Cost:
     return clock(work, 1)
 
 
-def on_gpu(renderer: Renderer, frames: int) -> Iterator[str]:
-    """Yield what a recorded graph takes, one frame at a time and in batches."""
-    draw = FrameRenderer(renderer)
-    for count in (1, 16):
-        jobs = made_jobs(draw, count)
-        codes = jobs[0][0]
-        batch = BatchRenderer(draw, count)
-        landmarks, cameras, backdrops = (torch.stack([job[k] for job in jobs]) for k in (2, 3, 4))
-        given = Inputs(codes.code, codes.weights, landmarks, cameras, backdrops)
-        with torch.inference_mode():
-            batch(given)
-            torch.cuda.synchronize()
-            start = time.perf_counter()
-            rounds = max(1, frames // count)
-            for _ in range(rounds):
-                batch.replay(given)
-            torch.cuda.synchronize()
-        seconds = (time.perf_counter() - start) / (rounds * count)
-        yield f"batches of {count:>2}: {1000 * seconds:.3f} ms a frame, {1 / seconds:.0f} frames/s"
+def on_device(row: Row, device: str, frames: int) -> Iterator[dict[str, Any]]:
+    """Yield what a frame takes one by one and in batches (on a GPU each is one recorded graph), and how far apart the
+    pictures of the fast arithmetic and of 32 bits lie, in grey levels."""
+    renderer = make(row).to(device)
+    gpu = torch.device(device).type == "cuda"
+    draw, exact = FrameRenderer(renderer), FrameRenderer(renderer, dtype=torch.float32)
+    setting = {"picture": row.size, "rays": f"x{row.upsample}", "torso": row.torso, "arithmetic": str(draw.dtype)[6:]}
+    jobs = made_jobs(draw, 4)
+    apart = torch.stack([(draw(*job).float() - exact(*job).float()).abs() for job in jobs])
+    yield {**setting, "way": "against float32", "mean_apart": float(apart.mean()), "most_apart": float(apart.max())}
+    for way, count in (("one by one, no graph", 0), ("one by one", 1), ("batches of 16", 16)):
+        if gpu:
+            torch.cuda.reset_peak_memory_stats()
+        work, each = _work(draw, count, gpu)
+        work()
+        rounds = max(1, frames // each)
+        seconds = _seconds(work, rounds, gpu) / (rounds * each)
+        memory = torch.cuda.max_memory_allocated() if gpu else peak_memory()
+        yield {**setting, "way": way, "ms": 1000 * seconds, "frames_per_s": 1 / seconds, "peak_mib": memory / 2**20}
+
+
+def _work(draw: FrameRenderer, count: int, gpu: bool) -> tuple[Callable[[], Any], int]:
+    """Return what draws frames `count` at a time (0: one by one without a batch), and how many a call draws."""
+    jobs = made_jobs(draw, max(1, count))
+    if not count:
+        return (lambda: draw(*jobs[0])), 1
+    codes, batch = jobs[0][0], BatchRenderer(draw, count)
+    inputs = Inputs(codes.code, codes.weights, *(torch.stack([job[k] for job in jobs]) for k in (2, 3, 4)))
+    batch(inputs)  # there is room for every ray from here on
+    return torch.inference_mode()(lambda: (batch.replay if gpu else batch.draw)(inputs)), count
+
+
+def _seconds(work: Callable[[], Any], rounds: int, gpu: bool) -> float:
+    wait = torch.cuda.synchronize if gpu else (lambda: None)
+    wait()
+    start = time.perf_counter()
+    for _ in range(rounds):
+        work()
+    wait()
+    return time.perf_counter() - start
 
 
 def of_checkpoint(exp: str, frames: int, tensors: bool, vanilla: float) -> None:
@@ -201,14 +223,16 @@ def main() -> None:
     parser.add_argument("--tensors", action="store_true", help="each row without loops as well")
     parser.add_argument("--checkpoint", default="", help="a trained renderer to measure instead of the made ones")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--batches", action="store_true", help="on a processor, too, what is measured on a GPU")
+    parser.add_argument("--tiny", action="store_true", help="with it one tiny picture, to see that it works")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     frames = given.frames or (16 if given.quick else 48)
     rows = QUICK if given.quick else ROWS
-    if given.device == "cuda":
-        for row in rows:
-            for text in on_gpu(make(row).cuda(), 20 * frames):
-                print(f"{row.size} x{row.upsample} {row.samples}+{row.fine} torso {row.torso}: {text}", flush=True)
+    if given.device == "cuda" or given.batches:
+        for row in (TINY,) if given.tiny else [row for row in rows if row.fine < 64]:  # a full NeRF is no live picture
+            for figures in on_device(row, given.device, frames if given.device == "cpu" else 20 * frames):
+                print(json.dumps(figures), flush=True)
         return
     rays = 1024 if given.quick else 4096
     vanilla = vanilla_seconds(rays)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from data_gen.clips.corpus import MotionBatch
 from tasks.core.task import Task
 from tasks.registry import task_class
+from tests.made import make_video_dataset
 from utils.config.recipe import load_recipe
 from utils.config.schema import parse
 
@@ -133,27 +137,83 @@ def _vgg_face(precision: str) -> Task:
     return build("datasets/face_voice/face_encoder", precision, **settings)
 
 
-def ve_conv(precision: str) -> tuple[Task, Any]:
-    """Four spectrograms of 6 s, and all three losses as published."""
+def voices_batch(count: int, feature_dim: int, *sound: int) -> Any:
+    """Make what is heard of `count` voices, each of the shape `sound`, and their owners' face features."""
     from tasks.speech_to_face.data import VoiceBatch
 
+    owners = torch.arange(count)
+    return VoiceBatch(torch.randn(count, *sound), torch.rand(count, feature_dim), owners, owners)
+
+
+def faces_batch(count: int, size: int, feature_dim: int) -> Any:
+    """Make faces of as many persons."""
+    from tasks.speech_to_face.data import FaceBatch
+
+    people = torch.arange(count)
+    points = torch.rand(count, 68, 2) - 0.5
+    return FaceBatch(torch.rand(count, 3, size, size), points, people, torch.rand(count, feature_dim), people)
+
+
+def ear_batch(task: Any) -> Any:
+    """Make sounds as long as the windows of the task `ear` and the rows around them, and what a teacher hears."""
+    from modules.motion.ear import EDGE, SAMPLES_A_ROW
+    from tasks.motion.ear import EarBatch
+
+    count, rows = task.cfg.batch_size, task.cfg.window_rows
+    samples = (task.model.rows_before + rows + task.model.rows_ahead) * SAMPLES_A_ROW + 2 * EDGE
+    return EarBatch(0.1 * torch.randn(count, samples), torch.randn(count, rows, task.model.width))
+
+
+def ear(precision: str) -> tuple[Task, Any]:
+    """Hear twelve windows of four seconds."""
+    task = build("datasets/speech/ear", precision)
+    return task, ear_batch(task)
+
+
+def _around_head(name: str, precision: str) -> tuple[Task, Any]:
+    """Learn around an untrained head from footage of a drawn face of 512 pixels."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        made = {"video_id": "made", "binary_data_dir": "."}
+        make_video_dataset(Path("made"), frames=40, size=512)
+        head: Any = build("datasets/videos/person/lm3d_nerf", precision, **made)
+        head.prepare()
+        notes = {"updates": 1, "recipe": head.cfg.model_dump(mode="json"), "extra": {}}
+        Path("head").mkdir()
+        torch.save({"state_dict": head.state_dict(), "vizeme": notes}, "head/model_ckpt_steps_1.ckpt")
+        where = str(Path("head").absolute())
+        task = build(f"datasets/videos/person/{name}", precision, head_model_dir=where, **made)
+        task.prepare()
+        return task, task.train_source().batch(np.random.default_rng(0))
+
+
+def face_encoder(precision: str) -> tuple[Task, Any]:
+    """Tell a thousand persons apart by 32 faces of 224 pixels."""
+    task = build("datasets/face_voice/face_encoder", precision, classes=1000)
+    return task, faces_batch(32, 224, 4096)
+
+
+def ve_ast(precision: str) -> tuple[Task, Any]:
+    """Hear filter banks of as many voices as a batch of the recipe has, by an untrained transformer that learns."""
+    task: Any = build("datasets/face_voice/ve_ast", precision, pretrained="none", head_updates=0)
+    task.freeze("face_encoder", _vgg_face(precision))
+    task.freeze("face_decoder", build("datasets/face_voice/face_decoder", precision))
+    return task, voices_batch(task.cfg.batch_size, 4096, task.cfg.rows, 128)
+
+
+def ve_conv(precision: str) -> tuple[Task, Any]:
+    """Four spectrograms of 6 s, and all three losses as published."""
     task = build("datasets/face_voice/ve_conv", precision, batch_size=4)
     task.freeze("face_encoder", _vgg_face(precision))
     task.freeze("face_decoder", build("datasets/face_voice/face_decoder", precision))
-    sound, feature = torch.randn(4, 2, 257, 601), torch.rand(4, 4096)
-    return task, VoiceBatch(sound, feature, torch.arange(4), torch.arange(4))
+    return task, voices_batch(4, 4096, 2, 257, 601)
 
 
 def face_decoder(precision: str, *, identity: float | None) -> tuple[Task, Any]:
     """Sixteen faces of 224 pixels; `identity` None takes the recipe's third loss, 0 leaves it out."""
-    from tasks.speech_to_face.data import FaceBatch
-
     weights = {} if identity is None else {"identity": identity}
     task = build("datasets/face_voice/face_decoder", precision, weights=weights)
     task.freeze("face_encoder", _vgg_face(precision))
-    points = torch.rand(16, 68, 2) - 0.5
-    people = torch.arange(16)
-    return task, FaceBatch(torch.rand(16, 3, 224, 224), points, people, torch.rand(16, 4096), people)
+    return task, faces_batch(16, 224, 4096)
 
 
 def template_decoder(precision: str, *, network: str) -> tuple[Task, Any]:
@@ -210,6 +270,11 @@ ROWS: dict[str, Row] = {
     ),
     "wav2pix_64": Row(lambda p: wav2pix(p, size=64, count=16), 16, "faces", Original(1.21, 1.24, 18_118_310, 910)),
     "wav2pix_128": Row(lambda p: wav2pix(p, size=128, count=8), 8, "faces", Original(3.12, 2.59, 35_978_918, 1483)),
+    "ear": Row(ear, 12, "windows", None),
+    "face_encoder": Row(face_encoder, 32, "faces", None),
+    "ve_ast": Row(ve_ast, 32, "voices", None),
+    "lm3d_nerf_torso": Row(lambda p: _around_head("lm3d_nerf_torso", p), 2, "patches", None),
+    "lm3d_nerf_portrait": Row(lambda p: _around_head("lm3d_nerf_portrait", p), 2, "faces", None),
 }
 """Name -> step. The originals' figures: each original's own model, loss, batch sampling, backward pass and optimiser on
 random data of these shapes, 32-bit, one thread, the same torch, on the same processor as the figures in

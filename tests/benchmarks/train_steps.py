@@ -32,24 +32,42 @@ LIMIT = 3600
 
 def measure(name: str, precision: str, repeat: int, *, keep: bool = True) -> dict[str, float]:
     """Train `repeat` steps after one to warm up, and return the least CPU seconds, parameters and peak MiB."""
+    import torch
+
+    torch.set_num_threads(1)
+    return measure_task(*ROWS[name].make(precision), repeat, keep=keep)
+
+
+def measure_task(task: Any, batch: Any, repeat: int, *, keep: bool = True) -> dict[str, float]:
+    """Train a task `repeat` steps after one to warm up, on the GPU where there is one.
+
+    Returns:
+        The least CPU seconds and the least seconds on the clock of a step, parameters, peak MiB of the process and of
+        the GPU, and the weighed loss at the first and the last step.
+    """
     import pytorch_lightning as pl
     import torch
 
     from tasks.core.trainer import make_trainer, settle
 
+    gpu = torch.cuda.is_available()
     settle(keep_memory=keep)
-    torch.set_num_threads(1)
-    task, batch = ROWS[name].make(precision)
+    if gpu:
+        torch.cuda.reset_peak_memory_stats()
     task.cfg = task.cfg.model_copy(update={"max_updates": 1_000_000, "val_check_interval": 1_000_000})
 
     class Clock(pl.Callback):
         """Note the CPU seconds at which each step ends, after all other callbacks."""
 
         def __init__(self) -> None:
-            self.times: list[float] = []
+            self.times: list[tuple[float, float]] = []
+            self.losses: list[torch.Tensor] = []
 
         def on_train_batch_end(self, trainer: pl.Trainer, task: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
-            self.times.append(time.process_time())
+            self.losses.append(trainer.callback_metrics["tr/total_loss"].clone())
+            if gpu:
+                torch.cuda.synchronize()
+            self.times.append((time.process_time(), time.perf_counter()))
 
     class Same(torch.utils.data.Dataset[Any]):
         """The same batch for every step."""
@@ -64,11 +82,15 @@ def measure(name: str, precision: str, repeat: int, *, keep: bool = True) -> dic
     trainer = make_trainer(task, None)
     trainer.callbacks = [c for c in trainer.callbacks if type(c).__name__ != "ShowProgress"] + [clock]  # type: ignore[attr-defined]
     trainer.fit(task, train_dataloaders=torch.utils.data.DataLoader(Same(), batch_size=None))
-    steps = [after - before for before, after in itertools.pairwise(clock.times)]
+    steps = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(clock.times)]
     return {
-        "seconds": min(steps),
+        "seconds": min(cpu for cpu, _ in steps),
+        "clock": min(wall for _, wall in steps),
         "parameters": sum(p.numel() for p in task.parameters()),
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "gpu_memory": torch.cuda.max_memory_allocated() / 2**20 if gpu else 0.0,
+        "first_loss": float(clock.losses[0]),
+        "last_loss": float(clock.losses[-1]),
     }
 
 

@@ -10,7 +10,7 @@ import torch
 from modules.renderer import inference
 from modules.renderer.inference import FrameRenderer, Inset
 from modules.renderer.losses import distortion_loss
-from tests.modules.renderer.made import look, make
+from tests.modules.renderer.made import ball, look, make
 
 
 @pytest.mark.parametrize(("height", "width"), [(33, 47), (30, 64), (17, 9)])
@@ -41,6 +41,21 @@ def test_rendering_equals_the_patch_and_itself(upsample):
     whole = patch.colour[0] + (1 - patch.alpha[0]) * backdrop.permute(2, 0, 1) / 255
     wanted = (whole * 255 + 0.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
     assert (first.int() - wanted.int()).abs().max() <= 2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_task_that_trains_in_bfloat16_renders_the_same_pictures(dtype):
+    renderer = ball(make(2, torso=True)).eval()
+    landmarks, cameras, _ = look(renderer)
+    backdrop = torch.full((32, 32, 3), 7, dtype=torch.uint8)
+
+    def picture():
+        frames = FrameRenderer(renderer, dtype=dtype)
+        return frames(frames.encode(landmarks), 0, landmarks[0, 2], cameras[0], backdrop)
+
+    plain = picture()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(picture(), plain)
 
 
 @pytest.mark.parametrize(("upsample", "vanilla"), [(1, False), (2, False), (4, False), (1, True)])

@@ -35,6 +35,20 @@ def test_a_point_on_a_ray_is_seen_where_the_ray_passes():
     assert torch.allclose(rays.project(points, pose, 80.0, (60.0, 60.0)), uv, atol=1e-3)
 
 
+def test_a_rotation_is_exact_where_products_are_rounded():
+    torch.manual_seed(0)
+    pose = camera()
+    pose[:3, :3] = torch.linalg.qr(torch.randn(3, 3)).Q
+    uv, size = 60 * torch.rand(10, 2), (60.0, 60.0)
+    directions = rays.ray_directions(uv, pose, 80.0, size)
+    exact = rays.turned(pose[:3, :3].double(), directions.double().T)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(rays.ray_directions(uv, pose, 80.0, size), directions)
+        assert torch.allclose(rays.project(pose[:3, 3] + 3 * directions, pose, 80.0, size), uv, atol=1e-3)
+        assert torch.allclose(rays.turned(pose[:3, :3], directions.T).double(), exact, atol=1e-6)
+    assert torch.allclose(exact, pose[:3, :3].double() @ directions.double().T)
+
+
 def test_where_a_ray_crosses_the_box():
     box = torch.tensor([[-1.0, -1, -1], [1, 1, 2]])
     directions = torch.nn.functional.normalize(torch.tensor([[0.0, 0, -1], [1, 0, -0.1]]), dim=-1)

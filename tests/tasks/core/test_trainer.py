@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.core.checkpoints import read_checkpoint
+from tasks.core.checkpoints import checkpoint_files, read_checkpoint
 from tasks.core.trainer import train
 from tests.patience import HANG_S
 from tests.tasks.toy import ToyConfig, ToyTask
+from utils.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -64,38 +66,69 @@ def test_gradients_are_clipped_whatever_the_precision(toy, tmp_path, monkeypatch
     assert norms == pytest.approx([0.25] * 4, rel=1e-3)
 
 
-@pytest.mark.slow
-def test_tasks_learn_in_two_processes_what_they_learn_in_one_from_both_batches(tmp_path):
-    """Voice encoder (batch norms, contrastive loss), speech to landmarks, template decoder."""
-    doors = {
-        "two": ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m"],
-        "one": ["-m"],
-    }
-    for name, words in doors.items():
-        done = subprocess.run(
-            [sys.executable, *words, "tests.tasks.core.two_ranks", str(tmp_path / name)],
-            cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-2000:]
-    for task in ("ve_conv", "lm3d_vae_sync", "template_decoder"):
-        two, one = (torch.load(tmp_path / name / f"{task}.pt", weights_only=True) for name in ("two", "one"))
-        first = torch.load(tmp_path / "one" / f"{task}_first.pt", weights_only=True)
-        for name, value in one.items():
-            torch.testing.assert_close(two[name], value, atol=1e-4, rtol=1e-2, msg=f"{task} {name}")
-        weights = {name: value for name, value in one.items() if value.is_floating_point()}
-        moved = max(float((value - first[name]).abs().max()) for name, value in weights.items())
-        assert moved > 1e-4, f"{task} learned nothing"
-        figures = [json.loads((tmp_path / name / f"{task}.json").read_text()) for name in ("two", "one")]
-        for name, value in figures[1].items():
-            assert figures[0][name] == pytest.approx(value, rel=1e-3, abs=1e-5), f"{task} {name}"
+def test_what_is_lost_is_said_before_torchrun_ends_this_process(toy, tmp_path, monkeypatch):
+    def reset(self, batch, number):
+        raise RuntimeError("Connection reset by peer")
+
+    monkeypatch.setattr(ToyTask, "training_step", reset)
+    monkeypatch.setattr("tasks.core.trainer.is_lost", lambda error: "reset" in str(error))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(DataError, match=r"^Another process of this training is gone"):
+            train(ToyTask(config()), tmp_path)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-@pytest.mark.slow
-def test_a_lost_process_is_one_line(tmp_path):
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "tests.tasks.core.two_ranks"]
-    done = subprocess.run(
-        [sys.executable, *words, str(tmp_path), "dies"],
+DOORS = {"two": ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m"], "one": ["-m"]}
+SHARED = ("ve_conv", "lm3d_vae_sync", "template_decoder", "lm3d_nerf")
+
+
+def train_made(door: str, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Train made batches in two processes, or in one on the batches of both."""
+    return subprocess.run(
+        [sys.executable, *DOORS[door], "tests.tasks.core.two_ranks", str(folder), *words],
         cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", SHARED)
+def test_a_task_learns_in_two_processes_what_it_learns_in_one_from_both_batches(task, tmp_path):
+    """Voice encoder (batch norms, contrastive loss), speech to landmarks, template decoder, renderer."""
+    for door in DOORS:
+        done = train_made(door, tmp_path / door, "--tasks", task)
+        assert done.returncode == 0, done.stderr[-2000:]
+    two, one = (torch.load(tmp_path / door / f"{task}.pt", weights_only=True) for door in DOORS)
+    first = torch.load(tmp_path / "one" / f"{task}_first.pt", weights_only=True)
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, atol=1e-4, rtol=1e-2, msg=f"{task} {name}")
+    weights = {name: value for name, value in one.items() if value.is_floating_point()}
+    moved = max(float((value - first[name]).abs().max()) for name, value in weights.items())
+    assert moved > 1e-3, f"{task} learned nothing"
+    figures = [json.loads((tmp_path / door / f"{task}.json").read_text()) for door in DOORS]
+    assert set(figures[0]) == set(figures[1]) > {"tr/total_loss"}
+    for name, value in figures[1].items():
+        assert figures[0][name] == pytest.approx(value, rel=1e-3, abs=1e-5), f"{task} {name}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", SHARED)
+def test_two_processes_go_on_where_they_were_stopped(task, tmp_path):
+    for folder, words in (("whole", ()), ("broken", ("--updates=2",)), ("broken", ())):
+        done = train_made("two", tmp_path / folder, "--tasks", task, *words)
+        assert done.returncode == 0, done.stderr[-2000:]
+    steps = [list(checkpoint_files(tmp_path / folder / task)) for folder in ("whole", "broken")]
+    assert steps == [[3], [2, 3]], "the third update alone was left to do"
+    whole, broken = (torch.load(tmp_path / folder / f"{task}.pt", weights_only=True) for folder in ("whole", "broken"))
+    for name, value in whole.items():
+        assert torch.equal(broken[name], value), f"{task} {name}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", SHARED)
+def test_a_lost_process_is_one_line(task, tmp_path):
+    done = train_made("two", tmp_path, "--tasks", task, "--dies")
     assert done.returncode != 0
     assert "Another process of this training is gone; what it said last tells why." in done.stderr
