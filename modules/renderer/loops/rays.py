@@ -29,23 +29,27 @@ THIN = np.float32(1e-3)
 
 
 @inline
-def add_plane(row, table, begin, size, across, down, weight, channels):  # type: ignore[no-untyped-def]
-    """Add to a row what a plane holds at a place in cells."""
+def corner(across, down, weight, begin, size):  # type: ignore[no-untyped-def]
+    """Return the first of the four rows that a place in cells reads of a plane, and the weights of the four."""
     left, top = int(across), int(down)
     right_part, low_part = across - np.float32(left), down - np.float32(top)
     high, low = weight * (ONE - low_part), weight * low_part
-    w0, w1, w2, w3 = high * (ONE - right_part), high * right_part, low * (ONE - right_part), low * right_part
-    at = begin + top * size + left
-    for c in range(channels):
-        row[c] += w0 * table[at, c] + w1 * table[at + 1, c] + w2 * table[at + size, c] + w3 * table[at + size + 1, c]
+    return (
+        begin + top * size + left, high * (ONE - right_part), high * right_part, low * (ONE - right_part), low * right_part,
+    )  # fmt: skip
 
 
 @inline
 def add_planes(row, table, size, place, weight, channels):  # type: ignore[no-untyped-def]
     """Add to a row what a tri-plane holds at a place (3,) in cells."""
-    add_plane(row, table, 0, size, place[0], place[1], weight, channels)
-    add_plane(row, table, size * size, size, place[0], place[2], weight, channels)
-    add_plane(row, table, 2 * size * size, size, place[1], place[2], weight, channels)
+    a, a0, a1, a2, a3 = corner(place[0], place[1], weight, 0, size)
+    b, b0, b1, b2, b3 = corner(place[0], place[2], weight, size * size, size)
+    d, d0, d1, d2, d3 = corner(place[1], place[2], weight, 2 * size * size, size)
+    for c in range(channels):
+        x = a0 * table[a, c] + a1 * table[a + 1, c] + a2 * table[a + size, c] + a3 * table[a + size + 1, c]
+        x += b0 * table[b, c] + b1 * table[b + 1, c] + b2 * table[b + size, c] + b3 * table[b + size + 1, c]
+        x += d0 * table[d, c] + d1 * table[d + 1, c] + d2 * table[d + size, c] + d3 * table[d + size + 1, c]
+        row[c] += x
 
 
 @inline
