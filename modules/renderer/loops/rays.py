@@ -34,9 +34,8 @@ def corner(across, down, weight, begin, size):  # type: ignore[no-untyped-def]
     left, top = int(across), int(down)
     right_part, low_part = across - np.float32(left), down - np.float32(top)
     high, low = weight * (ONE - low_part), weight * low_part
-    return (
-        begin + top * size + left, high * (ONE - right_part), high * right_part, low * (ONE - right_part), low * right_part,
-    )  # fmt: skip
+    at = begin + top * size + left
+    return at, high * (ONE - right_part), high * right_part, low * (ONE - right_part), low * right_part
 
 
 @inline
