@@ -377,7 +377,7 @@ def test_a_worker_of_a_pool_that_is_killed_is_one_line(tmp_path, capfd, monkeypa
     for person in "abc":
         (tmp_path / "raw" / person).mkdir(parents=True)
         (tmp_path / "raw" / person / "a.png").write_bytes(b"x")
-    monkeypatch.setattr(face_voice, "_one", kill_this_process)
+    monkeypatch.setattr(face_voice, "process_one", kill_this_process)
     words = ["face_voice", "--persons", str(tmp_path / "raw"), "--out", str(tmp_path / "out"), "--workers", "2"]
     assert "A process that shares the work died" in refusal(lambda: door.main([*words, "--faces_only"]), capfd)
 
