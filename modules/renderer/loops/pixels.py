@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from modules.renderer.loops.compiling import exponential, inline, loop, sigmoid
+from modules.renderer.loops.compiling import inline, loop, sigmoid
 
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 CLEAR = np.float32(1e-6)
@@ -37,13 +37,13 @@ def fill_map(  # type: ignore[no-untyped-def]
     for n in range(len(points)):
         for x in range(len(columns)):
             away = (columns[x] - points[n, 0]) / spread
-            across[n, x] = exponential(-HALF * away * away)
+            across[n, x] = np.float32(math.exp(-HALF * away * away))
     maps = np.empty((groups, len(columns)), np.float32)
     for y in range(len(rows)):
         maps[:] = ZERO
         for n in range(len(points)):
             away = (rows[y] - points[n, 1]) / spread
-            down = exponential(-HALF * away * away)
+            down = np.float32(math.exp(-HALF * away * away))
             if down > CLEAR:
                 for x in range(len(columns)):
                     maps[group[n], x] += down * across[n, x]
@@ -64,7 +64,7 @@ def fill_map(  # type: ignore[no-untyped-def]
 def between(place, count):  # type: ignore[no-untyped-def]
     """Return the entries of a row that a place lies between, and how much of the second, at its ends the last ones."""
     place = max(place, ZERO)
-    first = min(int(place), count - 1)
+    first = min(max(int(place), 0), count - 1)
     return first, min(first + 1, count - 1), place - np.float32(first)
 
 

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from modules.renderer.loops.compiling import exponential, inline, loop, sigmoid
+from modules.renderer.loops.compiling import inline, loop, sigmoid
 from modules.renderer.sampling import POOLED_BINS
 
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
@@ -29,21 +29,30 @@ THIN = np.float32(1e-3)
 
 
 @inline
-def corner(across, down, weight, begin, size):  # type: ignore[no-untyped-def]
-    """Return the first of the four rows that a place in cells reads of a plane, and the weights of the four."""
-    left, top = int(across), int(down)
-    right_part, low_part = across - np.float32(left), down - np.float32(top)
-    high, low = weight * (ONE - low_part), weight * low_part
-    at = begin + top * size + left
-    return at, high * (ONE - right_part), high * right_part, low * (ONE - right_part), low * right_part
+def along(x, size, cell, part, axis):  # type: ignore[no-untyped-def]
+    """Note in which cell of an axis a place lies, (3,) int64, and how far in it, (3,).
+
+    The cell is clamped as a whole number: what is not a number would read foreign memory.
+    """
+    x = min(max(x, ZERO), np.float32(size - 1) - BORDER)
+    cell[axis] = min(max(int(x), 0), size - 2)
+    part[axis] = x - np.float32(cell[axis])
 
 
 @inline
-def add_planes(row, table, size, place, weight, channels):  # type: ignore[no-untyped-def]
-    """Add to a row what a tri-plane holds at a place (3,) in cells."""
-    a, a0, a1, a2, a3 = corner(place[0], place[1], weight, 0, size)
-    b, b0, b1, b2, b3 = corner(place[0], place[2], weight, size * size, size)
-    d, d0, d1, d2, d3 = corner(place[1], place[2], weight, 2 * size * size, size)
+def corner(across, down, across_part, down_part, weight, begin, size):  # type: ignore[no-untyped-def]
+    """Return the first of the four rows of a plane that are read in a cell, and the weights of the four."""
+    high, low = weight * (ONE - down_part), weight * down_part
+    at = begin + down * size + across
+    return at, high * (ONE - across_part), high * across_part, low * (ONE - across_part), low * across_part
+
+
+@inline
+def add_planes(row, table, size, cell, part, weight, channels):  # type: ignore[no-untyped-def]
+    """Add to a row what a tri-plane holds in cells (3,), so far in them (3,)."""
+    a, a0, a1, a2, a3 = corner(cell[0], cell[1], part[0], part[1], weight, 0, size)
+    b, b0, b1, b2, b3 = corner(cell[0], cell[2], part[0], part[2], weight, size * size, size)
+    d, d0, d1, d2, d3 = corner(cell[1], cell[2], part[1], part[2], weight, 2 * size * size, size)
     for c in range(channels):
         x = a0 * table[a, c] + a1 * table[a + 1, c] + a2 * table[a + size, c] + a3 * table[a + size + 1, c]
         x += b0 * table[b, c] + b1 * table[b + 1, c] + b2 * table[b + size, c] + b3 * table[b + size + 1, c]
@@ -53,25 +62,25 @@ def add_planes(row, table, size, place, weight, channels):  # type: ignore[no-un
 
 @inline
 def read_sample(  # type: ignore[no-untyped-def]
-    row, static, size, dynamic, dynamic_size, camera, way, step, box, face_box, place, channels
+    row, static, size, dynamic, dynamic_size, camera, way, step, box, face_box, cell, part, channels
 ):
     """Read the planes into a row, at a distance from the camera along a way (3,)."""
     for c in range(channels):
         row[c] = ZERO
     for i in range(3):
-        x = (camera[i, 3] + step * way[i] - box[0, i]) * (np.float32(size - 1) / (box[1, i] - box[0, i]))
-        place[i] = min(max(x, ZERO), np.float32(size - 1) - BORDER)
-    add_planes(row, static, size, place, ONE, channels)
+        per_unit = np.float32(size - 1) / (box[1, i] - box[0, i])
+        along((camera[i, 3] + step * way[i] - box[0, i]) * per_unit, size, cell, part, i)
+    add_planes(row, static, size, cell, part, ONE, channels)
     if dynamic_size:
         half, farthest = np.float32(dynamic_size - 1) * HALF, ZERO
         for i in range(3):
             per_unit = np.float32(dynamic_size - 1) / (face_box[1, i] - face_box[0, i])
             x = (camera[i, 3] + step * way[i] - face_box[0, i]) * per_unit
             farthest = max(farthest, abs(x - half))
-            place[i] = min(max(x, ZERO), np.float32(dynamic_size - 1) - BORDER)
+            along(x, dynamic_size, cell, part, i)
         weight = min((half - farthest) / (half * FADE), ONE)
         if weight > ZERO:
-            add_planes(row, dynamic, dynamic_size, place, weight, channels)
+            add_planes(row, dynamic, dynamic_size, cell, part, weight, channels)
 
 
 @loop
@@ -99,8 +108,10 @@ def cast(  # type: ignore[no-untyped-def]
     inners, summed = np.empty((2, hidden), np.float32), np.empty(hidden, np.float32)
     inner0, inner1 = inners[0], inners[1]
     way, entry, across = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
-    place, steps = np.empty(3, np.float32), np.empty(max(fine, samples), np.float32)
+    of_plane, part = np.empty(3, np.int64), np.empty(3, np.float32)
+    steps = np.empty(max(fine, samples), np.float32)
     cell, depths = np.empty(samples, np.int32), np.empty(samples, np.float32)
+    most_cell = np.int32(cells * cells * cells - 1)
     bins, sums = min(samples, POOLED_BINS), np.empty(POOLED_BINS, np.float32)
     for number in range(len(chosen)):
         ray = chosen[number]
@@ -124,7 +135,8 @@ def cast(  # type: ignore[no-untyped-def]
         for s in range(samples):
             at = (np.float32(s) + middle) / np.float32(samples)
             x, y, z = entry[0] + at * across[0], entry[1] + at * across[1], entry[2] + at * across[2]
-            cell[s] = (np.int32(z) * np.int32(cells) + np.int32(y)) * np.int32(cells) + np.int32(x)
+            at_z, at_y, at_x = np.int32(z), np.int32(y), np.int32(x)
+            cell[s] = min(max((at_z * np.int32(cells) + at_y) * np.int32(cells) + at_x, np.int32(0)), most_cell)
         for s in range(samples):
             depth += density[cell[s]] * ((far - near) / np.float32(samples))
             depths[s] = depth
@@ -139,7 +151,7 @@ def cast(  # type: ignore[no-untyped-def]
                 more, before = depths[end - 1] - before, depths[end - 1]
                 absorbed += (ONE - absorbed) * more
                 if more > THIN:
-                    absorbed = ONE - exponential(-before)
+                    absorbed = ONE - np.float32(math.exp(-before))
                 sums[b] = np.float32(end) * (np.float32(1e-2) / np.float32(samples)) + absorbed
             b, whole = 0, sums[bins - 1]
             count = min(fine, FEW) if depth < FAINT else fine
@@ -148,8 +160,8 @@ def cast(  # type: ignore[no-untyped-def]
                 while b < bins - 1 and sums[b] < wanted:
                     b += 1
                 earlier = sums[b - 1] if b else ZERO
-                part = (wanted - earlier) / max(sums[b] - earlier, np.float32(1e-8) * whole)
-                steps[s] = near + (np.float32(b) + min(max(part, ZERO), ONE)) * ((far - near) / np.float32(bins))
+                share = (wanted - earlier) / max(sums[b] - earlier, np.float32(1e-8) * whole)
+                steps[s] = near + (np.float32(b) + min(max(share, ZERO), ONE)) * ((far - near) / np.float32(bins))
         else:
             for s in range(count):
                 steps[s] = near + (np.float32(s) + HALF) * ((far - near) / np.float32(count))
@@ -164,7 +176,8 @@ def cast(  # type: ignore[no-untyped-def]
             for k in range(2):
                 step = steps[min(s + k, count - 1)]
                 read_sample(
-                    rows[k], static, size, dynamic, dynamic_size, camera, way, step, box, face_box, place, channels
+                    rows[k], static, size, dynamic, dynamic_size, camera, way, step, box, face_box, of_plane, part,
+                    channels,
                 )
             row0, row1 = rows[0], rows[1]
             for j in range(hidden):
@@ -194,10 +207,10 @@ def cast(  # type: ignore[no-untyped-def]
                 x -= np.float32(5)
                 thick = x
                 if x < np.float32(20):  # softplus
-                    thick = exponential(x)
+                    thick = np.float32(math.exp(x))
                     if thick > THIN:
                         thick = np.float32(math.log(ONE + thick))
-                through = exponential(-thick * scale * (after - edge))
+                through = np.float32(math.exp(-thick * scale * (after - edge)))
                 weight, passed, edge = passed * (ONE - through), passed * through, after
                 if weight > LIGHT:
                     x, y, z = bias[1], bias[2], bias[3]

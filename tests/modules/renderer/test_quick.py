@@ -27,3 +27,16 @@ def test_the_network_that_draws_is_a_copy():
     before = {name: value.clone() for name, value in renderer.state_dict().items()}
     FrameRenderer(renderer)
     assert all(torch.equal(value, before[name]) for name, value in renderer.state_dict().items())
+
+
+@pytest.mark.parametrize("where", ["camera", "landmarks", "planes", "grid", "texture"])
+def test_what_is_not_a_number_reads_no_foreign_memory(where):
+    renderer = ball(make(2, torso=True)).eval()
+    windows, cameras, _ = look(renderer)
+    cameras = cameras.clone()
+    targets = {"camera": cameras, "landmarks": windows, "planes": renderer.head.planes.data,
+               "grid": renderer.head.grid.data, "texture": renderer.torso.bend.weight.data}  # fmt: skip
+    targets[where].fill_(float("nan"))
+    frames = FrameRenderer(renderer)
+    backdrop = torch.zeros(32, 32, 3, dtype=torch.uint8)
+    assert frames(frames.encode(windows), 0, windows[0, 2], cameras[0], backdrop).shape == (32, 32, 3)
