@@ -11,7 +11,6 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import butter, sosfilt, sosfilt_zi
 
 from utils.arrays import Floats
 from utils.errors import DataError
@@ -74,6 +73,8 @@ class VoiceBand:
 
     def add(self, wav: np.ndarray) -> tuple[Floats, Floats]:
         """Hear (S,) float32 more; return loudness (R,) and mean sample (R,) of the rows that are full now."""
+        from scipy.signal import sosfilt, sosfilt_zi  # over a second, for which what only draws need not wait
+
         wav = np.concatenate([self._rest, wav])
         count = len(wav) // SAMPLES_A_ROW * SAMPLES_A_ROW
         self._rest = wav[count:].copy()
@@ -176,4 +177,6 @@ def voice_rms(wav: np.ndarray) -> Floats:
 
 @functools.cache
 def _band() -> np.ndarray:
+    from scipy.signal import butter  # as above
+
     return np.asarray(butter(2, _BAND_HZ, "bandpass", fs=RATE, output="sos"))
