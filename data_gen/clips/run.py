@@ -50,21 +50,20 @@ def main(args: ClipsCommand, work: Work = make_clip) -> int:
     recipe = ClipRecipe(detector_name(args.detector), tuple(features))
     writer = ClipShardWriter(args.out, widths, landmark_source=recipe.detector, licence=args.licence)
 
+    cluster = RayPool(args.ray_address)
+
     def make(todo: Sequence[ClipJob]) -> Iterator[Made]:
         if args.ray_address:
-            with RayPool(args.ray_address) as cluster:
+            with cluster:
                 yield from make_on_ray(work, todo, recipe, cluster)
-            nodes.update(cluster.nodes)
         else:
             yield from make_here(work, todo, recipe, min(workers, len(todo)))
 
-    nodes = Counter[str]()
     with filling(args.out):
         count = Build(writer, jobs, recipe, args.per_shard).run(make)
         corpus = writer.finish(-(-len(jobs) // args.per_shard), refused)
     _report(args.out, corpus, count, time.monotonic() - began)
-    for node, count in sorted(nodes.items()):
-        print(f"  Ray node {node}: {count} clips")
+    cluster.say("clips")
     return 0
 
 

@@ -82,9 +82,10 @@ class LiveLandmarks:
         past = self.done - start
         values[:past] = self._raw[start - self._begin : self.done - self._begin]
         self._raw, self._begin = values, start
-        self._hear(start, stop)
+        silence = silence_weight(self.hearing.rows(start, stop)[0], stop - start, self.settings, self._speech())
+        self._hear(silence, start)
         moment = self.motion.frames(start, stop)
-        rest = self._rest(start, stop, count) if self.settings.infer_close_mouth_when_sil else None
+        rest = self._rest(silence, start, count) if self.settings.infer_close_mouth_when_sil else None
         until = (stop // CUT + 1) * CUT
         mended = mend(values, self.person, moment.eye_ids, rest, self.settings, self.seed, first=start, until=until)
         self.done += count
@@ -109,14 +110,12 @@ class LiveLandmarks:
         values = self.postnet.predict(audio, pitch, seed=self.seed, temperature=temperature, first=start)
         return np.array(values.cpu().numpy(), np.float32).reshape(frames, 68, 3)
 
-    def _hear(self, start: int, stop: int) -> None:
-        """Let the head know in which of frames [start, stop) somebody speaks."""
-        rms = self.hearing.rows(start, stop)[0]
-        self.motion.hear(silence_weight(rms, stop - start, self.settings, self._speech()), start)
+    def _hear(self, silence: Floats, start: int) -> None:
+        """Let the head know how far nobody speaks, (T,), from frame `start` on."""
+        self.motion.hear(silence, start)
 
-    def _rest(self, start: int, stop: int, count: int) -> Floats:
-        """Return how far the mouth closes in frames [start, stop)."""
-        weight = silence_weight(self.hearing.rows(start, stop)[0], stop - start, self.settings, self._speech())
+    def _rest(self, weight: Floats, start: int, count: int) -> Floats:
+        """Return how far the mouth closes, (T,) from frame `start` on, where nobody speaks by `weight`."""
         past = self.done - start
         shown = self.rest[len(self.rest) - past :] if past else self.rest[:0]
         weight[:past] = shown
@@ -144,7 +143,7 @@ class FileLandmarks(LiveLandmarks):
         self._whole = sound.level
         self.motion.hear(silence_weight(sound.rms(), sound.frames, settings))
 
-    def _hear(self, start: int, stop: int) -> None:
+    def _hear(self, silence: Floats, start: int) -> None:
         """Say nothing: all of the sound was heard at the beginning."""
 
     def _predict(self, start: int, stop: int, ends: bool) -> Floats:

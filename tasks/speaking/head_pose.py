@@ -80,11 +80,13 @@ class HeadMotion:
 
     def frames(self, start: int, stop: int) -> Moment:
         """Return output frames [start, stop)."""
-        looped = loop_indices(stop - start, self.length, start)
-        steps = looped if self.route is None else self.route.frames(start, stop)
+        if self.route is None:
+            steps, places = (loop_indices(stop - start, count, start) for count in (self.length, len(self.path)))
+        else:
+            steps = places = self.route.frames(start, stop)
         eyes = self.start + steps
         behind = eyes
-        poses = self.path[loop_indices(stop - start, len(self.path), start) if self.route is None else steps]
+        poses = self.path[places]
         if self.still is not None:
             poses = np.repeat(self.path[self.still][None], stop - start, axis=0)
             behind = np.full_like(eyes, self.start + (0 if self.given else self.still))

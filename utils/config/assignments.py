@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from utils.config.schema import Config, gone, submodel
+from utils.config.schema import Config, former, submodel
 from utils.config.strict_yaml import read_yaml
 from utils.errors import ConfigError
 
@@ -59,8 +59,7 @@ def typed_assignment(schema: type[Config], text: str) -> tuple[str, Any]:
         ConfigError: As `assignment`; or the setting is called otherwise today.
     """
     name, typed = split_assignment(text)
-    if name in schema.renamed:
-        answer = gone(schema, name) or f"{name}: no such setting; write '{schema.renamed[name]}'"
+    if answer := former(schema, name):
         raise ConfigError(f"--{answer}")
     if _annotation(schema, name) is not str:
         return assignment(text)

@@ -104,9 +104,12 @@ def as_setting(loc: tuple[int | str, ...], value: Any) -> str:
     return f"{'.'.join(map(str, loc))} = {value!r}"
 
 
-def gone(schema: type[Config], name: str) -> str | None:
-    """Return what to say of a setting that is no more; None of others."""
-    return f"{name}: no such setting any more; leave it out" if schema.renamed.get(name) == "" else None
+def former(schema: type[Config], name: str) -> str | None:
+    """Return what to say of the former name of a setting; None of other names."""
+    if name not in schema.renamed:
+        return None
+    present = schema.renamed[name]
+    return f"{name}: no such setting" + (f"; write '{present}'" if present else " any more; leave it out")
 
 
 def mistakes(
@@ -124,10 +127,8 @@ def mistakes(
         name = ".".join(str(part) for part in loc) or "(whole)"
         if item["type"] == "extra_forbidden":
             near = nearest(str(loc[-1]), _group(schema, loc[:-1])) if number < _HINTS else None
-            guess = schema.renamed.get(name, near)
-            text = f"{name}: no such setting" + (f"; write '{guess}'" if guess else "") + _look_alike(name)
-            text = gone(schema, name) or text
-            text = (other_name(name, schema.model_fields) if name not in schema.renamed else None) or text
+            text = f"{name}: no such setting" + (f"; write '{near}'" if near else "") + _look_alike(name)
+            text = former(schema, name) or other_name(name, schema.model_fields) or text
         elif item["type"] == "missing":
             text = f"{name}: missing; give it a value"
         else:
