@@ -32,7 +32,8 @@ if [[ ! -x .venv/bin/torchrun ]]; then
 fi
 recipe="$1" exp_name="$2"
 shift 2
-first="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"
+hosts="$(scontrol show hostnames "$SLURM_JOB_NODELIST")"
+first="${hosts%%$'\n'*}" # no pipe into head, which may end before scontrol has written all: a failure by pipefail
 # A port of this job's own, so that two jobs may share a machine.
 port=$((20000 + SLURM_JOB_ID % 20000))
 exec srun .venv/bin/torchrun --nnodes="$SLURM_NNODES" --nproc_per_node="${SLURM_GPUS_ON_NODE:-1}" \

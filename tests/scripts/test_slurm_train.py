@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def job(tmp_path):
     """Run the script as sbatch does: a copy from elsewhere, on stand-ins that print what they are given."""
     echo = 'printf "%s\\n" "$@"'
-    places = {"bin/srun": echo, "bin/scontrol": "printf 'node7\\nnode8\\n'", "repo/.venv/bin/torchrun": ""}
+    places = {"bin/srun": echo, "bin/scontrol": "echo node7; sleep 0.1; echo node8", "repo/.venv/bin/torchrun": ""}
     for name, line in places.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -56,6 +56,8 @@ def find_credential(*, make: bool = True) -> Credential | None:
     folder = folder_of_credential()
     files = [folder / CERTIFICATE, folder / KEY]
     there = [file for file in files if os.path.lexists(file)]
+    if len(there) == 1:  # both appear at once: between the two looks another process may have made them
+        there = [file for file in files if os.path.lexists(file)]
     if not there and not make:
         return None
     if not there:

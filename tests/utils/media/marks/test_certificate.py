@@ -45,6 +45,14 @@ def test_two_that_begin_at_once_get_one(folder):
     assert len({one.chain for one in got}) == 1
 
 
+def test_one_that_is_made_between_two_looks_is_found(folder, monkeypatch):
+    made, look = find_credential(), os.path.lexists
+    hidden = [folder / CERTIFICATE]
+    monkeypatch.setattr(os.path, "lexists", lambda file: look(file) and not (file in hidden and hidden.pop()))
+    assert find_credential() == made
+    assert not hidden
+
+
 def test_what_cannot_be_used_is_refused_in_one_line(folder, tmp_path, monkeypatch):
     own = find_credential()
     (folder / KEY).write_text("no key")
