@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from modules.renderer.landmark_code import FrameCode, LandmarkCode
-from modules.renderer.planes import border_fade, grid_rows, plane_taps, read_table
+from modules.renderer.planes import blend, border_fade, grid_rows, plane_taps, read_table
 from modules.renderer.sampling import bin_positions, composite_weights, inverse_cdf, pooled, sample_edges
 
 KEEP_ALPHA = 0.01
@@ -57,6 +57,11 @@ class HeadFrames(NamedTuple):
     dynamic: Tensor | None
     log_density: Tensor
     bias: Tensor
+
+
+def drawn(rays: Rays, count: int, jitter: bool, generator: torch.Generator | None) -> Tensor | None:
+    """Draw where in its bin each of `count` samples of N rays lies, (N, count) in [0, 1); None without jitter."""
+    return torch.rand(len(rays.near), count, device=rays.near.device, generator=generator) if jitter else None
 
 
 def coarse_weights(log_density: Tensor, rays: Rays, box: Tensor, samples: int, noise: Tensor | None) -> Tensor:
@@ -149,8 +154,8 @@ class BlendPlaneHead(nn.Module):
         count = len(code.code)
         if self.bases_count == 0:
             return HeadFrames(None, self.grid.expand(count, -1), self.shift(code.code) * 0)
-        tables = (code.weights @ self.bases.flatten(1)).view(-1, self.planes.shape[1])
-        return HeadFrames(tables, self.grid + code.weights @ self.grid_bases, self.shift(code.code))
+        tables = blend(code.weights, self.bases.flatten(1)).view(-1, self.planes.shape[1])
+        return HeadFrames(tables, self.grid + blend(code.weights, self.grid_bases), self.shift(code.code))
 
     def field(self, frames: HeadFrames, points: Tensor, of: Tensor) -> tuple[Tensor, Tensor]:
         """Return density (N,) per head unit and features (N, C) at points (N, 3) of the head frame.
@@ -176,10 +181,12 @@ class BlendPlaneHead(nn.Module):
         place = 2 * (points - self.box[0]) / (self.box[1] - self.box[0]) - 1
         return plane_taps(place, (self.plane_size,))
 
-    def march_frames(self, frames: HeadFrames, rays: Sequence[Rays], jitter: bool) -> Marched:
+    def march_frames(
+        self, frames: HeadFrames, rays: Sequence[Rays], jitter: bool, generator: torch.Generator | None = None
+    ) -> Marched:
         """Sum the field along the rays of several frames, one after the other in the result, for training."""
         grids = frames.log_density.unbind()
-        parts = [self._coarse(grid, bundle, jitter) for grid, bundle in zip(grids, rays, strict=True)]
+        parts = [self._coarse(grid, bundle, jitter, generator) for grid, bundle in zip(grids, rays, strict=True)]
         counts = torch.tensor([len(bundle.near) for bundle in rays], device=parts[0].device)
         of = torch.arange(len(rays), device=counts.device).repeat_interleave(counts)
         coarse = torch.cat(parts)
@@ -191,7 +198,7 @@ class BlendPlaneHead(nn.Module):
 
         hit = Rays(origin, directions, near, far)
         coarse = coarse[hits]
-        steps = self._steps(coarse, hit, jitter)
+        steps = self._steps(coarse, hit, jitter, generator)
         edges = sample_edges(steps, near, far)
         points = origin + steps[..., None] * directions[:, None]
         density, features = self.field(frames, points.flatten(0, 1), of.repeat_interleave(steps.shape[1]))
@@ -199,19 +206,17 @@ class BlendPlaneHead(nn.Module):
         summed = (weights[..., None] * features.view(*steps.shape, self.feature_dim)).sum(dim=1)
         return Marched(hits, total, summed, weights.sum(dim=-1), coarse, weights, edges, near, far)
 
-    def _coarse(self, log_density: Tensor, rays: Rays, jitter: bool) -> Tensor:
+    def _coarse(self, log_density: Tensor, rays: Rays, jitter: bool, generator: torch.Generator | None) -> Tensor:
         """Return the weights (N, S) of the coarse bins; one bin of weight 1 where no coarse steps are wanted."""
         if not self.samples:
             return torch.ones_like(rays.near)[:, None]
-        return coarse_weights(log_density, rays, self.box, self.samples, self._noise(rays, self.samples, jitter))
+        noise = drawn(rays, self.samples, jitter, generator)
+        return coarse_weights(log_density, rays, self.box, self.samples, noise)
 
-    def _noise(self, rays: Rays, count: int, jitter: bool) -> Tensor | None:
-        return torch.rand(len(rays.near), count, device=rays.near.device) if jitter else None
-
-    def _steps(self, coarse: Tensor, rays: Rays, jitter: bool) -> Tensor:
+    def _steps(self, coarse: Tensor, rays: Rays, jitter: bool, generator: torch.Generator | None) -> Tensor:
         """Return the distances (N, S) at which the field is asked."""
         count = self.fine_samples or self.samples
-        noise = self._noise(rays, count, jitter)
+        noise = drawn(rays, count, jitter, generator)
         if self.fine_samples:
             return inverse_cdf(pooled(coarse.detach()), rays.near, rays.far, count, noise)
         return bin_positions(rays.near, rays.far, count, noise)

@@ -78,6 +78,28 @@ class _ReadTable(torch.autograd.Function):
         return out, None, None
 
 
+def blend(weights: Tensor, bases: Tensor) -> Tensor:
+    """Return (B, N) sums of bases (K, N), weighted by (B, K)."""
+    return weights @ bases if bases.is_cuda else _Blend.apply(weights, bases)  # type: ignore[no-any-return]
+
+
+class _Blend(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, bases: Tensor) -> Tensor:
+        ctx.save_for_backward(weights, bases)
+        return weights @ bases
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        from modules.renderer.loops.tables import spread_over_bases  # numba waits until something is learnt
+
+        weights, bases = ctx.saved_tensors
+        gradient = gradients[0].to(bases.dtype).contiguous()
+        out = torch.empty_like(bases)
+        spread_over_bases(weights.to(bases.dtype).contiguous().numpy(), gradient.numpy(), out.numpy())
+        return (gradient @ bases.T).to(weights.dtype), out
+
+
 def _fade(at: Sequence[Tensor], size: int, width: float = 0.12) -> Tensor:
     """Return `border_fade` of places given axis by axis in cells."""
     half = (size - 1) / 2
@@ -167,4 +189,23 @@ def plane_roughness(table: Tensor, resolution: int, plane: int) -> Tensor:
     """Return the mean squared difference of neighbouring rows of one of a tri-plane's planes (0, 1 or 2)."""
     rows = resolution * resolution
     image = table[plane * rows : (plane + 1) * rows].view(resolution, resolution, -1)
+    if not image.is_cuda:
+        return _Roughness.apply(image)  # type: ignore[no-any-return]
     return image.diff(dim=0).square().mean() + image.diff(dim=1).square().mean()
+
+
+class _Roughness(torch.autograd.Function):
+    """The same in one pass over the plane, which finds the gradient as well."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor) -> Tensor:
+        from modules.renderer.loops.tables import roughness  # numba waits until something is learnt on a processor
+
+        image, gradient = image.detach().float().contiguous(), torch.zeros_like(image, dtype=torch.float32)
+        ctx.save_for_backward(gradient)
+        return torch.tensor(roughness(image.numpy(), gradient.numpy()), dtype=torch.float32)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (gradient,) = ctx.saved_tensors
+        return gradient * gradients[0]

@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from modules.renderer.decoder import ConvDecoder, PlainDecoder
-from modules.renderer.field import BlendPlaneHead, Marched
+from modules.renderer.field import BlendPlaneHead, HeadFrames, Marched
 from modules.renderer.landmark_code import POINT_GROUPS, add_noise, landmark_maps
 from modules.renderer.layers.portrait import PortraitLayer
 from modules.renderer.layers.torso import TorsoLayer
 from modules.renderer.scene import Scene
-from modules.renderer.vanilla import VanillaHead
+from modules.renderer.vanilla import VanillaFrames, VanillaHead
 
 SEEN_BELOW = 0.02
 """What a mask covers less than this of is shown to a portrait."""
@@ -34,12 +34,20 @@ class FeatureMap(NamedTuple):
     alpha: Tensor
 
 
+class Heads(NamedTuple):
+    """The heads of B frames: landmarks (B, 68, 3) un-normalised, blend weights (B, K), and what rays are asked of."""
+
+    landmarks: Tensor
+    weights: Tensor
+    frames: HeadFrames | VanillaFrames
+
+
 class Patch(NamedTuple):
     """What a patch of rays renders to.
 
     colour: (B, 3, H, W), premultiplied. alpha: (B, 1, H, W). low: the head's rays, which the decoder was given.
     low_coarse: (B, 4, h, w) colour and alpha of the coarse steps (a grid has no colour). march: of the rays
-    of all frames. weights: (B, K) of the bases.
+    of all frames.
     """
 
     colour: Tensor
@@ -47,7 +55,6 @@ class Patch(NamedTuple):
     low: FeatureMap
     low_coarse: Tensor
     march: Marched
-    weights: Tensor
 
 
 class Renderer(nn.Module):
@@ -104,14 +111,30 @@ class Renderer(nn.Module):
             noise: Training noise on the landmarks, in their deviations.
             jitter: Whether samples on a ray are random.
         """
+        return self.patch(self.heads(landmarks, noise), world_from_camera, uv, jitter=jitter)
+
+    def heads(self, landmarks: Float[Tensor, "B window 68 3"], noise: float = 0.0) -> Heads:
+        """Work out what all rays of a frame share, for training; see `forward`."""
         normal = add_noise(self.scene.normalise(landmarks), noise)
         code = self.head.encode(normal)
         middle = normal[:, landmarks.shape[1] // 2] * self.scene.landmarks_std + self.scene.landmarks_mean
+        return Heads(middle, code.weights, self.head.frames(code))
+
+    def patch(
+        self,
+        heads: Heads,
+        world_from_camera: Float[Tensor, "B 4 4"],
+        uv: Float[Tensor, "B h w 2"],
+        *,
+        jitter: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Patch:
+        """Render heads in patches of rays; see `forward`. What is random is drawn from `generator`, or torch's own."""
         height, width = uv.shape[1:3]
         cast = [
             self.scene.rays(places.reshape(-1, 2), camera) for places, camera in zip(uv, world_from_camera, strict=True)
         ]
-        march = self.head.march_frames(self.head.frames(code), [rays for rays, _ in cast], jitter)  # type: ignore[arg-type]
+        march = self.head.march_frames(heads.frames, [rays for rays, _ in cast], jitter, generator)  # type: ignore[arg-type]
         inside = torch.cat([index + frame * height * width for frame, (_, index) in enumerate(cast)])
         summed = torch.cat([march.features, march.alpha[:, None]], dim=1)
         pixels = march.coarse_pixels
@@ -124,9 +147,9 @@ class Renderer(nn.Module):
 
         rays = image(inside[march.hits], summed)
         low = FeatureMap(rays[:, :-1], rays[:, -1:])
-        extra = self.decoder_extra(middle, world_from_camera, uv) if self.upsample > 1 else None
+        extra = self.decoder_extra(heads.landmarks, world_from_camera, uv) if self.upsample > 1 else None
         colour, alpha = self.decoder(low.features, low.alpha, extra)
-        return Patch(colour, alpha, low, image(inside, pixels), march, code.weights)
+        return Patch(colour, alpha, low, image(inside, pixels), march)
 
     def pixels(self, uv: Float[Tensor, "B h w 2"]) -> Float[Tensor, "B H W 2"]:
         """Return where the pixels of ray patches (B, h, w, 2) lie: (B, H, W, 2), [-1, 1] across the frame."""

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from modules.renderer.field import Marched, Rays
+from modules.renderer.field import Marched, Rays, drawn
 from modules.renderer.landmark_code import FrameCode, WindowAttention
 from modules.renderer.sampling import bin_positions, composite_weights, inverse_cdf, sample_edges
 
@@ -85,6 +85,12 @@ class VanillaFrame(NamedTuple):
     code: Tensor
 
 
+class VanillaFrames(NamedTuple):
+    """The codes (B, dim) of several frames."""
+
+    code: Tensor
+
+
 class VanillaHead(nn.Module):
     """A coarse and a fine MLP over `samples` and `fine_samples` places of a ray.
 
@@ -113,9 +119,9 @@ class VanillaHead(nn.Module):
         codes = self.lm_encoder(landmarks.flatten(2).flatten(0, 1)[:, None]).view(count, window, -1)
         return FrameCode(self.lmatt_encoder(codes), codes.new_zeros(count, 0))
 
-    def frames(self, code: FrameCode) -> list[VanillaFrame]:
+    def frames(self, code: FrameCode) -> VanillaFrames:
         """Pick the codes of all frames of a batch."""
-        return [VanillaFrame(one) for one in code.code.unbind()]
+        return VanillaFrames(code.code)
 
     def frame(self, code: FrameCode, index: int, dtype: torch.dtype = torch.float32) -> VanillaFrame:
         """Pick the code of one frame of a batch."""
@@ -133,34 +139,38 @@ class VanillaHead(nn.Module):
         summed = torch.einsum("ns,nsc->nc", weights, torch.sigmoid(colour).view(*steps.shape, 3))
         return summed, weights, edges
 
-    def march(self, frame: VanillaFrame, rays: Rays, jitter: bool) -> Marched:
+    def march(
+        self, frame: VanillaFrame, rays: Rays, jitter: bool, generator: torch.Generator | None = None
+    ) -> Marched:
         """Sum the fine network along rays, at the places of the coarse one and where that one found something."""
-        count, device = len(rays.near), rays.near.device
-        hits = torch.arange(count, device=device)
+        hits = torch.arange(len(rays.near), device=rays.near.device)
         if not self.samples:
-            noise = torch.rand(count, self.fine_samples, device=device) if jitter else None
+            noise = drawn(rays, self.fine_samples, jitter, generator)
             even = torch.ones_like(rays.near)[:, None]
             steps = inverse_cdf(even, rays.near, rays.far, self.fine_samples, noise)
             colour, weights, edges = self._sum(self.model_fine, frame, rays, steps)
             alpha = weights.sum(dim=-1)
             return Marched(hits, alpha, colour, alpha, even, weights, edges, rays.near, rays.far)
-        noise = torch.rand(count, self.samples, device=device) if jitter else None
+        noise = drawn(rays, self.samples, jitter, generator)
         steps = bin_positions(rays.near, rays.far, self.samples, noise)
         colour, coarse, edges = self._sum(self.model_coarse, frame, rays, steps)
         pixels = torch.cat([colour, coarse.sum(dim=-1, keepdim=True)], dim=-1)
         if not self.fine_samples:
             alpha = coarse.sum(dim=-1)
             return Marched(hits, alpha, colour, alpha, coarse, coarse, edges, rays.near, rays.far)
-        noise = torch.rand(count, self.fine_samples, device=device) if jitter else None
+        noise = drawn(rays, self.fine_samples, jitter, generator)
         more = inverse_cdf(coarse.detach(), rays.near, rays.far, self.fine_samples, noise)
         steps = torch.cat([steps, more], dim=-1).sort(dim=-1).values
         colour, weights, edges = self._sum(self.model_fine, frame, rays, steps)
         alpha = weights.sum(dim=-1)
         return Marched(hits, pixels[:, 3], colour, alpha, coarse, weights, edges, rays.near, rays.far, pixels)
 
-    def march_frames(self, frames: Sequence[VanillaFrame], rays: Sequence[Rays], jitter: bool) -> Marched:
+    def march_frames(
+        self, frames: VanillaFrames, rays: Sequence[Rays], jitter: bool, generator: torch.Generator | None = None
+    ) -> Marched:
         """Do the same for the rays of several frames, one after the other in the result."""
-        marches = [self.march(frame, bundle, jitter) for frame, bundle in zip(frames, rays, strict=True)]
+        pairs = zip(frames.code.unbind(), rays, strict=True)
+        marches = [self.march(VanillaFrame(code), bundle, jitter, generator) for code, bundle in pairs]
         first = torch.tensor([0, *(len(bundle.near) for bundle in rays)]).cumsum(0)
         marches = [m._replace(hits=m.hits + int(start)) for m, start in zip(marches, first, strict=False)]
         fields = (None if parts[0] is None else torch.cat(parts) for parts in zip(*marches, strict=True))

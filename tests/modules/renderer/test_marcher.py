@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from modules.renderer import field
 from modules.renderer.inference import FrameRenderer
 from modules.renderer.marcher import MIDDLE, place_samples
 from modules.renderer.renderer import Renderer
@@ -16,13 +17,13 @@ def marched(renderer: Renderer, camera: torch.Tensor, frames: FrameRenderer, win
     """Return what training sums along all rays, (P, C + 1), if its coarse steps lie where rendering has them."""
     head = renderer.head
 
-    def at_the_same_place(rays: object, count: int, jitter: bool) -> torch.Tensor | None:
+    def at_the_same_place(rays: object, count: int, *_: object) -> torch.Tensor | None:
         coarse = head.fine_samples and count == head.samples
         return torch.full((len(rays.near), count), MIDDLE) if coarse else None
 
-    head._noise = at_the_same_place
     rays, inside = renderer.scene.rays(frames.uv.view(-1, 2), camera)
-    with torch.no_grad():
+    with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(field, "drawn", at_the_same_place)
         march = head.march_frames(head.frames(head.encode(renderer.scene.normalise(windows))), [rays], False)
     whole = torch.zeros(frames.uv[..., 0].numel(), head.feature_dim + 1)
     whole[inside[march.hits]] = torch.cat([march.features, march.alpha[:, None]], dim=1)

@@ -45,6 +45,26 @@ def test_backward_equals_that_of_a_plain_sum():
     assert torch.allclose(table.grad, wanted, atol=1e-5)
 
 
+def test_a_blend_is_a_product_whose_gradients_reach_both():
+    torch.manual_seed(0)
+    weights, bases = torch.randn(2, 5, requires_grad=True), torch.randn(5, 30, requires_grad=True)
+    goal = torch.randn(2, 30)
+    ours = torch.autograd.grad(planes.blend(weights, bases), (weights, bases), goal)
+    wanted = torch.autograd.grad(weights @ bases, (weights, bases), goal)
+    assert all(torch.allclose(one, other, atol=1e-5) for one, other in zip(ours, wanted, strict=True))
+
+
+def test_one_plane_alone_is_made_smooth():
+    table = torch.randn(3 * 16, 4, requires_grad=True)
+    loss = 3 * planes.plane_roughness(table, 4, 1)
+    loss.backward()
+    image = table.detach()[16:32].view(4, 4, 4)
+    assert torch.allclose(loss / 3, image.diff(dim=0).square().mean() + image.diff(dim=1).square().mean())
+    assert table.grad[16:32].any()
+    assert not table.grad[:16].any()
+    assert not table.grad[32:].any()
+
+
 def test_no_points_is_no_error():
     table = torch.randn(48, 4, requires_grad=True)
     out = planes.read_table(table, *planes.plane_taps(torch.zeros(0, 3), (4,)))
