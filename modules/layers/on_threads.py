@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from utils.processes.workers import cores
-
 Result = TypeVar("Result")
 Work = Callable[[int, Sequence[Tensor]], Tensor]
 """From the number of a part and its slices of what the parts share to its losses (K,)."""
 
 
-def losses_of_parts(work: Work, count: int, shared: Sequence[Tensor], parameters: Sequence[Tensor]) -> Tensor:
+def losses_of_parts(
+    work: Work, count: int, shared: Sequence[Tensor], parameters: Sequence[Tensor], *, threads: int
+) -> Tensor:
     """Return the losses (count, K) of the parts of a batch; gradients reach `shared` and `parameters`.
 
     Every part is worked out on one thread, and gradients are added in the order of the parts: the same numbers
@@ -32,15 +32,19 @@ def losses_of_parts(work: Work, count: int, shared: Sequence[Tensor], parameters
         count: How many parts.
         shared: Tensors (count * n, ...) that were worked out for all parts; each part gets its n rows.
         parameters: What else learns.
+        threads: How many parts are worked out at a time.
     """
-    return _LossesOfParts.apply(work, count, len(shared), *shared, *parameters)  # type: ignore[no-any-return]
+    pool = _pool(threads)
+    return _LossesOfParts.apply(work, count, pool, len(shared), *shared, *parameters)  # type: ignore[no-any-return]
 
 
 class _LossesOfParts(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, work: Work, count: int, n_shared: int, *tensors: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, work: Work, count: int, pool: ThreadPoolExecutor, n_shared: int, *tensors: Tensor
+    ) -> Tensor:
         shared = [tensor.detach().chunk(count) for tensor in tensors[:n_shared]]
-        learns = ctx.needs_input_grad[3 : 3 + n_shared]
+        learns = ctx.needs_input_grad[4 : 4 + n_shared]
         leaves = [
             [slices[part].requires_grad_(wanted) for slices, wanted in zip(shared, learns, strict=True)]
             for part in range(count)
@@ -51,7 +55,8 @@ class _LossesOfParts(torch.autograd.Function):
             with torch.enable_grad(), torch.autocast("cpu", dtype=kind, enabled=kind is not None):
                 return work(part, leaves[part])
 
-        ctx.leaves, ctx.parameters, ctx.losses = leaves, tensors[n_shared:], _each_on_a_thread(one, count)
+        ctx.leaves, ctx.parameters, ctx.pool = leaves, tensors[n_shared:], pool
+        ctx.losses = _each_on_a_thread(one, count, pool)
         return torch.stack([losses.detach() for losses in ctx.losses])
 
     @staticmethod
@@ -66,7 +71,7 @@ class _LossesOfParts(torch.autograd.Function):
             )
             return [next(answers) if one.requires_grad else None for one in (*ctx.leaves[part], *ctx.parameters)]
 
-        parts = _each_on_a_thread(one, len(ctx.losses))
+        parts = _each_on_a_thread(one, len(ctx.losses), ctx.pool)
         n_shared = len(ctx.leaves[0])
         backs: list[Tensor | None] = []
         for place, answers in enumerate(zip(*parts, strict=True)):
@@ -80,18 +85,18 @@ class _LossesOfParts(torch.autograd.Function):
             else:
                 backs.append(functools.reduce(torch.Tensor.add_, there[1:], there[0]))
         ctx.losses = ctx.leaves = None
-        return None, None, None, *backs
+        return None, None, None, None, *backs
 
 
-def _each_on_a_thread(one: Callable[[int], Result], count: int) -> list[Result]:
+def _each_on_a_thread(one: Callable[[int], Result], count: int, pool: ThreadPoolExecutor) -> list[Result]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # of matrix products it is the number for all threads
     try:
-        return list(_pool(min(8, cores())).map(one, range(count)))
+        return list(pool.map(one, range(count)))
     finally:
         torch.set_num_threads(before)
 
 
 @functools.cache
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, "part", torch.set_num_threads, (1,))
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "part", torch.set_num_threads, (1,))

@@ -1,6 +1,6 @@
 """Train one person's talking head: six tasks, each in a process of its own, each skipped when it is done.
 
-On a processor what moves the face is trained beside what draws it.
+On a processor two are trained at a time: what moves the face beside what draws it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pathlib import Path
 
 from data_gen.video.dataset import VideoDataset
 from tasks.core.checkpoints import finished_updates, work_dir_of
+from tasks.person.order import Order, time_of
 from tasks.person.plan import Step, is_finished, is_outdated, plan
-from tasks.person.runs import HEARING, NEEDS, STAGES
+from tasks.person.runs import NEEDS, STAGES
 from utils.errors import ConfigError
 from utils.files.tables import read_json, write_json
 from utils.paths import as_typed, show_path
@@ -64,13 +65,14 @@ def train_person(
     stages = plan(video_id, preset, settings, binary_dir)
     if not dry_run:
         write_json(work_dir_of(f"{video_id}/{PRESET}"), {"preset": preset})
-    rows = rows_of(stages, side_by_side=not dry_run and trains_side_by_side())
-    trainings = Trainings(video_id, stages, rows, reset=reset, dry_run=dry_run)
+    at_once = 2 if not dry_run and trains_side_by_side() else 1
+    trainings = Trainings(video_id, stages, at_once, reset=reset, dry_run=dry_run)
     if dry_run:
-        trainings.row(stages)
+        trainings.row()
         say("nothing was trained (--dry_run); times are those of two cores", result=True)
         return 0
-    if code := trainings.children.rows([partial(trainings.row, row) for row in rows]):
+    rows = [partial(trainings.row, hears=hears) for hears in (True, False)[:at_once]]
+    if code := trainings.children.rows(rows):
         return code
     speak = f"bash scripts/infer_talking_head.sh {video_id} speech.wav infer_out/{video_id}/speech.mp4"
     say(f"{video_id} is ready: {speak}", result=True)
@@ -84,37 +86,35 @@ def trains_side_by_side() -> bool:
     return cores() > 1 and not torch.cuda.is_available()
 
 
-def rows_of(stages: Sequence[Step], *, side_by_side: bool) -> list[list[Step]]:
-    """Split stages into those that can be trained at the same time: what moves a face, and what draws it."""
-    if not side_by_side:
-        return [list(stages)]
-    return [[s for s in stages if (s.name in HEARING) == hears] for hears in (True, False)]
-
-
 class Trainings:
     """Train stages that are not trained yet, each in a process of its own.
 
     Args:
         video_id: Whose.
-        stages: All there are, which are counted in what is said.
-        rows: The same, as they are trained side by side.
+        stages: All there are.
+        at_once: How many are trained at a time.
         reset, dry_run: As for `train_person`.
     """
 
     def __init__(
-        self, video_id: str, stages: Sequence[Step], rows: Sequence[Sequence[Step]], *, reset: bool, dry_run: bool
+        self, video_id: str, stages: Sequence[Step], at_once: int, *, reset: bool, dry_run: bool
     ) -> None:
-        self.video_id, self.stages, self.rows, self.reset, self.dry_run = video_id, stages, rows, reset, dry_run
+        self.video_id, self.stages, self.at_once, self.reset, self.dry_run = video_id, stages, at_once, reset, dry_run
+        self.order = Order(stages)
         self.children = Children()
         self.clock = Clock()
         self.trained: set[str] = set()
 
-    def row(self, row: Sequence[Step]) -> int:
-        """Train the stages of a row one after the other; return 0, or the exit code of the one that failed."""
-        for stage in row:
-            if code := self._stage(stage):
-                return code
-        return 0
+    def row(self, *, hears: bool | None = None) -> int:
+        """Train stage after stage, first those that listen or those that do not; return 0, or what one failed with."""
+        try:
+            while (stage := self.order.next(hears=hears)) is not None:
+                if code := self._stage(stage):
+                    return code
+                self.order.done(stage)
+            return 0
+        finally:
+            self.order.stop()  # nothing is left, or what failed is needed, or all are asked to leave
 
     def _stage(self, stage: Step) -> int:
         work_dir = self._work_dir(stage)
@@ -145,17 +145,17 @@ class Trainings:
         return 0
 
     def _run(self, stage: Step, command: list[str]) -> int:
-        if len(self.rows) == 1:
+        if self.at_once == 1:
             return self.children.run(command)
         # As many threads from first to last: with others, a run that is resumed would end a little elsewhere.
-        threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // len(self.rows)))
+        threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, cores() // self.at_once))
         return self.children.run(command, stage.name, {"OMP_NUM_THREADS": threads})
 
     def _left(self, stage: Step) -> str:
-        """Say how long it takes from a stage on, which is as long as the longest row takes."""
+        """Say how long it takes from a stage on."""
         later = self.stages[self.stages.index(stage) :]
         undone = [s for s in later if s is stage or self.reset or not is_finished(s, self._work_dir(s))]
-        return self.clock.left([[s for s in row if s in undone] for row in self.rows])
+        return f"about {duration(time_of(undone, self.clock.seconds, self.at_once))}"
 
     def _work_dir(self, stage: Step) -> Path:
         return work_dir_of(f"{self.video_id}/{stage.name}")
@@ -202,10 +202,6 @@ class Clock:
     def of(self, stage: Step, begun: int = 0) -> str:
         """Say how long a stage takes."""
         return duration(self.seconds(stage, begun))
-
-    def left(self, rows: Sequence[Sequence[Step]]) -> str:
-        """Say how long rows of stages take side by side."""
-        return f"about {duration(max(sum(self.seconds(stage) for stage in row) for row in rows))}"
 
     def measured(self, stage: Step, seconds: float, begun: int) -> None:
         """Learn from a stage that took `seconds`."""

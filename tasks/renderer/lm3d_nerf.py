@@ -18,6 +18,7 @@ from tasks.renderer.base import NerfTask
 from tasks.renderer.build import build_renderer
 from tasks.renderer.config import Lm3dNerfConfig
 from tasks.renderer.patches import PatchBatch, PatchSource
+from utils.processes.workers import cores
 
 BY_WEIGHT = ("rgb", "structure", "detail", "temporal", "low_rgb", "alpha", "matte")
 """Losses that are means over weighed pixels: in a batch that is cut in parts each counts as its pixels weigh."""
@@ -82,7 +83,7 @@ class Lm3dNerfTask(NerfTask):
             return torch.stack(list(losses.values()))
 
         learning = [p for p in self.model.parameters() if p.requires_grad]
-        values = losses_of_parts(work, count, list(shared.values()), learning)
+        values = losses_of_parts(work, count, list(shared.values()), learning, threads=cores())
         sizes = {name: torch.stack([part.weight.sum() for part in parts]) for name in BY_WEIGHT}
         sizes |= dict.fromkeys(BY_RAY, hits)
         even = torch.ones(count)

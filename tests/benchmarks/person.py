@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_gen.video.job import VideoJob
+from tasks.person.order import time_of
 from tasks.person.plan import Step, plan
-from tasks.person.runs import HEARING
 from tests.benchmarks.processing import calibrate, cpu_seconds, process
 from utils.media.wav import read_wav, write_wav
 from utils.paths import ROOT
@@ -80,15 +80,15 @@ def one_person(video: Path, seconds: float, preset: str, size: int, home: Path) 
     data = home / "data"
     job = VideoJob(ID, video, size, data_dir=data, duration_s=seconds)
     rows = {f"process {name}": Cost(*cost) for name, cost in process(job).items()}
-    one_by_one = {True: 0.0, False: 0.0}
-    for step in plan(ID, preset, [], str(data / "binary" / "videos")):
+    steps = plan(ID, preset, [], str(data / "binary" / "videos"))
+    for step in steps:
         start, update = train(step, home)
         rows[f"start {step.name}"], rows[f"update {step.name}"] = start, update
         rows[f"train {step.name}"] = Cost(*(s + step.updates * u for s, u in zip(start, update, strict=True)))
-        one_by_one[step.name in HEARING] += rows[f"train {step.name}"].clock
     cpu = sum(cost.cpu for name, cost in rows.items() if name.startswith("train "))
-    rows["train, one after the other"] = Cost(sum(one_by_one.values()), cpu)
-    rows["train, in two rows (reckoned)"] = Cost(max(*one_by_one.values(), cpu / cores()), cpu)
+    for words, at_once in (("one after the other", 1), ("two at a time (reckoned)", 2)):
+        clock = time_of(steps, lambda step: rows[f"train {step.name}"].clock, at_once)
+        rows[f"train, {words}"] = Cost(max(clock, cpu / cores()), cpu)
     sound = home / "sound.wav"
     cut(data / "processed/videos" / ID / "audio" / "audio.wav", sound)
     for compose in COMPOSES:

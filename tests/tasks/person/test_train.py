@@ -178,7 +178,7 @@ def test_time_left_is_learnt_from_what_was_measured(house, binary_dir):
 
 
 def test_what_moves_the_face_is_trained_beside_what_draws_it(house, binary_dir, monkeypatch):
-    """Each of the first two stages of a row waits until the other row has come as far."""
+    """Each stage of a row waits until the other row has come as far."""
     monkeypatch.setattr(training, "trains_side_by_side", lambda: True)
     monkeypatch.setattr(training, "cores", lambda: 6)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -214,10 +214,3 @@ def test_where_one_row_fails_the_other_is_asked_to_leave(house, binary_dir, monk
     assert "syncnet stopped with exit code 2" in caplog.text
     assert "lm3d_nerf" not in caplog.text
 
-
-def test_time_left_is_that_of_the_longest_row(house, binary_dir):
-    stages = training.plan("made", "tiny", ["max_updates=1000"], binary_dir)
-    clock = training.Clock()
-    alone = [sum(clock.seconds(stage) for stage in row) for row in training.rows_of(stages, side_by_side=True)]
-    assert clock.left(training.rows_of(stages, side_by_side=True)) == f"about {training.duration(max(alone))}"
-    assert clock.left(training.rows_of(stages, side_by_side=False)) == f"about {training.duration(sum(alone))}"
