@@ -1,3 +1,4 @@
-from utils.processes.quick_imports import METRICS, hold_back
+from utils.processes.quick_imports import COMPILER, METRICS, hold_back
 
 hold_back("torchmetrics", METRICS)  # before a file of this folder imports pytorch-lightning
+hold_back("torch._dynamo", COMPILER)

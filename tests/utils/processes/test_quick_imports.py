@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 
 import pytest
 
 from tasks.core.task import Task
+from utils.paths import ROOT
 from utils.processes.quick_imports import METRICS, hold_back
 
 
@@ -19,6 +21,10 @@ def package(tmp_path, monkeypatch) -> str:
     (folder / "__init__.py").write_text("from dear_package.part import Part\nfrom dear_package import heavy\n")
     (folder / "part.py").write_text("class Part: ...\n")
     (folder / "heavy.py").write_text("WEIGHT = 7\n")
+    (folder / "inner").mkdir()
+    (folder / "inner/__init__.py").write_text("from dear_package.inner import leaf, other\nWHOLE = True\n")
+    (folder / "inner/leaf.py").write_text("from dear_package import part\npart.runs = getattr(part, 'runs', 0) + 1\n")
+    (folder / "inner/other.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     yield "dear_package"
     for name in [name for name in sys.modules if name.split(".")[0] == "dear_package"]:
@@ -36,6 +42,20 @@ def test_a_name_is_answered_without_the_rest_and_the_rest_when_it_is_asked_for(p
     assert dear_package.Part is Part
     with pytest.raises(AttributeError):
         dear_package.nothing  # noqa: B018
+
+
+def test_a_package_within_a_package_comes_whole_when_a_module_of_it_is_imported(package):
+    hold_back(f"{package}.inner", {"Part": lambda: 1})
+    from dear_package.inner import Part
+
+    assert Part == 1
+    assert "dear_package.inner.leaf" not in sys.modules
+    assert not hasattr(sys.modules["dear_package.inner"], "__wrapped__")
+    leaf = importlib.import_module("dear_package.inner.leaf")
+    assert sys.modules["dear_package.inner"].WHOLE
+    assert sys.modules["dear_package.inner"].leaf is leaf is sys.modules["dear_package.inner.leaf"]
+    assert leaf.part.runs == 1
+    assert importlib.import_module("dear_package.inner.other") is sys.modules["dear_package.inner"].other
 
 
 def test_what_is_imported_or_not_there_is_left_alone(package):
@@ -59,3 +79,20 @@ def test_training_waits_for_no_metrics_and_their_classes_are_the_true_ones():
     assert METRICS["Metric"]() is WhereItLies is Metric
     assert METRICS["MetricCollection"]() is MetricCollection
     assert METRICS["__version__"]()[0].isdigit()
+
+
+def test_what_is_trained_waits_for_no_compiler_and_what_is_compiled_gets_it():
+    lines = """
+import sys, tasks.core, torch
+from tasks.core.task import Task
+network = torch.nn.Linear(2, 1)
+optimiser = torch.optim.Adam(network.parameters())
+network(torch.ones(1, 2)).sum().backward()
+optimiser.step()
+optimiser.zero_grad()
+assert "torch._dynamo.eval_frame" not in sys.modules
+import torch._dynamo.config
+assert torch._dynamo.config is sys.modules["torch._dynamo.config"] and torch._dynamo.config.verbose is False
+assert torch.compile(network, backend="eager")(torch.ones(1, 2)).shape == (1, 1)
+"""
+    subprocess.run([sys.executable, "-c", lines], check=True, cwd=ROOT)
