@@ -1,11 +1,14 @@
 """CPU seconds of a training step of each task, beside what the original's step costs.
 
     python -m tests.benchmarks.train_steps [names ...] [--repeat 5] [--precision 32 bf16] [--list]
+    python -m tests.benchmarks.train_steps lm3d_nerf --cores 1 2 --precision 32
 
 Each row is a process of its own, so that its peak memory is its own. In it the task of a recipe trains under the same
 Lightning trainer as ever (forward, losses, backward, clipping, optimiser, schedule, the average of the weights where
 the recipe keeps one) on one random batch; making batches and validating are left out. CPU seconds of the process are
 counted, the least of the steps after one to warm up, one thread.
+
+With `--cores` a row is trained on so many processors, one number after the other, and seconds on the clock are told.
 
 The ratio is of the original's seconds, with freed memory kept by its process too, over ours: above 1 ours is quicker.
 """
@@ -94,8 +97,8 @@ def measure_task(task: Any, batch: Any, repeat: int, *, keep: bool = True) -> di
     }
 
 
-def measure_apart(name: str, precision: str, repeat: int, *, keep: bool = True) -> dict[str, float]:
-    """Measure in a process of its own.
+def measure_apart(name: str, precision: str, repeat: int, *, keep: bool = True, cores: int = 0) -> dict[str, float]:
+    """Measure in a process of its own, on so many processors where that is said.
 
     Raises:
         RuntimeError: It failed.
@@ -103,6 +106,7 @@ def measure_apart(name: str, precision: str, repeat: int, *, keep: bool = True) 
     words = [sys.executable, "-m", "tests.benchmarks.train_steps", name, "--repeat", str(repeat), "--alone"]
     words += ["--precision", precision, *([] if keep else ["--plain_memory"])]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    words = [*(["taskset", "-c", ",".join(map(str, sorted(os.sched_getaffinity(0))[:cores]))] if cores else []), *words]
     done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=LIMIT)
     if done.returncode:
         raise RuntimeError(f"{name} {precision}:\n{done.stderr}")
@@ -127,6 +131,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="name", help="rows (default: all); see --list")
     parser.add_argument("--repeat", type=int, default=5, help="steps that are timed")
     parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    parser.add_argument("--cores", nargs="+", type=int, help="processors to train on")
     parser.add_argument("--plain_memory", action="store_true", help="let the C library give freed memory back")
     parser.add_argument("--list", action="store_true", help="list the rows")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
@@ -139,6 +144,16 @@ def main() -> None:
         return
     if given.alone:
         print(json.dumps(measure(given.names[0], given.precision[0], given.repeat, keep=keep)))
+        return
+    if given.cores:
+        print("| step | precision | processors | clock s | of one | CPU s |\n|---|---|---|---|---|---|")
+        for name, precision in itertools.product(given.names or ROWS, given.precision):
+            first = 0.0
+            for cores in given.cores:
+                found = measure_apart(name, precision, given.repeat, keep=keep, cores=cores)
+                first = first or found["clock"]
+                cells = f"{found['clock']:.3f} | {found['clock'] / first:.2f} | {found['seconds']:.3f}"
+                print(f"| {name} | {precision} | {cores} | {cells} |", flush=True)
         return
     print("| step | precision | CPU s | per CPU s | parameters | peak MiB | original CPU s | ratio | original MiB |")
     print("|---|---|---|---|---|---|---|---|---|")

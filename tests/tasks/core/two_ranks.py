@@ -114,7 +114,7 @@ def main() -> None:
     folder: Path = given.folder
     folder.mkdir(parents=True, exist_ok=True)
     torch.randn_like = torch.zeros_like  # type: ignore[assignment]
-    torch.rand = lambda *shape, device=None: torch.full(shape, 0.5, device=device)  # type: ignore[assignment]
+    torch.rand = lambda *shape, device=None, **_: torch.full(shape, 0.5, device=device)  # type: ignore[assignment]
     for name in given.tasks:
         kind = task_class(name)
         settings = {"clip_grad_norm": 0.0, "val_check_interval": 99, "num_ckpt_keep": 5, "tb_log_interval": UPDATES}
