@@ -66,9 +66,9 @@ class _LossesOfParts(torch.autograd.Function):
         def one(part: int) -> list[Tensor | None]:
             wanted = [leaf for leaf in ctx.leaves[part] if leaf.requires_grad]
             learning = [parameter for parameter in ctx.parameters if parameter.requires_grad]
-            answers = iter(
-                torch.autograd.grad(ctx.losses[part], [*wanted, *learning], gradient[part], allow_unused=True)
-            )
+            with torch.enable_grad():
+                total = (ctx.losses[part] * gradient[part]).sum()
+            answers = iter(torch.autograd.grad(total, [*wanted, *learning], allow_unused=True))
             return [next(answers) if one.requires_grad else None for one in (*ctx.leaves[part], *ctx.parameters)]
 
         parts = _each_on_a_thread(one, len(ctx.losses), ctx.pool)

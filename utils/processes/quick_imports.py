@@ -25,6 +25,12 @@ METRICS: dict[str, Callable[[], Any]] = {
     "__version__": lambda: importlib.metadata.version("torchmetrics"),
 }
 """What pytorch-lightning, and these two classes themselves, ask torchmetrics for."""
+PLOTS: dict[str, Callable[[], Any]] = {
+    "_AX_TYPE": lambda: Any,
+    "_PLOT_OUT_TYPE": lambda: Any,
+    "plot_single_or_multi_val": lambda: _plot,
+}
+"""What these classes ask of the part that draws metrics, with matplotlib, before one is drawn."""
 COMPILER: dict[str, Callable[[], Any]] = {
     "OptimizedModule": lambda: NeverMade,
     "disable": lambda: lambda function=None, *_, **__: function,
@@ -54,6 +60,13 @@ def hold_back(package: str, parts: Mapping[str, Callable[[], Any]]) -> None:
     else:  # the parts that are asked for lie in it, and need no more of it
         _place(module, spec)
     sys.modules[package] = module
+
+
+def _plot(*words: Any, **named: Any) -> Any:
+    drawing: Any = sys.modules["torchmetrics.utilities.plot"]
+    if "parts" in vars(drawing):
+        drawing.load()
+    return drawing.plot_single_or_multi_val(*words, **named)
 
 
 class _HeldBack(ModuleType):

@@ -91,6 +91,13 @@ network(torch.ones(1, 2)).sum().backward()
 optimiser.step()
 optimiser.zero_grad()
 assert "torch._dynamo.eval_frame" not in sys.modules
+from torchmetrics.aggregation import MeanMetric
+assert "matplotlib.axes" not in sys.modules
+mean = MeanMetric()
+mean.update(1.0)
+import matplotlib
+matplotlib.use("agg")
+assert mean.plot()[1].get_ylabel() == "MeanMetric"
 import torch._dynamo.config
 assert torch._dynamo.config is sys.modules["torch._dynamo.config"] and torch._dynamo.config.verbose is False
 assert torch.compile(network, backend="eager")(torch.ones(1, 2)).shape == (1, 1)
