@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from modules.renderer.field import BlendPlaneHead, Rays
 from modules.renderer.landmark_code import FrameCode
@@ -165,7 +166,7 @@ class FrameRenderer:
             inset: The part to draw alone, without a torso; `backdrop` has its size.
 
         Returns:
-            (H, W, 3) uint8 RGB; of an inset (h, w, 4), with how much it covers.
+            (H, W, 3) uint8 RGB; of an inset (h, w, 5): with how much it covers, and how much of a head is drawn there.
         """
         if inset is not None:
             return self._inset(code, index, landmarks, camera, backdrop, inset)
@@ -193,9 +194,9 @@ class FrameRenderer:
     def _inset(
         self, code: FrameCode, index: int, landmarks: Tensor, camera: Tensor, backdrop: Tensor, inset: Inset
     ) -> Tensor:
-        """Render an inset (h, w, 4) uint8: colours, and how much they cover."""
+        """Render an inset (h, w, 5) uint8: colours, how much they cover, and how much of a head is there."""
         if not inset.mask.numel():
-            return backdrop.new_zeros(0, 0, 4)
+            return backdrop.new_zeros(0, 0, 5)
         drawn, low, uv = self.drawn(code, index, landmarks, camera, backdrop, inset)
         mask = inset.mask
         if self.portrait is not None:
@@ -209,7 +210,15 @@ class FrameRenderer:
             )
             drawn = (colour[0].permute(1, 2, 0) * 255 + 0.5).clamp(0, 255).to(torch.uint8)
             mask = covers[0, 0]
-        return torch.cat([drawn, (255 * mask[..., None] + 0.5).to(torch.uint8)], dim=-1)
+        alpha = low[:, self.head.feature_dim, None].float()
+        solid = self._enlarged(-F.max_pool2d(-alpha, 3, stride=1, padding=1))[0, 0]
+        shares = torch.stack([mask, solid.clamp(0, 1)], dim=-1)
+        return torch.cat([drawn, (255 * shares + 0.5).to(torch.uint8)], dim=-1)
+
+    def _enlarged(self, rays: Tensor) -> Tensor:
+        """Bring a map of rays (1, C, h, w) to the size of the pixels."""
+        up = self.renderer.upsample
+        return rays if up == 1 else F.interpolate(rays, scale_factor=up, mode="bilinear", align_corners=False)
 
     @_own_arithmetic
     def drawn(

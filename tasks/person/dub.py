@@ -12,7 +12,7 @@ import numpy as np
 
 from data_gen.video.dataset import VideoDataset
 from data_gen.video.framing.source import Source
-from tasks.renderer.portrait.composer import Inlay
+from tasks.renderer.portrait.composer import Inlay, usual_unit
 from tasks.speaking.frames import write_frames
 from tasks.speaking.mend import post_process
 from tasks.speaking.resting_face import Person
@@ -128,7 +128,8 @@ def _frames(
     true = read_frames(video, fps=moments.fps, start=moments.first, count=len(places))
     x0, y0, x1, y1 = source.crop_px
     side = y1 - y0
-    inlay = Inlay(side, side, matched=head.renderer.model.portrait is not None)
+    unit = usual_unit(data.landmarks_px) * side / data.meta.height
+    inlay = Inlay(side, side, unit, matched=head.renderer.model.portrait is not None)
     for index, face in enumerate(drawn):
         frame = next(true, None)
         if frame is None:
@@ -140,7 +141,7 @@ def _frames(
         square = np.pad(frame[inside], beyond, mode="edge")
         mask = fitted(data.head_mask[nearest[index]], side, side)
         own = own_px[index] * (side / data.meta.height)
-        laid = inlay.lay(square, face.resized(side), own, mask, seed=index)
+        laid = inlay.lay(square, face.resized(side), own, mask)
         before = frame.copy()
         frame[inside] = laid[beyond[0][0] : side - beyond[0][1], beyond[1][0] : side - beyond[1][1]]
         yield marks.on(frame, (frame != before).any(axis=2))

@@ -102,7 +102,7 @@ class Painter:
     def laid(self, picture: Tensor) -> Laid:
         """Return the next of the lower faces that `jobs` asked for, in their order, not laid into a frame yet."""
         drawn: Bytes = picture.cpu().numpy()
-        return Laid(drawn[..., :3], drawn[..., 3], self._places.popleft(), self.height)
+        return Laid(drawn[..., :3], drawn[..., 3], drawn[..., 4], self._places.popleft(), self.height)
 
     def jobs(
         self,

@@ -5,7 +5,7 @@
 Held-out frames of a person whose `lm3d_nerf` and `lm3d_nerf_portrait` are trained, from real landmarks: their own, and
 those of another moment of the held-out stretch, over which the frame's mouth must not show. Columns: PSNR of the whole
 frame, the face and the mouth; LPIPS of the whole; `seam`, the gradient on the edge of the lower face over that of the
-true frames there (1 is no seam); `flicker`, how much the skin inside it changes from frame to frame over how much it
+true frames there (1 is no seam); `edge`, the mean difference along the outline of the true head; `flicker`, how much the skin inside it changes from frame to frame over how much it
 does in the footage; `new` and `old`, how much the lips that are found follow those that were asked for and those of
 the frame (a regression on both: 1 and 0 are right); processor milliseconds a frame.
 """
@@ -41,7 +41,7 @@ def main() -> None:
     args = parser.parse_args()
     runs = {name: load_task(Path(f"checkpoints/{args.id}/{name}")) for name in ("lm3d_nerf", "lm3d_nerf_portrait")}
     ids = runs["lm3d_nerf"].footage.video.frame_ids("val")
-    print(f"{'':30}{'whole':>7}{'face':>7}{'mouth':>7}{'LPIPS':>8}{'seam':>6}{'flicker':>8}{'new':>6}{'old':>6}{'ms':>6}")
+    print(f"{'':30}{'whole':>7}{'face':>7}{'mouth':>7}{'LPIPS':>8}{'seam':>6}{'edge':>6}{'flicker':>8}{'new':>6}{'old':>6}{'ms':>6}")
     with make_detector("auto") as detector:
         for label, shift in (("own", 0), ("another's", len(ids) // 2)):
             for name, task in runs.items():
@@ -49,7 +49,8 @@ def main() -> None:
                 lpips = f"{found['lpips']:8.4f}" if "lpips" in found else f"{'-':>8}"
                 print(
                     f"{label + ', ' + name:30}{found['frame']:7.2f}{found['face']:7.2f}{found['mouth']:7.2f}{lpips}"
-                    f"{found['seam']:6.2f}{found['flicker']:8.2f}{found['new']:6.2f}{found['old']:6.2f}{found['ms']:6.0f}"
+                    f"{found['seam']:6.2f}{found['edge']:6.1f}{found['flicker']:8.2f}{found['new']:6.2f}{found['old']:6.2f}"
+                    f"{found['ms']:6.0f}"
                 )
 
 
@@ -69,6 +70,9 @@ def measure(task: Any, ids: Ints, spoken: Ints, detector: LandmarkDetector) -> d
     masks = [whole_mask(footage, int(frame)) for frame in ids]
     rings = [(mask > 0.02) & (mask < 0.98) for mask in masks]
     figures["seam"] = steepness(pictures, rings) / steepness(truth, rings)
+    edges = [outline(footage, int(frame)) & (mask > 0.5) for frame, mask in zip(ids, masks, strict=True)]
+    pairs = zip(pictures, truth, edges, strict=True)
+    figures["edge"] = float(np.mean([np.abs(a.astype(float) - b)[edge].mean() for a, b, edge in pairs if edge.any()]))
     skin = [without_mouth(footage, int(frame), mask > 0.5) for frame, mask in zip(ids, masks, strict=True)]
     figures["flicker"] = changes(pictures, skin) / changes(truth, skin)
     camera = footage.cameras[ids].astype(np.float64)
@@ -90,6 +94,16 @@ def whole_mask(footage: Any, frame: int) -> Floats:
     mask = np.zeros((footage.height, footage.width), np.float32)
     mask[face.part] = face.mask
     return mask
+
+
+def outline(footage: Any, frame: int) -> np.ndarray:
+    """Return where a frame is within a 170th of its height of the head's outline, (H, W) bool."""
+    import cv2
+
+    head = (footage.picture("head_mask", frame) > 127).astype(np.uint8)
+    side = 2 * max(1, round(footage.height / 170)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.dilate(head, kernel) != cv2.erode(head, kernel))
 
 
 def without_mouth(footage: Any, frame: int, inside: np.ndarray) -> np.ndarray:

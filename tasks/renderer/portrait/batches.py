@@ -13,7 +13,7 @@ from torch import Tensor
 
 from data_gen.video.dataset import Split
 from tasks.renderer.footage import Footage
-from tasks.renderer.portrait.lower_face import LowerFace, lower_face
+from tasks.renderer.portrait.lower_face import RIGID, LowerFace, lower_face
 from utils.arrays import Bytes, Floats, Reals
 from utils.camera import project
 from utils.errors import DataError
@@ -21,8 +21,6 @@ from utils.faces.landmarks import MOUTH, from_offsets
 from utils.metrics import points_box
 from utils.rates import FPS
 
-RIGID = [0, 16, 27, 28, 29, 30, 36, 39, 42, 45]
-"""Landmarks that no expression moves: the ends of the jaw, the nose's bridge, the corners of the eyes."""
 CANDIDATES = 12
 """Frames among which the one whose pose is nearest lends its lower face."""
 

@@ -3,7 +3,8 @@
 Hair, ears, collar and wall are then the footage's own, and so are eyes and brows. What is laid in: jaw, cheeks below
 the eyes and the mouth, of the face as it was and as it is to be, so that neither chin is left over. Where no portrait
 is trained, the seam is closed by what the two pictures differ along it, spread inwards (the membrane of Farbman et al.,
-"Coordinates for Instant Image Cloning", 2009). What a render lacks of a camera's grain is added.
+"Coordinates for Instant Image Cloning", 2009). What a render lacks of the footage's grain is added (`grain`), and
+outlines that do not move are the footage's own (`outline`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from modules.renderer.loops.laying import lay_in
+from tasks.renderer.portrait.grain import Grain, lacking
 from tasks.renderer.portrait.lower_face import LowerFace, covered, lower_face
+from tasks.renderer.portrait.outline import free_of_outline
 from utils.arrays import Bytes, Floats, Reals
 from utils.faces.landmarks import eye_distance
 from utils.media.pictures import fitted
@@ -24,30 +28,29 @@ REACH = 0.35
 """How far the seam's difference of colour is carried inwards; eye distances."""
 MOST_SHIFT = 40.0
 """Most that a colour is changed by for the seam's sake, of 255."""
-MOST_GRAIN = 4.0
-"""Most deviation of the grain that is added, of 255."""
-SPARSE = 4
-"""Of the pixels along an edge so many-th is asked for its grain."""
-MEDIAN_OF_NORMAL = 0.6745
-"""The median of what is normally distributed, regardless of sign, in its deviations."""
-
 
 class Place(NamedTuple):
-    """Where a lower face is to be laid: the frame of the footage, (H, W, 3) as it is true, and the part of it."""
+    """Where a lower face is to be laid: the frame of the footage, (H, W, 3) as it is true, and the part of it.
+
+    points_px: (68, 2) landmarks of the face to draw, pixels of the picture.
+    """
 
     frame_id: int
     frame: Bytes
     face: LowerFace
+    points_px: Reals
 
 
 class Laid(NamedTuple):
-    """A lower face that was drawn: colour (h, w, 3) RGB, how much it covers (h, w) 0..255, and its place.
+    """A lower face that was drawn: colour (h, w, 3) RGB and its place.
 
+    mask: (h, w) 0..255, how much it covers. solid: (h, w) 0..255, how much of a head is drawn there.
     height: Of the whole picture, pixels.
     """
 
     colour: Bytes
     mask: Bytes
+    solid: Bytes
     place: Place
     height: int
 
@@ -64,9 +67,13 @@ class Laid(NamedTuple):
         move = np.array([[scale, 0, (x0 + 0.5) * scale - left - 0.5], [0, scale, (y0 + 0.5) * scale - top - 0.5]])
         way = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR
         colour = cv2.warpAffine(self.colour, move, size, flags=way, borderMode=cv2.BORDER_REPLICATE)
-        mask = cv2.warpAffine(self.mask, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        mask, solid = (
+            np.asarray(cv2.warpAffine(x, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+            for x in (self.mask, self.solid)
+        )
         face = LowerFace((left, top, left + size[0], top + size[1]), np.asarray(mask / np.float32(255), np.float32))
-        return Laid(np.asarray(colour), np.asarray(mask), self.place._replace(face=face), height)
+        place = self.place._replace(face=face, points_px=self.place.points_px * scale)
+        return Laid(np.asarray(colour), mask, solid, place, height)
 
 
 class Composer:
@@ -86,13 +93,14 @@ class Composer:
         self.footage, self.height, self.width = footage, height, width
         self.wider, self.step = wider, step
         self.scale = np.float32(height / footage.height)
-        self.inlay = Inlay(height, width, matched=matched)
+        self.inlay = Inlay(height, width, usual_unit(footage.landmarks_px) * float(self.scale), matched=matched)
 
     def place(self, frame_id: int, points_px: Reals) -> Place:
         """Find the lower face of a frame as it is and as it is to be, landmarks (68, 2) in pixels of the picture."""
         both = np.stack([self.own_px(frame_id), points_px])
         face = lower_face(both, self.height, self.width, wider=self.wider, step=self.step)
-        return Place(frame_id, fitted(self.footage.video.frames[frame_id], self.height, self.width), face)
+        frame = fitted(self.footage.video.frames[frame_id], self.height, self.width)
+        return Place(frame_id, frame, face, points_px)
 
     def own_px(self, frame_id: int) -> Reals:
         """Return the landmarks (68, 2) of a frame, pixels of the picture."""
@@ -107,9 +115,14 @@ class Composer:
 
     def lay(self, laid: Laid) -> Bytes:
         """Return the true frame (H, W, 3) with the lower face in it."""
-        frame_id, frame, _ = laid.place
+        frame_id, frame = laid.place.frame_id, laid.place.frame
         head = fitted(self.footage.video.head_mask[frame_id], self.height, self.width)
-        return self.inlay.lay(frame, laid, self.own_px(frame_id), head, seed=frame_id)
+        return self.inlay.lay(frame, laid, self.own_px(frame_id), head)
+
+
+def usual_unit(landmarks_px: Reals) -> float:
+    """Return how long an eye distance usually is among landmarks (T, 68, 2), pixels."""
+    return float(np.median([eye_distance(one) for one in landmarks_px[:: max(1, len(landmarks_px) // 64)]]))
 
 
 class Inlay:
@@ -117,15 +130,15 @@ class Inlay:
 
     Args:
         height, width: Size of the pictures.
+        unit: How long an eye distance usually is in them, pixels.
         matched: Whether what is drawn is matched to its surroundings already, by a trained portrait.
     """
 
-    def __init__(self, height: int, width: int, *, matched: bool = False) -> None:
-        self.height, self.width, self.matched = height, width, matched
-        grain = np.random.default_rng(0).standard_normal((height, width, 1)).astype(np.float32)
-        self._grain = grain / np.float32(max(float(np.std(_finest(grain))), 1e-6))
+    def __init__(self, height: int, width: int, unit: float, *, matched: bool = False) -> None:
+        self.matched = matched
+        self.grain = Grain(height, width, unit)
 
-    def lay(self, frame: Bytes, laid: Laid, own_px: Reals, head_mask: Bytes, *, seed: int) -> Bytes:
+    def lay(self, frame: Bytes, laid: Laid, own_px: Reals, head_mask: Bytes) -> Bytes:
         """Return the frame (H, W, 3) RGB with a lower face in it.
 
         Args:
@@ -133,39 +146,21 @@ class Inlay:
             laid: What was drawn, and where.
             own_px: (68, 2) landmarks of the frame, pixels.
             head_mask: (H, W) 0..255 of the frame.
-            seed: Says which part of the grain is taken, so that it moves from frame to frame.
         """
         out = frame.copy()
         if not laid.mask.size:
             return out
         part, corner = laid.place.face.part, laid.place.face.box[:2]
-        unit = float(eye_distance(own_px))
-        mask = np.asarray(laid.mask / np.float32(255) * (1 - covered(head_mask[part], own_px - corner)), np.float32)
-        true, drawn = frame[part].astype(np.float32), laid.colour.astype(np.float32)
+        own, head, true = own_px - corner, np.ascontiguousarray(head_mask[part]), np.ascontiguousarray(frame[part])
+        free = covered(head, own)
+        mask = free_of_outline(laid.mask, laid.solid, head, free, own, laid.place.points_px - corner)
+        drawn: Bytes | Floats = np.ascontiguousarray(laid.colour)
         if not self.matched:
-            drawn += seam(true - drawn, mask, REACH * unit)
-        drawn += self._noise(true, drawn, mask, seed)
-        out[part] = np.clip(true + mask[..., None] * (drawn - true) + 0.5, 0, 255).astype(np.uint8)
+            drawn = drawn + seam(true.astype(np.float32) - drawn, mask, REACH * float(eye_distance(own_px)))
+        strength = lacking(true, drawn, mask)
+        lay_in(drawn, mask, self.grain.on(mask.shape, own), np.float32(strength), true)
+        out[part] = true
         return out
-
-    def _noise(self, true: Floats, drawn: Floats, mask: Floats, seed: int) -> Floats:
-        """Return the grain (h, w, 1) that a render (h, w, 3) lacks against the frame along the mask's edge."""
-        ring = np.flatnonzero((mask > 0.05) & (mask < 0.95))[::SPARSE]
-        if not len(ring):
-            return np.zeros((1, 1, 1), np.float32)
-        sizes = (np.abs(_finest(x).reshape(-1, 3)[ring]) for x in (true, drawn))
-        there, own = (float(np.median(x)) / MEDIAN_OF_NORMAL for x in sizes)
-        room = (self.height - mask.shape[0] + 1, self.width - mask.shape[1] + 1)
-        top, left = np.random.default_rng(seed).integers(0, room).tolist()
-        grain = self._grain[top : top + mask.shape[0], left : left + mask.shape[1]]
-        return np.asarray(min(MOST_GRAIN, max(0.0, there**2 - own**2) ** 0.5) * grain, np.float32)
-
-
-def _finest(picture: Floats) -> Floats:
-    """Return what of a picture (h, w, C) a blur of one pixel takes away."""
-    import cv2
-
-    return np.asarray(picture - cv2.GaussianBlur(picture, (0, 0), 1.0).reshape(picture.shape), np.float32)
 
 
 def seam(difference: Floats, mask: Floats, reach: float) -> Floats:

@@ -12,6 +12,8 @@ from utils.metrics import Box
 
 CHEEKS = [*range(JAW.start + 2, JAW.stop - 2), *range(NOSE.start + 2, NOSE.stop), *range(MOUTH.start, MOUTH.stop)]
 """Landmarks whose hull is the lower face: the jaw below the ears, the nose below the eyes, the mouth."""
+RIGID = [0, 16, 27, 28, 29, 30, 36, 39, 42, 45]
+"""Landmarks that no expression moves: the ends of the jaw, the nose's bridge, the corners of the eyes."""
 SOFT = 0.06
 """Deviation of the blur of a mask's edge, eye distances."""
 COVERED = 96
@@ -55,8 +57,9 @@ def lower_face(points_px: Reals, height: int, width: int, *, wider: float, step:
     if x1 <= x0 or y1 <= y0:
         return LowerFace((0, 0, 0, 0), np.zeros((0, 0), np.float32))
     shape = (y1 - y0, x1 - x0)
-    covered = np.max([_hull(face - (x0, y0), shape, wider * unit) for face in points_px], axis=0).astype(np.float32)
-    return LowerFace((x0, y0, x1, y1), np.asarray(cv2.GaussianBlur(covered, (0, 0), max(0.5, SOFT * unit)), np.float32))
+    filled = np.max([_hull(face - (x0, y0), shape, wider * unit) for face in points_px], axis=0)
+    soft = cv2.GaussianBlur(filled * np.uint8(255), (0, 0), max(0.5, SOFT * unit))
+    return LowerFace((x0, y0, x1, y1), np.asarray(soft / np.float32(255), np.float32))
 
 
 def covered(head_mask: Bytes, own_px: Reals) -> Floats:
@@ -80,8 +83,7 @@ def _hull(points: Reals, shape: tuple[int, ...], wider: float) -> Bytes:
     import cv2
 
     filled = np.zeros(shape[:2], np.uint8)
-    hull = cv2.convexHull(np.asarray(points[CHEEKS], np.float32))
-    cv2.fillConvexPoly(filled, hull.round().astype(np.int32), 1)
-    side = 2 * round(abs(wider)) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.dilate(filled, kernel) if wider > 0 else cv2.erode(filled, kernel), np.uint8)
+    hull = cv2.convexHull(np.asarray(points[CHEEKS], np.float32)).round().astype(np.int32)
+    cv2.fillConvexPoly(filled, hull, 1)
+    cv2.polylines(filled, [hull], True, int(wider > 0), max(1, 2 * round(abs(wider))))
+    return filled

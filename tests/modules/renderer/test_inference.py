@@ -74,6 +74,7 @@ def test_an_inset_is_that_part_of_the_whole_picture(upsample, vanilla, monkeypat
     drawn = frames(code, 0, landmarks[0, 2], cameras[0], backdrop[part], None, inset)
     assert (drawn[..., :3].int() - whole[part].int()).abs().max() <= 1
     assert (drawn[..., 3] / 255 - mask).abs().max() <= 0.5 / 255 + 1e-6
+    assert drawn.shape[2] == 5
 
 
 def test_an_inset_of_nothing_is_nothing():
@@ -82,7 +83,7 @@ def test_an_inset_of_nothing_is_nothing():
     frames = FrameRenderer(renderer)
     nothing = torch.zeros(0, 0, 3, dtype=torch.uint8)
     inset = Inset(0, 0, 0, 0, torch.zeros(0, 0), nothing, landmarks[0, 2])
-    assert frames(frames.encode(landmarks), 0, landmarks[0, 2], cameras[0], nothing, None, inset).shape == (0, 0, 4)
+    assert frames(frames.encode(landmarks), 0, landmarks[0, 2], cameras[0], nothing, None, inset).shape == (0, 0, 5)
 
 
 def test_bfloat16_differs_little():

@@ -26,7 +26,8 @@ def lay(footage, picture: np.ndarray, points: np.ndarray, **how) -> np.ndarray:
     composer = Composer(footage, SIDE, SIDE, **how)
     place = composer.place(0, points)
     mask = (place.face.mask * 255 + 0.5).astype(np.uint8)
-    return composer.lay(Laid(picture[place.face.part], mask, place, SIDE))
+    solid = np.full(mask.shape, 255, np.uint8)
+    return composer.lay(Laid(picture[place.face.part], mask, solid, place, SIDE))
 
 
 @pytest.fixture
@@ -123,9 +124,10 @@ def test_for_a_picture_of_another_size_it_lies_at_the_same_place(footage, height
     ramp = np.broadcast_to(np.arange(SIDE, dtype=np.uint8)[None, :, None] * 2, (SIDE, SIDE, 3))
     place = Composer(footage, SIDE, SIDE).place(0, points_in(SIDE))
     mask = np.full(place.face.mask.shape, 255, np.uint8)
-    laid = Laid(np.ascontiguousarray(ramp[place.face.part]), mask, place, SIDE).resized(height)
+    laid = Laid(np.ascontiguousarray(ramp[place.face.part]), mask, mask, place, SIDE).resized(height)
     x0, _, x1, _ = laid.place.face.box
     middle = np.arange(x0, x1)[5:-5]
     expected = 2 * ((middle + 0.5) * SIDE / height - 0.5)
     assert np.abs(laid.colour[5, 5:-5, 0] - expected).max() <= 1.01
-    assert laid.colour.shape[:2] == laid.mask.shape == laid.place.face.mask.shape
+    assert laid.colour.shape[:2] == laid.mask.shape == laid.solid.shape == laid.place.face.mask.shape
+    assert np.allclose(laid.place.points_px, points_in(height), atol=0.01)
