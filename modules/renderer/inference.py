@@ -20,12 +20,17 @@ from modules.renderer.renderer import FeatureMap, Renderer
 from modules.renderer.vanilla import VanillaHead
 
 if TYPE_CHECKING:
-    from modules.renderer.quick import QuickDecoder, QuickTorso
+    from modules.renderer.quick import QuickDecoder, QuickPortrait, QuickTorso
 
 CHUNK_RAYS = 2048
 """Rays that the vanilla networks are asked about at once."""
 MARGIN = 3
 """Rays around what was hit that are decoded too; it sees twice as far, but nothing there that changes a byte by two."""
+
+INSET_MARGIN = 1
+"""The same of an inset, whose mask is nothing along its borders."""
+FAINT = 0.02
+"""What a mask covers less than this of needs no rays of its own."""
 
 
 class Inset(NamedTuple):
@@ -121,15 +126,18 @@ class FrameRenderer:
                 shape = (self.rows, self.columns)
                 self.marcher = HeadMarcher(self.head, directions, shape, self.dtype, loops=loops)
         self.quick_decoder: QuickDecoder | None = None
+        self.quick_portrait: QuickPortrait | None = None
         self.quick_torso: QuickTorso | None = None
         if loops:
             self._make_quick()
 
     def _make_quick(self) -> None:
-        from modules.renderer.quick import QuickDecoder, QuickTorso  # numba waits until something is drawn
+        from modules.renderer.quick import QuickDecoder, QuickPortrait, QuickTorso  # numba waits for a picture
 
         if self.renderer.upsample > 1:
             self.quick_decoder = QuickDecoder(self.renderer, self.uv, self.dtype)
+            if self.renderer.portrait is not None:
+                self.quick_portrait = QuickPortrait(self.renderer.portrait, self.quick_decoder, self.dtype)
         if self.renderer.torso is not None and self.places.numel():
             self.quick_torso = QuickTorso(self.renderer.torso, self.places[0])
 
@@ -199,6 +207,10 @@ class FrameRenderer:
             return backdrop.new_zeros(0, 0, 5)
         drawn, low, uv = self.drawn(code, index, landmarks, camera, backdrop, inset)
         mask = inset.mask
+        if self.quick_portrait is not None:
+            rays = slice(inset.top, inset.bottom), slice(inset.left, inset.right)
+            rest = inset.frame.contiguous(), mask.contiguous(), inset.landmarks, camera
+            return self.quick_portrait.match(drawn, low[0].permute(1, 2, 0), rays, *rest)
         if self.portrait is not None:
             colour, covers = self.renderer.matched(
                 self.portrait,
@@ -231,8 +243,8 @@ class FrameRenderer:
             decoder sees beside them; (1, h / up, w / up, 2) where the rays pass.
         """
         up = self.renderer.upsample
-        part = inset.wider(MARGIN, self.rows, self.columns)
-        whole = self._rays(code, index, camera, part)
+        part = inset.wider(INSET_MARGIN, self.rows, self.columns)
+        whole = self._rays(code, index, camera, self._wanted(inset))
         uv = self.uv[part][None]
         top, left = inset.top - part[0].start, inset.left - part[1].start
         rays = (slice(top, top + inset.bottom - inset.top), slice(left, left + inset.right - inset.left))
@@ -271,15 +283,19 @@ class FrameRenderer:
             out[self.torso_part] = shade(colour[0], alpha[0], backdrop[self.torso_part])
         return out
 
-    def _rays(
-        self, code: FrameCode, index: int, camera: Tensor, part: tuple[slice, slice] | None = None
-    ) -> Tensor:
-        """Cast the rays of the whole picture, or of a part of it; the others hit nothing. (rows * columns, C + 1)."""
-        wanted = None
-        if part is not None:
-            wanted = torch.zeros(self.rows, self.columns, dtype=torch.bool, device=camera.device)
-            wanted[part] = True
-            wanted = wanted.flatten()
+    def _wanted(self, inset: Inset) -> Tensor:
+        """Return which rays (rows * columns,) bool what is shown of an inset depends on."""
+        covered = F.max_pool2d(inset.mask[None].float(), self.renderer.upsample)[0] > FAINT
+        whole = torch.zeros(1, self.rows, self.columns, device=inset.mask.device)
+        whole[0, inset.top : inset.bottom, inset.left : inset.right] = covered
+        return F.max_pool2d(whole, 2 * MARGIN + 1, stride=1, padding=MARGIN)[0].flatten() > 0
+
+    def _rays(self, code: FrameCode, index: int, camera: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Cast the rays of the picture, or those that are wanted, (rows * columns,) bool; the others hit nothing.
+
+        Returns:
+            (rows * columns, C + 1) features and alpha.
+        """
         if self.marcher is not None:
             return self.marcher(code, index, camera, wanted)
         return self._vanilla(code, index, camera, wanted)

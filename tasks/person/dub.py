@@ -129,7 +129,7 @@ def _frames(
     x0, y0, x1, y1 = source.crop_px
     side = y1 - y0
     unit = usual_unit(data.landmarks_px) * side / data.meta.height
-    inlay = Inlay(side, side, unit, matched=head.renderer.model.portrait is not None)
+    inlay = Inlay(unit, matched=head.renderer.model.portrait is not None)
     for index, face in enumerate(drawn):
         frame = next(true, None)
         if frame is None:

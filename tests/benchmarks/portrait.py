@@ -5,9 +5,10 @@
 Held-out frames of a person whose `lm3d_nerf` and `lm3d_nerf_portrait` are trained, from real landmarks: their own, and
 those of another moment of the held-out stretch, over which the frame's mouth must not show. Columns: PSNR of the whole
 frame, the face and the mouth; LPIPS of the whole; `seam`, the gradient on the edge of the lower face over that of the
-true frames there (1 is no seam); `edge`, the mean difference along the outline of the true head; `flicker`, how much the skin inside it changes from frame to frame over how much it
-does in the footage; `new` and `old`, how much the lips that are found follow those that were asked for and those of
-the frame (a regression on both: 1 and 0 are right); processor milliseconds a frame.
+true frames there (1 is no seam); `edge`, the mean difference along the true head's outline, of 255; `flicker`, how much
+the skin inside it changes from frame to frame over how much it does in the footage; `new` and `old`, how much the lips
+that are found follow those that were asked for and those of the frame (a regression on both: 1 and 0 are right);
+processor milliseconds a frame.
 """
 
 from __future__ import annotations

@@ -18,6 +18,28 @@ SURE = np.float32(2.5)
 
 
 @loop
+def draw_dots(columns, rows, points, group, groups, spread, begin, out):  # type: ignore[no-untyped-def]
+    """Write maps of where landmarks fall into the channels of a picture (h, w, C), from `begin` on; see `fill_map`."""
+    across = np.empty((len(points), len(columns)), np.float32)
+    for n in range(len(points)):
+        for x in range(len(columns)):
+            away = (columns[x] - points[n, 0]) / spread
+            across[n, x] = np.float32(math.exp(-HALF * away * away))
+    maps = np.empty((groups, len(columns)), np.float32)
+    for y in range(len(rows)):
+        maps[:] = ZERO
+        for n in range(len(points)):
+            away = (rows[y] - points[n, 1]) / spread
+            down = np.float32(math.exp(-HALF * away * away))
+            if down > CLEAR:
+                for x in range(len(columns)):
+                    maps[group[n], x] += down * across[n, x]
+        for x in range(len(columns)):
+            for g in range(groups):
+                out[y, x, begin + g] = maps[g, x]
+
+
+@loop
 def fill_map(  # type: ignore[no-untyped-def]
     rays, columns_of_all, top, left, columns, rows, camera, focal, height, width, points, group, groups, spread, out,
 ):  # fmt: skip
@@ -33,20 +55,7 @@ def fill_map(  # type: ignore[no-untyped-def]
         out: (h, w, C + 3 + groups) float32.
     """
     channels = rays.shape[1]
-    across = np.empty((len(points), len(columns)), np.float32)
-    for n in range(len(points)):
-        for x in range(len(columns)):
-            away = (columns[x] - points[n, 0]) / spread
-            across[n, x] = np.float32(math.exp(-HALF * away * away))
-    maps = np.empty((groups, len(columns)), np.float32)
     for y in range(len(rows)):
-        maps[:] = ZERO
-        for n in range(len(points)):
-            away = (rows[y] - points[n, 1]) / spread
-            down = np.float32(math.exp(-HALF * away * away))
-            if down > CLEAR:
-                for x in range(len(columns)):
-                    maps[group[n], x] += down * across[n, x]
         b = (height * HALF - rows[y]) / focal
         for x in range(len(columns)):
             ray = (top + y) * columns_of_all + left + x
@@ -56,8 +65,7 @@ def fill_map(  # type: ignore[no-untyped-def]
             length = ONE / np.float32(math.sqrt(a * a + b * b + ONE))
             for i in range(3):
                 out[y, x, channels + i] = (camera[i, 0] * a + camera[i, 1] * b - camera[i, 2]) * length
-            for g in range(groups):
-                out[y, x, channels + 3 + g] = maps[g, x]
+    draw_dots(columns, rows, points, group, groups, spread, channels + 3, out)
 
 
 @inline

@@ -93,7 +93,7 @@ class Composer:
         self.footage, self.height, self.width = footage, height, width
         self.wider, self.step = wider, step
         self.scale = np.float32(height / footage.height)
-        self.inlay = Inlay(height, width, usual_unit(footage.landmarks_px) * float(self.scale), matched=matched)
+        self.inlay = Inlay(usual_unit(footage.landmarks_px) * float(self.scale), matched=matched)
 
     def place(self, frame_id: int, points_px: Reals) -> Place:
         """Find the lower face of a frame as it is and as it is to be, landmarks (68, 2) in pixels of the picture."""
@@ -129,14 +129,13 @@ class Inlay:
     """Lay a rendered lower face into a true picture of one size; the same for the same input.
 
     Args:
-        height, width: Size of the pictures.
-        unit: How long an eye distance usually is in them, pixels.
+        unit: How long an eye distance usually is in the pictures, pixels.
         matched: Whether what is drawn is matched to its surroundings already, by a trained portrait.
     """
 
-    def __init__(self, height: int, width: int, unit: float, *, matched: bool = False) -> None:
+    def __init__(self, unit: float, *, matched: bool = False) -> None:
         self.matched = matched
-        self.grain = Grain(height, width, unit)
+        self.grain = Grain(unit)
 
     def lay(self, frame: Bytes, laid: Laid, own_px: Reals, head_mask: Bytes) -> Bytes:
         """Return the frame (H, W, 3) RGB with a lower face in it.

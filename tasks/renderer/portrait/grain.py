@@ -15,15 +15,17 @@ from utils.faces.landmarks import MEAN_FACE
 
 FINE = 2
 """Grains per pixel along each side, so that grain may lie between pixels without being blurred by it."""
+SIDE = 512
+"""Grains along each side of the pattern, which repeats."""
 SOFT = 1.1
 """Deviation of a grain, in grains: encoded films have little that is finer."""
-SPARSE = 4
+SPARSE = 6
 """Along each side, of so many pixels one is asked for its grain."""
 MOST = 4.0
 """Most deviation of the grain that is added, of 255."""
 MEDIAN_OF_NORMAL = 0.6745
 """The median of what is normally distributed, regardless of sign, in its deviations."""
-BLUR = np.exp(-0.5 * np.arange(-3, 4, dtype=np.float32) ** 2)
+BLUR = np.exp(-0.5 * np.arange(-2, 3, dtype=np.float32) ** 2)
 BLUR /= BLUR.sum()
 
 
@@ -31,19 +33,17 @@ class Grain:
     """Make grain for pictures of one size; the same for the same frame, whatever was drawn before.
 
     Args:
-        height, width: Size of the pictures.
         unit: About an eye distance in them, pixels; heads that are nearer or farther have larger or smaller grain.
     """
 
-    def __init__(self, height: int, width: int, unit: float) -> None:
+    def __init__(self, unit: float) -> None:
         import cv2
 
-        field = np.random.default_rng(0).standard_normal((FINE * height, FINE * width)).astype(np.float32)
+        field = np.random.default_rng(0).standard_normal((SIDE, SIDE)).astype(np.float32)
         field = np.asarray(cv2.GaussianBlur(field, (0, 0), SOFT))
         shown = field[::FINE, ::FINE]
         self._field = field / np.float32(max(float(np.std(shown - cv2.GaussianBlur(shown, (0, 0), 1.0))), 1e-6))
-        middle = np.array([width / 2, height / 2])
-        self._skin = FINE * (MEAN_FACE[RIGID, :2] * np.array([unit, -unit]) + middle)
+        self._skin = FINE * unit * MEAN_FACE[RIGID, :2] * np.array([1, -1])
 
     def on(self, shape: tuple[int, int], own_px: Reals) -> Floats:
         """Return grain (h, w) of deviation 1 in its finest part, lying on the face.

@@ -51,14 +51,15 @@ def lower_face(points_px: Reals, height: int, width: int, *, wider: float, step:
 
     unit = float(eye_distance(points_px[0]))
     cheeks = points_px[:, CHEEKS].reshape(-1, 2)
-    room = (wider + 3 * SOFT) * unit + 2
+    room = (wider + 6**0.5 * SOFT) * unit + 2
     low, high = np.floor((cheeks.min(axis=0) - room) / step), np.ceil((cheeks.max(axis=0) + room) / step)
     x0, y0, x1, y1 = (int(v) * step for v in (*np.maximum(low, 0), *np.minimum(high, (width // step, height // step))))
     if x1 <= x0 or y1 <= y0:
         return LowerFace((0, 0, 0, 0), np.zeros((0, 0), np.float32))
     shape = (y1 - y0, x1 - x0)
     filled = np.max([_hull(face - (x0, y0), shape, wider * unit) for face in points_px], axis=0)
-    soft = cv2.GaussianBlur(filled * np.uint8(255), (0, 0), max(0.5, SOFT * unit))
+    side = 2 * max(1, round(SOFT * unit * 6**0.5) - 1) + 1  # of a triangle with that deviation
+    soft = cv2.stackBlur(filled * np.uint8(255), (side, side))
     return LowerFace((x0, y0, x1, y1), np.asarray(soft / np.float32(255), np.float32))
 
 

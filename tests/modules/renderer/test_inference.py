@@ -60,7 +60,8 @@ def test_a_task_that_trains_in_bfloat16_renders_the_same_pictures(dtype):
 
 @pytest.mark.parametrize(("upsample", "vanilla"), [(1, False), (2, False), (4, False), (1, True)])
 def test_an_inset_is_that_part_of_the_whole_picture(upsample, vanilla, monkeypatch):
-    monkeypatch.setattr(inference, "MARGIN", 8)  # as far as a decoder of random numbers sees
+    monkeypatch.setattr(inference, "MARGIN", 8)
+    monkeypatch.setattr(inference, "INSET_MARGIN", 8)  # as far as a decoder of random numbers sees
     renderer = make(upsample, vanilla=vanilla).eval()
     landmarks, cameras, _ = look(renderer)
     backdrop = torch.randint(0, 255, (32, 32, 3), dtype=torch.uint8)

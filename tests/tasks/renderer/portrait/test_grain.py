@@ -13,7 +13,7 @@ from utils.faces.landmarks import eye_distance
 
 @pytest.fixture(scope="module")
 def grain() -> Grain:
-    return Grain(SIDE, SIDE, float(eye_distance(points_in(SIDE))))
+    return Grain(float(eye_distance(points_in(SIDE))))
 
 
 def finest(picture: np.ndarray) -> np.ndarray:
