@@ -46,7 +46,7 @@ class GrabCutParser(Parser):
 
 
 def _seeds(points: Floats) -> Bytes:
-    """Return GrabCut's (S, S) seeds: sure face, likely hair and shoulders, sure wall where no person reaches."""
+    """Return GrabCut's (S, S) seeds: sure face, likely hair and cloth, sure wall above where no person reaches."""
     import cv2
 
     jaw = points[_JAW]
@@ -55,20 +55,19 @@ def _seeds(points: Floats) -> Bytes:
     chin, brow = float(points[8, 1]), float(points[17:27, 1].min())
     face = chin - brow
     yy, xx = np.mgrid[0:_SIDE, 0:_SIDE] + 0.5
+    aside = np.abs(xx - centre_x) / half
     seeds = np.full((_SIDE, _SIDE), cv2.GC_BGD, np.uint8)
     middle_y = brow + 0.1 * face
-    away = ((xx - centre_x) / (1.75 * half)) ** 2 + ((yy - middle_y) / (1.25 * face)) ** 2
-    seeds[away < 1] = cv2.GC_PR_BGD
+    away = (aside / 1.75) ** 2 + ((yy - middle_y) / (1.25 * face)) ** 2
+    seeds[(away < 1) | (yy > chin - 0.45 * face)] = cv2.GC_PR_BGD
+    seeds[(aside / 1.15) ** 2 + ((yy - middle_y) / (0.85 * face)) ** 2 < 1] = cv2.GC_PR_FGD
+    # All that may be cloth begins as cloth, high collars too: GrabCut takes the wall in it away, whose colours it knows
+    # from above. Cloth that began as wall would make its colours the wall's, and a dark suit would be lost.
     slope = np.clip((yy - chin + 0.15 * face) / (0.8 * face), 0, 1)
-    shoulders = yy > chin - 0.15 * face
-    seeds[shoulders & (np.abs(xx - centre_x) < (0.9 + 3.5 * slope) * half)] = cv2.GC_PR_BGD
-    hair = ((xx - centre_x) / (1.15 * half)) ** 2 + ((yy - middle_y) / (0.85 * face)) ** 2
-    seeds[hair < 1] = cv2.GC_PR_FGD
-    seeds[shoulders & (np.abs(xx - centre_x) < (0.6 + 2.6 * slope**1.5) * half)] = cv2.GC_PR_FGD
-    aside = np.abs(xx - centre_x) / half
-    line = chin + (0.3 + 0.12 * np.maximum(aside - 0.7, 0)) * face
-    line = np.where(aside < 2.2, np.minimum(line, _SIDE - 8), line)
-    seeds[(aside < 2.6) & (yy > line)] = cv2.GC_FGD
+    seeds[(yy > chin - 0.15 * face) & (aside < 0.6 + 6 * slope)] = cv2.GC_PR_FGD
+    seeds[(yy > chin - 0.3 * face) & (aside > 1.8)] = cv2.GC_PR_FGD
+    line = np.minimum(chin + (0.3 + 0.12 * np.maximum(aside - 0.7, 0)) * face, _SIDE - 8)
+    seeds[(yy > line) & (aside < 1.3)] = cv2.GC_FGD
     forehead = points[17:27] - [0, 0.25 * face]
     hull = cv2.convexHull(np.concatenate([jaw * 0.94 + points.mean(0) * 0.06, forehead]).astype(np.float32))
     cv2.fillConvexPoly(seeds, hull.round().astype(np.int32), int(cv2.GC_FGD))
