@@ -1,12 +1,14 @@
 """Train one person's talking head: six tasks, each in a process of its own, each skipped when it is done.
 
-On a processor what moves the face is trained beside what draws it.
+On a processor what moves the face is trained beside what draws it, and the portrait beside the torso.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +17,7 @@ from pathlib import Path
 from data_gen.video.dataset import VideoDataset
 from tasks.core.checkpoints import finished_updates, work_dir_of
 from tasks.person.plan import Step, is_finished, is_outdated, plan
-from tasks.person.runs import HEARING, NEEDS, STAGES
+from tasks.person.runs import HEARING, NEEDS, PORTRAIT, STAGES
 from utils.errors import ConfigError
 from utils.files.tables import read_json, write_json
 from utils.paths import as_typed, show_path
@@ -31,6 +33,8 @@ PRESET = "preset.json"
 """File beside a person's runs: which recipes they were begun with."""
 START_S = 12.0
 """Seconds to start a stage: imports and opening data."""
+_LOOK_S = 0.5
+"""How often a row that waits for a stage of another looks whether all are to leave."""
 
 
 def train_person(
@@ -85,10 +89,14 @@ def trains_side_by_side() -> bool:
 
 
 def rows_of(stages: Sequence[Step], *, side_by_side: bool) -> list[list[Step]]:
-    """Split stages into those that can be trained at the same time: what moves a face, and what draws it."""
+    """Split stages into those that can be trained at the same time: what moves a face, and what draws it.
+
+    The portrait, which needs the head alone, comes after what moves the face, which is done sooner: beside the torso.
+    """
     if not side_by_side:
         return [list(stages)]
-    return [[s for s in stages if (s.name in HEARING) == hears] for hears in (True, False)]
+    first = (*HEARING, PORTRAIT)
+    return [[s for s in stages if (s.name in first) == chosen] for chosen in (True, False)]
 
 
 class Trainings:
@@ -108,12 +116,23 @@ class Trainings:
         self.children = Children()
         self.clock = Clock()
         self.trained: set[str] = set()
+        self.over = {stage.name: threading.Event() for stage in stages}
 
     def row(self, row: Sequence[Step]) -> int:
         """Train the stages of a row one after the other; return 0, or the exit code of the one that failed."""
         for stage in row:
-            if code := self._stage(stage):
+            if code := self._wait_for(stage) or self._stage(stage):
                 return code
+            self.over[stage.name].set()
+        return 0
+
+    def _wait_for(self, stage: Step) -> int:
+        """Wait until what a stage needs of another row is trained; return 0, or another code where all are to leave."""
+        elsewhere = [row for row in self.rows if stage not in row]
+        for name in (other.name for row in elsewhere for other in row if other.name in NEEDS.get(stage.name, ())):
+            while not self.over[name].wait(_LOOK_S):
+                if self.children.leaving:
+                    return 128 + signal.SIGTERM
         return 0
 
     def _stage(self, stage: Step) -> int:
@@ -155,7 +174,8 @@ class Trainings:
         """Say how long it takes from a stage on, which is as long as the longest row takes."""
         later = self.stages[self.stages.index(stage) :]
         undone = [s for s in later if s is stage or self.reset or not is_finished(s, self._work_dir(s))]
-        return self.clock.left([[s for s in row if s in undone] for row in self.rows])
+        rows = [*self.rows, [s for s in self.stages if s.name in (*NEEDS[PORTRAIT], PORTRAIT)]]
+        return self.clock.left([[s for s in row if s in undone] for row in rows])
 
     def _work_dir(self, stage: Step) -> Path:
         return work_dir_of(f"{self.video_id}/{stage.name}")

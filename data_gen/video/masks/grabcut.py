@@ -19,6 +19,7 @@ class GrabCutParser(Parser):
 
     name = "grabcut"
     smoothing_frames = 1.5
+    every = 6
 
     def parse(self, frame: Bytes, points_px: Floats) -> Masks:
         """Return the masks of an RGB (H, W, 3) frame whose landmarks are at points_px (68, 2)."""

@@ -178,24 +178,48 @@ def test_time_left_is_learnt_from_what_was_measured(house, binary_dir):
 
 
 def test_what_moves_the_face_is_trained_beside_what_draws_it(house, binary_dir, monkeypatch):
-    """Each of the first two stages of a row waits until the other row has come as far."""
+    """A stage of each row waits for its partner in the other; the portrait would go first, and waits for the head."""
     monkeypatch.setattr(training, "trains_side_by_side", lambda: True)
     monkeypatch.setattr(training, "cores", lambda: 6)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    finished, together = Children.run, threading.Barrier(2, timeout=HANG_S)
-    names, threads = [], set()
+    finished, pairs = Children.run, [("postnet", "lm3d_nerf"), ("lm3d_nerf_portrait", "lm3d_nerf_torso")]
+    together = {name: barrier for pair in pairs for barrier in [threading.Barrier(2, timeout=HANG_S)] for name in pair}
+    begun, ended, threads = [], [], set()
 
     def child(self, command, name="", environment=None):
-        together.wait()
-        names.append(name)
+        begun.append((name, "lm3d_nerf" in ended))
+        if name in together:
+            together[name].wait()
         threads.add(environment["OMP_NUM_THREADS"])
-        return finished(self, command, name, environment)
+        code = finished(self, command, name, environment)
+        ended.append(name)
+        return code
 
     monkeypatch.setattr(Children, "run", child)
     assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 0
-    rows = [[name for name in names if (name in HEARING) == hears] for hears in (True, False)]
-    assert rows == [list(STAGES[:3]), list(STAGES[3:])]
+    names = [name for name, _ in begun]
+    assert sorted(names) == sorted(STAGES)
+    assert [name for name in names if name in HEARING] == list(HEARING)
+    assert dict(begun)["lm3d_nerf_portrait"], "it needs the head"
     assert threads == {"3"}
+
+
+def test_a_portrait_does_not_wait_for_a_head_that_failed(house, binary_dir, monkeypatch):
+    monkeypatch.setattr(training, "trains_side_by_side", lambda: True)
+    finished, moved = Children.run, threading.Event()
+
+    def child(self, command, name="", environment=None):
+        if name == "lm3d_nerf":
+            assert moved.wait(HANG_S)
+            return 2
+        code = finished(self, command, name, environment)
+        if name == "postnet":
+            moved.set()
+        return code
+
+    monkeypatch.setattr(Children, "run", child)
+    assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 2
+    assert not (house[0] / "checkpoints/made/lm3d_nerf_portrait").exists()
 
 
 def test_where_one_row_fails_the_other_is_asked_to_leave(house, binary_dir, monkeypatch, caplog):
