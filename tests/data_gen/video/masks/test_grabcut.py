@@ -57,3 +57,12 @@ def test_cloth_beside_a_low_chin_is_torso_and_the_wall_below_it_is_not(half_widt
     frame, points, torso = close_up(half_width)
     masks = make_parser("grabcut").parse(frame, points)
     assert agreement(np.maximum(masks.neck, masks.cloth), torso) > 0.93
+
+
+def test_wide_dark_hair_belongs_to_the_head():
+    frame, points, head, _ = portrait()
+    yy, xx = np.mgrid[0:160, 0:160] + 0.5
+    side, brow = np.ptp(points[:17, 0]) / 2, points[17:27, 1].min()
+    hair = ((xx - 80) / (2.0 * side)) ** 2 + ((yy - brow) / (1.4 * side)) ** 2 < 1
+    frame[hair & ~head] = (60, 45, 35)
+    assert agreement(make_parser("grabcut").parse(frame, points).head, head | hair) > 0.9
