@@ -40,6 +40,7 @@ def main(args: DemoCommand) -> int:
     from utils.files.aside import make_folder
     from utils.media.video import VideoWriter
     from utils.media.wav import write_wav
+    from utils.processes.workers import in_parallel
 
     out: Path = args.out
     if out.is_dir():
@@ -54,7 +55,7 @@ def main(args: DemoCommand) -> int:
     clip = Clip(identity, speech, size=args.size, seed=args.seed)
     stem = out.with_suffix("")
     with VideoWriter(out, args.size, args.size, 25, clip.speech.wav) as writer:
-        for frame in clip.frames():
+        for frame in in_parallel(clip.frame, range(len(clip))):
             writer.write(frame)
     clip.save_truth(stem)
     unseen = Clip(identity, say(identity, [UNSEEN[0]], seed=args.seed + 1), size=args.size, seed=args.seed + 1)
@@ -67,10 +68,10 @@ def main(args: DemoCommand) -> int:
 
 def training_sentences(seconds: float, seed: int) -> list[str]:
     """Return enough training sentences for `seconds`, each pass through them in another order."""
-    from data_gen.demo.texts import TRAINING
+    from data_gen.demo.texts import TRAINING, most_telling_first
 
     rng = np.random.default_rng([seed, 4])
     sentences: list[str] = []
     while len(sentences) < seconds / 2.2 + 3:
-        sentences += [TRAINING[i] for i in rng.permutation(len(TRAINING))]
+        sentences += most_telling_first([TRAINING[i] for i in rng.permutation(len(TRAINING))])
     return sentences[: int(seconds / 2.2 + 3)]

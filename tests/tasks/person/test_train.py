@@ -198,6 +198,24 @@ def test_what_moves_the_face_is_trained_beside_what_draws_it(house, binary_dir, 
     assert threads == {"3"}
 
 
+def test_a_portrait_does_not_wait_for_a_head_that_failed(house, binary_dir, monkeypatch):
+    monkeypatch.setattr(training, "trains_side_by_side", lambda: True)
+    finished, moved = Children.run, threading.Event()
+
+    def child(self, command, name="", environment=None):
+        if name == "lm3d_nerf":
+            assert moved.wait(HANG_S)
+            return 2
+        code = finished(self, command, name, environment)
+        if name == "postnet":
+            moved.set()
+        return code
+
+    monkeypatch.setattr(Children, "run", child)
+    assert training.train_person("made", preset="tiny", binary_dir=binary_dir) == 2
+    assert not (house[0] / "checkpoints/made/lm3d_nerf_portrait").exists()
+
+
 def test_where_one_row_fails_the_other_is_asked_to_leave(house, binary_dir, monkeypatch, caplog):
     monkeypatch.setattr(training, "trains_side_by_side", lambda: True)
     left = threading.Event()
