@@ -288,7 +288,7 @@ class FrameRenderer:
         covered = F.max_pool2d(inset.mask[None].float(), self.renderer.upsample)[0] > FAINT
         whole = torch.zeros(1, self.rows, self.columns, device=inset.mask.device)
         whole[0, inset.top : inset.bottom, inset.left : inset.right] = covered
-        return F.max_pool2d(whole, 2 * MARGIN + 1, stride=1, padding=MARGIN)[0].flatten() > 0
+        return F.max_pool2d(whole, 2 * INSET_MARGIN + 1, stride=1, padding=INSET_MARGIN)[0].flatten() > 0
 
     def _rays(self, code: FrameCode, index: int, camera: Tensor, wanted: Tensor | None = None) -> Tensor:
         """Cast the rays of the picture, or those that are wanted, (rows * columns,) bool; the others hit nothing.

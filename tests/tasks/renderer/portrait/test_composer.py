@@ -77,6 +77,17 @@ def test_another_light_leaves_no_step_at_the_edge(footage):
     assert np.abs(shown - 120).max() <= 2
 
 
+def test_a_wall_beside_a_jaw_that_does_not_move_stays_the_frames_own(footage):
+    points = points_in(SIDE)
+    below = np.arange(SIDE)[:, None] > points[8, 1] + np.zeros(SIDE)
+    footage.video.head_mask[0, below] = 0
+    footage.video.frames[0, below] = (0, 90, 240)
+    picture = np.full((SIDE, SIDE, 3), 60, np.uint8)
+    shown = lay(footage, picture, points, matched=True)
+    assert np.array_equal(shown[below], footage.video.frames[0][below])
+    assert not np.array_equal(lay(footage, picture, points_in(SIDE, 0.3), matched=True)[below], shown[below])
+
+
 def test_a_hand_before_the_mouth_stays_before_it(footage):
     points = points_in(SIDE)
     x, y = points[MOUTH].mean(axis=0).astype(int)
