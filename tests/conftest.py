@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     gc.enable()  # the process that only hands out tests collects none
     return Scheduling(config, log)
+
+
+@pytest.fixture(autouse=True)
+def threads_stay() -> Iterator[None]:
+    """Refuse a test that leaves torch with more threads than it met: all after it would take several times as long."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    yield
+    if torch and (after := torch.get_num_threads()) != before:
+        torch.set_num_threads(before)
+        pytest.fail(f"it leaves torch with {after} threads, and met {before}")
 
 
 @pytest.fixture

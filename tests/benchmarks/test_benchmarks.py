@@ -47,7 +47,8 @@ def test_a_step_is_timed_as_it_is_trained():
 
 @pytest.mark.parametrize("name", ["face_encoder", "syncnet", pytest.param("wav2pix", marks=pytest.mark.slow)])
 def test_precisions_are_compared_on_the_same_data(name, tmp_path):
-    house = House(tmp_path, 4, None)
+    make_video_dataset(tmp_path / "videos/made", frames=300, size=32)
+    house = House(tmp_path, 4, (str(tmp_path / "videos"), "made"))
     found = {precision: house.train(name, precision, 1) for precision in PRECISIONS}
     figure = TRIALS[name].shown[0]
     assert found["32"][figure] == pytest.approx(found["bf16"][figure], rel=0.1)

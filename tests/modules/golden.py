@@ -26,10 +26,16 @@ def probe(*shape: int) -> Tensor:
     return 0.5 * pattern(12345, torch.Size(shape).numel()).reshape(shape)
 
 
-def ruled(shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
-    """Return the rule's tensors for a published state dict, given names and shapes in its order."""
+def ruled(shapes: Mapping[str, torch.Size], only: str = "") -> dict[str, Tensor]:
+    """Return the rule's tensors for a published state dict, given names and shapes in its order.
+
+    Args:
+        only: What the names of those begin with that are wanted; they are the same without the others.
+    """
     state = {}
     for order, (name, shape) in enumerate(shapes.items()):
+        if not name.startswith(only):
+            continue
         s = pattern(order, shape.numel()).reshape(shape)
         if name.endswith("num_batches_tracked"):
             s = torch.zeros(shape, dtype=torch.int64)

@@ -35,6 +35,7 @@ def vgg() -> VggFace:
     return VggFace()
 
 
+@pytest.mark.slow  # the same figures are asked of the imported files: tests/tasks/exchange/sources/test_speech2face.py
 @pytest.mark.parametrize(("layout", "name"), [("linear", "VGGFace16_rcmalli"), ("convolution", "VGGFace_serengil")])
 @torch.no_grad()
 def test_vgg_face_reads_both_published_layouts(vgg, layout, name):
