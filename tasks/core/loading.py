@@ -30,7 +30,7 @@ def _parts(path: Path, checkpoint: dict[str, Any]) -> tuple[dict[str, Any], dict
     return weights, recipe, notes
 
 
-class _Unfilled(TorchFunctionMode):
+class Unfilled(TorchFunctionMode):
     """Leave the numbers of a new network as memory has them: weights are laid over all, and drawing them takes long."""
 
     def __torch_function__(self, call: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -98,7 +98,7 @@ def load_task(
         outline = cls(dict(recipe))
     try:
         outline.load_state_dict(weights, assign=True)  # sizes that a stranger wrote take no memory before they fit
-        with within_memory("this network"), _Unfilled():
+        with within_memory("this network"), Unfilled():
             task = cls(recipe)
         task.load_state_dict(weights)
     except (RuntimeError, NotImplementedError):  # the latter of what is sparse

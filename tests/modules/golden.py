@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import pytest
 import torch
 from torch import Tensor
+
+from tasks.core.loading import Unfilled
 
 PRIME = 1_000_003
 Network = TypeVar("Network", bound=torch.nn.Module)
@@ -55,8 +57,10 @@ def ruled(shapes: Mapping[str, torch.Size], only: str = "") -> dict[str, Tensor]
     return state
 
 
-def filled(model: Network) -> Network:
-    """Give a network the rule's weights, in eval mode."""
+def filled(make: Callable[[], Network]) -> Network:
+    """Make a network of the rule's weights, in eval mode."""
+    with Unfilled():
+        model = make()
     model.load_state_dict(ruled({name: value.shape for name, value in model.state_dict().items()}))
     return model.eval()
 
