@@ -138,7 +138,6 @@ def test_every_task_takes_its_updates_and_one_that_fails_is_told(monkeypatch, ca
         raise RuntimeError("no\nmemory")
 
     monkeypatch.setitem(SMALL, "syncnet", broken)
-    monkeypatch.setattr("torch.set_num_threads", lambda _: None)
     assert gpu_updates.main(["--small", "--updates=1", "--precision", "32", "--", "syncnet", "face_encoder"]) == 1
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["task"] for row in rows] == ["syncnet", "face_encoder"]
