@@ -174,26 +174,7 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
     Raises:
         DataError: The run has none, or not that one, or none whose figure is a number.
     """
-    work_dir = Path(work_dir)
-    if work_dir.is_file():
-        return work_dir
-    files = checkpoint_files(work_dir)
-    if not files:
-        raise DataError(f"No checkpoint in {show_path(work_dir)}. Train it first: {training_command(work_dir)}")
-    if steps == "last":
-        return _newest(work_dir)[0]
-    if steps == "best":
-        key, mode = monitor or _monitor(work_dir)
-        best = best_step(work_dir, key, mode)
-        if best is None and any(key in figures for step, figures in read_index(work_dir).items() if step in files):
-            raise DataError(
-                f"{show_path(work_dir)}: {key} is no number at any step, so none is the best one. Train it anew with "
-                f"other settings, or name a step: {', '.join(map(str, files))}."
-            )
-        return files[best] if best is not None else find_checkpoint(work_dir, "last")
-    if int(steps) not in files:
-        raise DataError(f"No checkpoint at step {steps} in {work_dir}. There are: {', '.join(map(str, files))}.")
-    return files[int(steps)]
+    return _chosen(Path(work_dir), steps, monitor)[0]
 
 
 def open_checkpoint(work_dir: Path, steps: Steps = "last") -> tuple[Path, dict[str, Any]]:
@@ -202,18 +183,36 @@ def open_checkpoint(work_dir: Path, steps: Steps = "last") -> tuple[Path, dict[s
     Raises:
         DataError: The run has none, not that one, or one that is damaged.
     """
-    work_dir = Path(work_dir)
-    if steps == "last" and not work_dir.is_file() and checkpoint_files(work_dir):
-        return _newest(work_dir)
-    path = find_checkpoint(work_dir, steps)
-    return path, read_checkpoint(path)
+    path, checkpoint = _chosen(Path(work_dir), steps)
+    return path, read_checkpoint(path) if checkpoint is None else checkpoint
 
 
-def _newest(work_dir: Path) -> tuple[Path, dict[str, Any]]:
-    sound = newest_sound(work_dir)
-    if sound is None:
-        raise DataError(f"No checkpoint in {work_dir} can be read.")
-    return sound
+def _chosen(
+    work_dir: Path, steps: Steps, monitor: tuple[str, str] | None = None
+) -> tuple[Path, dict[str, Any] | None]:
+    """Return a checkpoint file, and what is in it where it had to be read to be chosen."""
+    if work_dir.is_file():
+        return work_dir, None
+    files = checkpoint_files(work_dir)
+    if not files:
+        raise DataError(f"No checkpoint in {show_path(work_dir)}. Train it first: {training_command(work_dir)}")
+    if steps == "last":
+        sound = newest_sound(work_dir)
+        if sound is None:
+            raise DataError(f"No checkpoint in {work_dir} can be read.")
+        return sound
+    if steps == "best":
+        key, mode = monitor or _monitor(work_dir)
+        best = best_step(work_dir, key, mode)
+        if best is None and any(key in figures for step, figures in read_index(work_dir).items() if step in files):
+            raise DataError(
+                f"{show_path(work_dir)}: {key} is no number at any step, so none is the best one. Train it anew with "
+                f"other settings, or name a step: {', '.join(map(str, files))}."
+            )
+        return (files[best], None) if best is not None else _chosen(work_dir, "last")
+    if int(steps) not in files:
+        raise DataError(f"No checkpoint at step {steps} in {work_dir}. There are: {', '.join(map(str, files))}.")
+    return files[int(steps)], None
 
 
 def refuse_missing(work_dir: Path, steps: Steps) -> None:

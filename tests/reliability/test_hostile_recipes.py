@@ -142,7 +142,7 @@ WORDS: dict[str, list[str]] = {
     "brackets crossed": ["--hparams=lr=[1}"],
     "a closed bracket too many": ["--hparams=lr=1]"],
     "an open quote": ["--hparams=lr='1"],
-    "brackets 4,000 deep": ["--hparams=lr=" + "[" * 4_000],
+    "brackets 10,000 deep": ["--hparams=lr=" + "[" * 10_000],
     "a Python object": ["--hparams=lr=!!python/object/apply:os.system [touch hacked]"],
     "an alias": ["--hparams=lr=*a"],
     "an anchor": ["--hparams=weights={error: &a 1, size: *a}"],
