@@ -11,7 +11,7 @@ if [[ "${1:-}" == "-h" || "${1:-}" == "--help" ]]; then
 fi
 if [ ! -x build/docs-env/bin/mkdocs ]; then
   python3 -m venv build/docs-env
-  build/docs-env/bin/python -m pip install --quiet --disable-pip-version-check --no-input "mkdocs<2" "mkdocs-material>=9.5" \
+  build/docs-env/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --no-input "mkdocs<2" "mkdocs-material>=9.5" \
     2> >(grep -v 'is ignored' >&2) ||
     { echo "skipped: mkdocs-material cannot be installed here, so the site was not built"; exit 0; }
 fi

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +22,11 @@ TOGETHER = {
     "tests/data_gen/clips/": "clips", "tests/data_gen/demo/": "demo", "tests/data_gen/video/": "video",
     "tests/reliability/test_kill": "forked", "tests/reliability/test_strangers.py": "forked",
     "tests/tasks/person/page/": "forked", "tests/tasks/test_run.py": "forked",
+    "tests/tasks/exchange/": "exchange", "tests/tasks/person/test_live": "exchange",
+    "tests/reliability/test_endless.py": "exchange",
 }  # fmt: skip
-"""Where tests begin that share what is dear to make: a processed video, a server that processes are forked from."""
+"""Where tests begin that share what is dear to make: a processed video, a server that processes are forked from. The
+most go first, so those that are few and take long stand with others: at the end they would keep one process waiting."""
 
 
 def pytest_collection_finish() -> None:
@@ -44,6 +48,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     gc.enable()  # the process that only hands out tests collects none
     return Scheduling(config, log)
+
+
+@pytest.fixture(autouse=True)
+def threads_stay() -> Iterator[None]:
+    """Give torch the threads back that it had: with two of them all tests that follow take several times as long."""
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    yield
+    if torch and torch.get_num_threads() != before:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ by number and not by hand.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import re
@@ -15,6 +16,7 @@ from typing import Any, Literal
 
 from utils.config.strict_yaml import read_yaml_file
 from utils.errors import ConfigError, DataError
+from utils.files.digests import stamp
 from utils.files.names import present_form
 from utils.files.ownership import refuse_long_name
 from utils.files.zips import open_zip
@@ -96,7 +98,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
     note_reading(path)
     try:
-        _check(path)
+        _check(path, stamp(path))
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"No checkpoint at {path}.") from None
@@ -112,8 +114,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def _check(path: Path) -> None:
-    """Raise when a checkpoint is not as torch wrote it: torch keeps checksums, and does not look at them."""
+@functools.lru_cache(maxsize=64)
+def _check(path: Path, _: tuple[int, int, int]) -> None:
+    """Raise when a checkpoint is not as torch wrote it: torch keeps checksums, and does not look at them.
+
+    That takes as long as reading it, so what was sound is not looked at again while its `stamp` is the same.
+    """
     from tasks.weights.torch_file import check_archive, outline  # not above: it imports torch
 
     with path.open("rb") as file:
@@ -168,9 +174,25 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
     Raises:
         DataError: The run has none, or not that one, or none whose figure is a number.
     """
-    work_dir = Path(work_dir)
+    return _chosen(Path(work_dir), steps, monitor)[0]
+
+
+def open_checkpoint(work_dir: Path, steps: Steps = "last") -> tuple[Path, dict[str, Any]]:
+    """Choose a checkpoint file of a run, as `find_checkpoint` does, and read it: once, where choosing is reading.
+
+    Raises:
+        DataError: The run has none, not that one, or one that is damaged.
+    """
+    path, checkpoint = _chosen(Path(work_dir), steps)
+    return path, read_checkpoint(path) if checkpoint is None else checkpoint
+
+
+def _chosen(
+    work_dir: Path, steps: Steps, monitor: tuple[str, str] | None = None
+) -> tuple[Path, dict[str, Any] | None]:
+    """Return a checkpoint file, and what is in it where it had to be read to be chosen."""
     if work_dir.is_file():
-        return work_dir
+        return work_dir, None
     files = checkpoint_files(work_dir)
     if not files:
         raise DataError(f"No checkpoint in {show_path(work_dir)}. Train it first: {training_command(work_dir)}")
@@ -178,7 +200,7 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
         sound = newest_sound(work_dir)
         if sound is None:
             raise DataError(f"No checkpoint in {work_dir} can be read.")
-        return sound[0]
+        return sound
     if steps == "best":
         key, mode = monitor or _monitor(work_dir)
         best = best_step(work_dir, key, mode)
@@ -187,10 +209,10 @@ def find_checkpoint(work_dir: Path, steps: Steps = "last", monitor: tuple[str, s
                 f"{show_path(work_dir)}: {key} is no number at any step, so none is the best one. Train it anew with "
                 f"other settings, or name a step: {', '.join(map(str, files))}."
             )
-        return files[best] if best is not None else find_checkpoint(work_dir, "last")
+        return (files[best], None) if best is not None else _chosen(work_dir, "last")
     if int(steps) not in files:
         raise DataError(f"No checkpoint at step {steps} in {work_dir}. There are: {', '.join(map(str, files))}.")
-    return files[int(steps)]
+    return files[int(steps)], None
 
 
 def refuse_missing(work_dir: Path, steps: Steps) -> None:

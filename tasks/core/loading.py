@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
-from tasks.core.checkpoints import Steps, find_checkpoint, read_checkpoint, work_dir_of
+from tasks.core.checkpoints import Steps, open_checkpoint, work_dir_of
 from tasks.core.task import Task
 from tasks.registry import task_class
 from utils.config.schema import with_present_names
@@ -16,18 +17,28 @@ from utils.files.digests import sha256
 from utils.processes.memory import within_memory
 
 
-def _parts(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Read a checkpoint's weights, its recipe and what else this project keeps in it.
+def _parts(path: Path, checkpoint: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return a checkpoint's weights, its recipe and what else this project keeps in it.
 
     Raises:
-        DataError: It is damaged, or something in it is missing or of the wrong kind.
+        DataError: Something in it is missing or of the wrong kind.
     """
-    checkpoint = read_checkpoint(path)
     weights, notes = checkpoint["state_dict"], checkpoint["vizeme"]
     recipe = notes.get("recipe") if isinstance(notes, dict) else None
     if not (isinstance(weights, dict) and isinstance(recipe, dict) and "task_cls" in recipe and "updates" in notes):
         raise DataError(f"{path} is no whole checkpoint: weights, recipe or number of updates are missing.")
     return weights, recipe, notes
+
+
+class Unfilled(TorchFunctionMode):
+    """Leave the numbers of a new network as memory has them: weights are laid over all, and drawing them takes long."""
+
+    def __torch_function__(self, call: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Answer the functions of `torch.nn.init` with their tensor as it is."""
+        kwargs = kwargs or {}
+        if getattr(call, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return call(*args, **kwargs)
 
 
 def device_of(name: str) -> torch.device:
@@ -73,8 +84,8 @@ def load_task(
         ConfigError: It is not of the task `kind`, or the settings make another network than the checkpoint's.
     """
     place = device_of(device)
-    path = Path(exp) if Path(exp).is_file() else find_checkpoint(work_dir_of(exp), steps)
-    weights, saved, notes = _parts(path)
+    path, checkpoint = open_checkpoint(Path(exp) if Path(exp).is_file() else work_dir_of(exp), steps)
+    weights, saved, notes = _parts(path, checkpoint)
     kinds = (kind,) if isinstance(kind, str) else kind
     if kind and saved["task_cls"] not in kinds:
         named = f"{setting} = {exp}: that" if setting else str(exp)
@@ -87,7 +98,7 @@ def load_task(
         outline = cls(dict(recipe))
     try:
         outline.load_state_dict(weights, assign=True)  # sizes that a stranger wrote take no memory before they fit
-        with within_memory("this network"):
+        with within_memory("this network"), Unfilled():
             task = cls(recipe)
         task.load_state_dict(weights)
     except (RuntimeError, NotImplementedError):  # the latter of what is sparse

@@ -27,6 +27,7 @@ from tests.benchmarks.voice_bound import nearest, ridge
 from tests.made import make_video_dataset
 from tests.made_heads import make_house
 from tests.made_persons import make_persons
+from tests.patience import HANG_S
 from utils.camera import invert, make_transform, rotation_matrix
 from utils.faces.landmarks import MEAN_FACE
 from utils.media.picture_file import SUFFIX, PictureWriter
@@ -38,7 +39,7 @@ def test_a_step_is_timed_as_it_is_trained():
     row = ROWS["wav2pix_64"]
     assert row.original is not None
     assert found["parameters"] == row.original.parameters
-    assert 0.05 < found["seconds"] < 60
+    assert 0.05 < found["seconds"] < HANG_S
     assert found["memory"] > 300
     text = line("wav2pix_64", row, "32", {**found, "seconds": 0.62}, keep=True)
     assert text.startswith("| wav2pix_64 | 32 | 0.62 | 25.8 faces | 18,118,310 |")
@@ -47,7 +48,8 @@ def test_a_step_is_timed_as_it_is_trained():
 
 @pytest.mark.parametrize("name", ["face_encoder", "syncnet", pytest.param("wav2pix", marks=pytest.mark.slow)])
 def test_precisions_are_compared_on_the_same_data(name, tmp_path):
-    house = House(tmp_path, 4, None)
+    make_video_dataset(tmp_path / "videos/made", frames=300, size=32)
+    house = House(tmp_path, 4, (str(tmp_path / "videos"), "made"))
     found = {precision: house.train(name, precision, 1) for precision in PRECISIONS}
     figure = TRIALS[name].shown[0]
     assert found["32"][figure] == pytest.approx(found["bf16"][figure], rel=0.1)

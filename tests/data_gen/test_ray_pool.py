@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from types import SimpleNamespace
 
@@ -120,8 +121,8 @@ def test_the_pool_is_a_cluster_processes_or_this_process(ray, capsys):
     with pool_of(1, "", "photos") as pool:
         assert pool is None
         assert list(mapped(pool, double, [1, 2])) == [2, 4]
-    with pool_of(2, "", "photos") as pool:
-        assert list(mapped(pool, double, [1, 2])) == [2, 4]
+    with pool_of(2, "", "photos") as pool:  # whose processes would import all of this file for a function of it
+        assert list(mapped(pool, operator.neg, [1, 2])) == [-1, -2]
 
 
 def files_of(folder):

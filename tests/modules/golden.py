@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import pytest
 import torch
 from torch import Tensor
+
+from tasks.core.loading import Unfilled
 
 PRIME = 1_000_003
 Network = TypeVar("Network", bound=torch.nn.Module)
@@ -26,10 +28,16 @@ def probe(*shape: int) -> Tensor:
     return 0.5 * pattern(12345, torch.Size(shape).numel()).reshape(shape)
 
 
-def ruled(shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
-    """Return the rule's tensors for a published state dict, given names and shapes in its order."""
+def ruled(shapes: Mapping[str, torch.Size], only: str = "") -> dict[str, Tensor]:
+    """Return the rule's tensors for a published state dict, given names and shapes in its order.
+
+    Args:
+        only: What the names of those begin with that are wanted; they are the same without the others.
+    """
     state = {}
     for order, (name, shape) in enumerate(shapes.items()):
+        if not name.startswith(only):
+            continue
         s = pattern(order, shape.numel()).reshape(shape)
         if name.endswith("num_batches_tracked"):
             s = torch.zeros(shape, dtype=torch.int64)
@@ -49,8 +57,10 @@ def ruled(shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
     return state
 
 
-def filled(model: Network) -> Network:
-    """Give a network the rule's weights, in eval mode."""
+def filled(make: Callable[[], Network]) -> Network:
+    """Make a network of the rule's weights, in eval mode."""
+    with Unfilled():
+        model = make()
     model.load_state_dict(ruled({name: value.shape for name, value in model.state_dict().items()}))
     return model.eval()
 

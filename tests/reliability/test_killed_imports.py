@@ -16,21 +16,21 @@ from utils.errors import DataError
 @pytest.fixture(scope="module")
 def published(tmp_path_factory) -> Path:
     """Write a checkpoint as GeneFace writes it."""
-    return geneface_files.save_syncnet(tmp_path_factory.mktemp("published") / "model_ckpt_steps_40000.ckpt")
+    return geneface_files.save_nerf(tmp_path_factory.mktemp("published") / "model_ckpt_steps_400000.ckpt")
 
 
 def release(root: Path, published: Path) -> Path:
     """Lay out what unzipping a release gives: a checkpoint, its recipe, and notes."""
-    place = root / "checkpoints" / "lrs3" / "syncnet"
+    place = root / "checkpoints" / "May" / "lm3d_nerf"
     place.mkdir(parents=True)
     shutil.copy(published, place)
-    (place / "config.yaml").write_text("task_cls: tasks.syncnet.SyncNetTask\n")
+    (place / "config.yaml").write_text("task_cls: tasks.nerfs.lm3d_nerf.Lm3dNeRFTask\n")
     (place / "notes.txt").write_text("theirs")
     return place
 
 
 def bring_in(root: Path, stop: Stop | None = None) -> Running:
-    words = ("checkpoints/lrs3/syncnet",)
+    words = ("checkpoints/May/lm3d_nerf",)
     running = Running(Command("tasks/import_checkpoint.py", words, root, root / "log.txt", stop=stop))
     running.wait()
     return running
@@ -66,7 +66,7 @@ def unbroken(tmp_path_factory, published) -> tuple[dict[str, object], dict[str, 
 def test_what_was_there_is_kept(unbroken):
     before, after, changes = unbroken
     assert all(after[f"original/{name}"] == data for name, data in before.items())
-    assert {"config.yaml", "last.ckpt", "model_ckpt_steps_40000.ckpt"} <= set(after)
+    assert {"config.yaml", "last.ckpt", "model_ckpt_steps_400000.ckpt"} <= set(after)
     assert changes >= 7
 
 

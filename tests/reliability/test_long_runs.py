@@ -39,15 +39,15 @@ def measure(tmp_path: Path, *words: str, timeout: float) -> dict[str, Any]:
     return json.loads(out.read_text())
 
 
-def test_a_speech_of_twelve_seconds_takes_the_memory_of_its_first_seconds(tmp_path):
-    found = long_runs.speech(0.2, tmp_path)
-    assert found["frames"] == 300
+def test_a_speech_of_six_seconds_takes_the_memory_of_its_first_seconds(tmp_path):
+    found = long_runs.speech(0.1, tmp_path, size=32)
+    assert found["frames"] == 150
     assert found["grown_mb"] < 10
     assert found["highest"] < 1.05
 
 
-def test_a_hundred_updates_do_not_grow(tmp_path):
-    found = long_runs.training(100, tmp_path)
+def test_sixty_updates_do_not_grow(tmp_path):
+    found = long_runs.training(60, tmp_path)
     assert found["grown_mb"] < 40  # buffers of the first validation are still being made
     assert (tmp_path / "run/last.ckpt").is_file()
 

@@ -29,7 +29,7 @@ VOICE = ["eval_max_pairs=8", "weights={direction: 1.0, distil: 0.1, decoder: 1.0
 SMALL = {
     "face_encoder": ["size=32", "width=0.05", "eval_max_faces=8", "weights.landmarks=10.0", "colour_jitter=0.5"],
     "face_decoder": ["size=32", "width=0.03", "eval_max_faces=8", "save_images=true"],
-    "ve_conv": [*VOICE, "width=0.05", "audio_seconds=2.8", "lr_decay_updates=3", "save_images=true"],
+    "ve_conv": [*VOICE, "batch_size=2", "width=0.05", "audio_seconds=2.8", "lr_decay_updates=3", "save_images=true"],
     "ve_ast": [
         *VOICE, "pretrained=none", "rows=64", "audio_seconds=0.64", "hidden=16", "layers=2", "heads=2",
         "head_updates=3", "lr_fine_tune=1.0e-3", "batch_size_fine_tune=2",

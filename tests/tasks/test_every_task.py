@@ -15,14 +15,14 @@ from tests.tasks import promises
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = ["max_updates=4", "val_check_interval=2", "tb_log_interval=1", "num_ckpt_keep=5", "num_valid_plots=1"]
-MOTION = ["audio_feature=mel", "eval_max_batches=1"]
+MOTION = ["audio_feature=mel", "eval_max_batches=1", "batch_size=4"]
 NERF = [
     "size=32", "upsample=2", "n_rays=64", "plane_size=16", "dynamic_size=8", "grid_size=8", "n_bases=2",
     "plane_channels=4", "decoder_width=8", "n_samples_per_ray=4", "n_samples_per_ray_fine=2", "eval_max_batches=1",
 ]  # fmt: skip
 SMALL = {
     "syncnet": [*MOTION, "sync_clips=16", "width=32"],
-    "lm3d_vae_sync": MOTION,
+    "lm3d_vae_sync": [*MOTION, "hidden_size=16", "condition_size=8", "direct_size=16"],
     "postnet": [*MOTION, "width=16", "critic_width=16", "sync_clips=16"],
     "lm3d_nerf": NERF,
     "lm3d_nerf_torso": NERF,

@@ -57,7 +57,7 @@ def test_an_endless_number_does_not_hang():
     begun = time.process_time()
     with pytest.raises(ValueError, match="it is not an ONNX file, or it is damaged"):
         read_onnx(b"\x08" + b"\xff" * 3_000_000 + b"\x01")
-    assert time.process_time() - begun < 1
+    assert time.process_time() - begun < 10  # byte by byte it would be hours
 
 
 def changed(change) -> bytes:

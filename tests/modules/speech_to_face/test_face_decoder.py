@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import torch
 
 from modules.speech_to_face.face_decoder import FaceDecoder, from_72
@@ -13,10 +14,15 @@ from tests.modules.golden import assert_golden, probe, ruled, shapes_of
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden_speech2face.json").read_text())
 
 
+def test_the_face_decoder_has_the_published_size():
+    with torch.device("meta"):
+        assert sum(p.numel() for p in FaceDecoder(points=72).parameters()) == 125_596_403
+
+
+@pytest.mark.slow  # the same figures are asked of the imported file: tests/tasks/exchange/sources/test_speech2face.py
 @torch.no_grad()
 def test_the_face_decoder_is_the_published_one():
     model = FaceDecoder(points=72)
-    assert sum(p.numel() for p in model.parameters()) == 125_596_403
     model.load_state_dict(ruled(shapes_of(model)))
     face = model.eval()(probe(2, 4096))
     assert_golden(face.landmarks, GOLDEN["face_decoder"]["landmarks"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tasks import run
-from tasks.core.checkpoints import checkpoint_files, find_checkpoint, work_dir_of
+from tasks import run as door
+from tasks.core.checkpoints import checkpoint_files, find_checkpoint, open_checkpoint, work_dir_of
 from tasks.core.loading import load_task
 from tasks.core.trainer import train
 from tests.tasks.toy import ToyConfig, ToyTask
@@ -27,11 +27,25 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(toy, tmp_path,
         load_task(newest)
 
 
+def test_a_checkpoint_is_looked_at_once_and_again_when_it_has_changed(run, monkeypatch):
+    looked = []
+    monkeypatch.setattr("tasks.weights.torch_file.outline", lambda path: looked.append(path.name))
+    path, checkpoint = open_checkpoint(run)
+    assert checkpoint["vizeme"]["updates"] == 70
+    load_task(run)
+    assert looked == [path.name]
+    data = path.read_bytes()
+    half = len(data) // 2
+    path.write_bytes(data[:half] + bytes(500) + data[half + 500 :])
+    with pytest.raises(DataError, match="is damaged or not a checkpoint"):
+        load_task(path)
+
+
 def test_a_name_longer_than_names_may_be_is_told_at_once(toy, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "toy.yaml").write_text("task_cls: toy\n")
     with pytest.raises(ConfigError, match=r"^--exp_name a+\.\.\. has 300 bytes; names have 255 at most"):
-        run.main(["--config=toy.yaml", f"--exp_name=x/{'a' * 300}"])
+        door.main(["--config=toy.yaml", f"--exp_name=x/{'a' * 300}"])
     assert work_dir_of("x/" + "a" * 255).name == "a" * 255
 
 

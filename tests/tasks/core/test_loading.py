@@ -9,7 +9,7 @@ import torch
 
 from tasks import run
 from tasks.core.checkpoints import find_checkpoint
-from tasks.core.loading import load_task
+from tasks.core.loading import Unfilled, load_task
 from tests.tasks.toy import ToyTask
 from utils.errors import ConfigError, DataError
 
@@ -41,6 +41,17 @@ def test_an_untrained_stage_names_the_command_that_trains_it(tmp_path, monkeypat
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(DataError, match=re.escape(f"Train it first: python tasks/run.py {command}") + "$"):
         load_task(exp)
+
+
+def test_numbers_are_not_drawn_where_weights_are_laid_over_them():
+    with Unfilled():
+        torch.manual_seed(0)
+        layer = torch.nn.Linear(3, 4)
+        drawn = torch.rand(1)
+    torch.manual_seed(0)
+    assert torch.equal(drawn, torch.rand(1)), "the layer took none of the seed's numbers"
+    assert layer.weight.shape == (4, 3)
+    assert layer.weight.requires_grad
 
 
 def test_a_network_larger_than_its_weights_is_refused_before_it_takes_memory(toy, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.speaking.route import AHEAD, DWELL, KEPT, Route
+from tasks.speaking.route import AHEAD, DWELL, Route
 from tasks.speaking.turns import Turns
 
 FRAMES = 400
@@ -74,15 +74,17 @@ def test_what_was_decided_stays_and_a_pause_that_is_heard_late_is_followed():
     assert RESTS[late.frames(20, 200)].mean() > RESTS[route(pauses(200)).frames(20, 200)].mean()
 
 
-def test_what_is_kept_grows_neither_with_the_speech_nor_with_the_footage():
+def test_what_is_kept_grows_neither_with_the_speech_nor_with_the_footage(monkeypatch):
+    kept = 700  # of the 4096 that are kept
+    monkeypatch.setattr("tasks.speaking.route.KEPT", kept)
     long = Route(Turns(np.arange(0, 50000, 12), np.full(4167, 0.2, np.float32)), np.zeros(50000, np.float32))
     assert long._costs(20000, 20000 + 2 * AHEAD, 0).size < 10**4
     made = route()
-    for start in range(0, 3 * KEPT, 512):
+    for start in range(0, 4 * kept, 512):
         made.hear(pauses(512), start)
         made.frames(start, start + 512)
-    assert len(made._shown) < KEPT + 1100
-    assert len(made._heard) < KEPT + 1100
+    assert len(made._shown) < kept + 1100
+    assert len(made._heard) < kept + 1100
     with pytest.raises(ValueError, match="frame 0 was forgotten"):
         made.frames(0, 1)
 

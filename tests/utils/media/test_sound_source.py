@@ -121,4 +121,4 @@ def test_hours_of_silence_in_a_small_file_are_refused_before_they_are_decoded(tm
     began = time.process_time()
     with pytest.raises(DataError, match=r"lasts more than 4 hours|its time stamps have a gap"):
         read_wav(file)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 5

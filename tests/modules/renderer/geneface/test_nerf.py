@@ -23,7 +23,7 @@ def sizes(model: torch.nn.Module) -> int:
 
 @torch.no_grad()
 def test_the_networks_are_the_published_ones():
-    model = filled(GenefaceNerf(204, 1, 5))
+    model = filled(lambda: GenefaceNerf(204, 1, 5))
     assert sizes(model) == 1_244_931
     assert sizes(TorsoNerf(use_color=True)) == 1_325_565
     windows = probe(5, 1, 204)

@@ -37,13 +37,12 @@ def as_published(pictures: torch.Tensor, kind: str) -> torch.Tensor:
 
 
 @pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
-@pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("kind", ["naive", "large", "fr"])
+@pytest.mark.parametrize(("kind", "zipped"), [("naive", True), ("naive", False), ("large", True), ("fr", True)])
 @torch.no_grad()
 def test_a_decoder_that_was_pickled_whole(tmp_path, kind, zipped):
     name = "ConvFaceDecoderLarge" if kind == "large" else "ConvFaceDecoder"
     with stranger("neuralnet", name, TemplateDecoder) as Published:
-        torch.save(filled(Published(kind)), tmp_path / "x.pth", _use_new_zipfile_serialization=zipped)
+        torch.save(filled(lambda: Published(kind)), tmp_path / "x.pth", _use_new_zipfile_serialization=zipped)
     said, run = converted(tmp_path / "x.pth")
     assert said == "rbh24/decoder"
     assert run.recipe["network"] == kind
@@ -93,10 +92,13 @@ def _fused(nodes: list[Node], constants: dict[str, np.ndarray]) -> list[Node]:
     return kept
 
 
-@pytest.mark.parametrize(("kind", "fused"), [("naive", False), ("large", False), ("fr", False), ("naive", True)])
+LARGE = pytest.param("large", False, marks=pytest.mark.slow)  # the same layers, and as a pickle it is tried above
+
+
+@pytest.mark.parametrize(("kind", "fused"), [("naive", False), LARGE, ("fr", False), ("naive", True)])
 @torch.no_grad()
 def test_a_decoder_from_onnx(tmp_path, kind, fused):
-    (tmp_path / "x.onnx").write_bytes(exported(filled(TemplateDecoder(kind)), fused=fused))
+    (tmp_path / "x.onnx").write_bytes(exported(filled(lambda: TemplateDecoder(kind)), fused=fused))
     session = onnxruntime.InferenceSession(str(tmp_path / "x.onnx"), providers=["CPUExecutionProvider"])
     assert_golden(torch.from_numpy(session.run(None, {"input": probe(2, 512).numpy()})[0]), GOLDEN[f"decoder_{kind}"])
     said, run = converted(tmp_path / "x.onnx")
@@ -133,7 +135,7 @@ def test_a_decoder_that_is_also_something_else_is_not_computed(tmp_path):
 
 @torch.no_grad()
 def test_the_iresnet_gives_its_templates_before_the_negative_half_is_cut(tmp_path):
-    torch.save(filled(IResNet(50)).state_dict(), tmp_path / "backbone.pth")
+    torch.save(filled(lambda: IResNet(50)).state_dict(), tmp_path / "backbone.pth")
     said, run = converted(tmp_path / "backbone.pth")
     assert said == "rbh24/iresnet50"
     network = loaded(lambda: FaceResNet(feature_dim=512), run, "model.backbone.")
@@ -146,7 +148,7 @@ def test_the_iresnet_gives_its_templates_before_the_negative_half_is_cut(tmp_pat
 @torch.no_grad()
 def test_what_is_imported_is_used_and_handed_on_like_a_run_of_our_own(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    torch.save(filled(TemplateDecoder("fr")).state_dict(), "fr.pth")
+    torch.save(filled(lambda: TemplateDecoder("fr")).state_dict(), "fr.pth")
     python2_file(Path("gen_200.pth"), without_counts(ruled(shapes(lambda: Generator(64)))))
     python2_file(Path("disc_200.pth"), ruled(shapes(lambda: Discriminator(64))))
     import_checkpoint.main(["fr.pth", "--exp_name", str(tmp_path / "fr")])
@@ -156,7 +158,7 @@ def test_what_is_imported_is_used_and_handed_on_like_a_run_of_our_own(tmp_path, 
     decoder = load_task(tmp_path / "fr")
     assert decoder.recogniser.sha256.startswith("4c06341c")
     templates = torch.nn.functional.normalize(probe(2, 512), dim=1)
-    wanted = filled(TemplateDecoder("fr"))(templates)  # FR's pictures are RGB in [-1, 1] as published
+    wanted = filled(lambda: TemplateDecoder("fr"))(templates)  # FR's pictures are RGB in [-1, 1] as published
     np.testing.assert_allclose(
         decoder.reconstruct(templates.numpy()), to_crops(wanted).numpy(), atol=1, err_msg="rounding to bytes apart"
     )
