@@ -75,6 +75,11 @@ class TemplateDecoder(nn.Module):
         grow = nn.ConvTranspose2d(last, last, *how)  # type: ignore[arg-type]
         self.final_layer = nn.Sequential(grow, nn.BatchNorm2d(last), PReLU(), nn.Conv2d(last, 3, 3))
 
+    @property
+    def width(self) -> int:
+        """Return the length of a template."""
+        return self.decoder[0].block[0].in_channels  # type: ignore[union-attr,index]
+
     def forward(self, templates: Float[Tensor, "B D"]) -> Float[Tensor, "B 3 S S"]:
         """Return pictures."""
         given = self.final_layer(self.decoder(templates[:, :, None, None]))
@@ -106,13 +111,12 @@ class TemplateDecoder(nn.Module):
 
     def onnx_graph(self) -> Graph:
         """Return this decoder, in eval mode, as an ONNX graph: `input` (batch, width) -> `output`."""
-        width = self.decoder[0].block[0].weight.shape[0]  # type: ignore[union-attr,index]
         builder = GraphBuilder()
-        x = builder.add("Reshape", ["input", builder.constant([0, width, 1, 1], "shape", np.int64)])
+        x = builder.add("Reshape", ["input", builder.constant([0, self.width, 1, 1], "shape", np.int64)])
         for doubling in self.decoder:
             x = builder.layer(doubling.block, x)  # type: ignore[arg-type]
         x = builder.layer(nn.Sequential(*list(self.final_layer)[:-1], self._last_layer()), x)
-        return builder.graph({"input": ("batch", width)}, {"output": (x, ("batch", 3, "S", "S"))})
+        return builder.graph({"input": ("batch", self.width)}, {"output": (x, ("batch", 3, "S", "S"))})
 
 
 class FaceCritic(nn.Module):

@@ -137,12 +137,17 @@ def _shape(value: ValueInfoProto) -> tuple[int | str, ...]:
     return tuple(size.dim_value if size.HasField("dim_value") else _text(size.dim_param) or "?" for size in sizes)
 
 
-def write_onnx(graph: Graph, *, name: str = "network", opset: int = 13) -> bytes:
-    """Write a graph as an ONNX file (IR version 8) whose inputs and outputs are float32."""
+def write_onnx(graph: Graph, *, name: str = "network", opset: int | None = None) -> bytes:
+    """Write a graph as an ONNX file (IR version 8) whose inputs and outputs are float32.
+
+    Without `opset` it is 13, or 16 where GridSample, which came with it, is used.
+    """
     import onnx
     from onnx import helper
     from onnx.numpy_helper import from_array
 
+    if opset is None:
+        opset = 16 if any(node.op == "GridSample" for node in graph.nodes) else 13
     nodes = []
     for node in graph.nodes:
         message = helper.make_node(node.op, node.inputs, node.outputs, name=node.outputs[0])

@@ -37,8 +37,9 @@ class TemplateDecoderConfig(TaskConfig, MarkSettings):
 
     binary_data_dir: str = "data/binary/templates"
     """What `data_gen/run.py templates` made."""
-    network: Literal["naive", "large", "fr", "light"] = "fr"
-    """naive and large make 128 pixels, fr makes 112; light, too, at a quarter of the time."""
+    network: Literal["naive", "large", "fr", "light", "face_space"] = "fr"
+    """naive and large make 128 pixels, fr makes 112; light, too, at a quarter of the time. face_space, for few photos,
+    adds up components of shape and of colour, worked out before the first update: it makes faces from the start on."""
     normalize_templates: bool = True
     """Bring templates to length 1 first."""
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -116,4 +117,7 @@ class TemplateDecoderConfig(TaskConfig, MarkSettings):
     def _falls(self) -> Self:
         if self.min_lr is not None and self.min_lr > self.lr:
             raise PydanticCustomError("rates", "min_lr has to be lr or smaller")
+        plain = self.mean == self.std == (0.5,) * 3 and not self.swap_red_blue
+        if self.network == "face_space" and not plain:
+            raise PydanticCustomError("units", "network = face_space makes RGB: leave out mean, std, swap_red_blue")
         return self

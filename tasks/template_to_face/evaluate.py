@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from data_gen.origins import marks_of
 from data_gen.templates.shards import Split, TemplateShards
+from tasks.template_to_face.line_up import line_up_table, line_ups
 from tasks.verdicts.intervals import bootstrap
 from tasks.verdicts.sheet import face_sheet, one_of_each
 from utils.arrays import Bytes, Floats
@@ -109,7 +110,7 @@ def evaluate(
 def under(
     recogniser: Recogniser, truth: Floats, faces: Bytes, mean_face: Bytes, train: Floats, everyone: Floats, who: Any
 ) -> dict[str, Any]:
-    """Return the figures under one recogniser: reconstructions, and three baselines.
+    """Return the figures under one recogniser: reconstructions, three baselines, and a line-up.
 
     Args:
         truth: Unit templates (N, D) of the real photos.
@@ -122,11 +123,13 @@ def under(
     compared = sampled(len(everyone), MOST_COMPARED)
     thresholds, pairs = impostor_thresholds(everyone[compared], who[compared])
     whose, again = who[: len(truth)], units(encode(recogniser, faces))
+    likest = np.concatenate([(part @ train.T).argmax(axis=1) for part in in_parts(truth)])
+    probes = {"reconstruction": again, "nearest training photo": train[likest], "the photo itself": truth}
     cosines = {
         "reconstruction": (again * truth).sum(axis=1),
         "mean face": truth @ units(recogniser.templates(mean_face[None]))[0],
         **({"another person": others} if len(others := of_another(again, truth, whose)) else {}),
-        "nearest training photo": np.concatenate([(part @ train.T).max(axis=1) for part in in_parts(truth)]),
+        "nearest training photo": (truth * train[likest]).sum(axis=1),
     }
     return {
         "impostor_pairs": pairs,
@@ -137,6 +140,7 @@ def under(
         "cosines": {
             key: {**statistics(values, thresholds), **within(values, whose)} for key, values in cosines.items()
         },
+        "line_up": line_ups(probes, truth, whose),
     }
 
 
@@ -257,7 +261,7 @@ def table(figures: dict[str, Any]) -> str:
             cells = [f"{s['min']:.4f}", f"{s['mean']:.4f}", f"{s['low']:.4f} to {s['high']:.4f}"]
             cells += [f"{s[key]:.4f}" for key in ("median", "max")] + shares
             lines.append(f"| {what} | " + " | ".join(cells) + " |")
-        lines.append("")
+        lines += ["", *line_up_table(part["line_up"])]
     return "\n".join(lines)
 
 

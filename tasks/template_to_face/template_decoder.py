@@ -13,10 +13,9 @@ from torch.nn import functional as F
 
 from data_gen.origins import marks_of
 from data_gen.templates.shards import TemplateShards
+from modules.face_space import FaceSpace
 from modules.template_decoder import (
-    SIZES,
     FaceCritic,
-    TemplateDecoder,
     from_afar,
     laplace_loss,
     mixtures,
@@ -27,7 +26,9 @@ from tasks.core.task import Task
 from tasks.template_to_face.config import TemplateDecoderConfig
 from tasks.template_to_face.data import TemplateBatch, TemplateSource, at_crop, pictures, template_batch, to_crops
 from tasks.template_to_face.evaluate import evaluate
+from tasks.template_to_face.face_space import fit_face_space
 from tasks.template_to_face.infer import infer
+from tasks.template_to_face.networks import make_network, side_of, width_in
 from tasks.template_to_face.perceptors import Perceptor, make_perceptor, recogniser_network
 from tasks.template_to_face.step_size import StepSize, in_updates
 from utils.drawing.canvas import contact_sheet
@@ -51,8 +52,8 @@ class TemplateDecoderTask(Task):
         super().__init__(config)
         self.recogniser: RecogniserId | None = None
         width = self._width()
-        self.model = self._decoder(width)
-        self.size = SIZES[self.cfg.network]
+        self.model = make_network(self.cfg, width)
+        self.size = side_of(self.cfg)
         if self.cfg.weights.adv > 0:
             self.critic = FaceCritic()
             self.automatic_optimization = False
@@ -70,10 +71,6 @@ class TemplateDecoderTask(Task):
         """Turn epochs into updates."""
         return in_updates(config)
 
-    def _decoder(self, width: int) -> TemplateDecoder:
-        cfg = self.cfg
-        return TemplateDecoder(cfg.network, width, mean=cfg.mean, std=cfg.std, swap_red_blue=cfg.swap_red_blue)
-
     def _width(self) -> int:
         """Return the length of the data's templates; 512 when the data is not here, as for a loaded checkpoint."""
         try:
@@ -83,9 +80,8 @@ class TemplateDecoderTask(Task):
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Load weights; the decoder takes the template length of the checkpoint."""
-        width = state_dict["model.decoder.0.block.0.weight"].shape[0]
-        if width != self.model.decoder[0].block[0].weight.shape[0]:  # type: ignore[union-attr,index]
-            self.model = self._decoder(width)
+        if (width := width_in(state_dict)) != self.model.width:
+            self.model = make_network(self.cfg, width)
         return super().load_state_dict(state_dict, strict, assign)
 
     # -- data ----------------------------------------------------------------------------------------------------------
@@ -109,6 +105,11 @@ class TemplateDecoderTask(Task):
             if not cfg.perceptor_weights:
                 raise ConfigError("No gradient flows through dlib: give --perceptor_weights, or --perceptor vgg11.")
         self._load_judges()
+
+    def begin(self) -> None:
+        """Work out what faces look like before the first update, where the network begins with it."""
+        if isinstance(self.model, FaceSpace):
+            fit_face_space(self.model, self.shards, normalize=self.cfg.normalize_templates)
 
     def _load_judges(self) -> None:
         cfg, recogniser = self.cfg, self.recogniser

@@ -80,7 +80,7 @@ TRIALS: dict[str, Trial] = {
         0.5,
     ),
     "template_decoder": Trial(
-        "faces/template_decoder_small",
+        "faces/template_decoder_light",
         ("batch_size=4", "eval_max_samples=16", "recogniser_after=0"),
         {},
         ("cosine", "pixel"),

@@ -99,7 +99,7 @@ def template_decoder(precision: str) -> Made:
 
     weights = {"pixel": 1.0, "perceptual": 1.0, "identity": 1.0, "mixed": 1.0}
     task: Any = build(
-        "datasets/faces/template_decoder_small", precision, recogniser_after=0, augment=False, from_afar=False,
+        "datasets/faces/template_decoder_light", precision, recogniser_after=0, augment=False, from_afar=False,
         accumulate_grad_batches=1, weights=weights,
     )  # fmt: skip
     judge = IResNet(50).fold().requires_grad_(False)

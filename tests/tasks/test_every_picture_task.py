@@ -23,7 +23,7 @@ from utils.media.pictures import read_photo
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = ["max_updates=4", "val_check_interval=2", "tb_log_interval=1", "num_ckpt_keep=5", "num_valid_plots=1"]
 RECIPES = {
-    "template_decoder": "egs/datasets/faces/template_decoder_small.yaml",
+    "template_decoder": "egs/datasets/faces/template_decoder_light.yaml",
     "wav2pix": "egs/datasets/speakers/wav2pix_small.yaml",
 }
 SMALL = {
@@ -124,6 +124,20 @@ def test_mixtures_are_learnt_from_when_they_are_weighed(house):
     more = ("weights.mixed=1", "recogniser_after=0", "max_updates=2")
     assert run.main(words(house, "template_decoder", "mixed", more)) == 0
     assert {"tr/mixed", "tr/identity"} <= set(curves(house / "runs/mixed"))
+
+
+def test_a_face_space_is_worked_out_once_and_kept_in_the_run(house):
+    more = ("network=face_space", "weights.mixed=1", "recogniser_after=0", "ema_decay=0.9", "val_check_interval=1")
+    assert run.main(words(house, "template_decoder", "space", (*more, "max_updates=1"))) == 0
+    first = load_task(house / "runs/space").model
+    assert first.width == 16
+    assert first.deviations.max() > 0
+    assert run.main(words(house, "template_decoder", "space", (*more, "max_updates=2"))) == 0
+    task = load_task(house / "runs/space")
+    assert task.updates == 2
+    assert torch.equal(task.model.colours, first.colours)
+    assert not torch.equal(task.model.straight.weight, first.straight.weight)
+    assert task.reconstruct(np.eye(2, 16, dtype=np.float32)).shape == (2, 112, 112, 3)
 
 
 def test_the_published_settings_of_a_decoder_are_kept_in_its_run(house, capsys):

@@ -9,6 +9,9 @@ from utils.errors import AssetError
 from utils.faces.detector import Face, LandmarkDetector, largest_first, make_face, need_package
 from utils.faces.landmarks import LANDMARKS, MEAN_FACE
 
+_CROP_CENTRE, _CROP_FACE = (56.5, 68.5), 85.0
+"""Centre and side, in pixels, of the face in a crop whose five points lie at `utils.faces.crops.FIVE_POINTS`."""
+
 
 class DlibDetector(LandmarkDetector):
     """dlib's HOG detector and 68-point predictor, following the face from frame to frame.
@@ -53,6 +56,10 @@ class DlibDetector(LandmarkDetector):
         faces = self._search(frame)
         self._previous = faces[0].points_px if faces else None
         return faces
+
+    def in_crop(self, crop: Bytes) -> Floats:
+        """Return the points (68, 2), in pixels, of a recogniser's crop (112, 112, 3): where its face lies is known."""
+        return self._predict(np.ascontiguousarray(crop), np.array(_CROP_CENTRE), _CROP_FACE, ((0.0, 0.0),))
 
     def _follow(self, frame: Bytes, points: Floats) -> Face | None:
         """Look for a face where `points` (68, 2) were; None when there is none or it fits badly."""

@@ -21,10 +21,12 @@ from tasks.template_to_face.evaluate import (
     sampled,
     spread,
     statistics,
+    under,
 )
 from tasks.template_to_face.template_decoder import TemplateDecoderTask
 from tests.made_faces import make_faces, make_recogniser
 from utils.errors import ConfigError
+from utils.faces.recogniser import RecogniserId, units
 
 
 def test_thresholds_let_through_what_they_say():
@@ -87,6 +89,27 @@ def test_an_evaluation_writes_its_table(made, task, tmp_path, capsys):
     assert own["cosines"]["nearest training photo"]["mean"] == pytest.approx((val @ train.T).max(1).mean(), rel=1e-4)
     assert json.loads((tmp_path / "one.json").read_text())["samples"] == 3
     assert (tmp_path / "one.png").is_file()
+
+
+class Brightness:
+    """Take the first numbers of a picture for its template."""
+
+    id = RecogniserId(name="brightness", sha256="0" * 64, width=8)
+
+    def templates(self, crops):
+        return crops[:, 0, :8, 0].astype(np.float32)
+
+
+def test_a_line_up_stands_beside_the_cosines():
+    rng = np.random.default_rng(0)
+    people = rng.integers(0, 256, (4, 112, 112, 3), dtype=np.uint8)
+    faces, whose = people.repeat(2, axis=0), np.arange(4).repeat(2)
+    truth = units(Brightness().templates(faces))
+    figures = under(Brightness(), truth, faces, people[0], truth[:1], truth, whose)
+    assert figures["line_up"]["people"] == 4
+    assert figures["line_up"]["reconstruction"]["another_photo"]["mean"] == 1
+    assert figures["line_up"]["the photo itself"] == figures["line_up"]["reconstruction"]
+    assert figures["line_up"]["nearest training photo"]["same_photo"]["mean"] == pytest.approx(0.25)
 
 
 def test_a_large_set_is_sampled_and_says_so(made, task, tmp_path, capsys, monkeypatch):

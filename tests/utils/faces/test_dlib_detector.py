@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from utils.errors import AssetError
+from utils.faces.crops import FIVE_POINTS, aligned_crop, five_points, similarity
 from utils.faces.dlib_detector import DlibDetector, fit_error
 from utils.faces.landmarks import MEAN_FACE, eye_distance
 
@@ -34,6 +35,15 @@ def test_dlib_searches_again_when_the_face_is_elsewhere(dlib_detector, portrait)
     (second,) = dlib_detector.detect(right)
     np.testing.assert_allclose((second.points_px - first.points_px).mean(axis=0), [400, 0], atol=3)
     assert dlib_detector.detect(wide) == []
+
+
+def test_the_points_of_a_crop_are_found_without_a_search(dlib_detector, portrait):
+    dlib_detector.forget()
+    (face,) = dlib_detector.detect(portrait)
+    crop = aligned_crop(portrait, five_points(face.points_px))
+    matrix = similarity(five_points(face.points_px) - 0.5, FIVE_POINTS)
+    there = (face.points_px - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5
+    assert np.linalg.norm(dlib_detector.in_crop(crop) - there, axis=1).mean() < 3
 
 
 def test_two_faces_come_largest_first(dlib_detector, portrait):
