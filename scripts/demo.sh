@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Show everything on a made presenter, on any machine: make the environment, make a video of a talking person from a
 # public-domain portrait, process it as you would process your own, train the six tasks small, and let the presenter
-# say a sentence that was not in the video. About 10 minutes on two cores after installation; Ctrl-C and the same
+# say a sentence that was not in the video. About 12 minutes on two cores after installation; Ctrl-C and the same
 # command again goes on where it stopped.
 #
 #   bash scripts/demo.sh
@@ -20,18 +20,18 @@ video=data/raw/videos/demo.mp4
 sentence=data/raw/val_wavs/demo.wav
 out=infer_out/demo/demo.mp4
 
-step 1 "make the presenter's video" 1 11
+step 1 "make the presenter's video" 1 12
 if [[ -f "$video" && -f "$sentence" ]]; then
   echo "$video is there"
 else
   "$PYTHON" data_gen/run.py demo --out "$video" --seconds 60 --size 256
 fi
 
-step 2 "process it as any video" 2 10
+step 2 "process it as any video" 2 11
 "$PYTHON" data_gen/run.py video --id demo --video "$video" --size 256 --landmarks dlib --parsing grabcut \
   --licence "public domain (NASA portrait, made speech)" --consent "a made presenter"
 
-step 3 "train the six tasks, small" 7 8
+step 3 "train the six tasks, small" 8 9
 "$PYTHON" tasks/talking_head.py train demo --preset demo
 
 step 4 "say a sentence that the video does not hold" 1 1
