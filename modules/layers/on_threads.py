@@ -83,7 +83,7 @@ class _LossesOfParts(torch.autograd.Function):
                 pairs = zip(answers, leaves, strict=True)
                 backs.append(torch.cat([torch.zeros_like(leaf) if a is None else a for a, leaf in pairs]))
             else:
-                backs.append(functools.reduce(torch.Tensor.add_, there[1:], there[0]))
+                backs.append(functools.reduce(torch.add, there))
         ctx.losses = ctx.leaves = None
         return None, None, None, None, *backs
 
