@@ -37,6 +37,7 @@ TASKS: dict[str, tuple[str, str]] = {
         "face feature to landmarks, texture and face",
     ),
     "ve_conv": ("tasks.speech_to_face.ve_conv:VeConvTask", "voice to face feature, by convolutions"),
+    "ve_ridge": ("tasks.speech_to_face.ve_ridge:VeRidgeTask", "voice to face feature, by what is measured of it"),
     "ve_ast": ("tasks.speech_to_face.ve_ast:VeAstTask", "voice to face feature, by a spectrogram transformer"),
 }
 """Task name -> ("module:Class", one line of help)."""
@@ -56,6 +57,7 @@ SCHEMAS: dict[str, str] = {
     "face_encoder": "tasks.speech_to_face.config:FaceEncoderConfig",
     "face_decoder": "tasks.speech_to_face.config:FaceDecoderConfig",
     "ve_conv": "tasks.speech_to_face.config:VeConvConfig",
+    "ve_ridge": "tasks.speech_to_face.config:VeRidgeConfig",
     "ve_ast": "tasks.speech_to_face.config:VeAstConfig",
 }
 """Task name -> "module:Schema" of its settings, which need no torch: slips in a recipe are told at once."""
@@ -66,6 +68,7 @@ CHECKS: dict[str, str] = {
     "face_encoder": "tasks.speech_to_face.check:EncoderCheck",
     "face_decoder": "tasks.speech_to_face.check:DecoderCheck",
     "ve_conv": "tasks.speech_to_face.check:VoiceCheck",
+    "ve_ridge": "tasks.speech_to_face.check:VoiceCheck",
     "ve_ast": "tasks.speech_to_face.check:VoiceCheck",
 }
 """Task name -> "module:Class" of what judges its data and its runs; a talking head's are judged together."""

@@ -68,13 +68,24 @@ class MotionCorpus:
         audio_feature: Which speech feature; all sources must have it, equally wide.
         split: "train", "val" or "all".
         val_share: Hold out this last share of a person's video instead of what the dataset says; 0 leaves it.
+        val_talkers: Hold out these talkers of the clips, with all they say, instead of the clips that the folder says.
+        centred: Take each talker's own mean face off the landmarks, so that they say how a face moves and not whose it
+            is.
 
     Raises:
-        DataError: A folder is missing or lacks the feature; the message has the command that makes it.
+        DataError: A folder is missing or lacks the feature; the message has the command that makes it. A talker to hold
+            out is not there.
     """
 
     def __init__(
-        self, paths: Sequence[Path | str], audio_feature: str, split: Split = "train", *, val_share: float = 0.0
+        self,
+        paths: Sequence[Path | str],
+        audio_feature: str,
+        split: Split = "train",
+        *,
+        val_share: float = 0.0,
+        val_talkers: Sequence[str] = (),
+        centred: bool = False,
     ) -> None:
         self.audio_feature, self.split, self.val_share = audio_feature, split, val_share
         self.sources: list[VideoDataset | ClipShards] = [_open(Path(path), audio_feature, val_share) for path in paths]
@@ -83,9 +94,10 @@ class MotionCorpus:
         self.runs: list[Run] = []
         speakers: dict[str, int] = {}
         widths: dict[str, int] = {}
+        _refuse_strangers(self.sources, val_talkers)
         for number, source in enumerate(self.sources):
             widths[str(source.path)] = self._width(source)
-            self.runs += _runs(number, source, split, speakers)
+            self.runs += _runs(number, source, split, speakers, val_talkers)
         if len(set(widths.values())) > 1:
             raise DataError(f"'{audio_feature}' is not equally wide everywhere: {widths}. Make the odd one again.")
         self.audio_dim = next(iter(widths.values()))
@@ -99,6 +111,20 @@ class MotionCorpus:
             raise DataError(f"{folders}: no {split} stretch of {MIN_FRAMES} frames or more. Give a longer video.")
         self._ends = np.cumsum([run.frames for run in self.runs])
         self._last: list[tuple[Run, int, int]] = []
+        self.val_talkers = sorted(val_talkers)
+        self.faces: Floats | None = None
+        self.faces = self._mean_faces() if centred else None
+
+    def _mean_faces(self, most: int = 1500) -> Floats:
+        """Return every talker's mean face (speakers, 68, 3), of the first `most` frames or a little more."""
+        sums = np.zeros((len(self.speakers), 68, 3))
+        counts = np.zeros(len(self.speakers))
+        for run in self.runs:
+            if counts[run.speaker] < most:
+                landmarks = self.read(run, 0, most).landmarks
+                sums[run.speaker] += landmarks.sum(axis=0)
+                counts[run.speaker] += len(landmarks)
+        return (sums / counts[:, None, None]).astype(np.float32)
 
     def _width(self, source: VideoDataset | ClipShards) -> int:
         widths = _facts(source).audio_features
@@ -123,7 +149,13 @@ class MotionCorpus:
     def fingerprint(self) -> str:
         """Digest which data this is, as the sources state it."""
         parts = [_facts(source).fingerprint for source in self.sources]
-        return fingerprint(parts, self.audio_feature, *([f"{self.val_share:g}"] if self.val_share else []))
+        share = [f"{self.val_share:g}"] if self.val_share else []
+        return fingerprint(parts, self.audio_feature, *share, *self.val_talkers, *(["centred"] if self.centred else []))
+
+    @property
+    def centred(self) -> bool:
+        """Say whether the talkers' own faces are taken off."""
+        return self.faces is not None
 
     def read(self, run: Run, first: int = 0, frames: int | None = None) -> Window:
         """Read `frames` frames of a run from its frame `first` on (to its end when None).
@@ -148,6 +180,8 @@ class MotionCorpus:
                 f"{source.path} has {len(audio)} speech rows and {len(landmarks)} faces for {stop - start} frames "
                 "(wants 2 and 1 a frame). Process it again."
             )
+        if self.faces is not None:
+            landmarks = landmarks - self.faces[run.speaker]
         return Window(audio, landmarks, pitch, run.speaker)
 
     def batch(self, rng: np.random.Generator, size: int, frames: int) -> MotionBatch:
@@ -224,14 +258,31 @@ def _open(path: Path, audio_feature: str, val_share: float) -> VideoDataset | Cl
     return ClipShards(path)
 
 
-def _runs(number: int, source: VideoDataset | ClipShards, split: Split, speakers: dict[str, int]) -> list[Run]:
+def _refuse_strangers(sources: Sequence[VideoDataset | ClipShards], val_talkers: Sequence[str]) -> None:
+    """Refuse talkers to hold out of whom no folder of clips has any."""
+    there = {clip.speaker for source in sources if isinstance(source, ClipShards) for clip in source.index.clips}
+    if absent := sorted(set(val_talkers) - there):
+        folders = ", ".join(str(source.path) for source in sources)
+        raise DataError(f"val_talkers: {folders} has no clip of {', '.join(absent)}. Name talkers of its index.json.")
+
+
+def _runs(
+    number: int,
+    source: VideoDataset | ClipShards,
+    split: Split,
+    speakers: dict[str, int],
+    val_talkers: Sequence[str] = (),
+) -> list[Run]:
     if isinstance(source, VideoDataset):
         speaker = speakers.setdefault(f"video:{source.meta.id}", len(speakers))
         runs = [Run(number, 0, a, b, speaker) for a, b in source.shots(split)]
     else:
         runs = []
         for order, clip in enumerate(source.index.clips):
-            if split in (clip.split, "all"):
+            part = clip.split
+            if val_talkers:
+                part = "val" if clip.speaker in val_talkers else "train"
+            if split in (part, "all"):
                 speaker = speakers.setdefault(f"{source.path.name}:{clip.speaker}", len(speakers))
                 runs += [Run(number, order, start, stop, speaker) for start, stop in clip.shots()]
     return [run for run in runs if run.frames >= MIN_FRAMES]

@@ -93,18 +93,19 @@ class Clip:
         for index in range(len(self)):
             yield self.frame(index)
 
+    def landmarks_px(self, index: int) -> Floats:
+        """Return the landmarks of one frame, (68, 2) pixels."""
+        points = self.face.landmarks_px(
+            self.mouth_pose(index), closed=float(self.blink[index]), brow=float(self.brow[index])
+        )
+        return self.scene.project(points, self.motion[index]).astype(np.float32)
+
     def truth(self) -> Truth:
         """Work out the truth of all frames."""
         total = len(self)
         poses = [self.motion[i] for i in range(total)]
         gap = np.array([self.face.mouth.gap_px(self.mouth_pose(i)) for i in range(total)])
-        points = [
-            self.scene.project(
-                self.face.landmarks_px(self.mouth_pose(i), closed=float(self.blink[i]), brow=float(self.brow[i])),
-                pose,
-            )
-            for i, pose in enumerate(poses)
-        ]
+        points = [self.landmarks_px(i) for i in range(total)]
         return Truth(
             mouth=self.track.values.astype(np.float32),
             lip_gap=(gap / self.face.portrait.eye_distance_px).astype(np.float32),

@@ -128,9 +128,8 @@ def make_person(files: PersonFiles, limits: Limits) -> MadePerson:
         speech = say(identity, sentences, seed=files.made_seed + number)
         clips.append((f"made{number}", clean_speech(speech.wav.astype(np.float32))))
     clip = Clip(identity, say(identity, [TRAINING[order[0]]], seed=files.made_seed), size=256, seed=files.made_seed)
-    points = clip.truth().landmarks_px
     faces = []
     for frame in np.linspace(0, len(clip) - 1, limits.made_faces + 2).astype(int)[1:-1]:
-        crop = align(clip.frame(int(frame)), points[frame])
+        crop = align(clip.frame(int(frame)), clip.landmarks_px(int(frame)))
         faces.append((f"frame{frame}", crop.picture, crop.landmarks_px))
     return MadePerson(files.id, files.label, files.split, clips, faces)

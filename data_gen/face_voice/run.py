@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from data_gen.demo.identity import make_identity
 from data_gen.face_voice.dataset import PERSONS_PER_SHARD
 from data_gen.face_voice.process import SOUNDS, Limits, PersonFiles, Result, process_person
 from data_gen.face_voice.splits import Split, split_persons
@@ -162,11 +163,16 @@ def find_persons(args: FaceVoiceCommand, root: Path) -> list[PersonFiles]:
 
 
 def made_persons(args: FaceVoiceCommand, count: int) -> list[PersonFiles]:
-    """Name `count` persons who do not exist."""
+    """Name `count` persons who do not exist, their voices' kind as their label."""
     names = [f"made{number:05d}" for number in range(count)]
     splits = split_persons(names, val=args.val, test=args.test, seed=args.seed)
     first = 1 + 100_000 * args.seed
-    return [PersonFiles(name, splits[name], made_seed=first + number) for number, name in enumerate(names)]
+    kinds = {"f": "high voice", "m": "low voice"}
+    persons = []
+    for number, name in enumerate(names, first):
+        label = kinds[make_identity(number).voice.variant[0]]
+        persons.append(PersonFiles(name, splits[name], label, made_seed=number))
+    return persons
 
 
 def read_labels(path: Path) -> dict[str, str]:

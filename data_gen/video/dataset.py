@@ -22,7 +22,9 @@ from data_gen.video.framing.source import Source
 from data_gen.video.outliers import refuse_not_finite
 from data_gen.video.sections.left_out import kept
 from utils.arrays import Bytes, Floats
+from utils.camera import make_transform, rotation_matrix
 from utils.errors import DataError
+from utils.faces.landmarks import from_offsets, to_offsets
 from utils.files.arrays import load_arrays
 from utils.files.digests import refuse_changed, sha256, stamp
 from utils.files.names import present_form
@@ -126,13 +128,14 @@ class VideoDataset:
         self._stamp = stamp(self.path / "meta.json")
         missing = f"No dataset at {self.path}: meta.json is missing."
         self.meta = read_checked(self.path / "meta.json", VideoMeta, missing=missing, again="Process the video again.")
+        self._put_right: dict[str, Floats] = {}
 
     def __len__(self) -> int:
         return self.meta.frames
 
     def __getstate__(self) -> dict[str, Any]:
         # a worker opens the files anew; what is open does not travel
-        return {name: self.__dict__[name] for name in ("path", "meta", "_stamp")}
+        return {name: self.__dict__[name] for name in ("path", "meta", "_stamp", "_put_right")}
 
     @cached_property
     def _motion(self) -> Mapping[str, NDArray[np.generic]]:
@@ -186,10 +189,31 @@ class VideoDataset:
             what = f"has what {self.meta.id} needs to speak, as a pack holds it, and not all its footage"
             raise DataError(f"{self.path} {what}. Dub, measure and train where they were made.")
 
+    def put_right(self, errors: Floats | None) -> None:
+        """Move cameras by what somebody has found that they err, and landmarks so that they are seen where they were.
+
+        Of the places where they would be, landmarks take those whose z they had: their depth is no more than a guess
+        that goes with the poses of processing.
+
+        Args:
+            errors: (T, 6), for every frame a turn (radians) around the head's axes and a shift along them (eye
+                distances). None, or those of another number of frames, bring back what processing found.
+        """
+        if errors is None or len(errors) != len(self):
+            self._put_right = {}
+            return
+        motion = make_transform(rotation_matrix(errors[:, :3]), errors[:, 3:]).astype(np.float32)
+        before, cameras = from_offsets(self.motion("landmarks")), motion @ self.motion("world_from_camera")
+        eyes = cameras[:, None, :3, 3]
+        sight = before @ motion[:, :3, :3].swapaxes(1, 2) + motion[:, None, :3, 3] - eyes
+        points = eyes + sight * (before - eyes)[..., 2:] / sight[..., 2:]
+        self._put_right = {"landmarks": np.asarray(to_offsets(points), np.float32), "world_from_camera": cameras}
+
     @property
     def landmarks(self) -> Floats:
         """Return the pose-free landmarks, (T, 68, 3)."""
-        return self.motion("landmarks")
+        right = self._put_right.get("landmarks")
+        return self.motion("landmarks") if right is None else right
 
     @property
     def landmarks_px(self) -> Floats:
@@ -199,7 +223,8 @@ class VideoDataset:
     @property
     def world_from_camera(self) -> Floats:
         """Return the camera's pose in the head's frame, (T, 4, 4)."""
-        return self.motion("world_from_camera")
+        right = self._put_right.get("world_from_camera")
+        return self.motion("world_from_camera") if right is None else right
 
     @property
     def neutral(self) -> Floats:

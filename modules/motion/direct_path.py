@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class DirectBlock(nn.Module):
-    """Convolve with spread taps, normalise, rectify, drop, and add the input: (B, C, T) -> the same."""
+    """Convolve with spread taps, normalise, tune, rectify, drop, and add the input: (B, C, T) -> the same."""
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -19,9 +19,15 @@ class DirectBlock(nn.Module):
             nn.Dropout(dropout),
         )
 
-    def forward(self, x: Float[Tensor, "B C T"]) -> Float[Tensor, "B C T"]:
-        """Return the input with what it says of its surroundings added."""
-        return x + self.body(x)
+    def forward(
+        self, x: Float[Tensor, "B C T"], tuning: Float[Tensor, "2 B C 1"] | None = None
+    ) -> Float[Tensor, "B C T"]:
+        """Return the input with what it says of its surroundings added; `tuning` is a talker's scale and shift."""
+        if tuning is None:
+            return x + self.body(x)
+        convolve, normalise, rectify, drop = self.body
+        scale, shift = tuning
+        return x + drop(rectify(normalise(convolve(x)) * (1 + scale) + shift))
 
 
 class DirectPath(nn.Module):
@@ -55,9 +61,14 @@ class DirectPath(nn.Module):
             self.last.weight.zero_()
             self.last.bias.copy_(landmarks.flatten())
 
-    def forward(self, audio: Float[Tensor, "B audio T"], mask: Float[Tensor, "B 1 T"]) -> Float[Tensor, "B outputs T"]:
-        """Return the likeliest landmarks."""
+    def forward(
+        self,
+        audio: Float[Tensor, "B audio T"],
+        mask: Float[Tensor, "B 1 T"],
+        tuning: Float[Tensor, "blocks 2 B C 1"] | None = None,
+    ) -> Float[Tensor, "B outputs T"]:
+        """Return the likeliest landmarks, of everybody's or as `tuning` has a talker's (`Talkers`)."""
         x = self.first(audio * mask) * mask
-        for block in self.blocks:
-            x = block(x) * mask
+        for number, block in enumerate(self.blocks):
+            x = block(x, None if tuning is None else tuning[number]) * mask
         return self.last(x)

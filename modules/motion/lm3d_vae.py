@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,6 +19,7 @@ from modules.motion.audio_condition import (
 )
 from modules.motion.direct_path import DirectPath
 from modules.motion.prior_flow import Coupling, PriorFlow
+from modules.motion.talkers import Talkers
 from modules.motion.wavenet import WaveNet
 
 STRIDE = 4
@@ -141,9 +142,12 @@ class SpeechToLandmarks(nn.Module):
         direct: Channels of a plain network beside the VAE that predicts the likeliest motion from speech alone. The
             VAE then only adds what the speech leaves open. 0 for none, as in GeneFace.
         direct_dropout: In that plain network.
+        talkers: How many talkers have a vector of their own, which tunes that plain network; 0 for none.
+        talker_size: Values of such a vector.
 
     Shapes:
-        audio: (B, 2T, audio_dim) float32. pitch_hz: (B, 2T) float32, 0 where unvoiced.
+        audio: (B, 2T, audio_dim) float32. talker: (B,) int64, whose vector; none, or STRANGER, for the common network.
+        pitch_hz: (B, 2T) float32, 0 where unvoiced.
         mask: (B, T) bool, True where the frame is real.
         landmarks: (B, T, 68, 3) float32, `landmarks`: tenths of an eye distance off the mean face.
             Padding is exactly zero. Any T: shorter remainders of four are padded and cut again.
@@ -163,11 +167,16 @@ class SpeechToLandmarks(nn.Module):
         dilation: int = 1,
         direct: int = 0,
         direct_dropout: float = 0.2,
+        talkers: int = 0,
+        talker_size: int = 16,
     ) -> None:
         super().__init__()
         self.audio_pairing: AudioPairing = audio_pairing
         row = audio_dim * (2 if audio_pairing == "pair" else 1)
         self.direct = DirectPath(row, direct, dropout=direct_dropout) if direct else None
+        self.talkers: Talkers | None = None
+        if self.direct is not None and talkers:
+            self.talkers = Talkers(talkers, talker_size, direct, len(self.direct.blocks))
         self.mel_encoder = condition_encoder(row, condition, condition)
         self.pitch_embed: nn.Embedding | None = None
         if pitch:
@@ -195,14 +204,34 @@ class SpeechToLandmarks(nn.Module):
         if self.direct is not None:
             self.direct.start_at(landmarks)
             return
-        bias = self.vae.decoder.out_proj.bias
-        assert bias is not None
         with torch.no_grad():
-            bias.copy_(landmarks.flatten())
+            self._rest().copy_(landmarks.flatten())
+
+    def add_face(self, landmarks: Tensor) -> None:
+        """Add landmarks (68, 3) to every answer: whose face it is that moves."""
+        with torch.no_grad():
+            self._rest().add_(landmarks.flatten().to(self._rest()))
+
+    def own_parameters(self) -> list[nn.Parameter]:
+        """List what a new person has for his own before the trunk moves: the direct path's norms and last layer."""
+        if self.direct is None:
+            return []
+        norms = [part for block in self.direct.blocks for part in block.modules() if isinstance(part, nn.BatchNorm1d)]
+        return [parameter for part in (*norms, self.direct.last) for parameter in part.parameters()]
+
+    def _rest(self) -> Tensor:
+        """Return the bias (204,) that every answer has."""
+        bias = self.vae.decoder.out_proj.bias if self.direct is None else self.direct.last.bias
+        assert bias is not None
+        return bias
 
     def _rows(self, audio: Tensor) -> Tensor:
         """Return the speech beside each frame in standard units, (B, C, T)."""
         return pair_rows(self.audio_norm(audio), self.audio_pairing).transpose(1, 2)
+
+    def _tuning(self, talker: Tensor | None) -> Tensor | None:
+        """Return how the direct path is tuned for each talker; None for nobody's vector."""
+        return None if self.talkers is None or talker is None else self.talkers(talker)
 
     def condition(self, audio: Tensor, pitch_hz: Tensor | None) -> Tensor:
         """Return what the speech says to each frame: (B, condition, T)."""
@@ -219,6 +248,7 @@ class SpeechToLandmarks(nn.Module):
         landmarks: Float[Tensor, "B T 68 3"],
         mask: Bool[Tensor, "B T"],
         pitch_hz: Float[Tensor, "B rows"] | None = None,
+        talker: Int[Tensor, " B"] | None = None,
     ) -> Reconstruction:
         """Encode true landmarks and decode them again (training).
 
@@ -232,7 +262,7 @@ class SpeechToLandmarks(nn.Module):
         if self.direct is None:
             out, kl = self.vae(x * keep, keep, condition)
             return Reconstruction(_points(out, keep)[:, :frames], kl, None)
-        likely = self.direct(self._rows(audio), keep)
+        likely = self.direct(self._rows(audio), keep, self._tuning(talker))
         expected = likely.detach()
         out, kl = self.vae((x - expected) * keep, keep, condition)
         return Reconstruction(_points(expected + out, keep)[:, :frames], kl, _points(likely, keep)[:, :frames])

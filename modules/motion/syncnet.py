@@ -55,6 +55,7 @@ class SyncNet(nn.Module):
         audio_dim: Width of one speech feature.
         width: Channels of the last stage (the embedding); earlier stages have a quarter and a half.
         dropout: Chance that an input channel of a clip is silenced while training.
+        own_mouth: Take a mean mouth, set by `rest_at`, off every mouth.
 
     Shapes:
         audio: (B, 10, audio_dim) float32, 50 rows a second.
@@ -62,13 +63,20 @@ class SyncNet(nn.Module):
         returns: two (B, width) float32 embeddings, unit length and never negative, so their product is in [0, 1].
     """
 
-    def __init__(self, audio_dim: int, *, width: int = 512, dropout: float = 0.0) -> None:
+    def __init__(self, audio_dim: int, *, width: int = 512, dropout: float = 0.0, own_mouth: bool = False) -> None:
         super().__init__()
         stages = [width // 4, width // 2, width]
         self.hubert_encoder = _encoder([audio_dim, width // 4, *stages], strides=(2, 2))
         self.mouth_encoder = _encoder([60, 3 * width // 16, *stages], strides=(2, 1))
         self.audio_norm = FeatureNorm(audio_dim)
         self.drop = nn.Dropout1d(dropout)
+        self.rest: Tensor | None
+        self.register_buffer("rest", torch.zeros(60) if own_mouth else None)
+
+    def rest_at(self, landmarks: Float[Tensor, "68 3"]) -> None:
+        """Take the mouth of these landmarks for the mean one."""
+        assert self.rest is not None, "own_mouth is off"
+        self.rest.copy_(landmarks[MOUTH].flatten())
 
     def embed_audio(self, audio: Float[Tensor, "B 10 audio"]) -> Float[Tensor, "B width"]:
         """Return the unit embedding (B, width) of speech clips."""
@@ -77,7 +85,8 @@ class SyncNet(nn.Module):
 
     def embed_mouth(self, mouth: Float[Tensor, "B 5 60"] | Float[Tensor, "B 5 20 3"]) -> Float[Tensor, "B width"]:
         """Return the unit embedding (B, width) of mouth clips."""
-        x = self.drop(mouth.flatten(2).transpose(1, 2))
+        mouth = mouth.flatten(2) if self.rest is None else mouth.flatten(2) - self.rest
+        x = self.drop(mouth.transpose(1, 2))
         return F.normalize(self.mouth_encoder(x).flatten(1).float(), dim=1)
 
     def forward(

@@ -19,6 +19,7 @@ class Scene(nn.Module):
         pose_mean, pose_std: (12,) of the flattened upper 3x4 of `world_from_camera`.
         size: (2,) height and width of the training pictures, pixels. focal: () pixels at that size.
         plate: (H, W, 3) uint8, the background without the person.
+        pose_errors: (T, 6) of the footage's frames: a turn (radians) and a shift that put a pose right; T may be 0.
     """
 
     box: Tensor
@@ -31,6 +32,7 @@ class Scene(nn.Module):
     size: Tensor
     focal: Tensor
     plate: Tensor
+    pose_errors: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,11 +46,14 @@ class Scene(nn.Module):
         self.register_buffer("size", torch.tensor([64, 64]))
         self.register_buffer("focal", torch.tensor(90.0))
         self.register_buffer("plate", torch.zeros(64, 64, 3, dtype=torch.uint8))
+        self.register_buffer("pose_errors", torch.zeros(0, 6))
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
-        kept = state_dict.get(prefix + "plate")
-        if kept is not None and kept.shape != self.plate.shape:
-            self.plate = self.plate.new_zeros(kept.shape)
+        state_dict = {prefix + "pose_errors": self.pose_errors.new_zeros(0, 6), **state_dict}  # older ones have none
+        for name in ("plate", "pose_errors"):
+            kept, own = state_dict.get(prefix + name), getattr(self, name)
+            if kept is not None and kept.shape != own.shape:
+                setattr(self, name, own.new_zeros(kept.shape))
         super()._load_from_state_dict(state_dict, prefix, *args)  # type: ignore[no-untyped-call]
 
     def normalise(self, landmarks: Tensor) -> Tensor:

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from modules.faces.vgg_face import InputKind, VggFace
 from modules.onnx.export import GraphBuilder
 from modules.onnx.format import Graph
+from modules.speech_to_face.face_space import SpaceEncoder
 
-NetworkKind = Literal["vgg16", "iresnet50", "vgg_face"]
+NetworkKind = Literal["vgg16", "iresnet50", "vgg_face", "face_space"]
 DEPTHS = (3, 4, 14, 3)
 CHANNELS = (64, 64, 128, 256, 512)
 PUBLISHED_CLASSES = 2622
@@ -96,7 +97,8 @@ class FaceEncoder(nn.Module):
     """A face encoder with the last layer that told its training persons apart.
 
     Args:
-        kind: `vgg16` (with batch norm, for training), `iresnet50`, or `vgg_face` (as published, for its weights).
+        kind: `vgg16` (with batch norm, for training), `iresnet50`, `vgg_face` (as published, for its weights), or
+            `face_space`, of which only the last layer learns.
         classes: Persons.
         feature_dim: Length of the face feature.
         size: Side of the picture that the network sees; others are resized to it.
@@ -104,20 +106,26 @@ class FaceEncoder(nn.Module):
         margin: CosFace margin; 0 is plain softmax.
         scale: CosFace scale, with a margin only.
         inputs: What published weights expect.
+        space: The directions of `face_space`.
 
     Shapes:
         images: (B, 3, H, W) float32 RGB in 0..1, square.
-        returns: (B, feature_dim), not negative.
+        landmarks: (B, 68, 2) normalised; `face_space` alone needs them.
+        returns: (B, feature_dim), not negative, but of `face_space`.
     """
 
     def __init__(
         self, kind: NetworkKind, classes: int, *, feature_dim: int = 4096, size: int = 224, width: float = 1.0,
-        margin: float = 0.0, scale: float = 16.0, inputs: InputKind = "rgb01",
+        margin: float = 0.0, scale: float = 16.0, inputs: InputKind = "rgb01", space: SpaceEncoder | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.kind, self.size, self.margin, self.scale = kind, size, margin, scale
         self.backbone: nn.Module
-        if kind == "iresnet50":
+        if kind == "face_space":
+            if space is None:
+                raise ValueError("face_space wants its directions")
+            self.backbone = space
+        elif kind == "iresnet50":
             self.backbone = FaceResNet(feature_dim=feature_dim, size=size, width=width)
         else:
             self.backbone = VggFace(
@@ -130,8 +138,12 @@ class FaceEncoder(nn.Module):
                 self.backbone.fc8 = nn.Identity()
             self.head = nn.Linear(feature_dim, classes, bias=margin == 0)
 
-    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B feature"]:
+    def forward(
+        self, images: Float[Tensor, "B 3 H W"], landmarks: Float[Tensor, "B 68 2"] | None = None
+    ) -> Float[Tensor, "B feature"]:
         """Return the face feature."""
+        if self.kind == "face_space":
+            return self.backbone(images, landmarks)
         if images.shape[-1] != self.size:
             images = F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
         return self.backbone(images)

@@ -9,6 +9,7 @@ import torch
 
 from modules.onnx.export import example
 from modules.onnx.format import write_onnx
+from modules.speech_to_face.face_space import SpaceEncoder
 from tasks.core.task import Task
 from utils.errors import ConfigError, DataError
 from utils.files.aside import write_aside
@@ -38,6 +39,11 @@ def write_onnx_file(task: Task, path: Path) -> str:
             f"Tasks that do: {', '.join(NETWORKS)}. As safetensors every task does: --format safetensors."
         )
     network = task.get_submodule(NETWORKS[name]).cpu().eval()
+    if isinstance(network, SpaceEncoder):
+        raise ConfigError(
+            "A face_encoder that is a face space does not go into ONNX: it warps by landmarks. As safetensors it does: "
+            "--format safetensors."
+        )
     graph = network.onnx_graph()  # type: ignore[operator]
     data, inputs = write_onnx(graph, name=name), example(graph)
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])

@@ -63,7 +63,8 @@ class MotionConfig(TaskConfig):
     more_data: list[str] = []
     """Further folders to train on, each a person's processed video or a folder of clips."""
     start_from: str = ""
-    """Begin with the networks of this run (the same task and sizes), for example one trained on many speakers."""
+    """Begin with the networks of this run (the same task and sizes), for example one trained on many speakers. From a
+    run that is `centred`, a run that is not takes how a face moves, and adds the mean face of its own data."""
     audio_feature: AudioFeature = "hubert"
     """Speech feature to listen to, which the data must have: mel, mfcc, whisper, hubert; whisper:3-6 is the mean of
     those layers, whisper@folder another model; ear@file what an ear hears that was trained here."""
@@ -74,6 +75,10 @@ class MotionConfig(TaskConfig):
     person_val_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Hold out this last share of the person's video instead of what the dataset says (0). The three tasks of one
     chain must agree."""
+    val_talkers: list[str] = []
+    """Hold out these talkers of the clips, with all they say, instead of some clips of everybody's."""
+    centred: bool = False
+    """Take each talker's own mean face off the landmarks: what is learnt is how faces move, whoever's they are."""
     eval_max_batches: Count = 10
     """Validate on at most so many batches of 8 windows of 10 seconds."""
     augment: AugmentConfig = AugmentConfig()
@@ -165,6 +170,8 @@ class SyncNetConfig(MotionConfig):
     """Channels of the embedding; 128 suits a minute of one person."""
     dropout: Fraction = 0.0
     """Chance that an input channel of a clip is silenced while training."""
+    own_mouth: bool = False
+    """Take the mean mouth of the data off each mouth first, as wants a run that begins with a `centred` one."""
     mouth_noise: Weight = 0.0
     """Noise added to mouth points while training, tenths of an eye distance."""
     weights: SyncNetWeights = SyncNetWeights()
@@ -221,6 +228,16 @@ class Lm3dVaeSyncConfig(MotionConfig):
     only adds what the speech leaves open. Needs weights.prior. 0 for none, as in GeneFace."""
     direct_dropout: Fraction = 0.2
     """Chance that an activation of that plain network is dropped while training."""
+    talkers: Whole = 0
+    """Room for so many talkers, each with a vector of his own, which tunes the plain network (direct_size)."""
+    talker_size: Count = 16
+    """Values of a talker's vector."""
+    talker_dropout: Fraction = 0.3
+    """Chance that a window is learnt without its talker's vector, as a stranger is imagined."""
+    trunk_hold_updates: Whole = 0
+    """After `start_from`, learn the plain network's norms and last layer alone for so many updates."""
+    trunk_rate: Weight = 1.0
+    """After that, the step of all other parts as a share of `lr`."""
     warmup_updates: int = 1000
     """Reach the full learning rate after so many updates."""
     decay_updates: Count = 250_000

@@ -25,7 +25,10 @@ def open_corpus(cfg: MotionConfig, split: Split, paths: Sequence[Path] | None = 
     Raises:
         DataError: It is of another width.
     """
-    corpus = MotionCorpus(paths or cfg.corpus_paths(), cfg.audio_feature, split, val_share=cfg.person_val_share)
+    corpus = MotionCorpus(
+        paths or cfg.corpus_paths(), cfg.audio_feature, split,
+        val_share=cfg.person_val_share, val_talkers=cfg.val_talkers, centred=cfg.centred,
+    )  # fmt: skip
     if corpus.audio_dim != cfg.audio_dim:
         raise DataError(
             f"{corpus.sources[0].path}: '{cfg.audio_feature}' is {corpus.audio_dim} wide, not {cfg.audio_dim}. "
@@ -34,8 +37,10 @@ def open_corpus(cfg: MotionConfig, split: Split, paths: Sequence[Path] | None = 
     return corpus
 
 
-def start_from(task: Task, run: str) -> None:
-    """Give `task` the weights of another run of the same task, buffers and feature statistics included.
+def start_from(task: Task, run: str) -> Task:
+    """Give `task` the weights of another run of the same task, feature statistics included, and return that run.
+
+    Vectors of talkers stay behind where `task` has no room for them: it begins as a stranger is imagined.
 
     Raises:
         ConfigError: That run is of another task or of another network.
@@ -43,10 +48,16 @@ def start_from(task: Task, run: str) -> None:
     other = load_task(run, "best", kind=task.cfg.task_cls, setting="start_from")
     if getattr(other, "sound_level", "") != getattr(task, "sound_level", ""):
         log.warning("%s was trained with sound at another level than this data has; it has more to learn.", run)
+    state = other.state_dict()
+    if not getattr(task.cfg, "talkers", 0):
+        state = {name: value for name, value in state.items() if not name.startswith("model.talkers.")}
+    if getattr(task.cfg, "own_mouth", False):
+        state = {"model.rest": task.state_dict()["model.rest"], **state}
     try:
-        task.load_state_dict(other.state_dict())
+        task.load_state_dict(state)
     except RuntimeError:
         raise ConfigError(f"start_from = {run}: its network has other sizes or another audio_feature.") from None
+    return other
 
 
 class WindowSource:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from data_gen.clips.corpus import MotionBatch
+from data_gen.clips.corpus import MotionBatch, MotionCorpus
 from modules.motion.lm3d_vae import SpeechToLandmarks
 from modules.motion.syncnet import MOUTH
+from modules.motion.talkers import forget
 from tasks.core.board import Board
 from tasks.motion.base import SpeakingTask
 from tasks.motion.config import Lm3dVaeSyncConfig
@@ -18,6 +20,8 @@ from tasks.motion.losses import continuity, lip_metrics, masked_rows, mse, sync_
 from tasks.motion.pictures import draw_motion
 from tasks.motion.syncnet import second_hits
 from tasks.motion.windows import imagine, prior_noise
+from utils.arrays import Floats
+from utils.errors import ConfigError
 
 
 class Lm3dVaeSyncTask(SpeakingTask):
@@ -26,7 +30,7 @@ class Lm3dVaeSyncTask(SpeakingTask):
     schema = Lm3dVaeSyncConfig
     cfg: Lm3dVaeSyncConfig
     in_words = ("lip_correlation", "lips follow the voice: {:.2f}")
-    network_settings = ("audio_feature", "audio_pairing", "dilation")
+    network_settings = ("audio_feature", "audio_pairing", "dilation", "centred")
 
     def __init__(self, config: Lm3dVaeSyncConfig) -> None:
         super().__init__(config)
@@ -35,29 +39,69 @@ class Lm3dVaeSyncTask(SpeakingTask):
             cfg.audio_dim, pitch=cfg.pitch, audio_pairing=cfg.audio_pairing, hidden=cfg.hidden_size,
             condition=cfg.condition_size, latent=cfg.latent_size, layers=(cfg.encoder_layers, cfg.decoder_layers),
             dropout=cfg.dropout, dilation=cfg.dilation, direct=cfg.direct_size, direct_dropout=cfg.direct_dropout,
+            talkers=cfg.talkers, talker_size=cfg.talker_size,
         )  # fmt: skip
         self.sync_on = False
+        self.talkers: list[str] = []
         self._val_sync: list[Tensor] = []
 
     def prepare(self) -> None:
         """Open the data, load SyncNet and, before the first update, begin at the corpus' mean face."""
         corpus = self.open_data()
         self.load_syncnet()
+        self._refuse_crowd(corpus)
         if self.updates == 0 and self.cfg.start_from:
-            start_from(self, self.cfg.start_from)
+            earlier: Any = start_from(self, self.cfg.start_from)
+            if earlier.cfg.centred and not self.cfg.centred:
+                self.model.add_face(corpus.statistics()[2])
         elif self.updates == 0:
             mean, std, landmarks = corpus.statistics()
             self.model.audio_norm.set(mean, std)
             self.model.start_at(landmarks)
 
+    def _refuse_crowd(self, corpus: MotionCorpus) -> None:
+        """Take over the talkers' names, whose places in the data are their vectors' places.
+
+        Raises:
+            ConfigError: There is no room for all, or the run's were others.
+        """
+        if not self.cfg.talkers:
+            return
+        if len(corpus.speakers) > self.cfg.talkers:
+            raise ConfigError(
+                f"The data has {len(corpus.speakers)} talkers, and there is room for {self.cfg.talkers}: "
+                f"give --talkers {len(corpus.speakers)} or more."
+            )
+        self.talkers = corpus.speakers
+
+    def configure_optimizers(self) -> Any:
+        """Return Adam; the trunk, which is what `start_from` gave, waits and then follows at a rate of its own."""
+        cfg = self.cfg
+        if not cfg.start_from or (not cfg.trunk_hold_updates and cfg.trunk_rate == 1):
+            return super().configure_optimizers()
+        own = {id(parameter) for parameter in self.model.own_parameters()}
+        learnt = [p for p in self.parameters() if p.requires_grad]
+        groups = [[p for p in learnt if (id(p) in own) is mine] for mine in (True, False)]
+        optimizer = torch.optim.Adam([{"params": group} for group in groups], lr=cfg.lr, fused=True)
+
+        def trunk(update: int) -> float:
+            return cfg.trunk_rate * self.schedule(update) if update >= cfg.trunk_hold_updates else 0.0
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, [self.schedule, trunk])
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
     def extra_state(self) -> dict[str, Any]:
         """Keep whether the sync loss is on, too."""
-        return {**super().extra_state(), "sync_on": self.sync_on}
+        return {**super().extra_state(), "sync_on": self.sync_on, "talkers": self.talkers}
 
     def on_load_extra(self, extra: dict[str, Any]) -> None:
         """Take it back."""
         super().on_load_extra(extra)
         self.sync_on = bool(extra.get("sync_on", False))
+        talkers = [str(name) for name in extra.get("talkers", [])]
+        if self.talkers and talkers != self.talkers:
+            raise ConfigError("The talkers of the data are others than the run's: train it anew with --reset.")
+        self.talkers = talkers
 
     def schedule(self, update: int) -> float:
         """Warm up linearly, then fall to a tenth every `decay_updates`."""
@@ -67,7 +111,8 @@ class Lm3dVaeSyncTask(SpeakingTask):
         """Reconstruct a batch; return means over real frames (), see `Lm3dVaeWeights`."""
         batch = stretch(batch, self.cfg.disturbance.stretch if self.training else 0.0)
         heard = augment(batch, self.cfg.disturbance, self.model.audio_norm) if self.training else batch
-        out, kl, likely = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz)
+        talker = forget(batch.speaker, self.cfg.talker_dropout) if self.training and self.cfg.talkers else None
+        out, kl, likely = self.model(heard.audio, batch.landmarks, batch.mask, heard.pitch_hz, talker)
         losses = {"kl": kl, "mse": mse(out, batch), "continuity": continuity(out, batch)}
         if self.cfg.weights.prior or self.cfg.weights.lips:
             likely = self._likely(heard) if likely is None else likely
@@ -135,6 +180,14 @@ class Lm3dVaeSyncTask(SpeakingTask):
     def imagine(self, audio: Tensor, pitch_hz: Tensor | None, **noise: Any) -> Tensor:
         """Imagine landmarks (T, 68, 3) for features (2T, audio_dim) and pitch (2T,) in Hz."""
         return imagine(self.model, audio, pitch_hz, ends=self.cfg.infer_ends, **noise)
+
+    def wear(self, face: Floats) -> None:
+        """Add a person's mean landmarks (68, 3) to all that is imagined, for a network that knows motion alone."""
+        self.model.add_face(torch.from_numpy(np.array(face)))
+
+    def load_speech(self) -> Lm3dVaeSyncTask:
+        """Return itself, where speech is asked for that moves a face, as postnet is."""
+        return self
 
     def draw(self, board: Board) -> None:
         """Show imagined beside recorded landmarks for some validation windows."""

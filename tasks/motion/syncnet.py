@@ -38,20 +38,26 @@ class SyncNetTask(MotionTask):
     schema = SyncNetConfig
     cfg: SyncNetConfig
     in_words = ("auc", "tells right from wrong sound: {:.2f} of 1")
-    network_settings = ("audio_feature",)
+    network_settings = ("audio_feature", "centred")
 
     def __init__(self, config: SyncNetConfig) -> None:
         super().__init__(config)
-        self.model = SyncNet(self.cfg.audio_dim, width=self.cfg.width, dropout=self.cfg.dropout)
+        cfg = self.cfg
+        self.model = SyncNet(cfg.audio_dim, width=cfg.width, dropout=cfg.dropout, own_mouth=cfg.own_mouth)
 
     def prepare(self) -> None:
         """Open the data and, before the first update, learn how its features are spread."""
         corpus = self.open_data()
-        if self.updates == 0 and self.cfg.start_from:
+        if self.updates:
+            return
+        if self.cfg.start_from:
             start_from(self, self.cfg.start_from)
-        elif self.updates == 0:
-            mean, std, _ = corpus.statistics()
-            self.model.audio_norm.set(mean, std)
+        if self.cfg.own_mouth or not self.cfg.start_from:  # all of the data is looked through for these
+            mean, std, landmarks = corpus.statistics()
+            if not self.cfg.start_from:
+                self.model.audio_norm.set(mean, std)
+            if self.cfg.own_mouth:
+                self.model.rest_at(landmarks)
 
     def schedule(self, update: int) -> float:
         """Fall along a cosine to nothing at `max_updates`."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.renderer.evaluate import seconds_a_frame
+from tasks.renderer.judging import Sharpness
 from utils.arrays import Bytes, Floats, Ints
 from utils.camera import to_camera
 from utils.drawing.canvas import side_by_side
@@ -43,6 +44,7 @@ class Pictures:
         self.judged: dict[str, list[dict[str, float]]] = {name: [] for name in sequences}
         self.points_px: dict[str, list[Floats]] = {name: [] for name in ("real", *sequences)}
         self.kept: dict[str, list[Bytes]] = {name: [] for name in ("real", *sequences)}
+        self.sharpness = {name: Sharpness() for name in ("real", *sequences)}
 
     def run(self) -> None:
         """Go through the frames once; no more than a few pictures are held."""
@@ -60,6 +62,7 @@ class Pictures:
                     self.judged[name].append(self.head.renderer.judge(frame, row[name]))
                 for name, picture in row.items():
                     self.points_px[name].append(find_points(detector, picture))
+                    self.sharpness[name].see(picture, self.points_px[name][-1])
                     if index in keep:
                         self.kept[name].append(picture)
                 strip = side_by_side(list(row.values()), list(row))
@@ -71,7 +74,7 @@ class Pictures:
                 bar.step()
 
     def figures(self) -> dict[str, dict[str, float]]:
-        """Average what was judged: PSNR by box, landmark distance (LMD), lip opening against the real frames."""
+        """Average what was judged: PSNR by box, landmark distance (LMD), lip opening and sharpness against the real."""
         real = np.stack(self.points_px["real"])
         out: dict[str, dict[str, float]] = {}
         for name, judged in self.judged.items():
@@ -81,6 +84,8 @@ class Pictures:
             values["lmd"] = _mean(distance)
             values["lmd_mouth"] = _mean(distance[:, MOUTH])
             values["lip_opening_correlation"] = correlation(lip_gap(points_px), lip_gap(real))
+            sharp = self.sharpness[name].against(self.sharpness["real"])
+            values["mouth_sharpness"] = float("nan") if sharp is None else sharp
             values["faces_found"] = float(np.isfinite(points_px[:, 0, 0]).mean())
             out[name] = values
         return out

@@ -148,9 +148,10 @@ def show(figures: dict[str, Any], folder: Path) -> None:
         one = figures["pictures"][name]
         quality = f"PSNR face {one['face_psnr']:.1f} dB, mouth {one['mouth_psnr']:.1f} dB"
         distance = f"LMD {one['lmd']:.2f} px, mouth {one['lmd_mouth']:.2f} px"
-        print(f"  {what}: {quality}; {distance}; lip opening r = {one['lip_opening_correlation']:.2f}")
-    lips = figures["landmarks"]
-    opening, spread = lips["lip_opening_correlation"], lips["lip_spread"]
+        lips = f"lip opening r = {one['lip_opening_correlation']:.2f}, sharpness inside {one['mouth_sharpness']:.2f}"
+        print(f"  {what}: {quality}; {distance}; {lips}")
+    points = figures["landmarks"]
+    opening, spread = points["lip_opening_correlation"], points["lip_spread"]
     print(f"  landmarks from sound: lip opening r = {opening:.2f}, spread {spread:.2f} of the real one")
     for name, one in figures["sync"].items():
         print(f"  SyncNet, {name}: offset {one['offset_frames']:+d} frames, confidence {one['confidence']:.3f}")

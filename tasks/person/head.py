@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from data_gen.origins import marks_of
 from data_gen.video.dataset import VideoDataset
+from tasks.person.beginning import SPEECH, moving_run
 from tasks.person.mp4_stream import watched
 from tasks.person.runs import PORTRAIT, PORTRAIT_FIRST, POSTNETS, find_run, renderers
 from tasks.speaking.frames import render_landmarks, seed_everything, video_of, write_frames
@@ -94,7 +95,8 @@ class TalkingHead:
             )
         if run.name == "lm3d_nerf_torso" and renderer == "auto" and how.infer_compose == "head":
             log.warning("No lm3d_nerf is trained for %s: its torso is drawn, too (infer_compose=full).", person)
-        postnet: Any = load_task(find_run(person, POSTNETS), steps, device, kind=POSTNETS)  # type: ignore[arg-type]
+        moves = moving_run(person)
+        postnet: Any = load_task(moves, steps, device, kind=(*POSTNETS, SPEECH))  # type: ignore[arg-type]
         draw: Any = load_task(run, steps, device, settings=chosen)  # type: ignore[arg-type]
         if draw.cfg.task_cls not in PORTRAIT_FIRST:
             raise ConfigError(
@@ -106,6 +108,10 @@ class TalkingHead:
         wrong = dict.fromkeys(unknown)
         merged = parse(InferSettings, {**defaults, **own, **wrong}, Path(f"settings for {person}"))
         video = video_of(draw)
+        if postnet.cfg.task_cls == SPEECH:
+            train = f"Train it: bash scripts/train_talking_head.sh {person}"
+            log.warning("No motion is trained for %s: the face moves as many talkers' do. %s", person, train)
+            postnet.wear(video.landmarks_mean)
         return cls(postnet, draw, video, _without_frames(merged, video), seed=seed)
 
     def landmarks(self, sound: Any) -> NDArray[np.float32]:

@@ -2,7 +2,9 @@
 
 The head speaks the held-out stretch with the footage's own poses and eyes; the mean of PSNR and of LPIPS (AlexNet) is
 taken over whole frames, and LMD over the mouth's landmarks, each set less its own mean (the protocol of ER-NeRF,
-SyncTalk, TalkingGaussian and InsTaG). Figures of heads that are driven by the real landmarks are another thing.
+SyncTalk, TalkingGaussian and InsTaG). As there, what is laid into true frames is held to true frames, and a head to the
+frame with the background plate behind the person (their `gt_imgs`). How near it is to the frame as it was filmed, which
+may move behind him, is told beside it. Figures of heads that are driven by the real landmarks are another thing.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.person.evaluate import held_out, speak_held_out, without_nan
+from tasks.renderer.judging import Sharpness
 from tasks.speaking.frames import seed_everything
 from utils.arrays import Bytes, Floats, Ints, Reals
 from utils.drawing.canvas import grid_of
@@ -35,7 +38,10 @@ CLOSED = 0.1
 """The share of the real frames whose lips are nearest to each other counts as closed."""
 
 
-LIPS = ("lmd_mouth", "lip_opening_correlation", "lip_opening_concordance", "lip_spread", "gap_at_closed_px")
+LIPS = (
+    "lmd_mouth", "lip_opening_correlation", "lip_opening_concordance", "lip_spread", "gap_at_closed_px",
+    "mouth_sharpness",
+)  # fmt: skip
 """What is measured of the mouth."""
 
 
@@ -68,28 +74,33 @@ class Tally:
     """What is kept of one way to compose while its frames go by."""
 
     psnr: list[float] = field(default_factory=list)
+    psnr_filmed: list[float] = field(default_factory=list)
     lpips: list[float] = field(default_factory=list)
     points_px: list[Floats] = field(default_factory=list)
     kept: list[Bytes] = field(default_factory=list)
+    sharpness: Sharpness = field(default_factory=Sharpness)
 
-    def figures(self, real_px: Reals) -> dict[str, float]:
-        """Average, and compare the landmarks found (T, 68, 2) with those of the real frames, pixels."""
-        points_px = np.stack(self.points_px)
+    def figures(self, real: Tally) -> dict[str, float]:
+        """Average, and compare the landmarks found and what is between the lips with those of the real frames."""
+        points_px, real_px = np.stack(self.points_px), np.stack(real.points_px)
         has_face = np.isfinite(points_px).all(axis=(1, 2)) & np.isfinite(real_px).all(axis=(1, 2))
-        drawn, real = points_px[has_face], real_px[has_face]
-        values = {"psnr": float(np.mean(self.psnr)), "faces_found": float(has_face.mean())}
+        drawn, true = points_px[has_face], real_px[has_face]
+        values = {"psnr": float(np.mean(self.psnr)), "psnr_filmed": float(np.mean(self.psnr_filmed))}
+        values["faces_found"] = float(has_face.mean())
         if self.lpips:
             values["lpips"] = float(np.mean(self.lpips))
         if not has_face.any():
             return values | dict.fromkeys(LIPS, float("nan"))
-        gap, real_gap = lip_gap(drawn), lip_gap(real)
+        gap, real_gap = lip_gap(drawn), lip_gap(true)
+        sharpness = self.sharpness.against(real.sharpness)
         closed = real_gap <= np.quantile(real_gap, CLOSED)
         lips = (
-            mouth_distance(drawn, real),
+            mouth_distance(drawn, true),
             correlation(gap, real_gap),
             concordance(gap, real_gap),
             float(gap.std() / max(float(real_gap.std()), 1e-6)),
             float(gap[closed].mean() - real_gap[closed].mean()),
+            float("nan") if sharpness is None else sharpness,
         )
         return values | dict(zip(LIPS, lips, strict=True))
 
@@ -117,7 +128,6 @@ def evaluate_as_peers(heads: Mapping[str, TalkingHead], video_id: str, folder: P
     with make_detector("auto") as detector, Progress("held-out frames", len(heads) * len(ids)) as bar:
         for name, head in heads.items():
             _measure(head, ids, spoken, tallies, name, detector, bar)
-    real_px = np.stack(tallies["real"].points_px)
     footage = first.renderer.footage
     learnt = first.video.frame_ids("train")
     report = {
@@ -127,7 +137,7 @@ def evaluate_as_peers(heads: Mapping[str, TalkingHead], video_id: str, folder: P
         "train_seconds": len(learnt) / FPS,
         "test_frames": [int(ids[0]), int(ids[-1]) + 1],
         "audio_feature": first.postnet.cfg.audio_feature,
-        "ours": {name: tallies[name].figures(real_px) for name in heads},
+        "ours": {name: tallies[name].figures(tallies["real"]) for name in heads},
         "published": [vars(row) for row in PUBLISHED],
     }
     sheet = grid_of({name: t.kept for name, t in tallies.items()}, size=256)
@@ -148,23 +158,27 @@ def _measure(
     bar: Progress,
 ) -> None:
     """Draw landmarks (T, 68, 3) of held-out frames one way and note what they are like; real ones with the first."""
-    footage, tally, real = head.renderer.footage, tallies[name], tallies["real"]
+    footage, tally, real, portrait = head.renderer.footage, tallies[name], tallies["real"], name == "portrait"
     seed_everything(head.seed)
-    pictures = head.renderer.render(spoken, footage.cameras[ids], ids, portrait=name == "portrait")
+    pictures = head.renderer.render(spoken, footage.cameras[ids], ids, portrait=portrait)
     keep = set(np.linspace(0, len(ids) - 1, SHEET_COLUMNS).round().astype(int).tolist())
     look = len(real.points_px) < len(ids)
     for index, (frame, picture) in enumerate(zip(ids.tolist(), pictures, strict=True)):
-        truth = footage.picture("frames", frame)
+        filmed = footage.picture("frames", frame)
+        truth = filmed if portrait else footage.drawable(frame)
         tally.psnr.append(psnr(picture, truth))
+        tally.psnr_filmed.append(psnr(picture, filmed))
         if (distance := head.renderer.lpips(picture, truth, None)) is not None:
             tally.lpips.append(distance)
         tally.points_px.append(find_points(detector, picture))
+        tally.sharpness.see(picture, tally.points_px[-1])
         if look:
-            real.points_px.append(find_points(detector, truth))
+            real.points_px.append(find_points(detector, filmed))
+            real.sharpness.see(filmed, real.points_px[-1])
         if index in keep:
             tally.kept.append(picture)
             if look:
-                real.kept.append(truth)
+                real.kept.append(filmed)
         bar.step()
 
 
@@ -174,13 +188,18 @@ def show(report: Mapping[str, Any], folder: Path) -> None:
     height, width = report["size"]
     print(f"{report['video_id']}: {report['train_seconds']:.0f} s learnt from, frames {start} to {stop - 1} held out,")
     print(f"{width} x {height}, {report['protocol']}; {report['audio_feature']}")
-    print(f"{'':<22}{'PSNR':>7}{'LPIPS':>8}{'LMD':>7}{'r':>7}{'CCC':>7}{'spread':>8}{'closed':>8}")
+    head = f"{'':<22}{'PSNR':>7}{'filmed':>8}{'LPIPS':>8}{'LMD':>7}"
+    print(f"{head}{'r':>7}{'CCC':>7}{'spread':>8}{'closed':>8}{'sharp':>7}")
     for name, one in report["ours"].items():
         lips = f"{one['lip_opening_correlation']:7.2f}{one['lip_opening_concordance']:7.2f}{one['lip_spread']:8.2f}"
         lpips = f"{one['lpips']:8.4f}" if "lpips" in one else f"{'-':>8}"
-        print(f"{name:<22}{one['psnr']:7.2f}{lpips}{one['lmd_mouth']:7.2f}{lips}{one['gap_at_closed_px']:+8.2f}")
+        near = f"{one['psnr']:7.2f}{one['psnr_filmed']:8.2f}{lpips}{one['lmd_mouth']:7.2f}"
+        print(f"{name:<22}{near}{lips}{one['gap_at_closed_px']:+8.2f}{one['mouth_sharpness']:7.2f}")
     for row in report["published"]:
-        print(f"{row['system']:<22}{row['psnr']:7.2f}{row['lpips']:8.4f}{row['lmd_mouth']:7.2f}   {row['footage']}")
+        near = f"{row['psnr']:7.2f}{'-':>8}{row['lpips']:8.4f}{row['lmd_mouth']:7.2f}"
+        print(f"{row['system']:<22}{near}   {row['footage']}")
     print("Published figures are of their own footage, at about 512 x 512.", end=" ")
-    print("closed: px that the lips are further apart than the real ones where those are shut.")
+    print("filmed: PSNR with what moves behind the person too; a head is drawn before a still plate.", end=" ")
+    print("closed: px that the lips are further apart than the real ones where those are shut;", end=" ")
+    print("sharp: fineness between the lips (energy of the Laplacian), of the real one.")
     print(f"{folder}/: peers.json, peers.png")

@@ -10,6 +10,7 @@ from typing import Any
 
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.core.checkpoints import checkpoint_files, finished_updates, read_checkpoint, recipe_of
+from tasks.person.beginning import SPEECH, beginning
 from tasks.person.runs import HEARING, PORTRAIT, STAGES
 from tasks.registry import schema_of
 from utils.config.assignments import assignment, set_dotted
@@ -64,7 +65,9 @@ def choose_audio_feature(video: VideoDataset) -> str:
     return next((name for name in (BEST_WHISPER, "whisper") if name in video.meta.audio_features), "mel")
 
 
-def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = "") -> list[Step]:
+def plan(
+    video_id: str, preset: str, settings: Sequence[str], binary_dir: str = "", *, reset: bool = False
+) -> list[Step]:
     """Find the recipes and lay the settings over them.
 
     Args:
@@ -72,6 +75,7 @@ def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = 
         preset: Which set of recipes.
         settings: "name=value" for every stage that has it, "stage.name=value" for one.
         binary_dir: Where processed videos lie, when not where the recipes say.
+        reset: Every stage is trained anew.
 
     Raises:
         DataError: The video is not processed. ConfigError: A recipe or a setting is wrong.
@@ -83,6 +87,9 @@ def plan(video_id: str, preset: str, settings: Sequence[str], binary_dir: str = 
     for stage in stages:
         if stage.name in HEARING and feature is None:
             stage.overrides["audio_feature"] = choose_audio_feature(video)
+        if stage.name == SPEECH and not {"start_from", f"{SPEECH}.start_from"} & {name for name, _ in assignments}:
+            listens = str(feature or stage.overrides["audio_feature"])
+            stage.overrides |= beginning(video, listens, reset=reset)
         if stage.name in ("lm3d_nerf_torso", PORTRAIT):
             stage.overrides["head_model_dir"] = f"checkpoints/{video_id}/lm3d_nerf"
         if binary_dir:

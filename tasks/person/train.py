@@ -62,7 +62,7 @@ def train_person(
     if (footage / "meta.json").is_file():
         VideoDataset(footage).refuse_unpacked()
     preset = choose_preset(video_id, preset, reset=reset)
-    stages = plan(video_id, preset, settings, binary_dir)
+    stages = plan(video_id, preset, settings, binary_dir, reset=reset)
     if not dry_run:
         write_json(work_dir_of(f"{video_id}/{PRESET}"), {"preset": preset})
     at_once = 2 if not dry_run and trains_side_by_side() else 1

@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from data_gen.video.dataset import open_video
+from data_gen.video.dataset import VideoDataset
 from modules.faces.lpips import make_lpips
 from modules.renderer import losses as terms
 from modules.renderer.field import BlendPlaneHead
@@ -31,7 +31,7 @@ from tasks.renderer.painter import Painter
 from tasks.renderer.patches import PatchBatch, PatchSource, ValBatches
 from tasks.renderer.portrait.composer import Laid
 from tasks.speaking.backdrop import behind_the_torso
-from tasks.speaking.frames import infer_video
+from tasks.speaking.frames import infer_video, video_of
 from utils.arrays import Bytes, Floats
 from utils.assets import find_asset
 from utils.errors import ConfigError
@@ -69,12 +69,23 @@ class NerfTask(Task):
         if self._footage is None:
             if not self.cfg.video_id:
                 raise ConfigError("video_id is empty: say whose renderer this is, for example --video_id May")
-            self._footage = Footage(open_video(self.cfg.video_id, self.cfg.binary_data_dir), self.cfg.size)
+            self._footage = Footage(video_of(self), self.cfg.size)
         return self._footage
+
+    def put_right(self, there: VideoDataset | Footage | None) -> None:
+        """Let the poses of a video, where one is open, be those that the head has found: `tasks.renderer.pose_fit`."""
+        if there is not None:
+            there.put_right(self.model.scene.pose_errors.cpu().numpy())
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        done = super().load_state_dict(*args, **kwargs)
+        self.put_right(self._footage)
+        return done
 
     def prepare(self) -> None:
         """Measure the footage: box, camera, how landmarks and poses are spread."""
         footage, scene = self.footage, self.model.scene
+        footage.put_right(None)  # a run that goes on measures what it measured when it began
         box, face_box = scene_boxes(footage, self.cfg.box_depth)
         self.data_fingerprint = footage.video.meta.fingerprint
         poses = footage.cameras[footage.video.frame_ids("train")][:, :3].reshape(-1, 12)
@@ -91,6 +102,7 @@ class NerfTask(Task):
         }
         for name, value in values.items():
             getattr(scene, name).copy_(torch.from_numpy(np.array(value)))
+        self.put_right(footage)
         head = self.model.head
         head.box.copy_(scene.box)
         if isinstance(head, BlendPlaneHead):
@@ -131,14 +143,14 @@ class NerfTask(Task):
         if self.cfg.weights.temporal > 0 and len(image) % 2 == 0:
             change = (image[1::2] - image[::2]) - (target[1::2] - target[::2])
             losses["temporal"] = terms.weighted_mean(change.abs(), weight[1::2])
-        if (net := self._lpips()) is not None:
+        if (net := self._lpips("perceptual")) is not None:
             losses["perceptual"] = perceptual_loss(net, image, target)
         return losses
 
-    def _lpips(self) -> torch.nn.Module | None:
-        """Return LPIPS when it is wanted now and its weights are here."""
+    def _lpips(self, loss: Literal["perceptual", "mouth_perceptual"]) -> torch.nn.Module | None:
+        """Return LPIPS when that loss is wanted now and its weights are here."""
         progress = self.updates / self.cfg.max_updates
-        if self.cfg.weights.perceptual == 0 or (self.training and progress < self.cfg.perceptual_from):
+        if getattr(self.cfg.weights, loss) == 0 or (self.training and progress < self.cfg.perceptual_from):
             return None
         return self._perceptual_net()
 
@@ -146,7 +158,7 @@ class NerfTask(Task):
         if not self._perceptual_sought:
             self._perceptual_sought = True
             path = find_asset("lpips_alexnet")
-            if path is None and self.cfg.weights.perceptual > 0:
+            if path is None and self.cfg.weights.perceptual + self.cfg.weights.mouth_perceptual > 0:
                 log.info("No LPIPS weights here: trained without the perceptual loss (python -m utils.assets).")
             self.keep_outside("_perceptual", make_lpips(load_file(path)) if path is not None else None)
         net = self._perceptual
@@ -270,12 +282,19 @@ class NerfTask(Task):
         """Prepare to draw frames of one size over one background (H, W, 3) RGB of any size, or into the true frames."""
         return Painter(self, scale=scale, background=background, portrait=portrait)
 
-    def render_frames(self, frame_ids: NDArray[np.integer[Any]]) -> Iterator[Bytes]:
+    def render_frames(
+        self, frame_ids: NDArray[np.integer[Any]], scale: float = 1.0
+    ) -> Generator[Bytes, None, None]:
         """Render frames (n,) of the dataset from their own landmarks and poses; yield (H, W, 3) RGB each."""
-        painter = self.painter()
-        for frame in frame_ids.tolist():
-            window = self.footage.window(frame, self.cfg.smo_win_size)
-            yield from painter.paint(window, [len(window) // 2], self.footage.cameras[[frame]], np.array([frame]))
+        painter = self.painter(scale=scale)
+
+        def jobs() -> Iterator[tuple[Any, ...]]:
+            for frame in frame_ids.tolist():
+                window = self.footage.window(frame, self.cfg.smo_win_size)
+                yield from painter.jobs(window, [len(window) // 2], self.footage.cameras[[frame]], np.array([frame]))
+
+        with contextlib.closing(render_side_by_side(painter.frames, jobs())) as pictures:
+            yield from map(painter.finish, pictures)
 
     def metrics(self, batch: PatchBatch) -> dict[str, Tensor]:
         """Judge whole rendered frames in the boxes of head, face, mouth and eyes: means () over the batch."""

@@ -42,6 +42,8 @@ class NerfWeights(Config):
     """Differences of gradients at three sizes; raise it for sharper edges."""
     perceptual: Weight = 0.0
     """LPIPS, from `perceptual_from` of the training on; needs its weights (python -m utils.assets)."""
+    mouth_perceptual: Weight = 0.0
+    """LPIPS of what a portrait shows of the mouth, enlarged; as `perceptual`, and what makes teeth sharp."""
     interlevel: Weight = 0.1
     """The coarse grid must cover what the field finds."""
     empty: Weight = 0.1
@@ -113,6 +115,8 @@ class NerfConfig(TaskConfig, InferSettings):
     """Show the decoder where the landmarks fall in the picture."""
     landmark_noise: Weight = 0.01
     """Training noise on the landmarks, in their standard deviations."""
+    fit_poses: bool = False
+    """Move the poses a little before every validation, until the head that is drawn lies on the one that was filmed."""
     mouth_eyes_weight: Positive = 4.0
     """How much more a pixel of the mouth or the eyes counts."""
     perceptual_from: Fraction = 0.85

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from data_gen.origins import marks_of
-from tasks.renderer.judging import judge
+from tasks.renderer.judging import Sharpness, judge
 from utils.arrays import Bytes, Floats, Ints
 from utils.drawing.canvas import grid_of
 from utils.faces.detector import find_points
@@ -47,14 +47,15 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
 
     Returns:
         `<box>_psnr`, `<box>_ssim`, `<box>_lpips` (where its weights are here); `lmd_<part>` in pixels; correlation of
-        the lips' opening; `flicker`, the forehead's change from frame to frame over the real one's; seconds a frame.
+        the lips' opening; `flicker`, the forehead's change from frame to frame over the real one's; `mouth_sharpness`,
+        see `Sharpness`; seconds a frame.
     """
     footage = task.footage
     ids = footage.video.frame_ids("val")[:frames]
     judged: list[dict[str, float]] = []
     points: dict[str, list[Floats]] = {"made": [], "real": []}
     kept: dict[str, list[Bytes]] = {"made": [], "real": []}
-    flicker = Flicker()
+    flicker, sharpness = Flicker(), {name: Sharpness() for name in points}
     keep = set(np.linspace(0, len(ids) - 1, 6).round().astype(int).tolist())
     how: dict[str, Any] = {"own_poses": own_poses, "portrait": task.into_frames}
     render = task.render(footage.landmarks[ids], footage.cameras[ids], ids, **how)
@@ -65,6 +66,7 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
             judged.append(judge(pair["made"], pair["real"], boxes, task.lpips))
             for name, picture in pair.items():
                 points[name].append(find_points(detector, picture))
+                sharpness[name].see(picture, footage.landmarks_px[frame])
                 if index in keep:
                     kept[name].append(picture)
             flicker.see(pair["made"], pair["real"], footage.landmarks_px[frame], cut=frame in footage.video.meta.cuts)
@@ -73,6 +75,7 @@ def evaluate_renderer(task: Any, folder: Path, *, frames: int = 250, own_poses: 
     figures |= compare_points(np.stack(points["made"]), np.stack(points["real"]))
     figures |= {
         "flicker": flicker.ratio(),
+        "mouth_sharpness": sharpness["made"].against(sharpness["real"]),
         "seconds_per_frame": seconds_a_frame(task, footage.landmarks[ids], footage.cameras[ids], ids, **how),
         "frames": [int(ids[0]), int(ids[-1]) + 1],
         "checkpoint": dict(task.source),
@@ -138,10 +141,9 @@ def show(figures: dict[str, Any]) -> None:
         row = "".join(f"{figures[f'{box}_{kind}']:8.{1 if kind == 'psnr' else 3}f}" for kind in kinds)
         distance = figures.get(f"lmd_{box}")
         print(f"{box:<7}{row}" + (f"{distance:8.2f}" if distance is not None else "       -"))
-    lips, flicker = figures.get("lip_opening_correlation"), figures["flicker"]
-    print(
-        f"lip opening r {_or_dash(lips, 3)}, flicker of the forehead {_or_dash(flicker, 2)} of the footage's,", end=" "
-    )
+    lips, flicker, sharp = (figures.get(name) for name in ("lip_opening_correlation", "flicker", "mouth_sharpness"))
+    print(f"lip opening r {_or_dash(lips, 3)}; of the footage's: flicker of the forehead {_or_dash(flicker, 2)},")
+    print(f"sharpness inside the lips {_or_dash(sharp, 2)};", end=" ")
     print(f"faces found {figures['faces_found']:.0%}, {figures['seconds_per_frame']:.3f} s a frame")
 
 

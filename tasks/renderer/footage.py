@@ -12,6 +12,9 @@ from utils.faces.landmarks import EYES, MEAN_FACE, MOUTH
 from utils.media.pictures import fitted
 from utils.metrics import Box, points_box
 
+_HALF = 128
+"""Of a mask's 255."""
+
 
 class Footage:
     """A person's frames at the training size.
@@ -27,11 +30,15 @@ class Footage:
         self.height = round(video.meta.height * self.scale)
         self.width = round(video.meta.width * self.scale)
         self.focal = video.meta.focal_px * self.scale
-        self.landmarks = video.landmarks
+        self.landmarks, self.cameras = video.landmarks, video.world_from_camera.astype(np.float32)
         self.landmarks_px = video.landmarks_px * np.float32(self.scale)
-        self.cameras = video.world_from_camera.astype(np.float32)
         self.face_box = video.face_box_px * np.float32(self.scale)
         self._shots = video.shots("all")
+
+    def put_right(self, errors: Floats | None) -> None:
+        """Move poses and landmarks by the errors (T, 6) of the poses; see `VideoDataset.put_right`."""
+        self.video.put_right(errors)
+        self.landmarks, self.cameras = self.video.landmarks, self.video.world_from_camera
 
     def shrink(self, picture: Bytes) -> Bytes:
         """Bring a picture (H, W, 3) or mask (H, W) of the dataset to the training size."""
@@ -49,6 +56,11 @@ class Footage:
         wider = (slice(times * side.start, times * side.stop) for side in (rows, columns))
         piece = getattr(self.video, name)[(frame, *wider)]
         return fitted(piece, rows.stop - rows.start, columns.stop - columns.start)
+
+    def drawable(self, frame: int) -> Bytes:
+        """Return a frame (H, W, 3) as a head can be made to show it: its person, before the background plate."""
+        names = ("frames", "torso_frames", "head_mask", "torso_mask")
+        return before_the_plate(*(self.picture(name, frame) for name in names))
 
     def some(self, split: Split, count: int) -> NDArray[np.int64]:
         """List about `count` frames (n,) of a split, evenly apart; fewer than that when it has fewer."""
@@ -82,6 +94,20 @@ class Footage:
             "mouth": points_box(points[MOUTH], 0.15, *size),
             "eyes": points_box(points[EYES], 0.1, *size),
         }
+
+
+def before_the_plate(frame: Bytes, bare: Bytes, head: Bytes, torso: Bytes) -> Bytes:
+    """Return the person of a frame (H, W, 3) before the background plate, as published heads are judged.
+
+    They learn it, too. Ours learns what was filmed: where masks end changes from frame to frame, and hair does not.
+
+    Args:
+        frame, bare: (H, W, 3) uint8, as filmed, and without the head and over the plate.
+        head, torso: (H, W) uint8 masks. Where they are half there, all of the frame is kept: hair has no sharp edge.
+    """
+    share = np.minimum(np.maximum(head, torso), _HALF)[..., None].astype(np.uint16)
+    mixed = (share * frame + (_HALF - share) * bare + _HALF // 2) // _HALF
+    return mixed.astype(np.uint8)
 
 
 def spread(ids: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -18,6 +19,7 @@ from tasks.renderer.base import NerfTask
 from tasks.renderer.build import build_renderer
 from tasks.renderer.config import Lm3dNerfConfig
 from tasks.renderer.patches import PatchBatch, PatchSource
+from tasks.renderer.pose_fit import fit_poses
 from utils.processes.workers import cores
 
 BY_WEIGHT = ("rgb", "structure", "detail", "temporal", "low_rgb", "alpha", "matte")
@@ -36,6 +38,28 @@ class Lm3dNerfTask(NerfTask):
         super().__init__(config)
         self.model = build_renderer(self.cfg)
 
+    def prepare(self) -> None:
+        """Measure the footage, whose poses are taken as they are at first."""
+        super().prepare()
+        count, scene = len(self.footage.cameras), self.model.scene
+        if self.cfg.fit_poses and isinstance(self.model.head, BlendPlaneHead) and len(scene.pose_errors) != count:
+            scene.pose_errors = scene.pose_errors.new_zeros(count, 6)
+
+    def on_validation_start(self) -> None:
+        """Fit the poses by the head as it is validated, which is the average of its weights."""
+        if len(self.model.scene.pose_errors) and self.trainer.state.fn == "fit" and not self.trainer.sanity_checking:
+            self.model.scene.pose_errors.copy_(torch.from_numpy(fit_poses(self)))
+            self.put_right(self.footage)
+
+    def _as_found(self, batch: PatchBatch) -> PatchBatch:
+        """Return a batch with today's poses: one that a worker made, or made ahead, has those of its beginning."""
+        if not len(self.model.scene.pose_errors):
+            return batch
+        ids, footage = batch.frame_ids.tolist(), self.footage
+        windows = np.stack([footage.window(frame, self.cfg.smo_win_size) for frame in ids])
+        there = {"landmarks": windows, "world_from_camera": footage.cameras[ids]}
+        return batch._replace(**{name: torch.from_numpy(one).to(self.device) for name, one in there.items()})
+
     def train_source(self) -> PatchSource:
         """Draw patches on the face and anywhere; GeneFace's own networks learn from rays drawn one by one."""
         return self.patches(scattered=self.cfg.backbone == "vanilla")
@@ -45,7 +69,7 @@ class Lm3dNerfTask(NerfTask):
 
         On a processor the frames of a batch are learnt on threads of their own; what they share is worked out before.
         """
-        head = self.model.head
+        head, batch = self.model.head, self._as_found(batch)
         heads = self.model.heads(batch.landmarks, self.cfg.landmark_noise if self.training else 0.0)
         losses: dict[str, Tensor] = {}
         if isinstance(head, BlendPlaneHead):
@@ -65,7 +89,7 @@ class Lm3dNerfTask(NerfTask):
         return len(batch.uv) // (2 if self.cfg.weights.temporal > 0 else 1)
 
     def _losses_on_threads(self, heads: Heads, batch: PatchBatch, count: int) -> dict[str, Tensor]:
-        self._lpips()  # looks for its weights once, and not on every thread
+        self._lpips("perceptual")  # looks for its weights once, and not on every thread
         shared = {name: tensor for name, tensor in heads.frames._asdict().items() if tensor is not None}
         parts = [PatchBatch(*fields) for fields in zip(*(field.chunk(count) for field in batch), strict=True)]
         landmarks = heads.landmarks.chunk(count)

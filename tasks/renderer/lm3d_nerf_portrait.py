@@ -17,7 +17,7 @@ from tasks.core.board import Board
 from tasks.renderer.base import NerfTask
 from tasks.renderer.build import build_renderer
 from tasks.renderer.config import Lm3dNerfPortraitConfig
-from tasks.renderer.judging import LPIPS_DECIBELS, judge
+from tasks.renderer.judging import LPIPS_DECIBELS, judge, perceptual_loss
 from tasks.renderer.over_head import OverHeadTask
 from tasks.renderer.portrait.batches import LowerFaceBatch, LowerFaceSource, ValLowerFaces
 from utils.arrays import Bytes
@@ -77,9 +77,13 @@ class Lm3dNerfPortraitTask(OverHeadTask):
         """Compare the frame in which the lower face was laid with the frame as it was; each term is a mean ()."""
         colour, mask = self.match(batch)
         target, under = (_picture(one) for one in (batch.target, batch.covered))
-        losses = self.picture_losses(under + mask * (colour - under), target, batch.weight)
+        shown = under + mask * (colour - under)
+        losses = self.picture_losses(shown, target, batch.weight)
         losses["cover"] = mask.mean()
         losses["bare"] = terms.colour_loss(colour, target, batch.weight)
+        if (net := self._lpips("mouth_perceptual")) is not None:
+            mouths = (_cut(picture, batch.mouth) for picture in (shown, target))
+            losses["mouth_perceptual"] = perceptual_loss(net, *mouths)
         return losses
 
     def match(self, batch: LowerFaceBatch) -> tuple[Tensor, Tensor]:
@@ -125,8 +129,9 @@ class Lm3dNerfPortraitTask(OverHeadTask):
     def metrics(self, batch: LowerFaceBatch) -> dict[str, Tensor]:  # type: ignore[override]
         """Judge lower faces that were laid over another's: means () over the batch."""
         totals: dict[str, list[float]] = {}
-        for shown, target in zip(self.laid_in(batch), batch.target.cpu().numpy(), strict=True):
-            figures = judge(shown, target, {"face": None}, self.lpips)
+        trios = zip(self.laid_in(batch), batch.target.cpu().numpy(), batch.mouth.tolist(), strict=True)
+        for shown, target, mouth in trios:
+            figures = judge(shown, target, {"face": None, "mouth": tuple(mouth)}, self.lpips)
             figures["face_score"] = figures["face_psnr"] - LPIPS_DECIBELS * figures.get("face_lpips", 0.0)
             for name, value in figures.items():
                 totals.setdefault(name, []).append(value)
@@ -145,3 +150,9 @@ class Lm3dNerfPortraitTask(OverHeadTask):
 def _picture(pictures: Tensor) -> Tensor:
     """Turn (B, H, W, 3) uint8 into (B, 3, H, W) in [0, 1]."""
     return pictures.permute(0, 3, 1, 2).float() / 255
+
+
+def _cut(pictures: Tensor, boxes: Tensor) -> Tensor:
+    """Cut a box (B, 4) x0, y0, x1, y1, of one size in all, out of each of some pictures (B, 3, H, W)."""
+    parts = zip(pictures, boxes.tolist(), strict=True)
+    return torch.stack([picture[:, y0:y1, x0:x1] for picture, (x0, y0, x1, y1) in parts])

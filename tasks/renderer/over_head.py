@@ -49,6 +49,7 @@ class OverHeadTask(NerfTask):
             raise ConfigError(f"The head in {folder} was trained with other settings. Set here too: {', '.join(wrong)}")
         state = dict(head.model.state_dict()) | dict(buffers or {})
         missing = self.model.load_state_dict(state, strict=False).missing_keys
+        self.put_right(self._footage)
         assert all(name.startswith(("torso.", "portrait.")) for name in missing), missing
         self.frozen_sources["head"] = dict(head.source)
         return True

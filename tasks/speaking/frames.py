@@ -108,8 +108,10 @@ def seed_everything(seed: int) -> None:
 
 
 def video_of(task: Any) -> VideoDataset:
-    """Open the processed video that a person's task was trained on."""
-    return open_video(task.cfg.video_id, task.cfg.binary_data_dir)
+    """Open the processed video that a person's renderer was trained on, its poses as the renderer has found them."""
+    video = open_video(task.cfg.video_id, task.cfg.binary_data_dir)
+    task.put_right(video)
+    return video
 
 
 def need(settings: Config, *names: str) -> None:

@@ -14,9 +14,8 @@ from torch.nn import functional as F
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.origins import marks_of
 from tasks.speech_to_face.data import FaceBatch, FaceSource
-from tasks.speech_to_face.intervals import bootstrap_auc, verification
+from tasks.speech_to_face.figures import bootstrap_auc, cosine_with_others, per_person, verification
 from tasks.speech_to_face.pictures import to_bytes
-from tasks.speech_to_face.shapes import cosine_with_others, per_person
 from tasks.speech_to_face.voice_report import (
     baselines,
     drawn,
@@ -187,7 +186,7 @@ class DecoderCheck(PersonsCheck):
         seen, known = (Drawn(task, split, MOST) for split in ("val", "train"))
         with torch.no_grad():
             mean = known.features.mean(0)[None].to(task.device)
-            again = task.encoder.features(task.render(mean).face).float().cpu()
+            again = task.look(task.render(mean)).cpu()
         cosines = seen.cosines()
         others = {
             "mean face": F.cosine_similarity(again, seen.features, dim=1).double().numpy(),
@@ -246,12 +245,12 @@ class Drawn:
         batches = source.whole(most)
         with Progress(f"faces, {split}", len(batches)) as bar, torch.no_grad():
             for batch in batches:
-                drawn_faces = task.render(batch.feature.to(task.device)).face
-                again.append(task.encoder.features(drawn_faces).float().cpu())
+                drawn_faces = task.render(batch.feature.to(task.device))
+                again.append(task.look(drawn_faces).cpu())
                 features.append(batch.feature)
                 groups.append(batch.person)
                 self.pictures += to_bytes(batch.images)
-                self.drawn += to_bytes(drawn_faces)
+                self.drawn += to_bytes(drawn_faces.face)
                 self.names += [source.dataset.persons[int(entry)].id for entry in batch.entry]
                 bar.step()
         self.features, self.again = torch.cat(features), torch.cat(again)
@@ -272,7 +271,7 @@ class EncoderCheck(PersonsCheck):
         """Compare all pairs of pictures."""
         source = task.source["path"]
         batches = {split: self._pictures(task, split) for split in ("val", "train")}  # type: ignore[arg-type]
-        features = {split: self._features(task, batch.images) for split, batch in batches.items()}
+        features = {split: self._features(task, batch) for split, batch in batches.items()}
         person = batches["val"].person
         figures = bootstrap_auc(features["val"], person)
         apart = verification(features["val"], person)
@@ -312,8 +311,9 @@ class EncoderCheck(PersonsCheck):
 
     @staticmethod
     @torch.no_grad()
-    def _features(task: Any, images: Tensor) -> Tensor:
-        return torch.cat([task.features(part.to(task.device)).float().cpu() for part in images.split(32)])
+    def _features(task: Any, batch: FaceBatch) -> Tensor:
+        parts = zip(batch.images.split(32), batch.landmarks.split(32), strict=True)
+        return torch.cat([task.features(*(x.to(task.device) for x in part)).float().cpu() for part in parts])
 
     @staticmethod
     def _sheet(task: Any, batch: FaceBatch, features: Tensor, picture: Path) -> None:

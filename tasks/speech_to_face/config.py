@@ -80,8 +80,9 @@ class FaceEncoderConfig(TaskConfig):
 
     binary_data_dir: str = "data/binary/faces"
     """Persons with faces (python data_gen/run.py face_voice --faces_only)."""
-    network: Literal["vgg16", "iresnet50", "vgg_face"] = "vgg16"
-    """VGG-16 with batch norm, IResNet-50, or vgg_face: as published, not for training."""
+    network: Literal["vgg16", "iresnet50", "vgg_face", "face_space"] = "vgg16"
+    """VGG-16 with batch norm, IResNet-50; face_space: what a voice tells of shape and colours, worked out before the
+    first update; or vgg_face: as published, not for training."""
     size: Count = 224
     """Side of the picture the network sees; a multiple of 32."""
     width: Positive = 1.0
@@ -142,6 +143,9 @@ class FaceDecoderConfig(TaskConfig, MarkSettings):
     """Run of face_encoder, or the file of the published VGG-Face."""
     feature_dim: Count = 4096
     """Length of the face feature; that of the face encoder."""
+    network: Literal["published", "face_space"] = "published"
+    """The published network, or face_space: a sum of what each number of the feature adds, worked out before the first
+    update."""
     size: Count = 224
     """Side of the face drawn, a multiple of 16."""
     width: Positive = 1.0
@@ -194,6 +198,17 @@ class VeConvConfig(VoiceConfig):
     """Factor on the step size every `lr_decay_updates`."""
     lr_decay_updates: Positive = 10_000
     """See lr_decay."""
+
+
+class VeRidgeConfig(VoiceConfig):
+    """What does the owner of this voice look like? A regression on what is measured of the voice."""
+
+    audio_seconds: Positive = 10.0
+    """Sounds are measured as a whole; of very long ones so many seconds times infer_max_windows."""
+    hidden: Count = 256
+    """Width of the part that is not linear."""
+    weights: VoiceWeights = VoiceWeights(direction=0.2, distil=0.0, decoder=0.0, contrastive=1.0)
+    """How much each loss counts."""
 
 
 class VeAstConfig(VoiceConfig):

@@ -61,14 +61,16 @@ class FaceSource:
         features: Face features to give along.
         augment: Mirror, and change light, place and scale a little. Off where features or landmarks must stay true.
         colour_jitter: How far to change the colours, see `recolour`; likewise.
+        voices: Of persons with voices only.
     """
 
     def __init__(
         self, dataset: FaceVoiceDataset, split: Split, size: int, side: int, *, labels: dict[int, int] | None = None,
         features: FaceFeatures | None = None, augment: bool = False, colour_jitter: float = 0.0,
+        voices: bool = False,
     ) -> None:  # fmt: skip
         self.dataset, self.size, self.side = dataset, size, side
-        self.entries = dataset.entries(split)
+        self.entries = dataset.entries(split, voices=voices)
         self.labels, self.features, self.augment, self.colour_jitter = labels, features, augment, colour_jitter
         self._last: list[tuple[int, int]] = []
 
@@ -102,10 +104,14 @@ class FaceSource:
 
     def whole(self, limit: int) -> list[FaceBatch]:
         """Return all pictures of the split, at most `limit` spread over the persons, always the same."""
+        return [self.read(part) for part in self.parts(limit)]
+
+    def parts(self, limit: int) -> list[list[tuple[int, int]]]:
+        """Return of which (entry, face) the batches of `whole` are, for reading them one by one."""
         chosen = [(e, f) for e in self.entries for f in range(len(self.dataset.persons[e].faces))]
         if len(chosen) > limit:
             chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, limit).astype(int)]
-        return [self.read(chosen[i : i + self.size]) for i in range(0, len(chosen), self.size)]
+        return [chosen[i : i + self.size] for i in range(0, len(chosen), self.size)]
 
 
 def disturb(batch: FaceBatch, rng: np.random.Generator) -> FaceBatch:

@@ -13,20 +13,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
-from data_gen.face_voice.faces import FACE_SIZE, find_face, mean_shape
+from data_gen.face_voice.faces import FACE_SIZE, FaceCrop, find_face, mean_shape
 from data_gen.origins import marks_of
 from modules.faces.face_warp import to_normalised, warp_face
 from modules.speech_to_face.face_decoder import FaceDecoder
+from modules.speech_to_face.face_space import SpaceDecoder
 from modules.speech_to_face.losses import identity_loss
 from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.speech_to_face.config import FaceDecoderConfig
 from tasks.speech_to_face.data import DrawnFaces, FaceBatch, FaceSource
 from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
+from tasks.speech_to_face.face_space import fit_sums
 from tasks.speech_to_face.features import FaceFeatures, encode, features_of
+from tasks.speech_to_face.figures import shape_correlations
 from tasks.speech_to_face.pictures import decoder_picture, write_face
 from tasks.speech_to_face.report import validate_into, write_report
-from tasks.speech_to_face.shapes import shape_correlations
 from tasks.verdicts.intervals import bootstrap
 from utils.errors import ConfigError, DataError
 from utils.faces.detectors import make_detector
@@ -45,7 +47,11 @@ class FaceDecoderTask(Task):
 
     def __init__(self, config: FaceDecoderConfig) -> None:
         super().__init__(config)
-        self.model = FaceDecoder(self.cfg.feature_dim, size=self.cfg.size, width=self.cfg.width)
+        self.model: FaceDecoder | SpaceDecoder
+        if self.cfg.network == "face_space":
+            self.model = SpaceDecoder(self.cfg.feature_dim, size=self.cfg.size)
+        else:
+            self.model = FaceDecoder(self.cfg.feature_dim, size=self.cfg.size, width=self.cfg.width)
         if self.cfg.channels_last:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         mean = to_normalised(torch.from_numpy(mean_shape()), FACE_SIZE)
@@ -72,10 +78,16 @@ class FaceDecoderTask(Task):
         self.freeze("face_encoder", encoder)
         self._features = features_of(self._data, encoder)
         self.data_fingerprint = self._data.index.fingerprint
-        if self.updates == 0:
-            entries = self._data.entries("train")[:200]
-            points = np.concatenate([self._data.landmarks_px(entry) for entry in entries]).mean(0)
-            self.model.start_from(to_normalised(torch.from_numpy(points), FACE_SIZE))
+
+    def begin(self) -> None:
+        """Begin from the mean landmarks; work out the sums that a face space is."""
+        assert self._data is not None, "prepare() opens the data"
+        if isinstance(self.model, SpaceDecoder):
+            fit_sums(self.model, self._source("train"), self.unwarp)
+            return
+        entries = self._data.entries("train")[:200]
+        points = np.concatenate([self._data.landmarks_px(entry) for entry in entries]).mean(0)
+        self.model.start_from(to_normalised(torch.from_numpy(points), FACE_SIZE))
 
     def _source(self, split: Literal["train", "val"]) -> FaceSource:
         assert self._data is not None, "prepare() opens the data"
@@ -100,6 +112,10 @@ class FaceDecoderTask(Task):
         decoded = self.model(feature)
         landmarks, texture = decoded.landmarks.float(), decoded.texture.float()
         return DrawnFaces(landmarks, texture, self.warp(texture, landmarks))
+
+    def look(self, drawn: DrawnFaces) -> Tensor:
+        """Return the face features (B, F) of drawn faces, as the face encoder sees them."""
+        return self.encoder.features(drawn.face, drawn.landmarks).float()
 
     def warp(self, texture: Tensor, landmarks: Tensor) -> Tensor:
         """Bring textures (B, 3, H, W) of the mean shape to landmarks (B, 68, 2); photographs stay as they are."""
@@ -130,7 +146,8 @@ class FaceDecoderTask(Task):
         if weights.identity and self.training:
             count = max(1, round(self.cfg.identity_share * len(landmarks)))
             face = self.warp(texture[:count], landmarks[:count])
-            losses["identity"] = identity_loss(self.encoder.features(face).float(), batch.feature[:count])
+            again = self.encoder.features(face, landmarks[:count]).float()
+            losses["identity"] = identity_loss(again, batch.feature[:count])
         return losses
 
     @property
@@ -148,7 +165,7 @@ class FaceDecoderTask(Task):
         """Log losses, how much the drawn face is taken for the person, and how far off the landmarks are."""
         size = len(batch.images)
         drawn = self.render(batch.feature)
-        cosine = F.cosine_similarity(self.encoder.features(drawn.face).float(), batch.feature, dim=1)
+        cosine = F.cosine_similarity(self.look(drawn), batch.feature, dim=1)
         losses = {
             "landmarks": (drawn.landmarks - batch.landmarks).square().mean(),
             "texture": (drawn.texture - self.unwarp(batch.images, batch.landmarks)).abs().mean(),
@@ -182,11 +199,11 @@ class FaceDecoderTask(Task):
                 write_picture(target, picture, marks_of(self, "comparison"))
 
     @torch.no_grad()
-    def reface(self, pictures: np.ndarray) -> Tensor:
-        """Return the face features (N, F) of aligned pictures (N, 224, 224, 3) uint8."""
+    def reface(self, crop: FaceCrop) -> Tensor:
+        """Return the face feature (F,) of an aligned picture."""
         if "face_encoder" not in self.frozen:
             self.freeze("face_encoder", load_face_encoder(self.cfg.face_encoder))
-        return encode(self.encoder, pictures)
+        return encode(self.encoder, crop.picture[None], crop.landmarks_px[None])[0]
 
     def infer(self) -> None:
         """Draw the person of `infer_image` frontal; every picture of a folder."""
@@ -207,7 +224,7 @@ class FaceDecoderTask(Task):
                     print(f"skipped {path}: {error}")
                     refused += 1
                     continue
-                write_face(self, self.reface(crop.picture[None])[0], target, marks)
+                write_face(self, self.reface(crop), target, marks)
                 print(target)
         if refused == len(jobs):
             raise DataError(f"No face in any picture of {source}.")

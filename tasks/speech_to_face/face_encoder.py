@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,24 +13,27 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
-from data_gen.face_voice.faces import mean_shape
+from data_gen.face_voice.faces import FACE_SIZE, mean_shape
+from modules.faces.face_warp import to_normalised
 from modules.faces.vgg_face import from_keras
 from modules.speech_to_face.face_encoder import PUBLISHED_CLASSES, FaceEncoder
+from modules.speech_to_face.face_space import STILL, SpaceEncoder, shape_of
 from tasks.core.board import Board
 from tasks.core.checkpoints import work_dir_of
 from tasks.core.loading import load_task
 from tasks.core.task import Task
 from tasks.speech_to_face.config import FaceEncoderConfig
 from tasks.speech_to_face.data import FaceBatch, FaceSource
-from tasks.speech_to_face.intervals import bootstrap_auc, verification
+from tasks.speech_to_face.face_space import fit_directions
+from tasks.speech_to_face.figures import bootstrap_auc, verification
 from tasks.speech_to_face.report import validate_into, write_report
 from tasks.weights.read import read_file
 from utils.drawing.canvas import grid_of
 from utils.errors import ConfigError, DataError, UserError
+from utils.faces.landmarks import MIRROR
 from utils.files.digests import sha256
 
-STILL = 48
-"""Landmarks before the mouth's."""
+log = logging.getLogger(__name__)
 PUBLISHED = {".pt", ".pth", ".h5", ".safetensors"}
 
 
@@ -38,6 +42,7 @@ class FaceEncoderTask(Task):
 
     schema = FaceEncoderConfig
     cfg: FaceEncoderConfig
+    mean_landmarks: Tensor
     in_words = ("auc", "tells persons apart: {:.2f} of 1")
     network_settings = ("inputs", "margin", "scale")
 
@@ -45,10 +50,13 @@ class FaceEncoderTask(Task):
         super().__init__(config)
         self._data: FaceVoiceDataset | None = None
         cfg = self.cfg
+        mean = to_normalised(torch.from_numpy(mean_shape()), FACE_SIZE)
+        space = SpaceEncoder(cfg.feature_dim, mean, torch.from_numpy(MIRROR)) if cfg.network == "face_space" else None
         self.model = FaceEncoder(
             cfg.network, cfg.classes or PUBLISHED_CLASSES, feature_dim=cfg.feature_dim, size=cfg.size,
-            width=cfg.width, margin=cfg.margin, scale=cfg.scale, inputs=cfg.inputs,
+            width=cfg.width, margin=cfg.margin, scale=cfg.scale, inputs=cfg.inputs, space=space,
         )  # fmt: skip
+        self.register_buffer("mean_landmarks", mean, persistent=False)
         self.shape = torch.nn.Linear(cfg.feature_dim, 2 * STILL) if cfg.weights.landmarks else None
         if cfg.channels_last:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -85,6 +93,12 @@ class FaceEncoderTask(Task):
             raise DataError(f"{data.path} has no two validation persons to tell apart. Make it with a larger --val.")
         self.data_fingerprint = data.index.fingerprint
 
+    def begin(self) -> None:
+        """Work out the directions of a face space, where the network is one."""
+        if isinstance(self.model.backbone, SpaceEncoder):
+            sure = fit_directions(self.model.backbone, self.data())
+            log.info("Correlations of faces with what they are told by, of persons left out: %s", sure)
+
     def train_source(self) -> FaceSource:
         """Draw pictures of the training persons."""
         labels = self.labels(self.data())
@@ -114,26 +128,26 @@ class FaceEncoderTask(Task):
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def features(self, images: Tensor) -> Tensor:
-        """Return the face features (B, F) of images (B, 3, H, W) in 0..1."""
+    def features(self, images: Tensor, landmarks: Tensor) -> Tensor:
+        """Return the face features (B, F) of images (B, 3, H, W) in 0..1 with landmarks (B, 68, 2), normalised."""
         if self.cfg.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
-        return self.model(images)
+        return self.model(images, landmarks)
 
     def losses(self, batch: FaceBatch) -> dict[str, Tensor]:
         """Cross-entropy over the training persons; unseen persons have none."""
         if not self.training:
             return {}
-        feature = F.dropout(self.features(batch.images), self.cfg.label_dropout, self.training)
+        feature = F.dropout(self.features(batch.images, batch.landmarks), self.cfg.label_dropout, self.training)
         losses = {"identity": self.model.classify(feature, batch.person)}
         if self.shape is not None:
             offsets = self.shape(feature).unflatten(1, (STILL, 2))
-            losses["landmarks"] = (offsets.float() - shape_of(batch.landmarks)).square().mean()
+            losses["landmarks"] = (offsets.float() - shape_of(batch.landmarks, self.mean_landmarks)).square().mean()
         return losses
 
     def validation_step(self, batch: FaceBatch, batch_idx: int) -> None:
         """Keep the features; they are compared when all are there."""
-        self._seen.append((self.features(batch.images).float(), batch.person))
+        self._seen.append((self.features(batch.images, batch.landmarks).float(), batch.person))
 
     def on_validation_epoch_start(self) -> None:
         """Forget the previous validation."""
@@ -154,8 +168,10 @@ class FaceEncoderTask(Task):
         """Show unseen pictures with the ones that the encoder finds most alike."""
         import numpy as np
 
-        images = torch.cat([batch.images for batch in self.val_source()[:4]])
-        feature = F.normalize(torch.cat([self.features(part.to(self.device)) for part in images.split(32)]), dim=1)
+        batches = self.val_source()[:4]
+        images = torch.cat([batch.images for batch in batches])
+        parts = [self.features(b.images.to(self.device), b.landmarks.to(self.device)) for b in batches]
+        feature = F.normalize(torch.cat(parts), dim=1)
         alike = feature @ feature.T
         alike.fill_diagonal_(-1)
         step = max(1, len(images) // 6)
@@ -169,21 +185,6 @@ class FaceEncoderTask(Task):
             "asked": pictures(asked), "nearest": pictures(nearest[:, 0].tolist()),
             "second": pictures(nearest[:, 1].tolist()),
         }, size=112))  # fmt: skip
-
-
-def shape_of(landmarks: Tensor) -> Tensor:
-    """Return how a face differs from the mean face, (B, 48, 2): place and size taken out, and the mouth, which moves.
-
-    Args:
-        landmarks: (B, 68, 2) in any unit, y down.
-    """
-
-    def plain(points: Tensor) -> Tensor:
-        centred = points - points.mean(1, keepdim=True)
-        return centred / centred.square().sum(2).mean(1)[:, None, None].sqrt()
-
-    mean = torch.from_numpy(mean_shape()[None, :STILL]).to(landmarks)
-    return plain(landmarks[:, :STILL]) - plain(mean)
 
 
 def load_face_encoder(where: str, *, fc6_rows: Literal["chw", "hwc"] = "chw") -> FaceEncoderTask:

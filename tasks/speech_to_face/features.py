@@ -1,4 +1,4 @@
-"""Face features of a whole dataset: computed once by a face encoder, kept beside the data."""
+"""Face features and measures of voices of a whole dataset: worked out once, kept beside the data."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from data_gen.face_voice.dataset import FaceVoiceDataset
+from data_gen.face_voice.measure import MEASURES, VERSION, measure
+from modules.faces.face_warp import to_normalised
 from utils.files.arrays import load_arrays, save_arrays
 from utils.files.digests import fingerprint
 from utils.progress import Progress
@@ -53,25 +55,45 @@ def features_of(dataset: FaceVoiceDataset, encoder: Any) -> FaceFeatures:
     encoder.to("cuda" if torch.cuda.is_available() else home)
     with Progress("face features", len(entries)) as bar:
         for entry in entries:
-            pictures = dataset.faces(entry)
-            parts = [encode(encoder, pictures[i : i + BATCH]) for i in range(0, len(pictures), BATCH)]
+            pictures, points = dataset.faces(entry), dataset.landmarks_px(entry)
+            few = [slice(i, i + BATCH) for i in range(0, len(pictures), BATCH)]
+            parts = [encode(encoder, pictures[part], points[part]) for part in few]
             rows[entry] = torch.cat(parts).numpy()
             bar.step()
     encoder.to(home)
     if has_digest:
-        _keep(cache, {str(entry): features for entry, features in rows.items()})
+        keep_beside(cache, {str(entry): features for entry, features in rows.items()})
     return FaceFeatures(rows)
 
 
-def encode(encoder: Any, pictures: np.ndarray) -> Tensor:
-    """Return the features (N, F), on the CPU, of pictures (N, H, W, 3) uint8."""
+def measured_of(dataset: FaceVoiceDataset) -> dict[int, Tensor]:
+    """Return what is measured of all sounds of each entry, (clips, MEASURES)."""
+    cache = dataset.path / f"measured-{fingerprint(dataset.index.fingerprint, VERSION)[:16]}.safetensors"
+    if dataset.index.fingerprint and cache.is_file():
+        return {int(key): torch.from_numpy(rows) for key, rows in load_arrays(cache).items()}
+    entries = dataset.entries("all", voices=True)
+    rows: dict[str, np.ndarray] = {}
+    with Progress("measures of voices", len(entries)) as bar:
+        for entry in entries:
+            clips = range(len(dataset.persons[entry].clips))
+            rows[str(entry)] = np.stack([measure(dataset.wav(entry, clip)) for clip in clips]).reshape(-1, MEASURES)
+            bar.step()
+    if dataset.index.fingerprint:
+        keep_beside(cache, rows)
+    return {int(key): torch.from_numpy(values) for key, values in rows.items()}
+
+
+def encode(encoder: Any, pictures: np.ndarray, landmarks_px: np.ndarray) -> Tensor:
+    """Return the features (N, F), on the CPU, of pictures (N, S, S, 3) uint8 with their landmarks (N, 68, 2)."""
     images = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(encoder.device).float() / 255
+    landmarks = to_normalised(torch.from_numpy(landmarks_px), pictures.shape[1]).to(encoder.device)
     with torch.no_grad():
-        return encoder.model(images).float().cpu()
+        return encoder.model(images, landmarks).float().cpu()
 
 
-def _keep(cache: Path, arrays: dict[str, Any]) -> None:
+def keep_beside(cache: Path, arrays: dict[str, Any]) -> None:
+    """Write arrays beside the data, for the next time; where nothing may be written, say so and go on."""
     try:
         save_arrays(cache, arrays)
     except OSError as error:  # a folder that may only be read
-        log.warning("Face features could not be kept at %s (%s); they are computed again next time.", cache, error)
+        log.warning("What was worked out could not be kept at %s (%s); it is computed again next time.", cache, error)

@@ -18,6 +18,7 @@ from data_gen.origins import marks_of
 from modules.speech_to_face.losses import contrastive_loss, decoder_loss, direction_loss, distil_loss
 from tasks.core.board import Board
 from tasks.core.checkpoints import work_dir_of
+from tasks.core.config import BatchSource
 from tasks.core.loading import load_task
 from tasks.core.stopping import EarlyStopper
 from tasks.core.task import Task
@@ -26,9 +27,9 @@ from tasks.speech_to_face.data import VoiceBatch, VoiceSource
 from tasks.speech_to_face.face_decoder import FaceDecoderTask
 from tasks.speech_to_face.face_encoder import FaceEncoderTask, load_face_encoder
 from tasks.speech_to_face.features import FaceFeatures, features_of
+from tasks.speech_to_face.figures import Recall, retrieve
 from tasks.speech_to_face.pictures import heard_and_seen, similarity_picture, write_face
 from tasks.speech_to_face.report import validate_into
-from tasks.speech_to_face.retrieval import Recall, retrieve
 from tasks.speech_to_face.voice_report import write_evaluation
 from utils.arrays import Floats
 from utils.errors import ConfigError, DataError, UserError
@@ -48,6 +49,8 @@ class VoiceTask(Task):
     """Learn the face feature of a voice; a subclass says how a voice is heard."""
 
     cfg: VoiceConfig
+    signed = False
+    """Whether the numbers of a feature heard may be negative, as those of a face space are."""
 
     def __init__(self, config: VoiceConfig) -> None:
         super().__init__(config)
@@ -86,6 +89,11 @@ class VoiceTask(Task):
             raise ConfigError(
                 f"feature_dim = {cfg.feature_dim}, but {cfg.face_encoder} gives {encoder.cfg.feature_dim}. Set it so."
             )
+        if encoder.cfg.network == "face_space" and not self.signed:
+            raise ConfigError(
+                f"{cfg.face_encoder} is a face space, whose features may be negative; {cfg.task_cls} says none such. "
+                "Take ve_ridge, or train another face encoder."
+            )
         self.freeze("face_encoder", encoder)
         self._features = features_of(self._data, encoder)
         self.data_fingerprint = self._data.index.fingerprint
@@ -121,7 +129,7 @@ class VoiceTask(Task):
             random_crop=cfg.random_crop,
         )  # fmt: skip
 
-    def train_source(self) -> VoiceSource:
+    def train_source(self) -> BatchSource:
         """Draw pairs of the training persons."""
         return self._source("train", self.batch_size)
 

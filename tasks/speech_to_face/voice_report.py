@@ -15,10 +15,9 @@ from data_gen.face_voice.dataset import VoicePair
 from data_gen.origins import marks_of
 from tasks.speech_to_face.face_decoder import FaceDecoderTask
 from tasks.speech_to_face.face_encoder import FaceEncoderTask
+from tasks.speech_to_face.figures import RANKS, Recall, cosine_with_others, retrieve, shape_correlations
 from tasks.speech_to_face.pictures import to_bytes
 from tasks.speech_to_face.report import write_report
-from tasks.speech_to_face.retrieval import RANKS, Recall, retrieve
-from tasks.speech_to_face.shapes import cosine_with_others, shape_correlations
 from tasks.verdicts.intervals import bootstrap
 from tasks.verdicts.sheet import face_sheet, one_of_each
 from utils.arrays import Bytes, Ints, Reals
@@ -53,12 +52,17 @@ def write_evaluation(task: Any, heard: Tensor, feature: Tensor, entry: Tensor) -
     again = find_owners(task, whole, pairs)
     for k in RANKS:
         figures[f"R@{k}, whole sounds"] = recall_within(again, numbers, k)
+    alike = find_owners(task, whole, pairs, alike=True)
+    if 1 < alike.choices.max() < alike.gallery:
+        for k in RANKS:
+            figures[f"R@{k}, whole sounds, among persons of the same label"] = recall_within(alike, numbers, k)
     decoder, encoder = task.frozen.get("face_decoder"), task.frozen.get("face_encoder")
     if isinstance(decoder, FaceDecoderTask) and isinstance(encoder, FaceEncoderTask):
         with torch.no_grad():
             faces = [decoder.render(part) for part in heard.split(32)]
-            seen = torch.cat([encoder.features(face.face).float() for face in faces])
-            mean = encoder.features(decoder.render(train.mean(0)[None].to(heard)).face).float()
+            seen = torch.cat([encoder.features(face.face, face.landmarks).float() for face in faces])
+            middle = decoder.render(train.mean(0)[None].to(heard))
+            mean = encoder.features(middle.face, middle.landmarks).float()
         drawn = torch.cat([face.landmarks for face in faces]).double().cpu().numpy()
         for name, of in (("drawn face", seen), ("drawn mean face", mean)):
             cosine = F.cosine_similarity(of, feature, dim=1)
@@ -73,15 +77,19 @@ def write_evaluation(task: Any, heard: Tensor, feature: Tensor, entry: Tensor) -
 def recall_within(recall: Recall, groups: Ints, k: int) -> dict[str, float]:
     """Return the share of voices whose owner is among the first k, with interval and chance; `groups` (N,) owners."""
     hits = (recall.rank < k).double().numpy()
-    return {**bootstrap(hits, groups), "chance": min(1.0, k / recall.gallery)}
+    return {**bootstrap(hits, groups), "chance": float((k / recall.choices.double()).clamp(max=1).mean())}
 
 
-def find_owners(task: Any, heard: Tensor, pairs: Sequence[VoicePair]) -> Recall:
-    """Look for the owners of validation voices, heard as (N, F), among all validation persons."""
+def find_owners(task: Any, heard: Tensor, pairs: Sequence[VoicePair], *, alike: bool = False) -> Recall:
+    """Look for the owners of validation voices, heard as (N, F), among all validation persons.
+
+    With `alike`, among those of the owner's label, which may say age and sex.
+    """
     data, features = task.opened
     gallery = data.entries("val")
     faces = torch.stack([features.face(entry, None) for entry in gallery])
-    return retrieve(heard, torch.tensor([pair.entry for pair in pairs]), faces, torch.tensor(gallery))
+    labels = [data.persons[entry].label for entry in gallery] if alike else None
+    return retrieve(heard, torch.tensor([pair.entry for pair in pairs]), faces, torch.tensor(gallery), labels)
 
 
 def training_faces(task: Any) -> Tensor:

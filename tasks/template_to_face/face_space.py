@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -11,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.templates.shards import TemplateShards
+from modules.closed_form import principal, ridge
 from modules.face_space import COLOURS, SHAPES, SIDE, FaceSpace, folded
 from modules.faces.face_warp import displacement, to_normalised, warp_face
 from utils.errors import DataError
@@ -29,15 +28,6 @@ EXAGGERATED = 1.5
 recognisers know such faces better)."""
 SOFT = 1e-2
 """How little the warp heeds a single landmark that is off."""
-
-
-class Components(NamedTuple):
-    """Mean (D,), components (K, D), how much of each the rows hold (N, K), and its deviation (K,)."""
-
-    mean: Tensor
-    directions: Tensor
-    amounts: Tensor
-    deviations: Tensor
 
 
 def fit_face_space(network: FaceSpace, shards: TemplateShards, *, normalize: bool) -> None:
@@ -96,40 +86,6 @@ def fit_face_space(network: FaceSpace, shards: TemplateShards, *, normalize: boo
         network.deviations.copy_(deviations)
         network.straight.weight.copy_((slopes * shares).T)
         network.straight.bias.copy_(offset * shares)
-
-
-def principal(rows: Float[Tensor, "N D"], weights: Float[Tensor, " N"], most: int) -> Components:
-    """Return the principal components of weighed rows, the largest first; `rows` is used up.
-
-    Those beyond what the rows hold are zero.
-    """
-    shares = weights / weights.sum()
-    mean = shares @ rows
-    rows.sub_(mean).mul_(shares.sqrt()[:, None])
-    few = len(rows) < rows.shape[1]
-    values, vectors = torch.linalg.eigh(rows @ rows.T if few else rows.T @ rows)
-    values, vectors = values.flip(0)[:most], vectors.flip(1)[:, :most]
-    held = values > 1e-6 * values[0].clamp(min=1e-12)
-    values, vectors = values[held], vectors[:, held]
-    directions = torch.zeros(most, rows.shape[1])
-    directions[: len(values)] = (vectors.T @ rows) / values.sqrt()[:, None] if few else vectors.T
-    amounts = (rows @ directions.T) / shares.sqrt()[:, None]
-    deviations = torch.zeros(most)
-    deviations[: len(values)] = values.sqrt()
-    return Components(mean, directions, amounts, deviations)
-
-
-def ridge(
-    inputs: Float[Tensor, "N D"], outputs: Float[Tensor, "N K"], weights: Float[Tensor, " N"], softness: float
-) -> tuple[Float[Tensor, "D K"], Float[Tensor, " K"]]:
-    """Return slopes and offset of the weighed linear regression of outputs on inputs, slopes shrunk by `softness`."""
-    shares = weights / weights.sum()
-    middle, level = shares @ inputs, shares @ outputs
-    heavy = weights.sqrt()[:, None]
-    left, sizes, right = torch.linalg.svd((inputs - middle) * heavy, full_matrices=False)
-    wanted = left.T @ ((outputs - level) * heavy)
-    slopes = right.T @ ((sizes / (sizes.square() + softness))[:, None] * wanted)
-    return slopes, level - middle @ slopes
 
 
 def _fine(flows: Float[Tensor, "B _D"]) -> Float[Tensor, "B _E"]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from tasks.speech_to_face.face_encoder import load_face_encoder
 from tasks.speech_to_face.features import encode
-from tasks.speech_to_face.intervals import bootstrap_auc, verification
+from tasks.speech_to_face.figures import bootstrap_auc, verification
 from utils.faces.crops import aligned_crop, five_points
 from utils.faces.recogniser import ASSET_NAMES, open_recogniser
 
@@ -36,7 +36,7 @@ def features(name: str, data: FaceVoiceDataset, entries: Sequence[int]) -> Tenso
         parts = [np.stack(crops[i : i + 32]) for i in range(0, len(crops), 32)]
         return torch.from_numpy(np.concatenate([recogniser.templates(part) for part in parts]))
     encoder = load_face_encoder(name)
-    return torch.cat([encode(encoder, data.faces(entry)) for entry in entries])
+    return torch.cat([encode(encoder, data.faces(entry), data.landmarks_px(entry)) for entry in entries])
 
 
 def main(argv: Sequence[str] | None = None) -> None:

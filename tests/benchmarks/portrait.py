@@ -4,7 +4,8 @@
 
 Held-out frames of a person whose `lm3d_nerf` and `lm3d_nerf_portrait` are trained, from real landmarks: their own, and
 those of another moment of the held-out stretch, over which the frame's mouth must not show. Columns: PSNR of the whole
-frame, the face and the mouth; LPIPS of the whole; `seam`, the gradient on the edge of the lower face over that of the
+frame, the face and the mouth; LPIPS of the whole and of the mouth; `sharp`, how fine is what the lips show when apart,
+over what the true ones do; `seam`, the gradient on the edge of the lower face over that of the
 true frames there (1 is no seam); `edge`, the mean difference along the true head's outline, of 255; `flicker`, how much
 the skin inside it changes from frame to frame over how much it does in the footage; `new` and `old`, how much the lips
 that are found follow those that were asked for and those of the frame (a regression on both: 1 and 0 are right);
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from tasks.core.loading import load_task
+from tasks.renderer.judging import Sharpness
 from tasks.renderer.portrait.composer import WIDER
 from tasks.renderer.portrait.lower_face import lower_face
 from utils.arrays import Bytes, Floats, Ints
@@ -42,15 +44,17 @@ def main() -> None:
     args = parser.parse_args()
     runs = {name: load_task(Path(f"checkpoints/{args.id}/{name}")) for name in ("lm3d_nerf", "lm3d_nerf_portrait")}
     ids = runs["lm3d_nerf"].footage.video.frame_ids("val")
-    print(f"{'':30}{'whole':>7}{'face':>7}{'mouth':>7}{'LPIPS':>8}{'seam':>6}{'edge':>6}{'flicker':>8}{'new':>6}{'old':>6}{'ms':>6}")
+    print(f"{'':30}{'whole':>7}{'face':>7}{'mouth':>7}{'LPIPS':>8}{'mouth':>7}{'sharp':>6}{'seam':>6}{'edge':>6}{'flicker':>8}{'new':>6}{'old':>6}{'ms':>6}")
     with make_detector("auto") as detector:
         for label, shift in (("own", 0), ("another's", len(ids) // 2)):
             for name, task in runs.items():
                 found = measure(task, ids[: args.frames], np.roll(ids, shift)[: args.frames], detector)
-                lpips = f"{found['lpips']:8.4f}" if "lpips" in found else f"{'-':>8}"
+                lpips = f"{'-':>8}{'-':>7}"
+                if "lpips" in found:
+                    lpips = f"{found['lpips']:8.4f}{found['mouth_lpips']:7.3f}"
                 print(
                     f"{label + ', ' + name:30}{found['frame']:7.2f}{found['face']:7.2f}{found['mouth']:7.2f}{lpips}"
-                    f"{found['seam']:6.2f}{found['edge']:6.1f}{found['flicker']:8.2f}{found['new']:6.2f}{found['old']:6.2f}"
+                    f"{found['sharp']:6.2f}{found['seam']:6.2f}{found['edge']:6.1f}{found['flicker']:8.2f}{found['new']:6.2f}{found['old']:6.2f}"
                     f"{found['ms']:6.0f}"
                 )
 
@@ -65,9 +69,12 @@ def measure(task: Any, ids: Ints, spoken: Ints, detector: LandmarkDetector) -> d
     for name in ("frame", "face", "mouth"):
         values = [psnr(a, b, footage.boxes(int(frame))[name]) for a, b, frame in zip(pictures, truth, ids, strict=True)]
         figures[name] = float(np.mean(values))
-    lpips = [task.lpips(a, b, None) for a, b in list(zip(pictures, truth, strict=True))[::LPIPS_EVERY]]
-    if lpips[0] is not None:
-        figures["lpips"] = float(np.mean(lpips))
+    mouths = [footage.boxes(int(frame))["mouth"] for frame in ids]
+    for name, boxes in (("lpips", [None for _ in ids]), ("mouth_lpips", mouths)):
+        trios = list(zip(pictures, truth, boxes, strict=True))[::LPIPS_EVERY]
+        lpips = [task.lpips(*trio) for trio in trios]
+        if lpips[0] is not None:
+            figures[name] = float(np.mean(lpips))
     masks = [whole_mask(footage, int(frame)) for frame in ids]
     rings = [(mask > 0.02) & (mask < 0.98) for mask in masks]
     figures["seam"] = steepness(pictures, rings) / steepness(truth, rings)
@@ -80,6 +87,12 @@ def measure(task: Any, ids: Ints, spoken: Ints, detector: LandmarkDetector) -> d
     middle = (footage.width / 2, footage.height / 2)
     points = from_offsets(footage.landmarks[spoken]).astype(np.float64)
     asked = np.stack([project(one, pose, footage.focal, *middle) for one, pose in zip(points, camera, strict=True)])
+    made, real = Sharpness(), Sharpness()
+    for picture, points_px, true, frame in zip(pictures, asked, truth, ids, strict=True):
+        made.see(picture, points_px)
+        real.see(true, footage.landmarks_px[frame])
+    sharp = made.against(real)
+    figures["sharp"] = float("nan") if sharp is None else sharp
     gap = lip_gap(np.stack([find_points(detector, picture) for picture in pictures]))
     seen = np.isfinite(gap)
     causes = np.stack([lip_gap(asked), lip_gap(footage.landmarks_px[ids]), np.ones(len(ids))], axis=1)

@@ -91,6 +91,13 @@ def ve_ast(precision: str) -> Made:
     return _voice("ve_ast", precision, 64, 128, **small)
 
 
+def ve_ridge(precision: str) -> Made:
+    """Hear what was measured of four voices."""
+    from data_gen.face_voice.measure import MEASURES
+
+    return _voice("ve_ridge", precision, MEASURES, hidden=8)
+
+
 def template_decoder(precision: str) -> Made:
     """Draw two faces from templates, judged by a recogniser of random weights."""
     from modules.faces.iresnet import IResNet
@@ -127,6 +134,7 @@ SMALL: dict[str, Callable[[str], Made]] = {
     "face_decoder": face_decoder,
     "ve_conv": ve_conv,
     "ve_ast": ve_ast,
+    "ve_ridge": ve_ridge,
     "template_decoder": template_decoder,
     "wav2pix": wav2pix,
 }

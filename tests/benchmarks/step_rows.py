@@ -200,6 +200,16 @@ def ve_ast(precision: str) -> tuple[Task, Any]:
     return task, voices_batch(task.cfg.batch_size, 4096, task.cfg.rows, 128)
 
 
+def ve_ridge(precision: str) -> tuple[Task, Any]:
+    """What was measured of as many voices as a batch of the recipe has."""
+    from data_gen.face_voice.measure import MEASURES
+
+    task: Any = build("datasets/face_voice/ve_ridge", precision)
+    task.freeze("face_encoder", build("datasets/face_voice/face_encoder", precision, classes=4, feature_dim=16))
+    task.freeze("face_decoder", build("datasets/face_voice/face_decoder", precision, feature_dim=16))
+    return task, voices_batch(task.cfg.batch_size, 16, MEASURES)
+
+
 def ve_conv(precision: str) -> tuple[Task, Any]:
     """Four spectrograms of 6 s, and all three losses as published."""
     task = build("datasets/face_voice/ve_conv", precision, batch_size=4)
@@ -273,6 +283,7 @@ ROWS: dict[str, Row] = {
     "ear": Row(ear, 12, "windows", None),
     "face_encoder": Row(face_encoder, 32, "faces", None),
     "ve_ast": Row(ve_ast, 32, "voices", None),
+    "ve_ridge": Row(ve_ridge, 64, "voices", None),
     "lm3d_nerf_torso": Row(lambda p: _around_head("lm3d_nerf_torso", p), 2, "patches", None),
     "lm3d_nerf_portrait": Row(lambda p: _around_head("lm3d_nerf_portrait", p), 2, "faces", None),
 }

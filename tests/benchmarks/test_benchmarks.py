@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.video.pose.tracking import CameraFit
 from data_gen.video.stage import Stage
 from tasks.core.loading import load_task
@@ -24,6 +25,8 @@ from tests.benchmarks.route import Judge, turns_of
 from tests.benchmarks.step_rows import ROWS
 from tests.benchmarks.train_steps import line, measure
 from tests.benchmarks.voice_bound import nearest, ridge
+from tests.benchmarks.voice_folds import deal
+from tests.benchmarks.voice_folds import main as fold_by_fold
 from tests.made import make_video_dataset
 from tests.made_heads import make_house
 from tests.made_persons import make_persons
@@ -184,3 +187,26 @@ def test_windows_in_which_nobody_speaks_are_told_apart(monkeypatch):
     judge.model = None
     figures = in_step(judge, None, np.zeros((60, 68, 3), np.float32), silence)
     assert figures == {"all": 0.6, "speech": 1.0, "offset": 1.0}
+
+
+def test_every_person_is_once_unseen(tmp_path, monkeypatch, capsys):
+    data = make_persons(tmp_path / "persons", 9, clips=1, faces=2, seconds=0.5)
+    monkeypatch.chdir(tmp_path)
+    recipes = Path(__file__).resolve().parents[2] / "egs/datasets/face_voice"
+    table = [f"{person.id},{number % 2}\n" for number, person in enumerate(data.persons)]
+    (tmp_path / "kind.csv").write_text("".join(["person,label\n", *table]))
+    few = [word for setting in ("max_updates=2", "val_check_interval=2") for word in ("--set", setting)]
+    labels = {person.id: "" for person in data.persons}
+    dealt = [FaceVoiceDataset(deal(data, tmp_path / "dealt", labels, part, 3)) for part in range(3)]
+    unseen = [{fold.persons[entry].id for entry in fold.entries("val")} for fold in dealt]
+    assert sorted(name for names in unseen for name in names) == sorted(labels)
+    words = ["--data", "persons", "--folds", "2", "--only", "1", "--labels", "kind.csv", "--without", "p008"]
+    fold_by_fold([*words, "--recipes", str(recipes), *few])
+    told = capsys.readouterr().out
+    assert told.endswith("4 persons, 4 sounds\n")
+    lines = [line.split(" | ") for line in told.splitlines() if line.startswith("| R@")]
+    rows = {line[0].strip("| "): line for line in lines}
+    assert [rows[name][3] for name in ("R@1", "R@1 among the same kind")] == ["0.250 |", "0.500 |"]
+    assert 0 <= float(rows["R@1"][1]) <= 1
+    shards = [path for path in (tmp_path / "persons_folds").rglob("*.safetensors") if path.name.startswith("persons")]
+    assert all(path.stat().st_nlink > 2 for path in shards), "linked, not copied"

@@ -25,7 +25,7 @@ from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.speech_features import audio_features
 from tasks.speech_to_face.face_encoder import load_face_encoder
 from tasks.speech_to_face.features import features_of
-from tasks.speech_to_face.retrieval import RANKS, retrieve
+from tasks.speech_to_face.figures import RANKS, retrieve
 from tasks.verdicts.intervals import bootstrap
 
 Floats = NDArray[np.float64]

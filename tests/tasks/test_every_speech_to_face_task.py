@@ -29,6 +29,9 @@ VOICE = ["eval_max_pairs=8", "weights={direction: 1.0, distil: 0.1, decoder: 1.0
 SMALL = {
     "face_encoder": ["size=32", "width=0.05", "eval_max_faces=8", "weights.landmarks=10.0", "colour_jitter=0.5"],
     "face_decoder": ["size=32", "width=0.03", "eval_max_faces=8", "save_images=true"],
+    "face_space_encoder": ["eval_max_faces=8"],
+    "face_space_decoder": ["size=32", "eval_max_faces=8"],
+    "ve_ridge": ["eval_max_pairs=8", "hidden=8", "audio_seconds=2.8"],
     "ve_conv": [*VOICE, "batch_size=2", "width=0.05", "audio_seconds=2.8", "lr_decay_updates=3", "save_images=true"],
     "ve_ast": [
         *VOICE, "pretrained=none", "rows=64", "audio_seconds=0.64", "hidden=16", "layers=2", "heads=2",
@@ -36,7 +39,7 @@ SMALL = {
     ],
 }  # fmt: skip
 ORDER = list(SMALL)
-COVERS = ORDER
+COVERS = [name for name in ORDER if not name.startswith("face_space")]
 """Which tasks this file tests; test_every_task.py reads it."""
 
 
@@ -52,10 +55,11 @@ def words(house: Path, name: str, exp: str = "") -> list[str]:
     recipe = ROOT / f"egs/datasets/face_voice/{name}.yaml"
     out = [f"--config={recipe}", f"--exp_name={house / 'runs' / (exp or name)}"]
     settings = [*ALWAYS, *SMALL[name], f"binary_data_dir={house / 'persons'}"]
-    if name != "face_encoder":
-        settings.append(f"face_encoder={house / 'runs/face_encoder'}")
+    kind = "face_space" if name.startswith("face_space") or name == "ve_ridge" else "face"
+    if not name.endswith("_encoder"):
+        settings.append(f"face_encoder={house / f'runs/{kind}_encoder'}")
     if name.startswith("ve_"):
-        settings.append(f"face_decoder_work_dir={house / 'runs/face_decoder'}")
+        settings.append(f"face_decoder_work_dir={house / f'runs/{kind}_decoder'}")
     for setting in settings:
         out += ["--set", setting]
     return out
@@ -78,7 +82,8 @@ def test_validation_gives_the_same_figures_twice(house, name, capsys):
     promises.validates_twice_alike(words(house, name), capsys)
     told = json.loads((house / "runs" / name / "evaluation.json").read_text())
     figures = told["figures"]
-    main = {"face_encoder": "verification AUC", "face_decoder": "face-to-face cosine"}.get(name, "feature cosine")
+    mains = {"encoder": "verification AUC", "decoder": "face-to-face cosine"}
+    main = mains.get(name.rpartition("_")[2], "feature cosine")
     assert figures[main]["low"] <= figures[main]["mean"] <= figures[main]["high"]
     if name.startswith("ve_"):
         assert -1 <= figures["drawn face's feature cosine"]["mean"] <= 1
@@ -101,7 +106,8 @@ CHECKED = {
     "face_decoder": ["the drawn face is the person", "known and unseen", "faces differ"],
     "ve_conv": ["the voice finds its owner", "nearer than a mean face", "known and unseen", "faces differ"],
 }  # fmt: skip
-CHECKED["ve_ast"] = CHECKED["ve_conv"]
+CHECKED["ve_ast"] = CHECKED["ve_ridge"] = CHECKED["ve_conv"]
+CHECKED |= {f"face_space_{kind}": CHECKED[f"face_{kind}"] for kind in ("encoder", "decoder")}
 
 
 @pytest.mark.parametrize("name", ORDER)
@@ -116,11 +122,11 @@ def test_a_run_is_checked_stage_by_stage(house, name, tmp_path, capsys):
     assert all(told[stage]["source"].endswith(".ckpt") for stage in CHECKED[name])
     sheet = tmp_path / "check_faces.png"
     assert read_photo(sheet).shape[0] > 3 * 144
-    assert bool(read_picture_tags(sheet)) == (name != "face_encoder"), "what shows made faces says so"
+    assert bool(read_picture_tags(sheet)) == (not name.endswith("_encoder")), "what shows made faces says so"
     assert capsys.readouterr().out.endswith(f"{tmp_path / 'check.json'}\n")
 
 
-@pytest.mark.parametrize("name", ["ve_conv", "ve_ast"])
+@pytest.mark.parametrize("name", ["ve_conv", "ve_ast", "ve_ridge"])
 def test_an_evaluation_has_baselines_and_a_sheet(house, name):
     folder = house / "runs" / name
     figures = json.loads((folder / "evaluation.json").read_text())["figures"]
@@ -132,7 +138,7 @@ def test_an_evaluation_has_baselines_and_a_sheet(house, name):
     assert read_picture_tags(folder / "faces.png")
 
 
-@pytest.mark.parametrize("name", ["ve_conv", "ve_ast"])
+@pytest.mark.parametrize("name", ["ve_conv", "ve_ast", "ve_ridge"])
 def test_a_voice_becomes_a_picture(house, name, tmp_path):
     from PIL import Image
 

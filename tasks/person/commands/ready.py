@@ -7,8 +7,9 @@ from pathlib import Path
 
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.core.checkpoints import parse_steps, refuse_missing
+from tasks.person.beginning import moving_run
 from tasks.person.commands.films import Notes, films_of, named_film
-from tasks.person.runs import POSTNETS, RENDERERS, find_run
+from tasks.person.runs import RENDERERS, find_run
 from tasks.person.settings import (
     CheckCommand,
     DubCommand,
@@ -91,7 +92,7 @@ def look_at_head(command: HeadCommand) -> VideoDataset | None:
     person, chosen = command.id, settings_of(command)
     steps = parse_steps(command.steps)
     renderer = find_run(person, RENDERERS if command.renderer == "auto" else (command.renderer,))
-    for run in (find_run(person, POSTNETS), renderer):
+    for run in (moving_run(person), renderer):
         refuse_missing(run, steps)
     schema = schema_of(renderer.name)
     own = {name: value for name, value in chosen.items() if name.split(".")[0] not in schema.model_fields}

@@ -14,13 +14,15 @@ from torch import Tensor
 from data_gen.video.dataset import Split
 from tasks.renderer.footage import Footage
 from tasks.renderer.portrait.lower_face import RIGID, LowerFace, lower_face
-from utils.arrays import Bytes, Floats, Reals
+from utils.arrays import Bytes, Floats, Ints, Reals
 from utils.camera import project
 from utils.errors import DataError
 from utils.faces.landmarks import MOUTH, from_offsets
 from utils.metrics import points_box
 from utils.rates import FPS
 
+MOUTH_SIDES = 1.45
+"""How much larger than the lips what is cut out around a mouth is."""
 CANDIDATES = 12
 """Frames among which the one whose pose is nearest lends its lower face."""
 
@@ -30,7 +32,8 @@ class LowerFaceBatch(NamedTuple):
 
     frame_ids (B,); landmarks (B, W, 68, 3) windows to draw; world_from_camera (B, 4, 4); corner (B, 2) left and top of
     the box, pixels; target, covered, backdrop (B, H, W, 3) uint8: the frame, the same with another frame's lower face,
-    and without a head; covered_landmarks (B, 68, 3) of the lent face; mask (B, H, W) in [0, 1]; weight (B, 1, H, W).
+    and without a head; covered_landmarks (B, 68, 3) of the lent face; mask (B, H, W) in [0, 1]; weight (B, 1, H, W);
+    mouth (B, 4): x0, y0, x1, y1 of the mouth to draw, pixels of the box, of one size in all frames.
     """
 
     frame_ids: Tensor
@@ -43,6 +46,7 @@ class LowerFaceBatch(NamedTuple):
     covered_landmarks: Tensor
     mask: Tensor
     weight: Tensor
+    mouth: Tensor
 
 
 class LowerFaceSource:
@@ -70,6 +74,7 @@ class LowerFaceSource:
         if len(self.ids) == 0:
             raise DataError(f"{footage.video.path} has no training frames. Process a longer video.")
         self.high, self.wide = self._size()
+        self.mouth_sides = self._mouth_sides()
         self.poses = footage.cameras[:, :3].reshape(len(footage.cameras), -1)
 
     def _size(self) -> tuple[int, int]:
@@ -85,6 +90,19 @@ class LowerFaceSource:
         if min(wide, high) == 0:
             raise DataError(f"{footage.video.path}: the faces are too small for a portrait.")
         return high, wide
+
+    def _mouth_sides(self) -> Ints:
+        """Return width and height of what is cut out around a mouth, pixels: as large as most mouths need."""
+        mouths = self.footage.landmarks_px[self.footage.some("train", 64)][:, MOUTH]
+        sides = np.ceil(MOUTH_SIDES * np.quantile(np.ptp(mouths, axis=1), 0.95, axis=0)).astype(int)
+        return np.clip(sides, 1, (self.wide, self.high))
+
+    def _mouth(self, points_px: Reals, left: int, top: int) -> Ints:
+        """Return x0, y0, x1, y1 of the mouth of a face (68, 2), pixels of the box with that corner."""
+        lips = points_px[MOUTH] - (left, top)
+        room = np.array([self.wide, self.high]) - self.mouth_sides
+        corner = np.clip(np.round((lips.min(axis=0) + lips.max(axis=0) - self.mouth_sides) / 2).astype(int), 0, room)
+        return np.concatenate([corner, corner + self.mouth_sides])
 
     def _face(self, points_px: Reals) -> LowerFace:
         return lower_face(points_px, self.footage.height, self.footage.width, wider=self.reach)
@@ -135,6 +153,7 @@ class LowerFaceSource:
             batched(footage.landmarks[lender]),
             batched(mask),
             batched(weight[None]),
+            batched(self._mouth(own, left, top)),
         )
 
     def _corner(self, face: LowerFace) -> tuple[int, int]:

@@ -109,3 +109,25 @@ def test_another_share_of_a_video_can_be_held_out(tmp_path):
     assert max(run.stop for run in train.runs) == min(run.start for run in more.runs) == 70
     assert train.frames + more.frames == 100
     assert more.fingerprint != told.fingerprint
+
+
+def test_talkers_are_held_out_with_all_they_say(shards):
+    talkers = {clip.speaker for clip in shards.index.clips}
+    held_out = sorted(talkers)[0]
+    train, val = (MotionCorpus([shards.path], "mel", split, val_talkers=[held_out]) for split in ("train", "val"))
+    assert [name.split(":")[1] for name in val.speakers] == [held_out]
+    assert {name.split(":")[1] for name in train.speakers} == talkers - {held_out}
+    assert train.frames + val.frames == MotionCorpus([shards.path], "mel", "all").frames
+    assert train.fingerprint != MotionCorpus([shards.path], "mel").fingerprint
+    with pytest.raises(DataError, match=r"val_talkers: .* has no clip of nobody\. Name talkers of its index"):
+        MotionCorpus([shards.path], "mel", val_talkers=["nobody"])
+
+
+def test_talkers_of_a_centred_corpus_have_no_face_of_their_own(shards):
+    plain, centred = (MotionCorpus([shards.path], "mel", "all", centred=yes) for yes in (False, True))
+    for speaker in range(len(plain.speakers)):
+        runs = [run for run in plain.runs if run.speaker == speaker]
+        face = np.concatenate([plain.read(run).landmarks for run in runs]).mean(axis=0)
+        for run in runs:
+            np.testing.assert_allclose(centred.read(run).landmarks, plain.read(run).landmarks - face, atol=1e-3)
+    assert plain.fingerprint != centred.fingerprint

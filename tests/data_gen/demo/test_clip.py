@@ -56,6 +56,7 @@ def test_truth_is_saved_beside_the_clip(clip: Clip, tmp_path: Path, truth):
     assert arrays_path.name == "demo.truth.safetensors"
     assert np.array_equal(arrays["landmarks_px"], truth.landmarks_px)
     assert arrays["landmarks_px"].shape == (len(clip), 68, 2)
+    assert np.array_equal(clip.landmarks_px(3), truth.landmarks_px[3])
     assert told["frames"] == len(clip)
     assert told["phonemes"][-1][2] == pytest.approx(told["seconds"], abs=1e-3)
     assert "public domain" in told["licence"]

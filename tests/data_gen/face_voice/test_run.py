@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from data_gen import run
+from data_gen.demo.identity import make_identity
 from data_gen.face_voice import run as face_voice_run
 from data_gen.face_voice.dataset import FaceVoiceDataset
 from data_gen.face_voice.faces import mean_shape
@@ -145,3 +148,12 @@ def test_labels_come_from_a_table(tmp_path):
     table.write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="has no column 'person'"):
         face_voice_run.read_labels(table)
+
+
+def test_made_persons_are_labelled_by_the_kind_of_their_voice():
+    persons = face_voice_run.made_persons(FaceVoiceCommand(out=Path("x"), made=20), 20)
+    for person in persons:
+        voice = make_identity(person.made_seed or 0).voice
+        assert person.label == {"f": "high voice", "m": "low voice"}[voice.variant[0]]
+    assert len({person.label for person in persons}) == 2
+    assert len({person.split for person in persons}) == 3

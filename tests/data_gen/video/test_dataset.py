@@ -8,7 +8,9 @@ import pytest
 
 from data_gen.video.dataset import VideoDataset, open_video
 from tests.made import make_video_dataset
+from utils.camera import project
 from utils.errors import DataError
+from utils.faces.landmarks import from_offsets
 from utils.files.arrays import load_arrays, save_arrays
 
 
@@ -37,6 +39,30 @@ def test_frames_do_not_travel_to_workers(tmp_path):
     sent = bytes(ForkingPickler.dumps(data))
     assert len(sent) < 4000
     np.testing.assert_array_equal(ForkingPickler.loads(sent).frames, data.frames)
+
+
+def test_poses_that_are_put_right_leave_landmarks_where_they_are_seen(tmp_path):
+    data = make_video_dataset(tmp_path / "made", frames=20, size=64)
+
+    def seen():
+        points = from_offsets(data.landmarks.astype(np.float64))
+        return project(points, data.world_from_camera.astype(np.float64), data.meta.focal_px, 32, 32)
+
+    before, landmarks = seen(), data.landmarks.copy()
+    errors = np.zeros((20, 6), np.float32)
+    errors[3] = [0.02, -0.03, 0.01, 0.05, -0.02, 0.1]
+    data.put_right(errors)
+    np.testing.assert_allclose(seen(), before, atol=1e-3)
+    moved = np.abs(data.landmarks - landmarks).max(axis=(1, 2))
+    assert moved[3] > 0.1
+    np.testing.assert_allclose(data.landmarks[3, :, 2], landmarks[3, :, 2], atol=1e-4)
+    assert np.delete(moved, 3).max() < 1e-4
+    travelled = ForkingPickler.loads(ForkingPickler.dumps(data))
+    np.testing.assert_array_equal(travelled.world_from_camera, data.world_from_camera)
+    data.put_right(np.zeros((20, 6), np.float32))  # of what processing found, and not of what was put right before
+    np.testing.assert_allclose(data.landmarks, landmarks, atol=1e-4)
+    data.put_right(None)
+    np.testing.assert_array_equal(data.landmarks, landmarks)
 
 
 def test_a_dataset_made_again_while_it_is_open_is_not_mixed(tmp_path):

@@ -60,3 +60,14 @@ def test_the_offset_of_a_net_that_knows_is_found():
     assert found.offset_frames == 3
     assert found.confidence > 0.05
     assert len(found.curve) == 31
+
+
+@torch.no_grad()
+def test_a_mouth_whose_mean_is_taken_off_is_judged_by_its_motion_alone():
+    torch.manual_seed(0)
+    common, own = SyncNet(39, width=32).eval(), SyncNet(39, width=32, own_mouth=True).eval()
+    own.load_state_dict({"rest": torch.zeros(60), **common.state_dict()})
+    face, mouth = torch.randn(68, 3), torch.randn(3, 5, 20, 3)
+    own.rest_at(face)
+    assert torch.allclose(own.embed_mouth(mouth + face[48:68]), common.embed_mouth(mouth), atol=1e-5)
+    assert "rest" not in common.state_dict()

@@ -11,6 +11,7 @@ from modules.onnx.export import example
 from modules.onnx.format import write_onnx
 from modules.speech_to_face.face_decoder import FaceDecoder
 from modules.speech_to_face.face_encoder import FaceResNet
+from modules.speech_to_face.face_space import SpaceDecoder
 from modules.speech_to_face.ve_conv import VoiceEncoder
 from modules.wav2pix import Generator
 from tasks.exchange.onnx_files import write_onnx_file
@@ -28,11 +29,21 @@ def test_a_network_that_is_no_row_of_layers_is_refused_for_onnx(tmp_path):
     assert not (tmp_path / "x.onnx").exists()
 
 
+def test_a_face_space_is_refused(tmp_path):
+    task = task_class("face_encoder")(task_class("face_encoder").schema(
+        task_cls="face_encoder", network="face_space", feature_dim=4, classes=3,
+    ))  # fmt: skip
+    with pytest.raises(ConfigError, match="a face space does not go into ONNX: it warps by landmarks"):
+        write_onnx_file(task, tmp_path / "x.onnx")
+    assert not (tmp_path / "x.onnx").exists()
+
+
 NETWORKS = {
     "vgg_face": lambda: VggFace(5, feature_dim=6, size=64, width=0.05, inputs="bgr_mean"),
     "vgg16": lambda: VggFace(5, feature_dim=6, size=64, width=0.05, batch_norm=True),
     "iresnet50": lambda: FaceResNet(feature_dim=6, size=32, width=0.05),
     "face_decoder": lambda: FaceDecoder(6, size=32, width=0.02),
+    "face_space_decoder": lambda: SpaceDecoder(6, size=16),
     "ve_conv": lambda: VoiceEncoder(width=0.03, feature_dim=5),
     "generator_64": lambda: Generator(64, 3, 4096),
     "generator_128": lambda: Generator(128, 3, 4096),

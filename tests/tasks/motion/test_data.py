@@ -45,6 +45,9 @@ def test_a_run_begins_with_another_runs_networks(tmp_path):
     start_from(second, str(path))
     for name, value in first.state_dict().items():
         assert torch.equal(value, second.state_dict()[name])
+    own = SyncNetTask(SyncNetConfig(task_cls="syncnet", audio_feature="mfcc", width=32, own_mouth=True))
+    assert start_from(own, str(path)).cfg == first.cfg
+    assert torch.equal(own.model.audio_norm.mean, first.model.audio_norm.mean)
     wide = SyncNetTask(SyncNetConfig(task_cls="syncnet", audio_feature="mfcc", width=64))
     with pytest.raises(ConfigError, match="other sizes or another audio_feature"):
         start_from(wide, str(path))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
 
+from tasks.core.loading import load_task
 from tasks.motion.lm3d_vae_sync import Lm3dVaeSyncConfig, Lm3dVaeSyncTask
 from tasks.motion.syncnet import SyncNetConfig, SyncNetTask
+from tests.made import make_video_dataset
 from tests.tasks.motion.numbered import numbered_batch
+from utils.errors import ConfigError
 
 
 def test_samples_of_the_prior_are_judged():
@@ -39,3 +44,71 @@ def test_the_sync_switch_is_kept_and_its_branch_waits_for_it():
     assert torch.isfinite(task.losses(batch)["sync"])
     other.on_load_extra(task.extra_state())
     assert other.sync_on
+
+
+SIZES = {
+    "task_cls": "lm3d_vae_sync", "audio_feature": "mel", "direct_size": 8, "hidden_size": 8, "condition_size": 8,
+    "encoder_layers": 1, "decoder_layers": 1, "window_frames": 20, "batch_size": 2,
+    "weights": {"sync": 0.0, "lips": 4.0},
+}  # fmt: skip
+
+
+@pytest.fixture
+def two_persons(tmp_path):
+    return [make_video_dataset(tmp_path / name, frames=60, size=16, seed=seed).path for seed, name in enumerate("ab")]
+
+
+def of_talkers(paths, folder, talkers=4) -> Lm3dVaeSyncTask:
+    """Save a run of many talkers whose weights are drawn at random, vectors included."""
+    cfg = Lm3dVaeSyncConfig(**SIZES, more_data=[str(path) for path in paths], talkers=talkers, centred=True)
+    task = Lm3dVaeSyncTask(cfg)
+    task.prepare()
+    for part in (task.model.talkers.tune, task.model.direct.last):
+        torch.nn.init.normal_(part.weight)
+    kept = {"updates": 1, "recipe": task.cfg.model_dump(mode="json"), "extra": task.extra_state()}
+    folder.mkdir()
+    torch.save({"state_dict": task.state_dict(), "vizeme": kept}, folder / "model_ckpt_steps_1.ckpt")
+    return task
+
+
+def test_a_new_person_begins_with_the_motion_of_many_and_the_own_face(two_persons, tmp_path):
+    many = of_talkers(two_persons, tmp_path / "many").eval()
+    person = {"video_id": "a", "person_binary_data_dir": str(tmp_path), "start_from": str(tmp_path / "many")}
+    task = Lm3dVaeSyncTask(Lm3dVaeSyncConfig(**SIZES, **person))
+    task.prepare()
+    task.eval()
+    _, _, face = task._corpus.statistics()
+    heard = torch.randn(40, 80)
+    assert torch.allclose(task.predict(heard, temperature=0.0), many.predict(heard, temperature=0.0) + face, atol=1e-4)
+    assert not any("talkers" in name for name in task.state_dict())
+
+
+def test_the_trunk_waits_and_then_follows_slowly(two_persons, tmp_path):
+    of_talkers(two_persons, tmp_path / "many")
+    person = {"video_id": "a", "person_binary_data_dir": str(tmp_path), "start_from": str(tmp_path / "many")}
+    slow = {"warmup_updates": 0, "trunk_hold_updates": 2, "trunk_rate": 0.5}
+    task = Lm3dVaeSyncTask(Lm3dVaeSyncConfig(**SIZES, **person, **slow))
+    task.prepare()
+    settings = task.configure_optimizers()
+    optimizer, scheduler = settings["optimizer"], settings["lr_scheduler"]["scheduler"]
+    batch = task._corpus.batch(np.random.default_rng(0), 2, 20)
+    moved = []
+    for _ in range(3):
+        before = {name: value.clone() for name, value in task.model.named_parameters()}
+        sum(task.losses(batch)[name] for name in ("lips", "mse")).backward()
+        optimizer.step()
+        scheduler.step()
+        moved.append({name for name, value in task.model.named_parameters() if not torch.equal(value, before[name])})
+    own = {"direct.last.weight", "direct.last.bias", "direct.blocks.0.body.1.weight"}
+    assert own <= moved[1]
+    assert not any(".body.0." in name or "first" in name or name.startswith("vae") for name in moved[0] | moved[1])
+    assert {"direct.first.weight", "direct.blocks.0.body.0.weight"} <= moved[2]
+
+
+def test_talkers_keep_their_names_and_a_crowd_is_refused(two_persons, tmp_path):
+    many = of_talkers(two_persons, tmp_path / "many")
+    assert load_task(tmp_path / "many").talkers == many.talkers == ["video:a", "video:b"]
+    with pytest.raises(ConfigError, match="The talkers of the data are others than the run's: train it anew"):
+        many.on_load_extra({**many.extra_state(), "talkers": ["video:b", "video:a"]})
+    with pytest.raises(ConfigError, match="has 2 talkers, and there is room for 1: give --talkers 2 or more"):
+        of_talkers(two_persons, tmp_path / "few", talkers=1)

@@ -33,7 +33,7 @@ def test_the_top_says_size_time_and_what_to_expect(path):
     with torch.device("meta"):
         task = kind(cfg)
     line = next((line for line in top if line.startswith("# Size: ")), "")
-    size = re.fullmatch(r"# Size: ([\d.]+) million parameters on (\w+)(?:, and a critic of ([\d.]+))?\.", line)
+    size = re.fullmatch(r"# Size: ([\d.]+) million parameters on ([\w:-]+)(?:, and a critic of ([\d.]+))?\.", line)
     assert size, "a line '# Size: N million parameters on FEATURE.'"
     assert float(size[1]) == pytest.approx(millions(task.model), abs=0.006)
     assert size[2] == cfg.audio_feature

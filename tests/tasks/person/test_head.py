@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
+import torch
+import yaml
 
 from tasks import talking_head
+from tasks.core.loading import load_task
 from tasks.person.head import TalkingHead
 from tasks.speaking.settings import InferSettings
+from tasks.speaking.sound import Sound
+from tasks.speaking.windows import sound_to_landmarks
 from tests.made_heads import make_house
 from utils.errors import DataError, UserError
 
@@ -44,3 +50,23 @@ def test_a_run_in_the_place_of_another_is_told_by_every_command(tmp_path, monkey
         with pytest.raises(UserError, match=r"checkpoints/made/postnet.* is a run of syncnet, not of postnet"):
             talking_head.main(words)
     assert not list(tmp_path.glob("*.vizeme"))
+
+
+def test_a_person_whose_motion_is_not_trained_moves_as_many_talkers_do(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(make_house(tmp_path))
+    shutil.rmtree("checkpoints/made/postnet")
+    with pytest.raises(DataError, match="No trained postnet for 'made'"):
+        TalkingHead.load("made", device="cpu")
+    speech = load_task("made/lm3d_vae_sync", settings={"centred": True})
+    run = tmp_path / "checkpoints/talkers/lm3d_vae_sync"
+    run.mkdir(parents=True)
+    recipe = speech.cfg.model_dump(mode="json")
+    kept = {"updates": 1, "recipe": recipe, "extra": speech.extra_state()}
+    torch.save({"state_dict": speech.state_dict(), "vizeme": kept}, run / "model_ckpt_steps_1.ckpt")
+    (run / "config.yaml").write_text(yaml.safe_dump(recipe))
+    head = TalkingHead.load("made", device="cpu", settings={"infer_temperature": 0.0})
+    assert "No motion is trained for made: the face moves as many talkers' do" in caplog.text
+    with Sound(tmp_path / "voice.wav") as sound:
+        expected = sound_to_landmarks(speech, sound, temperature=0.0) + head.video.landmarks_mean
+        np.testing.assert_allclose(head.landmarks(sound), expected, atol=1e-4)
+    assert head.speak_to(tmp_path / "voice.wav", tmp_path / "made.mp4").is_file()

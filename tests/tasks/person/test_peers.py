@@ -31,9 +31,10 @@ def test_lips_are_compared_where_both_faces_are_seen():
     real = faces(openings)
     drawn = faces([1 + 0.5 * one for one in openings])
     drawn[2] = np.nan
-    tally = Tally(psnr=[30.0, 40.0], points_px=list(drawn))
-    figures = tally.figures(real)
-    assert figures["psnr"] == 35.0
+    tally = Tally(psnr=[30.0, 40.0], psnr_filmed=[28.0, 30.0], points_px=list(drawn))
+    figures = tally.figures(Tally(points_px=list(real)))
+    assert math.isnan(figures["mouth_sharpness"])  # no picture was seen
+    assert (figures["psnr"], figures["psnr_filmed"]) == (35.0, 29.0)
     assert "lpips" not in figures
     assert figures["faces_found"] == pytest.approx(5 / 6)
     assert figures["lip_opening_correlation"] == pytest.approx(1.0, abs=0.01)
@@ -43,6 +44,6 @@ def test_lips_are_compared_where_both_faces_are_seen():
 
 def test_without_a_face_the_lips_have_no_figures():
     real = faces([0.0, 2.0])
-    figures = Tally(psnr=[30.0], points_px=list(real * np.nan)).figures(real)
+    figures = Tally(psnr=[30.0], psnr_filmed=[30.0], points_px=list(real * np.nan)).figures(Tally(points_px=list(real)))
     assert figures["faces_found"] == 0
     assert math.isnan(figures["lmd_mouth"])

@@ -4,10 +4,12 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tasks.core import checkpoints
 from tasks.person import plan
 from tasks.person import train as training
+from tasks.person.beginning import SIZES, SPEECH
 from tasks.person.runs import HEARING, STAGES
 from tests.made import make_video_dataset
 from tests.patience import HANG_S
@@ -166,6 +168,21 @@ def test_a_setting_reaches_every_stage_that_has_it(house, binary_dir):
     assert [s.overrides.get("audio_feature") for s in stages] == ["mfcc", "mfcc", "mfcc", None, None, None]
     assert [s.updates for s in stages] == [7] * 6
     assert [s.overrides.get("upsample") for s in stages] == [None, None, None, 2, None, None]
+
+
+def test_a_person_of_little_footage_begins_with_the_talkers_that_were_trained(house, binary_dir):
+    run = training.work_dir_of("talkers/lm3d_vae_sync")
+    run.mkdir(parents=True)
+    (run / "model_ckpt_steps_1.ckpt").touch()
+    settings = dict.fromkeys(SIZES, 3) | {"audio_feature": "mfcc", "centred": True, "pitch": False}
+    settings |= {"audio_pairing": "pair", "direct_size": 48}
+    (run / "config.yaml").write_text(yaml.safe_dump(settings))
+    stages = training.plan("made", "tiny", ["audio_feature=mfcc", "max_updates=7"], binary_dir)
+    assert [stage.values.get("start_from") for stage in stages[:3]] == [None, f"checkpoints/talkers/{SPEECH}", None]
+    assert (stages[1].values["direct_size"], stages[1].updates) == (48, 7)
+    stages = training.plan("made", "tiny", ["audio_feature=mfcc", "lm3d_vae_sync.start_from=mine"], binary_dir)
+    assert stages[1].values["start_from"] == "mine"
+    assert stages[1].values.get("direct_size") != 48
 
 
 def test_time_left_is_learnt_from_what_was_measured(house, binary_dir):

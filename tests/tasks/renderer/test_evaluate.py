@@ -91,5 +91,6 @@ def test_the_command_writes_its_figures(head, capsys, monkeypatch):
     figures = json.loads((folder / "evaluation" / "metrics.json").read_text())
     assert figures["faces_found"] == 0
     assert 5 < figures["face_psnr"] < 60
+    assert 0 <= figures["mouth_sharpness"] < 10
     assert (folder / "evaluation" / "pictures.png").stat().st_size > 1000
-    assert "mouth" in capsys.readouterr().out
+    assert "sharpness inside the lips" in capsys.readouterr().out

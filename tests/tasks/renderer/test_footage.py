@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.renderer.footage import Footage, scene_boxes
+from tasks.renderer.footage import Footage, before_the_plate, scene_boxes
 from tasks.renderer.patches import PatchSource
 from tests.tasks.renderer.small import task_video
 from utils.faces.landmarks import MEAN_FACE
@@ -27,6 +27,14 @@ def test_a_part_is_that_of_the_whole_picture(video, size):
     for name in ("frames", "torso_frames", "head_mask", "torso_mask"):
         whole = footage.picture(name, 3)[5:20, 3:30]
         np.testing.assert_array_equal(footage.part(name, 3, slice(5, 20), slice(3, 30)), whole)
+
+
+def test_what_moves_behind_a_person_is_not_to_be_drawn():
+    frame, bare = np.full((2, 3, 3), 200, np.uint8), np.full((2, 3, 3), 100, np.uint8)
+    head = np.array([[255, 128, 64], [0, 0, 0]], np.uint8)
+    torso = np.array([[0, 0, 0], [0, 255, 32]], np.uint8)
+    shown = before_the_plate(frame, bare, head, torso)[..., 0]
+    assert shown.tolist() == [[200, 200, 150], [100, 200, 125]]
 
 
 def test_windows_stop_at_a_cut(video):

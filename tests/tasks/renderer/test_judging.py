@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.renderer.judging import PERCEPTUAL_SIDE, judge, perceptual_loss
+from tasks.renderer.judging import PERCEPTUAL_SIDE, Sharpness, judge, perceptual_loss
+from utils.faces.landmarks import MEAN_FACE
 
 BOXES = {"head": None, "mouth": (20, 40, 44, 56), "eyes": (12, 16, 52, 28)}
 
@@ -49,3 +50,34 @@ def test_small_pictures_are_enlarged_for_lpips_and_large_ones_left():
         a, b = torch.zeros(2, 3, side, side), torch.ones(2, 3, side, side)
         assert perceptual_loss(net, a, b) == 1
     assert sides == [(64, 64), (64, 64), (100, 100)]
+
+
+def open_mouth(wider: float = 0.4) -> np.ndarray:
+    points = MEAN_FACE[:, :2].astype(np.float64)
+    points[65:68, 1] -= wider
+    return np.array([32, 12]) + points * (18, -18)
+
+
+def sharpness(picture: np.ndarray, points: np.ndarray) -> Sharpness:
+    measure = Sharpness()
+    measure.see(picture, points)
+    return measure
+
+
+def test_sharpness_is_of_what_is_between_the_lips_and_falls_by_the_square_of_contrast():
+    truth, points = picture(), open_mouth()
+    real = sharpness(truth, points)
+    assert sharpness(truth, points).against(real) == 1
+    assert sharpness((64 + truth / 2).round().astype(np.uint8), points).against(real) == pytest.approx(1 / 4, rel=0.02)
+    elsewhere = truth.copy()
+    elsewhere[:24] = elsewhere[48:] = 0
+    assert sharpness(elsewhere, points).against(real) == 1
+    assert sharpness(np.full_like(truth, 90), points).against(real) == 0
+
+
+def test_closed_lips_and_no_face_say_nothing_of_sharpness():
+    truth = picture()
+    real = sharpness(truth, open_mouth())
+    for points in (open_mouth(-0.05), open_mouth() * np.nan):
+        assert sharpness(truth, points).against(real) is None
+        assert real.against(sharpness(truth, points)) is None

@@ -68,5 +68,36 @@ def test_training_and_rendering_see_the_same(runs):
 def test_it_is_judged_and_drawn_on_held_out_faces(runs):
     task = load_task(runs / "portrait").eval()
     figures = task.metrics(task.val_source()[0])
-    assert {"face_psnr", "face_ssim", "face_score"} <= set(figures)
+    assert {"face_psnr", "face_ssim", "face_score", "mouth_psnr"} <= set(figures)
     assert list((runs / "portrait").rglob("events.*"))
+
+
+class Difference(torch.nn.Module):
+    """Stand in for LPIPS: the mean difference of two pictures."""
+
+    def forward(self, picture, truth):
+        return (picture - truth).abs().mean(dim=(1, 2, 3))
+
+
+def test_the_mouth_has_a_loss_of_its_own_that_looks_nowhere_else(runs, video):
+    weights = {"mouth_perceptual": 1.0, "perceptual": 0.0}
+    task = Lm3dNerfPortraitTask(portrait_settings(video, runs / "head", weights=weights, perceptual_from=0.0))
+    task.prepare()
+    task.keep_outside("_perceptual", Difference())
+    task._perceptual_sought = True
+    batch = task.train_source().face(7, 7)
+    x0, y0, x1, y1 = batch.mouth[0].tolist()
+    elsewhere, inside = 255 - batch.target, batch.target.clone()
+    elsewhere[:, y0:y1, x0:x1] = batch.target[:, y0:y1, x0:x1]
+    inside[:, y0:y1, x0:x1] = 255 - inside[:, y0:y1, x0:x1]
+    task.eval()
+    own, same, other = (task.losses(batch._replace(target=one)) for one in (batch.target, elsewhere, inside))
+    assert "perceptual" not in own
+    assert own["mouth_perceptual"] == same["mouth_perceptual"] != other["mouth_perceptual"]
+
+
+def test_without_its_weight_the_mouth_has_no_such_loss(runs):
+    task = load_task(runs / "portrait").eval()
+    task.keep_outside("_perceptual", Difference())
+    task._perceptual_sought = True
+    assert "mouth_perceptual" not in task.losses(task.train_source().face(7, 7))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tasks.speech_to_face.features import FaceFeatures, encode, features_of
+from tasks.speech_to_face.features import FaceFeatures, encode, features_of, measured_of
 from tests.made_persons import make_persons
 
 
@@ -21,7 +21,7 @@ class Mean:
     def to(self, device):
         return self
 
-    def model(self, images):
+    def model(self, images, landmarks):
         self.calls += 1
         return images.mean((2, 3))
 
@@ -35,7 +35,8 @@ def test_the_feature_of_a_person_is_the_mean_of_their_pictures():
 
 def test_pictures_go_in_as_shares_of_255():
     pictures = np.full((2, 4, 4, 3), (51, 102, 255), np.uint8)
-    torch.testing.assert_close(encode(Mean(), pictures), torch.tensor([[0.2, 0.4, 1.0]] * 2))
+    features = encode(Mean(), pictures, np.zeros((2, 68, 2), np.float32))
+    torch.testing.assert_close(features, torch.tensor([[0.2, 0.4, 1.0]] * 2))
 
 
 def test_features_are_computed_once_for_an_encoder_that_says_which_it_is(tmp_path):
@@ -61,4 +62,13 @@ def test_a_folder_that_may_only_be_read_costs_only_the_keeping(tmp_path, monkeyp
     monkeypatch.setattr("tasks.speech_to_face.features.save_arrays", full)
     data = make_persons(tmp_path / "set", 2, clips=1, faces=1)
     assert len(features_of(data, Mean("a" * 64)).rows) == 2
-    assert "they are computed again next time" in caplog.text
+    assert "it is computed again next time" in caplog.text
+
+
+def test_voices_are_measured_once(tmp_path, monkeypatch):
+    data = make_persons(tmp_path / "set", 3, clips=2, seconds=0.5)
+    table = measured_of(data)
+    assert {entry: len(rows) for entry, rows in table.items()} == dict.fromkeys(data.entries("all"), 2)
+    monkeypatch.setattr("tasks.speech_to_face.features.measure", None)
+    for entry, rows in measured_of(data).items():
+        torch.testing.assert_close(rows, table[entry], rtol=0, atol=0)

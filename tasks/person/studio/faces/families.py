@@ -38,7 +38,7 @@ class Family(NamedTuple):
 
 FAMILIES: dict[str, Family] = {
     "voice": Family(
-        "Voice to face", ("ve_conv", "ve_ast"), {"sound": "sound"},
+        "Voice to face", ("ve_conv", "ve_ast", "ve_ridge"), {"sound": "sound"},
         (
             "A face drawn from a voice is a guess at build, age and sex, not a likeness.",
             "Such models repeat the biases of their data, and must not be used to identify or judge anybody.",

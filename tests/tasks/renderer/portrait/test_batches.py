@@ -34,6 +34,18 @@ def test_every_tensor_has_the_shape_that_it_is_said_to_have(source):
     assert (batch.corner % 4 == 0).all()
 
 
+def test_the_mouth_is_cut_out_alike_in_every_frame_and_holds_the_lips(source):
+    batch = source.batch(np.random.default_rng(0))
+    sides = batch.mouth[:, 2:] - batch.mouth[:, :2]
+    assert (sides == sides[0]).all()
+    for frame, corner, mouth in zip(batch.frame_ids, batch.corner, batch.mouth, strict=True):
+        lips = source.footage.landmarks_px[int(frame)][48:68] - corner.numpy()
+        assert (lips >= mouth[:2].numpy() - 1).all()
+        assert (lips <= mouth[2:].numpy() + 1).all()
+    assert (batch.mouth >= 0).all()
+    assert (batch.mouth[:, 2:] <= torch.tensor([source.wide, source.high])).all()
+
+
 def test_beyond_the_mask_the_covered_frame_is_the_true_one(source):
     batch = source.batch(np.random.default_rng(0))
     outside = batch.mask == 0

@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.speech_to_face.intervals import (
+from tasks.speech_to_face.figures import (
+    RATIOS,
     bootstrap_auc,
     bootstrap_correlation,
     bootstrap_shape,
+    cosine_with_others,
+    per_person,
+    ratios,
+    retrieve,
     verification,
 )
-from tasks.speech_to_face.shapes import per_person
 
 
 def test_verification_by_hand():
@@ -49,3 +53,40 @@ def test_intervals_of_verification_and_of_shapes():
     half = bootstrap_shape(true + rng.normal(size=true.shape), true)
     assert half["low"] < half["mean"] < half["high"]
     assert half["mean"] == pytest.approx(0.5**0.5, abs=0.05)
+
+
+def test_retrieval_by_hand():
+    faces = torch.eye(4)
+    heard = torch.tensor([[1.0, 0, 0, 0], [0.9, 1.0, 0, 0], [1.0, 0.5, 0.2, 0]])
+    entry = torch.tensor([10, 11, 12])
+    found = retrieve(heard, entry, faces, torch.tensor([10, 11, 12, 13]))
+    assert found.rank.tolist() == [0, 0, 2]
+    figures = found.figures()
+    assert figures["recall_1"] == pytest.approx(2 / 3)
+    assert figures["recall_2"] == pytest.approx(2 / 3)
+    assert figures["recall_5"] == 1
+    assert figures["chance_1"] == 0.25
+    alike = retrieve(torch.zeros(1, 4), torch.tensor([10]), faces, torch.tensor([10, 11, 12, 13]))
+    assert alike.rank.tolist() == [3], "a tie is not a hit"
+
+
+def test_an_owner_is_looked_for_among_persons_of_the_same_label():
+    faces, gallery = torch.eye(4), torch.tensor([10, 11, 12, 13])
+    heard = torch.tensor([[0.5, 1.0, 0, 0], [0, 0, 0.5, 1.0]])
+    among = retrieve(heard, torch.tensor([10, 12]), faces, gallery, ["f", "m", "m", "f"])
+    assert among.rank.tolist() == [0, 0], "who sounds more alike is of another label"
+    assert among.choices.tolist() == [2, 2]
+    assert retrieve(heard, torch.tensor([10, 12]), faces, gallery).rank.tolist() == [1, 1]
+
+
+def test_the_cosine_with_another_person_is_never_with_the_same():
+    cosine = np.array([[1.0, 0.9, 0.1], [0.8, 1.0, 0.3], [0.2, 0.4, 1.0]])
+    np.testing.assert_allclose(cosine_with_others(cosine, np.array([5, 5, 2])), [0.1, 0.3, 0.3])
+    assert len(cosine_with_others(cosine, np.zeros(3))) == 0
+
+
+def test_ratios_do_not_depend_on_size_and_place():
+    points = np.random.default_rng(0).random((3, 68, 2))
+    for name, values in ratios(points).items():
+        np.testing.assert_allclose(values, ratios(5 * points + 2)[name], err_msg=name)
+    assert len(RATIOS) == 10

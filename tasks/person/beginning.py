@@ -1,0 +1,68 @@
+"""With which talkers' run a person's stage begins, where one is here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from data_gen.video.dataset import VideoDataset
+from tasks.core.checkpoints import checkpoint_files, work_dir_of
+from tasks.person.runs import POSTNETS, find_run
+from utils.config.strict_yaml import read_yaml_file
+from utils.errors import DataError, UserError
+from utils.rates import FPS
+
+SPEECH = "lm3d_vae_sync"
+TALKERS = f"checkpoints/talkers/{SPEECH}"
+"""The run that was trained on many talkers."""
+SIZES = (
+    "pitch", "audio_pairing", "hidden_size", "condition_size", "latent_size", "encoder_layers", "decoder_layers",
+    "dilation", "direct_size",
+)  # fmt: skip
+"""Settings that the person's network takes over from the talkers', whatever the person's recipe says."""
+SHORT_S = 30.0
+"""Seconds of footage below which a person begins with many talkers; measured: docs/audio2motion.md."""
+SHORT = {"trunk_hold_updates": 50, "max_updates": 50, "val_check_interval": 10, "warmup_updates": 10, "lr": 1.0e-3}
+"""So little teaches norms and last layer only: as soon as the trunk moves it is learnt by heart."""
+
+
+def beginning(video: VideoDataset, audio_feature: str, *, reset: bool = False) -> dict[str, Any]:
+    """Return the settings by which a person's speech network begins with many talkers.
+
+    None where no talkers were trained, where the person's own footage is enough, or where the run was begun otherwise.
+
+    Args:
+        video: The person's.
+        audio_feature: What the person's networks listen to; talkers who listen to another feature are no beginning.
+        reset: The run is begun anew.
+    """
+    talkers, begun = _recipe(TALKERS), _recipe(f"{video.meta.id}/{SPEECH}")
+    if talkers.get("audio_feature") != audio_feature or talkers.get("centred") is not True:
+        return {}
+    frames = sum(stop - start for start, stop in video.shots("train"))
+    if frames >= SHORT_S * FPS or (begun and not reset and begun.get("start_from") != TALKERS):
+        return {}
+    return {"start_from": TALKERS, **{size: talkers[size] for size in SIZES}, **SHORT}
+
+
+def moving_run(person: str) -> Path:
+    """Return the run that moves a person's face: the own one, else that of many talkers.
+
+    Raises:
+        DataError: Neither is trained; the message has the command that trains the own one.
+    """
+    try:
+        return find_run(person, POSTNETS)
+    except DataError:
+        if _recipe(TALKERS).get("centred") is True:
+            return work_dir_of(TALKERS)
+        raise
+
+
+def _recipe(run: str) -> dict[str, Any]:
+    """Return the saved recipe of a run that has a checkpoint; empty when it has none."""
+    folder = work_dir_of(run)
+    try:
+        return read_yaml_file(folder / "config.yaml") if checkpoint_files(folder) else {}
+    except UserError:
+        return {}

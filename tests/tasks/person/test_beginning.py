@@ -1,0 +1,58 @@
+"""A person begins with many talkers where they were trained, and goes on as it began."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from tasks.person.beginning import SHORT, SIZES, beginning
+from tests.made import make_video_dataset
+from utils.rates import FPS
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """Give a function that makes a trained run of some settings in the folder's `checkpoints`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+
+    def make(name: str, **settings) -> None:
+        folder = tmp_path / "checkpoints" / name
+        folder.mkdir(parents=True)
+        (folder / "model_ckpt_steps_1.ckpt").touch()
+        (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+
+    return make
+
+
+def many(**settings):
+    return {"audio_feature": "mel", "centred": True, **dict.fromkeys(SIZES, 7), **settings}
+
+
+@pytest.fixture
+def anna(tmp_path):
+    return make_video_dataset(tmp_path / "videos/anna", frames=60, size=16)
+
+
+def test_little_footage_begins_with_many_talkers_in_their_networks_sizes(runs, anna, monkeypatch):
+    assert beginning(anna, "mel") == {}
+    runs("talkers/lm3d_vae_sync", **many())
+    settings = beginning(anna, "mel")
+    assert settings == {"start_from": "checkpoints/talkers/lm3d_vae_sync", **dict.fromkeys(SIZES, 7), **SHORT}
+    assert SHORT["trunk_hold_updates"] >= SHORT["max_updates"], "the trunk never moves"
+    assert beginning(anna, "whisper") == {}
+    frames = sum(stop - start for start, stop in anna.shots("train"))
+    monkeypatch.setattr("tasks.person.beginning.SHORT_S", frames / FPS)
+    assert beginning(anna, "mel") == {}
+
+
+def test_talkers_with_faces_of_their_own_are_no_beginning(runs, anna):
+    runs("talkers/lm3d_vae_sync", **many(centred=False))
+    assert beginning(anna, "mel") == {}
+
+
+def test_a_run_that_began_otherwise_goes_on_as_it_began(runs, anna):
+    runs("talkers/lm3d_vae_sync", **many())
+    runs(f"{anna.meta.id}/lm3d_vae_sync", start_from="")
+    assert beginning(anna, "mel") == {}
+    assert beginning(anna, "mel", reset=True)["direct_size"] == 7
