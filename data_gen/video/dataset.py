@@ -89,6 +89,11 @@ class VideoMeta(BaseModel):
     fingerprint: str = ""
     """sha256 over the digests of all other files."""
 
+    @property
+    def heard_from_s(self) -> float:
+        """Return where in the sound of its video, as it was given, that of the first frame begins, in seconds."""
+        return (self.source.start_s if self.source else 0.0) + self.av_offset_frames / self.fps
+
     @model_validator(mode="after")
     def _within_the_video(self) -> VideoMeta:
         if self.val_start > self.frames:

@@ -117,6 +117,9 @@ class FrameRenderer:
         self.portrait = copy.deepcopy(renderer.portrait)
         if self.portrait is not None:
             self.portrait.to(self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.mouth = copy.deepcopy(renderer.mouth)
+        if self.mouth is not None:
+            self.mouth.to(self.dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.torso_part, self.places = self._torso_places()
         self.marcher: HeadMarcher | None = None
         if isinstance(self.head, BlendPlaneHead):
@@ -210,7 +213,9 @@ class FrameRenderer:
         if self.quick_portrait is not None:
             rays = slice(inset.top, inset.bottom), slice(inset.left, inset.right)
             rest = inset.frame.contiguous(), mask.contiguous(), inset.landmarks, camera
-            return self.quick_portrait.match(drawn, low[0].permute(1, 2, 0), rays, *rest)
+            matched = self.quick_portrait.match(drawn, low[0].permute(1, 2, 0), rays, *rest)
+            self._finer_mouth(matched[..., :3], landmarks, camera, inset)
+            return matched
         if self.portrait is not None:
             colour, covers = self.renderer.matched(
                 self.portrait,
@@ -221,11 +226,25 @@ class FrameRenderer:
                 self.renderer.covered_maps(inset.landmarks[None], camera[None], uv),
             )
             drawn = (colour[0].permute(1, 2, 0) * 255 + 0.5).clamp(0, 255).to(torch.uint8)
+            self._finer_mouth(drawn, landmarks, camera, inset)
             mask = covers[0, 0]
         alpha = low[:, self.head.feature_dim, None].float()
         solid = self._enlarged(-F.max_pool2d(-alpha, 3, stride=1, padding=1))[0, 0]
         shares = torch.stack([mask, solid.clamp(0, 1)], dim=-1)
         return torch.cat([drawn, (255 * shares + 0.5).to(torch.uint8)], dim=-1)
+
+    def _finer_mouth(self, drawn: Tensor, landmarks: Tensor, camera: Tensor, inset: Inset) -> None:
+        """Draw what is between the lips finer in an inset (h, w, 3) uint8."""
+        if self.mouth is None:
+            return
+        up = self.renderer.upsample
+        left, top, pitch = inset.left * up, inset.top * up, self.pitch / up
+        place = self.renderer.mouth_part(landmarks, camera, (left, top), pitch, (drawn.shape[0], drawn.shape[1]))
+        if place is not None:
+            part, corner = drawn[place], (left + place[1].start, top + place[0].start)
+            colour = (part.float() / 255).permute(2, 0, 1)
+            colour = self.renderer.finer_mouth(self.mouth, colour, landmarks, camera, corner, pitch)
+            part.copy_((colour.permute(1, 2, 0) * 255 + 0.5).clamp(0, 255).to(torch.uint8))
 
     def _enlarged(self, rays: Tensor) -> Tensor:
         """Bring a map of rays (1, C, h, w) to the size of the pixels."""

@@ -11,13 +11,17 @@ from torch import Tensor, nn
 from modules.renderer.decoder import ConvDecoder, PlainDecoder
 from modules.renderer.field import BlendPlaneHead, HeadFrames, Marched
 from modules.renderer.landmark_code import POINT_GROUPS, add_noise, landmark_maps
+from modules.renderer.layers.mouth import LOWER, SHUT, UPPER, MouthLayer, Opening, on_plane
 from modules.renderer.layers.portrait import PortraitLayer
 from modules.renderer.layers.torso import TorsoLayer
+from modules.renderer.rays import project, ray_directions, ray_grid
 from modules.renderer.scene import Scene
 from modules.renderer.vanilla import VanillaFrames, VanillaHead
 
 SEEN_BELOW = 0.02
 """What a mask covers less than this of is shown to a portrait."""
+MOUTH_MARGIN = 8
+"""Pixels around the inner lips that what draws the mouth finer sees."""
 NEAREST = 1e-3
 """Distance of a camera from the head at which landmarks are drawn largest: one in the head itself sees nothing."""
 
@@ -68,6 +72,7 @@ class Renderer(nn.Module):
         landmark_input: Whether the decoder is shown where the landmarks fall.
         torso: The torso, or None.
         portrait: What matches the lower face to a true frame, or None.
+        mouth: What draws the inside of a portrait's mouth finer, or None.
 
     Shapes:
         landmarks: (B, W, 68, 3) un-normalised windows.
@@ -85,9 +90,10 @@ class Renderer(nn.Module):
         landmark_input: bool = True,
         torso: TorsoLayer | None = None,
         portrait: PortraitLayer | None = None,
+        mouth: MouthLayer | None = None,
     ) -> None:
         super().__init__()
-        self.scene, self.head, self.torso, self.portrait = scene, head, torso, portrait
+        self.scene, self.head, self.torso, self.portrait, self.mouth = scene, head, torso, portrait, mouth
         self.upsample = upsample
         self.landmark_input = landmark_input and upsample > 1
         extra = 3 + (len(POINT_GROUPS) if self.landmark_input else 0)
@@ -200,6 +206,51 @@ class Renderer(nn.Module):
         around = torch.cat([frame * (1 - hole), hole], dim=1)
         colour, covers = portrait(drawn, around, torch.cat([low, covered], dim=1))
         return colour, covers * mask
+
+    def opening(self, landmarks: Tensor, world_from_camera: Tensor, pixels: Tensor) -> Opening:
+        """Return where pixels (B, h, w, 2), of the training pictures, and landmarks (B, 68, 3) lie before a mouth."""
+        scene, size = self.scene, (float(self.scene.size[0]), float(self.scene.size[1]))
+        usual = scene.points(scene.landmarks_mean)
+        depth = usual[UPPER + LOWER, 2].mean()
+        places, lips = [], []
+        for points, camera, uv in zip(scene.points(landmarks), world_from_camera, pixels, strict=True):
+            eye = camera[:3, 3]
+            places.append(on_plane(eye + ray_directions(uv, camera, scene.focal, size), eye, depth))
+            lips.append(on_plane(points, eye, depth))
+        return Opening(torch.stack(places), torch.stack(lips), usual[:, :2])
+
+    def mouth_part(
+        self, landmarks: Tensor, camera: Tensor, corner: tuple[int, int], pitch: float, shape: tuple[int, int]
+    ) -> tuple[slice, slice] | None:
+        """Return the rows and columns of a part of a picture where a mouth stands open; None where it does nowhere.
+
+        Args:
+            landmarks: (68, 3) un-normalised. camera: (4, 4).
+            corner: Left and top of the part, pixels. pitch: How far these are apart in the training pictures.
+            shape: Height and width of the part.
+        """
+        points, size = self.scene.points(landmarks), (float(self.scene.size[0]), float(self.scene.size[1]))
+        if not (points[UPPER, 1] - points[LOWER, 1]).max() > SHUT:
+            return None
+        lips = project(points[UPPER + LOWER], camera, self.scene.focal, size) / pitch - torch.tensor(corner).to(points)
+        low = (lips.amin(dim=0).floor().long() - MOUTH_MARGIN).tolist()
+        high = (lips.amax(dim=0).ceil().long() + MOUTH_MARGIN).tolist()
+        columns, rows = (slice(max(0, a), min(b, side)) for a, b, side in zip(low, high, shape[::-1], strict=True))
+        return (rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
+
+    def finer_mouth(
+        self,
+        mouth: MouthLayer,
+        colour: Tensor,
+        landmarks: Tensor,
+        camera: Tensor,
+        corner: tuple[int, int],
+        pitch: float,
+    ) -> Tensor:
+        """Draw what is between the lips finer in a part (3, h, w) of a picture, [0, 1]; see `mouth_part`."""
+        begin = torch.tensor(corner, device=colour.device)
+        pixels = ray_grid(colour.shape[1], colour.shape[2], pitch, device=colour.device) + pitch * begin
+        return mouth(colour[None], self.opening(landmarks[None], camera[None], pixels[None]))[0]  # type: ignore[no-any-return]
 
     def decoder_extra(self, landmarks: Tensor, world_from_camera: Tensor, uv: Tensor) -> Tensor:
         """Return what the decoder sees besides features (B, E, h, w): view directions, maps of landmarks.

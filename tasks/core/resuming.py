@@ -30,6 +30,9 @@ def refuse_other_network(task: Task, checkpoint: dict[str, Any], path: Path) -> 
     old = checkpoint["vizeme"]["recipe"]
     new = task.cfg.model_dump(mode="json")
     differ = [f"{k} {old[k]!r} -> {new[k]!r}" for k in new if k in old and old[k] != new[k]]
+    usual = {k: field.default for k, field in type(task.cfg).model_fields.items()}
+    newer = [k for k in task.network_settings if k not in old and new[k] != usual[k]]
+    differ += [f"{k} (there was none) -> {new[k]!r}" for k in newer]
     meaning = [k for k in task.network_settings if k in old and old[k] != new[k]]
     ours = {k: tuple(v.shape) for k, v in task.state_dict().items()}
     theirs = {k: tuple(v.shape) for k, v in checkpoint["state_dict"].items()}

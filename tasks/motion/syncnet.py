@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -123,6 +124,12 @@ class SyncNetTask(MotionTask):
         with in_eval_mode(self):
             return find_offset(self.model, audio, landmarks)
 
+    @torch.no_grad()
+    def find_seconds(self, audio: Tensor, landmarks: Tensor) -> dict[str, Any]:
+        """Tell by how many frames the sound is late, second by second, as `offset_shares` does."""
+        with in_eval_mode(self):
+            return offset_shares(second_offsets(self.model, audio.float(), landmarks.float())[0])
+
     def draw(self, board: Board) -> None:
         """Show the similarity over offsets for some validation windows, named by the offset found."""
         curves = {}
@@ -175,6 +182,24 @@ def second_offsets(model: SyncNet, audio: Tensor, landmarks: Tensor) -> tuple[Te
         return similarity.new_zeros(0), similarity.new_zeros(0)
     seconds = inside.unfold(0, SECOND, 1).mean(dim=-1)
     return seconds.argmax(dim=1) - RADIUS, seconds.amax(dim=1) - seconds.median(dim=1).values
+
+
+def offset_shares(offsets: Tensor) -> dict[str, Any]:
+    """Say how the offsets (N,) of one-second windows are spread, in frames by which the sound is late.
+
+    Returns:
+        windows: N; within_1, early, late: the shares at most one frame off, and beyond that; histogram: offset -> how
+        many windows. Without a window, that is said and nothing else.
+    """
+    if not len(offsets):
+        return {"windows": 0}
+    values, counts = offsets.unique(return_counts=True)
+    shares = {"within_1": offsets.abs() <= 1, "early": offsets < -1, "late": offsets > 1}
+    return {
+        "windows": len(offsets),
+        **{name: float(share.float().mean()) for name, share in shares.items()},
+        "histogram": {f"{int(value):+d}": int(count) for value, count in zip(values, counts, strict=True)},
+    }
 
 
 def _say(name: str, offset: Offset) -> None:

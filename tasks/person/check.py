@@ -30,7 +30,8 @@ from tasks.renderer.footage import spread
 from tasks.verdicts.door import check_run, config_named, results_of
 from tasks.verdicts.findings import Finding, Limit, absent, one_line, tell, worst
 from utils.errors import ConfigError, UserError
-from utils.faces.landmarks import MOUTH
+from utils.faces.landmarks import MOUTH, from_offsets
+from utils.faces.lip_figures import Stretch, lip_figures
 from utils.rates import FPS
 
 LIMITS: dict[str, Limit] = {
@@ -41,11 +42,15 @@ LIMITS: dict[str, Limit] = {
     "lip_error_ratio": Limit(1.02, 1.1, rising=False),
     "outside": Limit(0.02, 0.1, rising=False),
     "lip_spread": Limit(0.7, 0.5),
+    "closure_recall": Limit(0.5, 0.25),
+    "trembling": Limit(1.3, 2.0, rising=False),
     "face_psnr": Limit(26.0, 22.0),
 }
 """From where on the figures of a talking head are good, fair or poor."""
 SPEECH = ("lm3d_vae_sync",)
 """The head alone is judged, where it is trained: what it does not do well, a torso does not mend."""
+LEAST_CLOSURES = 8
+"""Fewer closures of the real lips say little of how many the imagined ones miss."""
 RANGE_MARGIN = 0.1
 """The range of a coordinate is widened by this share of itself before something counts as outside."""
 
@@ -209,6 +214,13 @@ class Chain:
             figures["lip_error_ratio"] = figures["lip_error"] / max(before["lip_error"], 1e-9)
             verdicts.append(LIMITS["lip_error_ratio"].judge(figures["lip_error_ratio"]))
             said += f" ({100 * (figures['lip_error_ratio'] - 1):+.0f} % error against before it)"
+        figures |= {key: one for key, one in lip_figures(_stretches(landmarks, windows)).items() if np.isfinite(one)}
+        if "trembling" in figures:
+            verdicts.append(LIMITS["trembling"].judge(figures["trembling"]))
+            said += f", trembling {figures['trembling']:.2f}"
+        if figures["closures"] >= LEAST_CLOSURES:
+            verdicts.append(LIMITS["closure_recall"].judge(figures["closure_recall"]))
+            said += f"; lips meet in {100 * figures['closure_recall']:.0f} % of {figures['closures']:.0f} closures"
         if syncnet is not None and real is not None and syncnet.cfg.audio_feature == task.cfg.audio_feature:
             sync = self.sync(syncnet, landmarks)
             figures |= {f"sync_{key}": value for key, value in sync.items()}
@@ -219,7 +231,8 @@ class Chain:
             "Choose another step (--steps), or train it again with less weight on adv and sync."
             if before is not None
             else "Train on more speech or many speakers first (--binary_data_dir), use whisper features; "
-            "spread below 0.7 is mumbling: infer_mouth_gain 1.2 helps until then."
+            "spread below 0.7 is mumbling: infer_mouth_gain 1.2 helps until then; trembling above 1.3: "
+            "infer_mouth_smooth_sigma 1; lips that seldom meet: infer_meet_lips 0.4."
         )
         means = "The mouth does not follow unheard speech as this person's does."
         return Finding(name, worst(verdicts), said, figures, means, remedy, task.source["path"])
@@ -273,6 +286,15 @@ class Chain:
 def _say_sync(figures: dict[str, float]) -> str:
     within, confidence = figures["offset_within_1"], figures["confidence"]
     return f"offset found within a frame in {100 * within:.0f} % of seconds, confidence {confidence:.2f}"
+
+
+def _stretches(landmarks: list[Tensor], windows: list[MotionBatch]) -> list[Stretch]:
+    """Put imagined faces (B, T, 68, 3) of every batch beside the recorded ones, window by window."""
+    return [
+        Stretch(from_offsets(imagined[index][mask].numpy()), from_offsets(batch.landmarks[index][mask].numpy()))
+        for imagined, batch in zip(landmarks, windows, strict=True)
+        for index, mask in enumerate(batch.mask)
+    ]
 
 
 def _mean_of(figures: list[dict[str, Tensor]]) -> dict[str, float]:

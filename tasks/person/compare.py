@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from utils.drawing.canvas import side_by_side
 from utils.faces.detector import find_points
 from utils.faces.detectors import make_detector
 from utils.faces.landmarks import MOUTH, from_offsets, lip_gap, to_offsets
+from utils.faces.lip_figures import Span, Stretch, lip_figures
 from utils.media.video import VideoWriter
 from utils.metrics import correlation
 from utils.progress import Progress
@@ -73,8 +75,12 @@ class Pictures:
                 writer.write(strip)
                 bar.step()
 
-    def figures(self) -> dict[str, dict[str, float]]:
-        """Average what was judged: PSNR by box, landmark distance (LMD), lip opening and sharpness against the real."""
+    def figures(self, spans: Sequence[Span] | None = None) -> dict[str, dict[str, float]]:
+        """Average what was judged: PSNR by box, landmark distance (LMD), lips and sharpness against the real.
+
+        Args:
+            spans: Where the lips meet, as `Stretch` has it.
+        """
         real = np.stack(self.points_px["real"])
         out: dict[str, dict[str, float]] = {}
         for name, judged in self.judged.items():
@@ -86,6 +92,7 @@ class Pictures:
             values["lip_opening_correlation"] = correlation(lip_gap(points_px), lip_gap(real))
             sharp = self.sharpness[name].against(self.sharpness["real"])
             values["mouth_sharpness"] = float("nan") if sharp is None else sharp
+            values |= lip_figures([Stretch(points_px, real, spans)])
             values["faces_found"] = float(np.isfinite(points_px[:, 0, 0]).mean())
             out[name] = values
         return out

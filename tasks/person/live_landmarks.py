@@ -12,13 +12,12 @@ from tasks.speaking.head_pose import HeadMotion
 from tasks.speaking.mend import mend
 from tasks.speaking.resting_face import Person
 from tasks.speaking.settings import InferSettings
-from tasks.speaking.silence import silence_weight, silent_frames
+from tasks.speaking.silence import pause_frames, rest_weight, silence_weight, silent_frames
 from tasks.speaking.sound import Sound
 from tasks.speaking.windows import landmark_blocks
 from utils.arrays import Floats
 from utils.rates import SAMPLES_A_FRAME
 from utils.sound.content_features import content_kind
-from utils.sound.speech_level import SpeechLevel
 
 LOOKAHEAD, STEP = 8, 4
 """Frames that must have been heard after one that is drawn, and frames drawn at a time: 0.49 s before the first."""
@@ -29,7 +28,8 @@ CUT = 1500
 EXTRA = 160
 """Samples heard beyond the last frame, so that its features are what they will be in the whole sound."""
 RISE = 0.35
-"""The mouth closes by at most this share from one frame to the next: a pause is known only after it has begun."""
+"""The mouth closes and opens by at most this share from one frame to the next: a pause is known only after it has
+begun, and its end shortly before."""
 
 
 class LiveLandmarks:
@@ -48,7 +48,7 @@ class LiveLandmarks:
         self.lookahead, self.step = lookahead, step
         self.person = Person.of(video, settings.infer_sil_ref_frame_idx)
         self.motion = HeadMotion(video, settings)
-        self.past = max(PAST, silent_frames(settings) + 8)
+        self.past = max(PAST, silent_frames(settings) + 8, pause_frames(settings) + 8)
         if content_kind(postnet.cfg.audio_feature) == "whisper":
             self.past = max(self.past, WHISPER_ROWS // 2 - lookahead - step - 4)
         self.hearing = Hearing(self.past + 8)
@@ -82,10 +82,10 @@ class LiveLandmarks:
         past = self.done - start
         values[:past] = self._raw[start - self._begin : self.done - self._begin]
         self._raw, self._begin = values, start
-        silence = silence_weight(self.hearing.rows(start, stop)[0], stop - start, self.settings, self._speech())
-        self._hear(silence, start)
+        self._hear(start, stop)
         moment = self.motion.frames(start, stop)
-        rest = self._rest(silence, start, count) if self.settings.infer_close_mouth_when_sil else None
+        closes = self.settings.infer_close_mouth_when_sil
+        rest = self._rest(self._resting(start, stop), start, count) if closes else None
         until = (stop // CUT + 1) * CUT
         mended = mend(values, self.person, moment.eye_ids, rest, self.settings, self.seed, first=start, until=until)
         self.done += count
@@ -110,9 +110,15 @@ class LiveLandmarks:
         values = self.postnet.predict(audio, pitch, seed=self.seed, temperature=temperature, first=start)
         return np.array(values.cpu().numpy(), np.float32).reshape(frames, 68, 3)
 
-    def _hear(self, silence: Floats, start: int) -> None:
-        """Let the head know how far nobody speaks, (T,), from frame `start` on."""
-        self.motion.hear(silence, start)
+    def _hear(self, start: int, stop: int) -> None:
+        """Let the head know how far nobody speaks in frames [start, stop)."""
+        rows = self.hearing.rows(start, stop)[0]
+        self.motion.hear(silence_weight(rows, stop - start, self.settings, self.level.heard), start)
+
+    def _resting(self, start: int, stop: int) -> Floats:
+        """Return how far the mouth rests in frames [start, stop), by what was heard so far."""
+        rows = self.hearing.rows(start, stop)[0]
+        return rest_weight(rows, stop - start, self.settings, self.level.heard)
 
     def _rest(self, weight: Floats, start: int, count: int) -> Floats:
         """Return how far the mouth closes, (T,) from frame `start` on, where nobody speaks by `weight`."""
@@ -121,13 +127,9 @@ class LiveLandmarks:
         weight[:past] = shown
         if len(shown):
             for index in range(past, len(weight)):
-                weight[index] = min(weight[index], weight[index - 1] + RISE)
+                weight[index] = np.clip(weight[index], weight[index - 1] - RISE, weight[index - 1] + RISE)
         self.rest = weight[: past + count].copy()
         return weight
-
-    def _speech(self) -> SpeechLevel:
-        """Return how loud speech and noise are, as far as that is known."""
-        return self.level.heard
 
 
 class FileLandmarks(LiveLandmarks):
@@ -140,17 +142,17 @@ class FileLandmarks(LiveLandmarks):
         super().__init__(postnet, video, settings, 2 * LOOKAHEAD, STEP, seed)
         self._blocks = landmark_blocks(postnet, sound, temperature=settings.infer_temperature, seed=seed)
         self._ahead, self._ahead_begin = np.zeros((0, 68, 3), np.float32), 0
-        self._whole = sound.level
+        self._rests = rest_weight(sound.rms(), sound.frames, settings)
         self.motion.hear(silence_weight(sound.rms(), sound.frames, settings))
 
-    def _hear(self, silence: Floats, start: int) -> None:
+    def _hear(self, start: int, stop: int) -> None:
         """Say nothing: all of the sound was heard at the beginning."""
+
+    def _resting(self, start: int, stop: int) -> Floats:
+        return self._rests[start:stop].copy()
 
     def _predict(self, start: int, stop: int, ends: bool) -> Floats:
         while self._ahead_begin + len(self._ahead) < stop:
             kept = self._ahead[start - self._ahead_begin :]
             self._ahead, self._ahead_begin = np.concatenate([kept, next(self._blocks)]), start
         return self._ahead[start - self._ahead_begin : stop - self._ahead_begin].copy()
-
-    def _speech(self) -> SpeechLevel:
-        return self._whole

@@ -9,14 +9,14 @@ may move behind him, is told beside it. Figures of heads that are driven by the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.person.evaluate import held_out, speak_held_out, without_nan
+from tasks.person.evaluate import held_out, lips_said, speak_held_out, without_nan
 from tasks.renderer.judging import Sharpness
 from tasks.speaking.frames import seed_everything
 from utils.arrays import Bytes, Floats, Ints, Reals
@@ -24,6 +24,7 @@ from utils.drawing.canvas import grid_of
 from utils.faces.detector import LandmarkDetector, find_points
 from utils.faces.detectors import make_detector
 from utils.faces.landmarks import MOUTH, lip_gap
+from utils.faces.lip_figures import Span, Stretch, lip_figures
 from utils.files.tables import write_json
 from utils.media.pictures import write_picture
 from utils.metrics import concordance, correlation, psnr
@@ -42,7 +43,7 @@ LIPS = (
     "lmd_mouth", "lip_opening_correlation", "lip_opening_concordance", "lip_spread", "gap_at_closed_px",
     "mouth_sharpness",
 )  # fmt: skip
-"""What is measured of the mouth."""
+"""What is measured of the mouth, besides `lip_figures`."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,11 @@ class Tally:
     kept: list[Bytes] = field(default_factory=list)
     sharpness: Sharpness = field(default_factory=Sharpness)
 
-    def figures(self, real: Tally) -> dict[str, float]:
-        """Average, and compare the landmarks found and what is between the lips with those of the real frames."""
+    def figures(self, real: Tally, spans: Sequence[Span] | None = None) -> dict[str, float]:
+        """Average, and compare the landmarks found and what is between the lips with those of the real frames.
+
+        `spans` are where the lips meet, as `Stretch` has it.
+        """
         points_px, real_px = np.stack(self.points_px), np.stack(real.points_px)
         has_face = np.isfinite(points_px).all(axis=(1, 2)) & np.isfinite(real_px).all(axis=(1, 2))
         drawn, true = points_px[has_face], real_px[has_face]
@@ -89,6 +93,7 @@ class Tally:
         values["faces_found"] = float(has_face.mean())
         if self.lpips:
             values["lpips"] = float(np.mean(self.lpips))
+        values |= lip_figures([Stretch(points_px, real_px, spans)])
         if not has_face.any():
             return values | dict.fromkeys(LIPS, float("nan"))
         gap, real_gap = lip_gap(drawn), lip_gap(true)
@@ -111,7 +116,9 @@ def mouth_distance(points_px: Reals, real_px: Reals) -> float:
     return float(np.linalg.norm(mouth - real, axis=-1).mean())
 
 
-def evaluate_as_peers(heads: Mapping[str, TalkingHead], video_id: str, folder: Path, *, frames: int) -> dict[str, Any]:
+def evaluate_as_peers(
+    heads: Mapping[str, TalkingHead], video_id: str, folder: Path, *, frames: int, timings: Path | None = None
+) -> dict[str, Any]:
     """Measure, print, and write `peers.json` and `peers.png`.
 
     Args:
@@ -119,9 +126,11 @@ def evaluate_as_peers(heads: Mapping[str, TalkingHead], video_id: str, folder: P
         video_id: Whom.
         folder: Where the files go.
         frames: At most so many frames of the longest held-out run.
+        timings: When what is said in the video (`utils.sound.timings`), as far as that is known.
     """
     first = next(iter(heads.values()))
     ids = held_out(first, frames)
+    spans = lips_said(first, ids, timings)
     seed_everything(first.seed)
     spoken = speak_held_out(first, ids)
     tallies = {"real": Tally(), **{name: Tally() for name in heads}}
@@ -137,7 +146,7 @@ def evaluate_as_peers(heads: Mapping[str, TalkingHead], video_id: str, folder: P
         "train_seconds": len(learnt) / FPS,
         "test_frames": [int(ids[0]), int(ids[-1]) + 1],
         "audio_feature": first.postnet.cfg.audio_feature,
-        "ours": {name: tallies[name].figures(tallies["real"]) for name in heads},
+        "ours": {name: tallies[name].figures(tallies["real"], spans) for name in heads},
         "published": [vars(row) for row in PUBLISHED],
     }
     sheet = grid_of({name: t.kept for name, t in tallies.items()}, size=256)
@@ -189,17 +198,20 @@ def show(report: Mapping[str, Any], folder: Path) -> None:
     print(f"{report['video_id']}: {report['train_seconds']:.0f} s learnt from, frames {start} to {stop - 1} held out,")
     print(f"{width} x {height}, {report['protocol']}; {report['audio_feature']}")
     head = f"{'':<22}{'PSNR':>7}{'filmed':>8}{'LPIPS':>8}{'LMD':>7}"
-    print(f"{head}{'r':>7}{'CCC':>7}{'spread':>8}{'closed':>8}{'sharp':>7}")
+    print(f"{head}{'r':>7}{'CCC':>7}{'spread':>8}{'closed':>8}{'sharp':>7}{'meet':>7}{'wrong':>7}{'trem':>6}")
     for name, one in report["ours"].items():
         lips = f"{one['lip_opening_correlation']:7.2f}{one['lip_opening_concordance']:7.2f}{one['lip_spread']:8.2f}"
         lpips = f"{one['lpips']:8.4f}" if "lpips" in one else f"{'-':>8}"
         near = f"{one['psnr']:7.2f}{one['psnr_filmed']:8.2f}{lpips}{one['lmd_mouth']:7.2f}"
-        print(f"{name:<22}{near}{lips}{one['gap_at_closed_px']:+8.2f}{one['mouth_sharpness']:7.2f}")
+        print(f"{name:<22}{near}{lips}{one['gap_at_closed_px']:+8.2f}{one['mouth_sharpness']:7.2f}", end="")
+        print(f"{one['closure_recall']:7.2f}{one['closed_wrongly']:7.2f}{one['trembling']:6.2f}")
     for row in report["published"]:
         near = f"{row['psnr']:7.2f}{'-':>8}{row['lpips']:8.4f}{row['lmd_mouth']:7.2f}"
         print(f"{row['system']:<22}{near}   {row['footage']}")
     print("Published figures are of their own footage, at about 512 x 512.", end=" ")
     print("filmed: PSNR with what moves behind the person too; a head is drawn before a still plate.", end=" ")
     print("closed: px that the lips are further apart than the real ones where those are shut;", end=" ")
-    print("sharp: fineness between the lips (energy of the Laplacian), of the real one.")
+    print("sharp: fineness between the lips (energy of the Laplacian), of the real one;", end=" ")
+    print("meet: share of the real lips' closures in which they meet; wrong: share of frames of real lips", end=" ")
+    print("apart in which they are shut; trem: acceleration of the mouth's points, of the real one.")
     print(f"{folder}/: peers.json, peers.png")

@@ -192,6 +192,9 @@ class EvaluateCommand(HeadCommand):
     """own judges the drawn head in boxes; peers judges whole frames as published systems do, for every infer_compose"""
     frames: Count | None = None
     """at most so many held-out frames (250; with peers all)"""
+    timings: Annotated[Path, AfterValidator(_is_there)] | None = None
+    """when what is said in the video, to count closures at p, b and m: a CSV of start_s,end_s,text (words, or sounds),
+    or the demo's .truth.json (all closures of the real lips count)"""
     out: Path | None = None
     """folder to write (infer_out/<id>/evaluation)"""
     json_: Annotated[bool, Flag("json")] = False

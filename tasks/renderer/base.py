@@ -183,6 +183,7 @@ class NerfTask(Task):
 
     def _tables(self) -> list[torch.nn.Parameter]:
         tables = self.model.torso.table_parameters() if self.model.torso is not None else []
+        tables += [self.model.mouth.textures] if self.model.mouth is not None else []
         return tables + (self.model.head.table_parameters() if isinstance(self.model.head, BlendPlaneHead) else [])
 
     def schedule(self, update: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modules.renderer.field import BlendPlaneHead
 from modules.renderer.landmark_code import POINT_GROUPS
+from modules.renderer.layers.mouth import MouthLayer
 from modules.renderer.layers.portrait import PortraitLayer
 from modules.renderer.layers.torso import TorsoLayer
 from modules.renderer.renderer import Renderer
@@ -14,9 +15,11 @@ from utils.errors import ConfigError
 
 
 def build_renderer(
-    cfg: NerfConfig, torso: TorsoLayer | None = None, portrait_width: int = 0
+    cfg: NerfConfig, torso: TorsoLayer | None = None, portrait_width: int = 0, mouth_size: int = 0
 ) -> Renderer:
     """Build the network that the settings describe, with a torso, or with a portrait layer of some width.
+
+    `mouth_size` is that of the textures inside its mouth, 0 for none.
 
     Raises:
         ConfigError: The settings do not go together.
@@ -58,4 +61,5 @@ def build_renderer(
         landmark_input=cfg.landmark_input,
         torso=torso,
         portrait=portrait,
+        mouth=MouthLayer(mouth_size) if mouth_size else None,
     )

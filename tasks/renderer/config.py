@@ -186,3 +186,5 @@ class Lm3dNerfPortraitConfig(OverHeadConfig):
     """Channels inside the portrait; three times as many at half the resolution of the rays."""
     portrait_reach: Annotated[float, Field(gt=0, le=1)] = 0.16
     """How far beyond the jaw and the mouth it may change the frame, eye distances."""
+    mouth_size: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Texels across the textures of teeth that what is between the lips is drawn with; 0 leaves it to the portrait."""

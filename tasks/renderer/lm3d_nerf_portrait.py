@@ -22,6 +22,9 @@ from tasks.renderer.over_head import OverHeadTask
 from tasks.renderer.portrait.batches import LowerFaceBatch, LowerFaceSource, ValLowerFaces
 from utils.arrays import Bytes
 
+TEETH_FROM = 0.25
+"""Share of the training after which LPIPS teaches what is between the lips, as long as nothing else listens to it."""
+
 
 class Lm3dNerfPortraitTask(OverHeadTask):
     """Train what lays a lower face into the true frame.
@@ -34,7 +37,7 @@ class Lm3dNerfPortraitTask(OverHeadTask):
     schema = Lm3dNerfPortraitConfig
     cfg: Lm3dNerfPortraitConfig
     network_settings: ClassVar[tuple[str, ...]] = (
-        *NerfTask.network_settings, "portrait_width", "portrait_reach",
+        *NerfTask.network_settings, "portrait_width", "portrait_reach", "mouth_size",
     )  # fmt: skip
 
     in_words = ("face_psnr", "laid over another mouth {:.1f} dB")
@@ -46,7 +49,7 @@ class Lm3dNerfPortraitTask(OverHeadTask):
 
     def build(self) -> Renderer:
         """Build a renderer with a portrait layer."""
-        return build_renderer(self.cfg, portrait_width=self.cfg.portrait_width)
+        return build_renderer(self.cfg, portrait_width=self.cfg.portrait_width, mouth_size=self.cfg.mouth_size)
 
     def prepare(self) -> None:
         """Measure the footage and take over the trained head.
@@ -75,25 +78,54 @@ class Lm3dNerfPortraitTask(OverHeadTask):
 
     def losses(self, batch: LowerFaceBatch) -> dict[str, Tensor]:  # type: ignore[override]
         """Compare the frame in which the lower face was laid with the frame as it was; each term is a mean ()."""
-        colour, mask = self.match(batch)
+        bare, mask = self._matched(batch)
+        finer = self.with_mouths(bare.detach(), batch)
+        colour = finer + (bare - bare.detach())  # each learns from the picture as if the other stood still
         target, under = (_picture(one) for one in (batch.target, batch.covered))
         shown = under + mask * (colour - under)
         losses = self.picture_losses(shown, target, batch.weight)
         losses["cover"] = mask.mean()
         losses["bare"] = terms.colour_loss(colour, target, batch.weight)
-        if (net := self._lpips("mouth_perceptual")) is not None:
+        net = self._lpips("mouth_perceptual")
+        if net is None and (net := self._lpips_of_teeth()) is not None:
+            shown = under + mask.detach() * (finer - under)
+        if net is not None:
             mouths = (_cut(picture, batch.mouth) for picture in (shown, target))
             losses["mouth_perceptual"] = perceptual_loss(net, *mouths)
         return losses
 
+    def _lpips_of_teeth(self) -> torch.nn.Module | None:
+        """Return LPIPS when what is between the lips alone is to listen to it; its weights must be here."""
+        progress = self.updates / self.cfg.max_updates
+        wanted = self.model.mouth is not None and self.cfg.weights.mouth_perceptual > 0
+        return self._perceptual_net() if wanted and self.training and progress >= TEETH_FROM else None
+
     def match(self, batch: LowerFaceBatch) -> tuple[Tensor, Tensor]:
         """Return what is laid into the covered frames: colours (B, 3, H, W) in [0, 1] and the mask (B, 1, H, W)."""
+        colour, mask = self._matched(batch)
+        return self.with_mouths(colour, batch), mask
+
+    def _matched(self, batch: LowerFaceBatch) -> tuple[Tensor, Tensor]:
+        """Return what `match` does, before mouths are drawn finer."""
         drawn, low, uv = self._draw(batch)
         portrait = self.model.portrait
         assert portrait is not None
         covered = self.model.covered_maps(batch.covered_landmarks, batch.world_from_camera, uv)
         frame, mask = _picture(batch.covered), batch.mask[:, None]
         return self.model.matched(portrait, _picture(drawn), frame, mask, low, covered)
+
+    def with_mouths(self, colour: Tensor, batch: LowerFaceBatch) -> Tensor:
+        """Return colours (B, 3, H, W) in which what is between the lips is drawn finer, where that is learnt."""
+        if (mouth := self.model.mouth) is None:
+            return colour
+        colour = colour.clone()
+        shape, middle = (colour.shape[2], colour.shape[3]), batch.landmarks.shape[1] // 2
+        for index, (left, top) in enumerate(batch.corner.tolist()):
+            seen = batch.landmarks[index, middle], batch.world_from_camera[index]
+            if (place := self.model.mouth_part(*seen, (left, top), 1.0, shape)) is not None:
+                part, corner = colour[index][:, *place], (left + place[1].start, top + place[0].start)
+                colour[index][:, *place] = self.model.finer_mouth(mouth, part.clone(), *seen, corner, 1.0)
+        return colour
 
     @torch.no_grad()
     def _draw(self, batch: LowerFaceBatch) -> tuple[Tensor, Tensor, Tensor]:

@@ -50,7 +50,7 @@ class OverHeadTask(NerfTask):
         state = dict(head.model.state_dict()) | dict(buffers or {})
         missing = self.model.load_state_dict(state, strict=False).missing_keys
         self.put_right(self._footage)
-        assert all(name.startswith(("torso.", "portrait.")) for name in missing), missing
+        assert all(name.startswith(("torso.", "portrait.", "mouth.")) for name in missing), missing
         self.frozen_sources["head"] = dict(head.source)
         return True
 

@@ -1,8 +1,8 @@
 """Make predicted landmarks fit for the renderer: keep them within what this person's face does, let it blink and rest.
 
 The steps, in GeneFace's order (its setting names are kept; smoothing here runs over time, not across coordinates):
-exaggerate -> clamp -> project onto the person's own frames (LLE) -> eyes -> closed mouth in silence -> smoothing -> no
-crossed lips. An hour of speech needs no more memory than a few (T, 68, 3) arrays.
+exaggerate -> clamp -> project onto the person's own frames (LLE) -> eyes -> lips that nearly meet do -> closed mouth in
+silence -> smoothing -> no crossed lips. An hour of speech needs no more memory than a few (T, 68, 3) arrays.
 """
 
 from __future__ import annotations
@@ -10,14 +10,20 @@ from __future__ import annotations
 import numpy as np
 
 from tasks.speaking.eyes import move_eyes
-from tasks.speaking.resting_face import FACE, Person
+from tasks.speaking.resting_face import FACE, Person, lip_height
 from tasks.speaking.settings import PostSettings
-from tasks.speaking.silence import silence_weight
+from tasks.speaking.silence import rest_weight
 from utils.arrays import Floats, Ints
 from utils.faces.landmarks import BROWS, EYES, JAW, MOUTH, from_offsets, to_offsets
 from utils.shots import smooth_over_time
 
 WINDOW = 256
+_UPPER_LIP = [*range(49, 54), 61, 62, 63]
+_LOWER_LIP = [*range(55, 60), 65, 66, 67]
+_UPPER_SHARE = 0.3
+"""Of the way that lips go to meet, what the upper one goes."""
+_WHOLLY = 0.3
+"""Lips meet wholly where they are nearer than this share of `infer_meet_lips`."""
 
 
 def clamp(landmarks: Floats, person: Person, times_std: float) -> Floats:
@@ -43,6 +49,23 @@ def exaggerate(landmarks: Floats, person: Person, gain: float) -> Floats:
     out = landmarks.copy()
     for part in (MOUTH, JAW):
         out[:, part] = person.mean[part] + gain * (landmarks[:, part] - person.mean[part])
+    return out
+
+
+def meet_lips(landmarks: Floats, person: Person, below: float) -> Floats:
+    """Bring lips of landmarks (T, 68, 3) together that are nearly so: what is likeliest to be said is said too softly.
+
+    Args:
+        below: From where on, as a share of the way from this face's nearest lips to its widest.
+    """
+    if below == 0:
+        return landmarks
+    (low, high), gap = person.lip_range, lip_height(landmarks)
+    depth = np.clip((below - (gap - low) / max(high - low, 1e-6)) / (below * (1 - _WHOLLY)), 0, 1)
+    way = depth * depth * (3 - 2 * depth) * np.maximum(gap - low, 0)
+    out = landmarks.copy()
+    out[:, _UPPER_LIP, 1] -= _UPPER_SHARE * way[:, None]
+    out[:, _LOWER_LIP, 1] += (1 - _UPPER_SHARE) * way[:, None]
     return out
 
 
@@ -116,7 +139,7 @@ def post_process(
     """
     rest = None
     if settings.infer_close_mouth_when_sil and rms is not None:
-        rest = silence_weight(rms, len(landmarks), settings)
+        rest = rest_weight(rms, len(landmarks), settings)
     return mend(landmarks, person, frame_ids, rest, settings, seed)
 
 
@@ -136,6 +159,7 @@ def mend(
     out = clamp(out, person, settings.infer_lm3d_clamp_std)
     out = project_on_person(out, person, settings.infer_lm3d_lle_percent)
     out = move_eyes(out, person, frame_ids, settings, seed, first=first, until=until)
+    out = meet_lips(out, person, settings.infer_meet_lips)
     if rest is not None:
         out = close_mouth(out, person, rest)
     out = out.copy() if out is landmarks else out

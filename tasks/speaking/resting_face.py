@@ -11,7 +11,7 @@ from data_gen.video.dataset import VideoDataset
 from tasks.speaking.silence import frame_rms
 from utils.arrays import Floats
 from utils.errors import ConfigError
-from utils.faces.landmarks import eye_opening, mouth_opening
+from utils.faces.landmarks import OFFSET_SCALE, eye_opening, from_offsets, mouth_opening
 
 UPPER = slice(17, 48)
 """Brows, nose and eyes: what the voice says nothing about."""
@@ -54,6 +54,12 @@ class Person:
         return ((self.database[:, FACE] - self.mean[FACE]) / self.std[FACE]).reshape(len(self.database), -1)
 
     @functools.cached_property
+    def lip_range(self) -> tuple[float, float]:
+        """How high the mouth is open where it is nearly shut and where it is wide, one frame of twenty beyond either."""
+        low, high = np.quantile(lip_height(self.database), [0.05, 0.95])
+        return float(low), float(high)
+
+    @functools.cached_property
     def gaze(self) -> Floats:
         """Brows, nose and eyes at rest, (31, 3): the median over frames whose eyes are open."""
         wide = self.eye_opening >= np.quantile(self.eye_opening, 0.3)
@@ -63,6 +69,12 @@ class Person:
     def blink(self) -> tuple[int, int] | None:
         """The clearest blink of the footage."""
         return find_blink(self)
+
+
+def lip_height(landmarks: Floats) -> Floats:
+    """Return how high the mouth of landmarks (T, 68, 3) is open, (T,) tenths of an eye distance; below 0 lips cross."""
+    heights = OFFSET_SCALE * from_offsets(landmarks)[..., 1]
+    return np.asarray(heights[:, 61:64].mean(axis=1) - heights[:, 65:68].mean(axis=1), np.float32)
 
 
 def person_of(

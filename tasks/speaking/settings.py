@@ -51,6 +51,9 @@ class PostSettings(Config):
     and y); 0 turns it off. Lower it when the mouth opens unnaturally wide."""
     infer_mouth_gain: Positive = 1.0
     """Exaggerate mouth and jaw about their mean: 1.2 to 1.5 mends a mumbling mouth."""
+    infer_meet_lips: Fraction = 0.3
+    """Lips that are nearer than this share of the way from the person's nearest to their widest are brought together,
+    as p, b and m want it; 0 turns it off. Lower it when the mouth shuts where it should be a little open."""
     infer_lm3d_lle_percent: Fraction = 0.0
     """How far (0..1) points other than the mouth are pulled to combinations of the person's 10 most alike frames."""
     infer_inject_eye_blink_mode: Literal["none", "gt", "period"] = "gt"
@@ -63,8 +66,10 @@ class PostSettings(Config):
     infer_close_mouth_when_sil: bool = True
     """Close the mouth in silences, which the networks may not know. Where nobody speaks at all, it stays closed."""
     infer_close_mouth_in_pauses: bool = True
-    """A pause in a real room is a silence, too: what does not stand out of the room's own noise. Without it, only what
-    `infer_sil_db` says is one, and rooms are seldom that quiet."""
+    """A long pause in a real room is a silence, too: what does not stand out of the room's own noise. Without it, only
+    what `infer_sil_db` says is one, and rooms are seldom that quiet."""
+    infer_pause_seconds: Annotated[float, Field(gt=0)] = 1.0
+    """Shorter pauses of a room are left to the networks: in them people breathe, with the mouth open."""
     infer_sil_ref_frame_idx: int | None = None
     """Frame whose mouth is the closed one; found in the footage when not given."""
     infer_sil_db: Annotated[float, Field(lt=0)] = -50.0

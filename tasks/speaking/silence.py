@@ -1,4 +1,4 @@
-"""When nobody speaks: how far the mouth rests in each frame, from the loudness of the sound."""
+"""When nobody speaks, and how far the mouth rests meanwhile, from the loudness of the sound."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _LEAST_SPEECH = 2
 """A sound of fewer frames is a click or a knock."""
+_EDGE, _PAUSE_EDGE = 4, 8
+"""Frames in which the mouth closes and opens: in a silence, and in a pause of a room."""
+_BREATH = 4
+"""Frames before the end of such a pause in which it is open: speakers take breath before they are heard."""
 
 
 def frame_rms(rms: np.ndarray, frames: int) -> Floats:
@@ -25,7 +29,7 @@ def frame_rms(rms: np.ndarray, frames: int) -> Floats:
 
 
 def silence_weight(rms: np.ndarray, frames: int, settings: PostSettings, level: SpeechLevel | None = None) -> Floats:
-    """Tell how much the mouth rests in each frame, (T,) from 0 (speaks) to 1 (pause), with soft edges of 4 frames.
+    """Tell how far nobody speaks in each frame, (T,) from 0 (speaks) to 1 (pause), with soft edges of 4 frames.
 
     Args:
         rms: (2T,) loudness of the sound between 120 and 4000 Hz (`voice_rms`), 50 rows a second.
@@ -33,21 +37,48 @@ def silence_weight(rms: np.ndarray, frames: int, settings: PostSettings, level: 
         settings: How quiet and how long a pause is.
         level: How loud speech and noise are in the whole sound; as `rms` says when None.
     """
-    if level is None:
-        meter = SpeechMeter()
-        meter.add(rms, np.zeros(len(rms)))
-        level = meter.level()
+    level = level or _level_of(rms)
     if not level.somebody_speaks:
         return np.ones(frames, np.float32)
+    silent, pause = _quiet(rms, frames, settings, level)
+    return ramp(_long(silent | pause, silent_frames(settings)), _EDGE)
+
+
+def rest_weight(rms: np.ndarray, frames: int, settings: PostSettings, level: SpeechLevel | None = None) -> Floats:
+    """Tell how far the mouth is closed in each frame, (T,): in silences, and in those pauses of a room that are long.
+
+    The networks know rooms, and what this person's mouth does in a short pause: breathe, mostly. See `silence_weight`.
+    """
+    level = level or _level_of(rms)
+    if not level.somebody_speaks:
+        return np.ones(frames, np.float32)
+    silent, pause = _quiet(rms, frames, settings, level)
+    closed = ramp(_long(silent, silent_frames(settings)), _EDGE)
+    return np.maximum(closed, ramp(_long(silent | pause, pause_frames(settings), _BREATH), _PAUSE_EDGE))
+
+
+def _level_of(rms: np.ndarray) -> SpeechLevel:
+    meter = SpeechMeter()
+    meter.add(rms, np.zeros(len(rms)))
+    return meter.level()
+
+
+def _quiet(
+    rms: np.ndarray, frames: int, settings: PostSettings, level: SpeechLevel
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which frames (T,) are silent in any case, and in which nothing stands out of the room."""
     loud_db = decibels(frame_rms(rms, frames))
-    quiet = loud_db < level.speech_db + settings.infer_sil_db
-    if settings.infer_close_mouth_in_pauses:
-        quiet |= ~speaking(loud_db, level)
-    weight = np.zeros(frames, np.float32)
+    silent = loud_db < level.speech_db + settings.infer_sil_db
+    pause = ~speaking(loud_db, level) if settings.infer_close_mouth_in_pauses else np.zeros(frames, bool)
+    return silent, pause
+
+
+def _long(quiet: NDArray[np.bool_], least: int, breath: int = 0) -> Floats:
+    """Keep the stretches of (T,) that last at least so many frames, as 0 and 1, but for a breath where one ends."""
+    weight = np.zeros(len(quiet), np.float32)
     for start, stop in _runs(quiet):
-        if stop - start >= silent_frames(settings):
-            weight[start:stop] = 1
-    return ramp(weight, 4)
+        weight[start : stop - breath if stop < len(quiet) else stop] = stop - start >= least
+    return weight
 
 
 def speaking(loud_db: np.ndarray, level: SpeechLevel) -> NDArray[np.bool_]:
@@ -71,6 +102,11 @@ def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 def silent_frames(settings: PostSettings) -> int:
     """Return how many quiet frames make a silence."""
     return max(1, round(settings.infer_sil_seconds * 25))
+
+
+def pause_frames(settings: PostSettings) -> int:
+    """Return how many frames of a room and nothing else make a pause in which the mouth rests."""
+    return max(1, round(settings.infer_pause_seconds * 25))
 
 
 def ramp(weight: Floats, frames: int) -> Floats:

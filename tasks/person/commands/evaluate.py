@@ -31,9 +31,10 @@ def measure(command: EvaluateCommand) -> dict[str, Any]:
     """Measure as the protocol says; return what its JSON holds."""
     folder = command.out or Path(f"infer_out/{command.id}/evaluation")
     if command.protocol == "peers":
-        return evaluate_as_peers(every_way(command), command.id, folder, frames=command.frames or sys.maxsize)
+        frames = command.frames or sys.maxsize
+        return evaluate_as_peers(every_way(command), command.id, folder, frames=frames, timings=command.timings)
     head = load_head(command, {"infer_compose": "full"})  # what is drawn is judged, not what the footage lends to it
-    return evaluate_person(head, command.id, folder, frames=command.frames or 250)
+    return evaluate_person(head, command.id, folder, frames=command.frames or 250, timings=command.timings)
 
 
 def every_way(command: EvaluateCommand) -> dict[str, TalkingHead]:

@@ -11,6 +11,7 @@ from data_gen.demo.clip import Clip, blinks, make_clip
 from data_gen.demo.identity import make_identity
 from data_gen.demo.visemes import is_bilabial
 from utils.rates import FPS, RATE
+from utils.sound.timings import lips_meet, read_timings
 
 
 def test_sound_and_frames_have_the_same_length(clip: Clip):
@@ -60,6 +61,9 @@ def test_truth_is_saved_beside_the_clip(clip: Clip, tmp_path: Path, truth):
     assert told["frames"] == len(clip)
     assert told["phonemes"][-1][2] == pytest.approx(told["seconds"], abs=1e-3)
     assert "public domain" in told["licence"]
+    spans = lips_meet(read_timings(told_path))
+    assert len(spans) == sum(is_bilabial(name) for name, _, _ in clip.speech.phonemes) > 0
+    assert all(truth.lips_closed[max(0, start) : stop].any() for start, stop in spans)
 
 
 def test_a_detector_sees_the_lips_as_the_truth_says(clip: Clip, truth):

@@ -17,6 +17,7 @@ from tasks.speaking.sound import Sound
 from tasks.speaking.windows import sound_to_landmarks
 from tests.made import write_tone
 from tests.tasks.speaking.made_speech import LoudnessPostnet
+from tests.utils.sound.made_room import room
 from utils.faces.landmarks import mouth_opening
 from utils.sound.features import rms
 
@@ -71,7 +72,8 @@ def test_a_mouth_at_rest_before_anything_is_said(video):
 def test_a_sound_on_the_disk_is_played_as_it_would_be_written(video, tmp_path):
     """Over the seams of its windows, and without keeping more than one of them."""
     t = np.arange(16000 * 50) / 16000
-    write_tone(tmp_path / "long.wav", 0.3 * np.sin(2 * np.pi * 150 * t) * (0.6 + 0.4 * np.sin(2 * np.pi * 1.3 * t)))
+    tone = 0.3 * np.sin(2 * np.pi * 150 * t) * (0.6 + 0.4 * np.sin(2 * np.pi * 1.3 * t))
+    write_tone(tmp_path / "long.wav", np.where((t > 20) & (t < 22), 0, tone) + room(50.0, 0.002))  # with one pause
     settings = InferSettings(infer_temperature=0.5)
     with Sound(tmp_path / "long.wav") as sound:
         landmarks = FileLandmarks(LoudnessPostnet(), video, settings, sound, 5)
@@ -80,6 +82,8 @@ def test_a_sound_on_the_disk_is_played_as_it_would_be_written(video, tmp_path):
         ids = landmarks.motion.frames(0, sound.frames).eye_ids
         whole = post_process(raw, landmarks.person, ids, sound.rms(), settings, 5)
     assert len(landmarks._ahead) < 900
+    closed = mouth_opening(landmarks.person.closed[None])[0]
+    np.testing.assert_allclose(mouth_opening(whole)[510:540], closed, atol=1e-3)
     np.testing.assert_allclose(played, whole, atol=1e-4)
 
 

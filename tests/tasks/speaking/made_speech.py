@@ -40,6 +40,7 @@ def voice(path, seconds: float, rate: int = 16000):
 
 OFF = PostSettings(
     infer_lm3d_clamp_std=0,
+    infer_meet_lips=0,
     infer_inject_eye_blink_mode="none",
     infer_close_mouth_when_sil=False,
     infer_mouth_smooth_sigma=0,

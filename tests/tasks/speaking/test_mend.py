@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.speaking.mend import clamp, project_on_person
-from tasks.speaking.resting_face import Person
+from tasks.speaking.mend import clamp, meet_lips, project_on_person
+from tasks.speaking.resting_face import Person, lip_height
 from tasks.speaking.settings import PostSettings
 from tests.tasks.speaking.made_speech import OFF, PERSON, run
 from utils.faces.landmarks import BROWS, EYES, JAW, MOUTH, from_offsets, mouth_opening
@@ -62,6 +62,28 @@ def test_the_mouth_closes_in_pauses_and_only_there():
     np.testing.assert_allclose(opening[:40], opening[0])
     np.testing.assert_allclose(opening[70:], opening[0])
     assert np.abs(np.diff(opening)).max() < 0.4 * (opening[0] - closed)
+
+
+def test_lips_that_nearly_meet_do_and_others_stay():
+    low, high = PERSON.lip_range
+    heights = low + (high - low) * np.array([0.0, 0.05, 0.1, 0.2, 0.3, 0.36, 0.8, 1.2], np.float32)
+    landmarks = np.tile(PERSON.closed, (len(heights), 1, 1))
+    landmarks[:, 65:68, 1] -= (heights - lip_height(landmarks))[:, None]
+    met = meet_lips(landmarks, PERSON, 0.35)
+    np.testing.assert_allclose(lip_height(met)[:3], low, atol=1e-5)
+    assert low < lip_height(met)[3] < heights[3]
+    assert 0.25 < (lip_height(met)[4] - low) / (high - low) < 0.3
+    np.testing.assert_array_equal(met[5:], landmarks[5:])
+    assert (np.diff(lip_height(met)[2:]) > 0).all(), "a mouth that opens more is shown to open more"
+    inner, outer = (met - landmarks)[:, 66, 1], (met - landmarks)[:, 57, 1]
+    np.testing.assert_allclose(inner, outer, atol=1e-6)
+    np.testing.assert_array_equal(met[:, [48, 54, 60, 64]], landmarks[:, [48, 54, 60, 64]])
+    np.testing.assert_array_equal(meet_lips(landmarks, PERSON, 0.0), landmarks)
+
+
+def test_a_face_that_never_moves_stays_as_it_is():
+    still = Person(np.zeros((3, 68, 3), np.float32), PERSON.mean, PERSON.std, PERSON.closed, np.ones(3), [(0, 3)])
+    np.testing.assert_array_equal(meet_lips(still.database, still, 0.35), still.database)
 
 
 def test_a_mumbling_mouth_is_exaggerated_about_its_mean_and_lips_never_cross():

@@ -1,4 +1,4 @@
-"""When nobody speaks, the mouth rests: in silence, in a room's noise, with an offset."""
+"""When nobody speaks is known in silence, in a room's noise, with an offset; the mouth rests when that lasts."""
 
 from __future__ import annotations
 
@@ -19,18 +19,44 @@ def weigh(wav: np.ndarray, **settings) -> np.ndarray:
     return silence.silence_weight(voice_rms(wav), frames, PostSettings(**settings))
 
 
+def rest(wav: np.ndarray, **settings) -> np.ndarray:
+    frames = -(-len(wav) // 640)
+    return silence.rest_weight(voice_rms(wav), frames, PostSettings(**settings))
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.001, 0.01])
 @pytest.mark.parametrize("offset", [0.0, 0.05])
 def test_the_mouth_rests_in_the_pause_of_a_room_and_nowhere_else(noise, offset):
-    weight = weigh(PAUSE + room(6.0, noise) + offset)
-    assert (weight[57:95] == 1).all()
-    assert not weight[:48].any()
-    assert not weight[102:].any()
+    wav = PAUSE + room(6.0, noise) + offset
+    for weight in (weigh(wav), rest(wav)):
+        assert (weight[60:87] == 1).all()
+        assert not weight[:48].any()
+        assert not weight[102:].any()
+
+
+def test_a_short_pause_of_a_room_is_left_to_the_networks_and_a_silence_is_not():
+    short = np.concatenate([syllables(2.0), np.zeros(12_800, np.float32), syllables(2.0)])  # frames 50 to 69
+    assert not rest(short + room(4.8, 0.001)).any()
+    assert weigh(short + room(4.8, 0.001))[57:66].min() == 1
+    assert rest(short)[57:66].min() == 1
+    assert rest(short + room(4.8, 0.001), infer_pause_seconds=0.5)[57:59].min() > 0.7
+
+
+def test_the_mouth_takes_breath_before_it_goes_on():
+    rms = np.full(200, 0.1, np.float32)
+    rms[:100] = 0.002  # a room, from frame 50 on somebody speaks
+    rms[160:] = 0.002
+    weight = silence.rest_weight(rms, 100, PostSettings())
+    assert (weight[:38] == 1).all()
+    np.testing.assert_allclose(weight[38:46], 0.5 + 0.5 * np.cos(np.pi * np.arange(1, 9) / 9), atol=1e-6)
+    assert not weight[46:].any()  # its last pause has 20 frames: too short
+    assert silence.rest_weight(np.concatenate([rms, rms[:40]]), 120, PostSettings())[90:].min() == 1  # it may go on
 
 
 def test_nobody_speaks_and_no_mouth_moves():
     assert weigh(np.zeros(64_000, np.float32)).min() == 1
     assert weigh(room(4.0, 0.002)).min() == 1
+    assert rest(room(4.0, 0.002)).min() == 1
     assert weigh(room(4.0, 0.02) + 0.05).min() == 1
     assert len(silence.silence_weight(np.zeros(0), 0, PostSettings())) == 0
 
@@ -48,11 +74,13 @@ def test_a_knock_is_no_speech():
     wav = PAUSE + room(6.0, 0.001)
     wav[48_000:48_200] += 0.3
     assert (weigh(wav)[57:95] == 1).all()
+    assert (rest(wav)[60:87] == 1).all()
 
 
 def test_a_room_may_be_left_to_the_networks_and_softer_speech_counted_as_silence():
     wav = PAUSE + room(6.0, 0.01)
     assert not weigh(wav, infer_close_mouth_in_pauses=False).any()
+    assert not rest(wav, infer_close_mouth_in_pauses=False).any()
     assert weigh(wav, infer_close_mouth_in_pauses=False, infer_sil_db=-15)[57:95].min() == 1
 
 

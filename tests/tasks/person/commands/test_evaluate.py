@@ -15,7 +15,7 @@ def test_figures_go_to_the_folder_that_was_asked_for(monkeypatch):
     monkeypatch.setattr(evaluate, "evaluate_person", lambda *words, **more: asked.append((words, more)))
     evaluate.main(EvaluateCommand(id="anna", frames=9))
     evaluate.main(EvaluateCommand(id="anna", out=Path("here")))
-    assert asked[0] == (("head", "anna", Path("infer_out/anna/evaluation")), {"frames": 9})
+    assert asked[0] == (("head", "anna", Path("infer_out/anna/evaluation")), {"frames": 9, "timings": None})
     assert asked[1][0][2] == Path("here")
 
 

@@ -81,7 +81,7 @@ def test_brows_and_eyes_come_from_the_footage_and_are_not_clamped_again():
 def test_points_are_pulled_to_the_persons_own_and_smoothed():
     scene = footage()
     strange = scene.landmarks_mean + np.random.default_rng(1).normal(size=(9, 68, 3)).astype(np.float32)
-    own = renderer(infer_lm3d_lle_percent=1.0, infer_lm3d_clamp_std=0).mended(strange, scene, None)
+    own = renderer(infer_lm3d_lle_percent=1.0, infer_lm3d_clamp_std=0, infer_meet_lips=0).mended(strange, scene, None)
     assert np.abs(own[:, :48] - scene.landmarks_mean[:48]).mean() < np.abs(strange - scene.landmarks_mean).mean()
     np.testing.assert_allclose(own[:, 48:60], strange[:, 48:60], atol=1e-5)
     smooth = renderer(infer_lm3d_smooth_sigma=2.0).mended(strange, scene, None)
