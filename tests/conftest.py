@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,14 @@ TOGETHER = {
 }  # fmt: skip
 """Where tests begin that share what is dear to make: a processed video, a server that processes are forked from. The
 most go first, so those that are few and take long stand with others: at the end they would keep one process waiting."""
+
+
+@pytest.fixture(scope="module")
+def module_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the tests of a file a folder for what they build on each other; it goes with the last of them."""
+    folder = tmp_path_factory.mktemp("module")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_collection_finish() -> None:

@@ -133,14 +133,14 @@ class VideoDataset:
         self._stamp = stamp(self.path / "meta.json")
         missing = f"No dataset at {self.path}: meta.json is missing."
         self.meta = read_checked(self.path / "meta.json", VideoMeta, missing=missing, again="Process the video again.")
-        self._put_right: dict[str, Floats] = {}
+        self._moved: Floats | None = None  # (T, 4, 4) where the poses that processing found are put
 
     def __len__(self) -> int:
         return self.meta.frames
 
     def __getstate__(self) -> dict[str, Any]:
         # a worker opens the files anew; what is open does not travel
-        return {name: self.__dict__[name] for name in ("path", "meta", "_stamp", "_put_right")}
+        return {name: self.__dict__[name] for name in ("path", "meta", "_stamp", "_moved")}
 
     @cached_property
     def _motion(self) -> Mapping[str, NDArray[np.generic]]:
@@ -195,30 +195,38 @@ class VideoDataset:
             raise DataError(f"{self.path} {what}. Dub, measure and train where they were made.")
 
     def put_right(self, errors: Floats | None) -> None:
-        """Move cameras by what somebody has found that they err, and landmarks so that they are seen where they were.
-
-        Of the places where they would be, landmarks take those whose z they had: their depth is no more than a guess
-        that goes with the poses of processing.
+        """Move cameras by what somebody has found that they err; see `carried` for landmarks.
 
         Args:
             errors: (T, 6), for every frame a turn (radians) around the head's axes and a shift along them (eye
                 distances). None, or those of another number of frames, bring back what processing found.
         """
-        if errors is None or len(errors) != len(self):
-            self._put_right = {}
-            return
-        motion = make_transform(rotation_matrix(errors[:, :3]), errors[:, 3:]).astype(np.float32)
-        before, cameras = from_offsets(self.motion("landmarks")), motion @ self.motion("world_from_camera")
-        eyes = cameras[:, None, :3, 3]
+        self._moved = None
+        if errors is not None and len(errors) == len(self):
+            self._moved = make_transform(rotation_matrix(errors[:, :3]), errors[:, 3:]).astype(np.float32)
+
+    def carried(self, landmarks: Floats, frames: NDArray[np.integer[Any]]) -> Floats:
+        """Return landmarks that go with poses as processing found them as they go with the cameras put right.
+
+        They are seen where they were. Of the places where they would be, they take those whose z they had: their depth
+        is no more than a guess that goes with the poses of processing.
+
+        Args:
+            landmarks: (N, 68, 3), real ones or imagined: what moves a face has learnt of the poses of processing.
+            frames: (N,) in whose poses they are seen.
+        """
+        if self._moved is None:
+            return landmarks
+        motion, before = self._moved[frames], from_offsets(landmarks)
+        eyes = self.world_from_camera[frames, None, :3, 3]
         sight = before @ motion[:, :3, :3].swapaxes(1, 2) + motion[:, None, :3, 3] - eyes
         points = eyes + sight * (before - eyes)[..., 2:] / sight[..., 2:]
-        self._put_right = {"landmarks": np.asarray(to_offsets(points), np.float32), "world_from_camera": cameras}
+        return np.asarray(to_offsets(points), np.float32)
 
     @property
     def landmarks(self) -> Floats:
-        """Return the pose-free landmarks, (T, 68, 3)."""
-        right = self._put_right.get("landmarks")
-        return self.motion("landmarks") if right is None else right
+        """Return the pose-free landmarks, (T, 68, 3), which go with the poses of processing; see `carried`."""
+        return self.motion("landmarks")
 
     @property
     def landmarks_px(self) -> Floats:
@@ -228,8 +236,8 @@ class VideoDataset:
     @property
     def world_from_camera(self) -> Floats:
         """Return the camera's pose in the head's frame, (T, 4, 4)."""
-        right = self._put_right.get("world_from_camera")
-        return self.motion("world_from_camera") if right is None else right
+        found = self.motion("world_from_camera")
+        return found if self._moved is None else np.asarray(self._moved @ found, np.float32)
 
     @property
     def neutral(self) -> Floats:

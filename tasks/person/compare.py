@@ -50,9 +50,10 @@ class Pictures:
 
     def run(self) -> None:
         """Go through the frames once; no more than a few pictures are held."""
-        poses = self.footage.cameras[self.ids]
+        poses, video, draw = self.footage.cameras[self.ids], self.head.video, self.head.renderer.render
         renders = {
-            name: self.head.renderer.render(landmarks, poses, self.ids) for name, landmarks in self.sequences.items()
+            name: draw(video.carried(landmarks, self.ids), poses, self.ids)
+            for name, landmarks in self.sequences.items()
         }
         keep = set(np.linspace(0, len(self.ids) - 1, SHEET_COLUMNS).round().astype(int).tolist())
         sound = self.head.video.wav()[SAMPLES_A_FRAME * int(self.ids[0]) : SAMPLES_A_FRAME * (int(self.ids[-1]) + 1)]

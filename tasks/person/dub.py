@@ -121,7 +121,7 @@ def _frames(
     """Yield the dubbed frames (H, W, 3), marked where they were drawn."""
     data, places, nearest = head.video, moments.places, moments.nearest()
     cuts = data.meta.cuts
-    landmarks = between(spoken, places - places[0], [])
+    landmarks = data.carried(between(spoken, places - places[0], []), nearest)
     poses = poses_at(data.world_from_camera, places, cuts)
     own_px = between(data.landmarks_px, places, cuts)
     drawn = head.renderer.lower_faces(landmarks, poses, nearest, scale=head.settings.infer_scale_factor)

@@ -44,7 +44,7 @@ class LiveLandmarks:
     """
 
     def __init__(self, postnet: Any, video: Any, settings: InferSettings, lookahead: int, step: int, seed: int) -> None:
-        self.postnet, self.settings, self.seed = postnet, settings, seed
+        self.postnet, self.video, self.settings, self.seed = postnet, video, settings, seed
         self.lookahead, self.step = lookahead, step
         self.person = Person.of(video, settings.infer_sil_ref_frame_idx)
         self.motion = HeadMotion(video, settings)
@@ -70,7 +70,8 @@ class LiveLandmarks:
         """Imagine the next `count` frames and what follows.
 
         Returns:
-            landmarks (T, 68, 3), mended, of some frames before, the new ones and those ahead; where the new begin.
+            landmarks (T, 68, 3), mended and carried to the poses, of some frames before, the new ones and those ahead;
+            where the new begin.
         """
         stop = self.done + count + self.lookahead
         if finished:
@@ -90,7 +91,7 @@ class LiveLandmarks:
         mended = mend(values, self.person, moment.eye_ids, rest, self.settings, self.seed, first=start, until=until)
         self.done += count
         self.hearing.forget(self.done)
-        return mended, past
+        return self.video.carried(mended, moment.frame_ids) if moment.own_poses else mended, past
 
     def _predict(self, start: int, stop: int, ends: bool) -> Floats:
         """Imagine frames [start, stop); `ends`: nothing follows them."""

@@ -169,7 +169,7 @@ def _measure(
     """Draw landmarks (T, 68, 3) of held-out frames one way and note what they are like; real ones with the first."""
     footage, tally, real, portrait = head.renderer.footage, tallies[name], tallies["real"], name == "portrait"
     seed_everything(head.seed)
-    pictures = head.renderer.render(spoken, footage.cameras[ids], ids, portrait=portrait)
+    pictures = head.renderer.render(head.video.carried(spoken, ids), footage.cameras[ids], ids, portrait=portrait)
     keep = set(np.linspace(0, len(ids) - 1, SHEET_COLUMNS).round().astype(int).tolist())
     look = len(real.points_px) < len(ids)
     for index, (frame, picture) in enumerate(zip(ids.tolist(), pictures, strict=True)):

@@ -218,7 +218,8 @@ class NerfTask(Task):
         """Render frames one after the other; the memory it takes does not grow with their number.
 
         Args:
-            landmarks: (T, 68, 3) un-normalised: offsets from the mean face in tenths of an eye distance.
+            landmarks: (T, 68, 3) un-normalised: offsets from the mean face in tenths of an eye distance. With poses of
+                the footage, as they go with these: see `VideoDataset.carried`.
             world_from_camera: (T, 4, 4) poses.
             frame_ids: (T,) frames of the dataset, whose shoulders are seen.
             own_poses: Whether the poses are those of `frame_ids`; else a rendered torso follows the poses.

@@ -30,15 +30,20 @@ class Footage:
         self.height = round(video.meta.height * self.scale)
         self.width = round(video.meta.width * self.scale)
         self.focal = video.meta.focal_px * self.scale
-        self.landmarks, self.cameras = video.landmarks, video.world_from_camera.astype(np.float32)
+        self._take_poses()
         self.landmarks_px = video.landmarks_px * np.float32(self.scale)
         self.face_box = video.face_box_px * np.float32(self.scale)
         self._shots = video.shots("all")
 
     def put_right(self, errors: Floats | None) -> None:
-        """Move poses and landmarks by the errors (T, 6) of the poses; see `VideoDataset.put_right`."""
+        """Move poses and landmarks by the errors (T, 6) of the poses; see `VideoDataset.carried`."""
         self.video.put_right(errors)
-        self.landmarks, self.cameras = self.video.landmarks, self.video.world_from_camera
+        self._take_poses()
+
+    def _take_poses(self) -> None:
+        video = self.video
+        self.landmarks = video.carried(video.landmarks, np.arange(len(video)))
+        self.cameras = video.world_from_camera.astype(np.float32)
 
     def shrink(self, picture: Bytes) -> Bytes:
         """Bring a picture (H, W, 3) or mask (H, W) of the dataset to the training size."""

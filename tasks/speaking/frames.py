@@ -56,6 +56,8 @@ def render_landmarks(
     moment = motion.frames(0, len(landmarks))
     person = Person.of(video, settings.infer_sil_ref_frame_idx)
     mended = post_process(landmarks, person, moment.eye_ids, rms, settings, seed)
+    if moment.own_poses:
+        mended = video.carried(mended, moment.frame_ids)
     yield from task.render(
         mended,
         moment.world_from_camera,

@@ -55,7 +55,7 @@ class Person:
 
     @functools.cached_property
     def lip_range(self) -> tuple[float, float]:
-        """How high the mouth is open where it is nearly shut and where it is wide, one frame of twenty beyond either."""
+        """How high the mouth is open where it is nearly shut and where it is wide, a frame of twenty beyond either."""
         low, high = np.quantile(lip_height(self.database), [0.05, 0.95])
         return float(low), float(high)
 

@@ -68,7 +68,8 @@ def main(words: list[str] | None = None) -> None:
         for path in args.sounds:
             spoken, silence = imagine(head, path, ids)
             shown = ids[: len(spoken)]
-            film = list(head.renderer.render(spoken, head.renderer.footage.cameras[shown], shown, portrait=True))
+            asked, poses = head.video.carried(spoken, shown), head.renderer.footage.cameras[shown]
+            film = list(head.renderer.render(asked, poses, shown, portrait=True))
             seen = read_back(head, shown, film, spoken, detector)
             audio, _ = read_speech(str(path), syncnet.cfg.audio_feature, len(shown), sound_level=syncnet.sound_level)
             lips = [mouth_opening(one) for one in (seen, spoken, own[: len(shown)])]

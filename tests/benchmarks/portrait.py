@@ -63,7 +63,8 @@ def measure(task: Any, ids: Ints, spoken: Ints, detector: LandmarkDetector) -> d
     """Lay the mouths of frames (n,) into others (n,), and compare."""
     footage = task.footage
     began = time.process_time()
-    pictures = list(task.render(footage.landmarks[spoken], footage.cameras[ids], ids, portrait=True))
+    driving = footage.video.carried(footage.video.landmarks[spoken], ids)
+    pictures = list(task.render(driving, footage.cameras[ids], ids, portrait=True))
     figures = {"ms": 1000 * (time.process_time() - began) / len(ids)}
     truth = [footage.picture("frames", int(frame)) for frame in ids]
     for name in ("frame", "face", "mouth"):
@@ -85,7 +86,7 @@ def measure(task: Any, ids: Ints, spoken: Ints, detector: LandmarkDetector) -> d
     figures["flicker"] = changes(pictures, skin) / changes(truth, skin)
     camera = footage.cameras[ids].astype(np.float64)
     middle = (footage.width / 2, footage.height / 2)
-    points = from_offsets(footage.landmarks[spoken]).astype(np.float64)
+    points = from_offsets(driving).astype(np.float64)
     asked = np.stack([project(one, pose, footage.focal, *middle) for one, pose in zip(points, camera, strict=True)])
     made, real = Sharpness(), Sharpness()
     for picture, points_px, true, frame in zip(pictures, asked, truth, ids, strict=True):

@@ -42,9 +42,9 @@ def few_batches(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
+def house(module_path):
     """Make data and a place for runs; tests build on each other."""
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = module_path
     make_faces(folder / "faces", people=3, photos=3)
     make_recogniser(folder / "little.onnx")
     given = ["--faces", folder / "faces", "--out", folder / "faces_made", "--recogniser", folder / "little.onnx"]

@@ -32,11 +32,10 @@ ORDER = list(SMALL)
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
+def house(module_path):
     """Make a video and a place for runs; the tests run in order and build on each other (pytest --dist loadfile)."""
-    folder = tmp_path_factory.mktemp("house")
-    make_video_dataset(folder / "binary/made", frames=150, size=64)
-    return folder
+    make_video_dataset(module_path / "binary/made", frames=150, size=64)
+    return module_path
 
 
 def words(house: Path, name: str, exp: str = "") -> list[str]:

@@ -126,7 +126,8 @@ class LowerFaceSource:
     def face(self, frame: int, lender: int) -> LowerFaceBatch:
         """Cut the lower face of a frame, over which lies that of another."""
         footage = self.footage
-        own, other = footage.landmarks_px[frame], self._points(footage.landmarks[lender], frame)
+        lent_landmarks = footage.video.carried(footage.video.landmarks[[lender]], np.array([frame]))[0]
+        own, other = footage.landmarks_px[frame], self._points(lent_landmarks, frame)
         face = self._face(np.stack([own, other]))
         left, top = self._corner(face)
         part = (slice(top, top + self.high), slice(left, left + self.wide))
@@ -150,7 +151,7 @@ class LowerFaceSource:
             batched(target),
             batched((target + mask[..., None] * (lent.astype(np.float32) - target) + 0.5).astype(np.uint8)),
             batched(footage.part("torso_frames", frame, *part)),
-            batched(footage.landmarks[lender]),
+            batched(lent_landmarks),
             batched(mask),
             batched(weight[None]),
             batched(self._mouth(own, left, top)),

@@ -19,7 +19,7 @@ class FlatRenderer:
     """Give one grey frame a landmark set; remember what it was asked."""
 
     def render(self, landmarks, world_from_camera, frame_ids, *, scale=1.0, **how):
-        self.ids, self.poses = frame_ids, world_from_camera
+        self.ids, self.poses, self.landmarks = frame_ids, world_from_camera, landmarks
         side = round(32 * scale)
         for index in range(len(landmarks)):
             yield np.full((side, side, 3), index % 256, np.uint8)
@@ -41,6 +41,22 @@ def test_frames_stream_into_a_file_as_long_as_the_sound(video, tmp_path):
     assert (info.width, info.fps, info.has_audio) == (32, 25.0, True)
     assert len(list(read_frames(out))) == 75
     assert info.duration_s == pytest.approx(3.0, abs=0.05)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_imagined_landmarks_go_with_the_footages_poses_as_they_were_put_right(tmp_path, own):
+    video = make_video_dataset(tmp_path / "made", frames=40, size=32)
+    np.save(tmp_path / "poses.npy", video.world_from_camera[:6, :3])
+    settings = InferSettings(infer_c2w_name="" if own else str(tmp_path / "poses.npy"))
+    landmarks, seen = np.zeros((6, 68, 3), np.float32), []
+    for error in (0.0, 0.05):
+        video.put_right(np.full((40, 6), error, np.float32))
+        renderer = FlatRenderer()
+        list(render_landmarks(renderer, video, landmarks, None, settings, 0))
+        seen.append(renderer.landmarks)
+    expected = video.carried(seen[0], renderer.ids) if own else seen[0]
+    np.testing.assert_allclose(seen[1], expected, atol=1e-4)
+    assert (np.abs(seen[1] - seen[0]).max() > 0.1) == own
 
 
 def test_memory_does_not_grow_with_the_frames(tmp_path):

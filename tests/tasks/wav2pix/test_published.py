@@ -16,9 +16,9 @@ from utils.errors import DataError
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
+def house(module_path):
     """Write a generator of ten speakers and its discriminator as the original does, and data of two others."""
-    folder = tmp_path_factory.mktemp("published")
+    folder = module_path
     make_speakers(folder / "speakers")
     data_run.main(["wav2pix", "--pairs", str(folder / "speakers"), "--out", str(folder / "pairs")])
     torch.manual_seed(3)

@@ -79,9 +79,10 @@ def test_an_error_in_a_row_is_raised_when_the_others_have_left(tmp_path):
 def test_a_polite_kill_and_ctrl_c_reach_all_children(tmp_path, word):
     """SIGTERM comes to the parent alone, Ctrl-C from the terminal to the whole group."""
     parent = textwrap.dedent("""
-        import sys; sys.path.insert(0, sys.argv[1])
+        import signal, sys; sys.path.insert(0, sys.argv[1])
         from functools import partial
         from utils.processes.children import Children
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         children = Children()
         one, two = ([sys.executable, "-c", sys.argv[2], sys.argv[3], name] for name in ("a", "b"))
         sys.exit(children.rows([partial(children.run, one, "a"), partial(children.run, two, "b")]))
