@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Show everything on a made presenter, on any machine: make the environment, make a video of a talking person from a
 # public-domain portrait, process it as you would process your own, train the six tasks small, and let the presenter
-# say a sentence that was not in the video. About 12 minutes on two cores after installation; Ctrl-C and the same
+# say a sentence that was not in the video. Six to twelve minutes on two cores after installation; Ctrl-C and the same
 # command again goes on where it stopped.
 #
 #   bash scripts/demo.sh
