@@ -133,14 +133,14 @@ class VideoDataset:
         self._stamp = stamp(self.path / "meta.json")
         missing = f"No dataset at {self.path}: meta.json is missing."
         self.meta = read_checked(self.path / "meta.json", VideoMeta, missing=missing, again="Process the video again.")
-        self._moved: Floats | None = None  # (T, 4, 4) where the poses that processing found are put
+        self._put_right: tuple[Floats, Floats] | None = None  # how poses were moved, and the cameras, (T, 4, 4) each
 
     def __len__(self) -> int:
         return self.meta.frames
 
     def __getstate__(self) -> dict[str, Any]:
         # a worker opens the files anew; what is open does not travel
-        return {name: self.__dict__[name] for name in ("path", "meta", "_stamp", "_moved")}
+        return {name: self.__dict__[name] for name in ("path", "meta", "_stamp", "_put_right")}
 
     @cached_property
     def _motion(self) -> Mapping[str, NDArray[np.generic]]:
@@ -201,9 +201,10 @@ class VideoDataset:
             errors: (T, 6), for every frame a turn (radians) around the head's axes and a shift along them (eye
                 distances). None, or those of another number of frames, bring back what processing found.
         """
-        self._moved = None
+        self._put_right = None
         if errors is not None and len(errors) == len(self):
-            self._moved = make_transform(rotation_matrix(errors[:, :3]), errors[:, 3:]).astype(np.float32)
+            motion = make_transform(rotation_matrix(errors[:, :3]), errors[:, 3:]).astype(np.float32)
+            self._put_right = motion, motion @ self.motion("world_from_camera")
 
     def carried(self, landmarks: Floats, frames: NDArray[np.integer[Any]]) -> Floats:
         """Return landmarks that go with poses as processing found them as they go with the cameras put right.
@@ -215,10 +216,10 @@ class VideoDataset:
             landmarks: (N, 68, 3), real ones or imagined: what moves a face has learnt of the poses of processing.
             frames: (N,) in whose poses they are seen.
         """
-        if self._moved is None:
+        if self._put_right is None:
             return landmarks
-        motion, before = self._moved[frames], from_offsets(landmarks)
-        eyes = self.world_from_camera[frames, None, :3, 3]
+        motion, cameras = (one[frames] for one in self._put_right)
+        before, eyes = from_offsets(landmarks), cameras[:, None, :3, 3]
         sight = before @ motion[:, :3, :3].swapaxes(1, 2) + motion[:, None, :3, 3] - eyes
         points = eyes + sight * (before - eyes)[..., 2:] / sight[..., 2:]
         return np.asarray(to_offsets(points), np.float32)
@@ -236,8 +237,7 @@ class VideoDataset:
     @property
     def world_from_camera(self) -> Floats:
         """Return the camera's pose in the head's frame, (T, 4, 4)."""
-        found = self.motion("world_from_camera")
-        return found if self._moved is None else np.asarray(self._moved @ found, np.float32)
+        return self.motion("world_from_camera") if self._put_right is None else self._put_right[1]
 
     @property
     def neutral(self) -> Floats:

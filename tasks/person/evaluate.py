@@ -161,14 +161,16 @@ def write_pictures(folder: Path, pictures: Pictures, sequences: dict[str, Floats
 
 def write_offsets(path: Path, sync: dict[str, Any]) -> None:
     """Draw how the offsets of one-second windows are spread, where there are any."""
+    from tasks.motion.syncnet import RADIUS
+
     shares = {}
     for name, one in sync.items():
         histogram = one["seconds"].get("histogram", {})
-        counts = np.array([histogram.get(f"{offset:+d}", 0) for offset in range(-15, 16)], np.float64)
+        counts = np.array([histogram.get(f"{offset:+d}", 0) for offset in range(-RADIUS, RADIUS + 1)], np.float64)
         if counts.sum():
             shares[name] = counts / counts.sum()
     if shares:
-        curve = plot_curves(shares, "share of seconds", xlabel="sound late by (frames)", fps=1.0, first=-15)
+        curve = plot_curves(shares, "share of seconds", xlabel="sound late by (frames)", fps=1.0, first=-RADIUS)
         write_picture(path, curve)
 
 

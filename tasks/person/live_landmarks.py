@@ -143,8 +143,9 @@ class FileLandmarks(LiveLandmarks):
         super().__init__(postnet, video, settings, 2 * LOOKAHEAD, STEP, seed)
         self._blocks = landmark_blocks(postnet, sound, temperature=settings.infer_temperature, seed=seed)
         self._ahead, self._ahead_begin = np.zeros((0, 68, 3), np.float32), 0
-        self._rests = rest_weight(sound.rms(), sound.frames, settings)
-        self.motion.hear(silence_weight(sound.rms(), sound.frames, settings))
+        rms = sound.rms()
+        self._rests = rest_weight(rms, sound.frames, settings)
+        self.motion.hear(silence_weight(rms, sound.frames, settings))
 
     def _hear(self, start: int, stop: int) -> None:
         """Say nothing: all of the sound was heard at the beginning."""
