@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks.core.checkpoints import read_checkpoint
+from tasks.core.resuming import refuse_other_network
 from tasks.core.trainer import train
 from tests.tasks.toy import ToyConfig, ToyTask
 from utils.errors import ConfigError
@@ -28,3 +29,15 @@ def test_a_changed_network_wants_reset(toy, tmp_path):
         train(ToyTask(config(width=5)), tmp_path)
     with pytest.raises(ConfigError, match="flavour 'plain' -> 'sweet'"):
         train(ToyTask(config(flavour="sweet")), tmp_path)
+
+
+def test_a_setting_that_the_checkpoint_did_not_know_is_named_where_it_is_not_as_usual(toy, tmp_path):
+    train(ToyTask(config(max_updates=4)), tmp_path)
+    old = read_checkpoint(tmp_path / "last.ckpt")
+    del old["vizeme"]["recipe"]["flavour"]
+    refuse_other_network(ToyTask(config()), old, tmp_path)
+    with pytest.raises(ConfigError, match=r"flavour \(there was none\) -> 'sweet'"):
+        refuse_other_network(ToyTask(config(width=5, flavour="sweet")), old, tmp_path)
+    with pytest.raises(ConfigError) as error:
+        refuse_other_network(ToyTask(config(width=5)), old, tmp_path)
+    assert "flavour" not in str(error.value)

@@ -11,6 +11,7 @@ from tasks.core.trainer import train
 from tasks.renderer.lm3d_nerf import Lm3dNerfTask
 from tasks.renderer.lm3d_nerf_portrait import Lm3dNerfPortraitTask
 from tests.tasks.renderer.small import pictures, settings
+from utils.faces.landmarks import from_offsets, mouth_opening, to_offsets
 
 
 def portrait_settings(video, head, **others) -> dict:
@@ -51,18 +52,46 @@ def test_without_frames_to_lay_it_into_it_draws_the_head(runs):
     assert np.array_equal(pictures(load_task(runs / "portrait")), pictures(load_task(runs / "head", "best")))
 
 
-def test_training_and_rendering_see_the_same(runs):
-    task = load_task(runs / "portrait").eval()
-    source = task.train_source()
-    batch = source.face(7, 7)
+def off(task, frame):
+    """Return how far what is rendered of a frame differs from what is learnt, on average, of 255."""
+    batch = task.train_source().face(frame, frame)
     laid = task.laid_in(batch)[0]
     (left, top), (high, wide) = batch.corner[0].tolist(), batch.mask.shape[1:]
-    faces = task.lower_faces(task.footage.landmarks[5:10], task.footage.cameras[5:10], np.arange(5, 10))
+    around = np.arange(frame - 2, frame + 3)
+    faces = task.lower_faces(task.footage.landmarks[around], task.footage.cameras[around], around)
     face = list(faces)[2]
-    whole = task.footage.picture("frames", 7).astype(np.float32)
+    whole = task.footage.picture("frames", frame).astype(np.float32)
     part = face.place.face.part
     whole[part] += face.mask[..., None] / 255 * (face.colour - whole[part])
-    assert np.abs(whole[top : top + high, left : left + wide] - laid).mean() < 1
+    return np.abs(whole[top : top + high, left : left + wide] - laid).mean()
+
+
+def test_training_and_rendering_see_the_same(runs):
+    assert off(load_task(runs / "portrait").eval(), 7) < 1
+
+
+def test_teeth_are_the_same_in_training_and_rendering_and_none_where_lips_are_shut(video, runs):
+    train(Lm3dNerfPortraitTask(portrait_settings(video, runs / "head", max_updates=4, mouth_size=8)), runs / "teeth")
+    task = load_task(runs / "teeth").eval()
+    mouth = task.model.mouth
+    opening = mouth_opening(task.footage.landmarks)
+    wide = 3 + int(opening[3:-3].argmax())
+    ids = np.array([wide])
+    shown = {}
+    for name, size in (("none", 0.0), ("teeth", 0.4)):
+        with torch.no_grad():
+            mouth.leave.weight.fill_(size)
+        assert off(task, wide) < 1
+        shown[name] = next(task.render(task.footage.landmarks[ids], task.footage.cameras[ids], ids, portrait=True))
+    changed = np.abs(shown["teeth"].astype(int) - shown["none"]).max(axis=2)
+    assert changed.max() > 5
+    points = from_offsets(task.footage.landmarks[ids])
+    points[:, [61, 62, 63]] = points[:, [67, 66, 65]]
+    shut = to_offsets(points)
+    drawn = next(task.render(shut, task.footage.cameras[ids], ids, portrait=True))
+    with torch.no_grad():
+        mouth.leave.weight.zero_()
+    assert np.array_equal(drawn, next(task.render(shut, task.footage.cameras[ids], ids, portrait=True)))
 
 
 def test_it_is_judged_and_drawn_on_held_out_faces(runs):
