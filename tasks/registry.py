@@ -11,7 +11,6 @@ TASKS: dict[str, tuple[str, str]] = {
     "syncnet": ("tasks.motion.syncnet:SyncNetTask", "do a mouth and a sound belong together?"),
     "lm3d_vae_sync": ("tasks.motion.lm3d_vae_sync:Lm3dVaeSyncTask", "speech to 3-D landmarks, any speaker"),
     "postnet": ("tasks.motion.postnet:PostnetTask", "landmarks of any speaker to the target person's"),
-    "ear": ("tasks.motion.ear:EarTask", "what a large speech model hears, by a small one"),
     "lm3d_nerf": ("tasks.renderer.lm3d_nerf:Lm3dNerfTask", "landmarks to the person's head"),
     "lm3d_nerf_torso": ("tasks.renderer.lm3d_nerf_torso:Lm3dNerfTorsoTask", "head and torso in one picture"),
     "lm3d_nerf_portrait": (
@@ -46,7 +45,6 @@ SCHEMAS: dict[str, str] = {
     "syncnet": "tasks.motion.config:SyncNetConfig",
     "lm3d_vae_sync": "tasks.motion.config:Lm3dVaeSyncConfig",
     "postnet": "tasks.motion.postnet_config:PostnetConfig",
-    "ear": "tasks.motion.ear_config:EarConfig",
     "lm3d_nerf": "tasks.renderer.config:Lm3dNerfConfig",
     "lm3d_nerf_torso": "tasks.renderer.config:Lm3dNerfTorsoConfig",
     "lm3d_nerf_portrait": "tasks.renderer.config:Lm3dNerfPortraitConfig",

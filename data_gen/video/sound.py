@@ -30,7 +30,7 @@ _CONTENT_FEATURES = {
 
 def feature_names(job: VideoJob) -> list[str]:
     """List the speech features to make: those that need no weights, those whose weights are here, those asked for."""
-    names = ["mel", "mfcc", "pitch_hz", "rms"]
+    names = ["mel", "mfcc", "ear", "pitch_hz", "rms"]
     names += [name for name, asset in _CONTENT_FEATURES.items() if find_asset(asset) is not None]
     return names + [name for name in job.more_features if name not in names]
 

@@ -1,13 +1,14 @@
-"""Hear what lips say: a small speech encoder, 50 rows a second, that hears little more than a quarter second ahead.
+"""Hear what lips say: the beginning of a large speech encoder, 50 rows a second, that hears a quarter second ahead.
 
-It learns to say what the middle layers of a large speech model say (`tasks/motion/ear.py`). Nothing in it sees further
-than a few rows to the right, so it answers while a sound is still coming, at the price of the new rows alone.
+The front and the first blocks of Whisper's encoder, in which a row looks at two seconds before it and a tenth of a
+second after it instead of half a minute. So it answers while a sound is still coming, at the price of the new rows
+alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -15,89 +16,170 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SAMPLES_A_ROW = 320
-BANDS, WINDOW, HOP, FFT = 80, 400, 160, 512
-EDGE = 440
-"""Samples that the first and the last row hear on the far side of their own."""
+BANDS, WINDOW, HOP = 80, 400, 160
+EDGE = 360
+"""Samples that a row hears on either side of its own, before the blocks look around."""
+PLACES = 1500
+"""Rows whose places in time Whisper knows: 30 s."""
 
 
 class Ear(nn.Module):
     """Turn sound at 16 000 samples a second into rows of 20 ms.
 
-    Log mel bands every 10 ms, two convolutions to rows of 20 ms, and residual blocks: a convolution in time for each
-    channel, then a perceptron for each row (ConvNeXt, Liu et al., CVPR 2022, in one dimension).
+    Whisper's encoder (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", ICML 2023): log mel
+    bands every 10 ms, two convolutions to rows of 20 ms, sines that say where in time a row is, and blocks. Here the
+    bands' loudest value is fixed, a block's rows look at few others, and the sines begin anew in each stretch of a
+    sound, so that any row depends on what lies near it alone.
 
     Args:
-        channels: Width of a block.
-        width: Width of a row that comes out.
-        kernel: Rows that a block's convolution hears.
-        ahead: For each block, how many of those lie ahead.
-        expansion: The perceptron's hidden width, in channels.
+        width: Of a row.
+        blocks: How many.
+        heads: Of a block's attention.
+        hidden: Width inside a block's perceptron.
+        back, ahead: Rows before and after its own that a row of a block looks at.
     """
 
     bank: Tensor
     window: Tensor
+    places: Tensor
 
     def __init__(
-        self, channels: int = 192, width: int = 512, *, kernel: int = 11,
-        ahead: Sequence[int] = (2, 2, 2, 2, 1, 1, 1, 1), expansion: int = 3,
-    ) -> None:  # fmt: skip
+        self, width: int = 512, *, blocks: int = 2, heads: int = 8, hidden: int = 2048, back: int = 100, ahead: int = 6
+    ) -> None:
         super().__init__()
-        self.width = width
+        self.width, self.rows_before, self.rows_ahead = width, blocks * back, blocks * ahead
+        self.with_tables()
+        self.stem = nn.Conv1d(BANDS, width, 3)
+        self.halve = nn.Conv1d(width, width, 3, stride=2)
+        self.blocks = nn.ModuleList(EarBlock(width, heads, hidden, back, ahead) for _ in range(blocks))
+
+    def with_tables(self) -> Ear:
+        """Work out what is not learnt: bands, window and sines; anew for an ear that was laid out without memory."""
         self.register_buffer("bank", mel_bank(), persistent=False)
         self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
-        self.stem = nn.Conv1d(BANDS, channels, 3)
-        self.halve = nn.Conv1d(channels, channels, 4, stride=2)
-        self.blocks = nn.ModuleList(EarBlock(channels, kernel, rows, expansion) for rows in ahead)
-        self.norm = nn.LayerNorm(channels)
-        self.out = nn.Linear(channels, width)
-        self.rows_before = sum(kernel - 1 - rows for rows in ahead)
-        self.rows_ahead = sum(ahead)
+        self.register_buffer("places", sines(PLACES, self.width), persistent=False)
+        return self
 
     @property
     def look_ahead(self) -> float:
         """Return how many seconds after its own 20 ms a row hears."""
         return (self.rows_ahead * SAMPLES_A_ROW + EDGE) / 16000
 
-    def forward(self, wav: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch rows width"]:
-        """Return a row for each 20 ms of a sound, silence before and after it; what is less than a row is left out."""
-        before, after = (rows * SAMPLES_A_ROW + EDGE for rows in (self.rows_before, self.rows_ahead))
-        return self.inner(F.pad(wav[:, : wav.shape[1] // SAMPLES_A_ROW * SAMPLES_A_ROW], (before, after)))
+    @property
+    def stretch(self) -> int:
+        """Return after how many rows the places in time begin anew; those before and ahead still have places."""
+        return PLACES - self.rows_before - self.rows_ahead
 
-    def inner(self, wav: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch rows width"]:
-        """Return the rows that hear all they want: `rows_before` and `rows_ahead` fewer than `rows_of_mel` gives.
+    def forward(self, wav: Float[Tensor, "batch samples"], first: int = 0) -> Float[Tensor, "batch rows width"]:
+        """Return the rows of a window at once: what lies before it is not heard, the last `rows_ahead` are left out.
 
         Args:
-            wav: 320 samples a row and 440 more at either end.
+            wav: 320 samples a row and 360 more at either end.
+            first: Place in time of its first row.
         """
-        rows = self.rows_of_mel(wav)
+        rows = self.front(wav)
+        rows = rows + self.places[first : first + rows.shape[1]]
         for block in self.blocks:
             rows = block(rows)
-        return self.out(self.norm(rows))
+        return rows
 
-    def rows_of_mel(self, wav: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch rows channels"]:
-        """Return what the first convolutions hear in 320 samples a row and 440 more at either end."""
-        spectrum = torch.fft.rfft(wav.unfold(1, WINDOW, HOP) * self.window, FFT).abs().square()
-        bands = (torch.log10(spectrum @ self.bank + 1e-6) + 3) / 2  # about 1 for speech
-        return self.halve(F.gelu(self.stem(bands.transpose(1, 2)))).transpose(1, 2)
+    def front(self, wav: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch rows width"]:
+        """Return what the convolutions hear in 320 samples a row and 360 more at either end."""
+        spectrum = torch.fft.rfft(wav.unfold(1, WINDOW, HOP) * self.window).abs().square()
+        loud = torch.log10((spectrum @ self.bank).clamp(min=1e-10))
+        bands = (loud.clamp(min=LOUDEST - 8) + 4) / 4
+        return F.gelu(self.halve(F.gelu(self.stem(bands.transpose(1, 2))))).transpose(1, 2)
+
+
+LOUDEST = 1.2
+"""The loudest band of speech at -24 dB, in powers of ten; 8 below is silence. Whisper takes that of half a minute."""
+
+
+class Seen(NamedTuple):
+    """What a block keeps of a sound that goes on: keys and values (B, H, T, C / H), rows (B, R, C) not yet answered."""
+
+    keys: Tensor
+    values: Tensor
+    rows: Tensor
 
 
 class EarBlock(nn.Module):
-    """Hear in time, channel by channel, then think row by row; the result is added to what came in."""
+    """Look at the rows around, then think row by row; both are added to what came in."""
 
-    def __init__(self, channels: int, kernel: int, ahead: int, expansion: int) -> None:
+    def __init__(self, width: int, heads: int, hidden: int, back: int, ahead: int) -> None:
         super().__init__()
-        self.before, self.ahead = kernel - 1 - ahead, ahead
-        self.time = nn.Conv1d(channels, channels, kernel, groups=channels)
-        self.norm = nn.LayerNorm(channels)
-        self.up = nn.Linear(channels, channels * expansion)
-        self.down = nn.Linear(channels * expansion, channels)
-        self.scale = nn.Parameter(torch.full((channels,), 0.3))
+        self.heads, self.back, self.ahead = heads, back, ahead
+        self.norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+        self.norm_up = nn.LayerNorm(width)
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
 
-    def forward(self, rows: Float[Tensor, "batch rows channels"]) -> Float[Tensor, "batch fewer channels"]:
-        """Return the rows that hear all they want: `before` fewer at the start, `ahead` fewer at the end."""
-        heard = self.time(rows.transpose(1, 2)).transpose(1, 2)
-        own = rows[:, self.before : self.before + heard.shape[1]]
-        return own + self.scale * self.down(F.gelu(self.up(self.norm(heard))))
+    def forward(self, rows: Float[Tensor, "batch rows width"]) -> Float[Tensor, "batch fewer width"]:
+        """Return all rows but the last `ahead`."""
+        return self.go_on(rows, None)[0]
+
+    def go_on(
+        self, rows: Float[Tensor, "batch rows width"], seen: Seen | None
+    ) -> tuple[Float[Tensor, "batch fewer width"], Seen]:
+        """Return the rows that now hear all they want, `ahead` rows late, and what to keep for those that follow."""
+        normed = self.norm(rows)
+        keys, values = self._by_head(self.key(normed)), self._by_head(self.value(normed))
+        if seen is not None:
+            keys, values = torch.cat([seen.keys, keys], dim=2), torch.cat([seen.values, values], dim=2)
+            rows = torch.cat([seen.rows, rows], dim=1)
+        answered, waiting = max(0, rows.shape[1] - self.ahead), min(rows.shape[1], self.ahead)
+        kept = min(keys.shape[2], self.back + waiting)
+        left = Seen(keys[:, :, keys.shape[2] - kept :], values[:, :, values.shape[2] - kept :], rows[:, answered:])
+        rows = rows[:, :answered]
+        if not answered:
+            return rows, left
+        own = torch.arange(answered, device=rows.device)[:, None] + keys.shape[2] - answered - waiting
+        other = torch.arange(keys.shape[2], device=rows.device)
+        near = (other >= own - self.back) & (other <= own + self.ahead)
+        heard = F.scaled_dot_product_attention(self._by_head(self.query(self.norm(rows))), keys, values, near)
+        rows = rows + self.out(heard.transpose(1, 2).flatten(2))
+        return rows + self.down(F.gelu(self.up(self.norm_up(rows)))), left
+
+    def _by_head(self, rows: Tensor) -> Tensor:
+        """Turn (B, T, C) into (B, H, T, C / H)."""
+        return rows.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class _Stretch:
+    """The rows of a stretch of a sound, and as many before and ahead as they hear.
+
+    Args:
+        first: The first row that is asked for, which stands at place `rows_before`.
+    """
+
+    def __init__(self, ear: Ear, first: int) -> None:
+        self.ear, self.first = ear, first
+        self.given = self.answered = max(0, first - ear.rows_before)
+        self.seen: list[Seen | None] = [None] * len(ear.blocks)
+
+    def add(self, rows: Tensor, begin: int) -> Tensor:
+        """Hear rows (1, T, C) of which the first is the sound's row `begin`, and return those that are asked for."""
+        stop = self.first + self.ear.stretch + self.ear.rows_ahead
+        rows = rows[:, max(0, self.given - begin) : max(0, stop - begin)]
+        place = self.given - self.first + self.ear.rows_before
+        self.given += rows.shape[1]
+        rows = rows + self.ear.places[place : place + rows.shape[1]]
+        for index, block in enumerate(self.ear.blocks):
+            assert isinstance(block, EarBlock)
+            rows, self.seen[index] = block.go_on(rows, self.seen[index])
+        early = max(0, self.first - self.answered)
+        self.answered += rows.shape[1]
+        return rows[:, early:]
+
+    def copy(self) -> _Stretch:
+        """Return another one that has heard the same."""
+        other = _Stretch(self.ear, self.first)
+        other.given, other.answered, other.seen = self.given, self.answered, list(self.seen)
+        return other
 
 
 class EarStream:
@@ -109,33 +191,39 @@ class EarStream:
 
     def __init__(self, ear: Ear) -> None:
         self.ear = ear
-        self._sound = torch.zeros(1, ear.rows_before * SAMPLES_A_ROW + EDGE)
-        self._rows: list[Tensor | None] = [None] * len(ear.blocks)
+        self._sound = torch.zeros(1, EDGE)
+        self._heard = 0
+        self._stretches: list[_Stretch] = [_Stretch(ear, 0)]
 
     @torch.inference_mode()
     def add(self, wav: Float[Tensor, " samples"]) -> Float[Tensor, "rows width"]:
         """Hear more, and return the rows that can now be said; none of them will change."""
         self._sound = torch.cat([self._sound, wav[None]], dim=1)
         count = (self._sound.shape[1] - 2 * EDGE) // SAMPLES_A_ROW
-        if count < 1:
-            return torch.zeros(0, self.ear.width)
-        rows = self.ear.rows_of_mel(self._sound[:, : count * SAMPLES_A_ROW + 2 * EDGE])
-        self._sound = self._sound[:, count * SAMPLES_A_ROW :].clone()
-        for index, block in enumerate(self.ear.blocks):
-            kept = self._rows[index]
-            rows = rows if kept is None else torch.cat([kept, rows], dim=1)
-            assert isinstance(block, EarBlock)
-            needed = block.before + block.ahead
-            self._rows[index] = rows[:, max(0, rows.shape[1] - needed) :].clone()
-            if rows.shape[1] <= needed:
-                return torch.zeros(0, self.ear.width)
-            rows = block(rows)
-        return self.ear.out(self.ear.norm(rows))[0]
+        said = [torch.zeros(0, self.ear.width)]
+        while count > 0:
+            some = min(count, MOST_ROWS)
+            rows = self.ear.front(self._sound[:, : some * SAMPLES_A_ROW + 2 * EDGE])
+            self._sound = self._sound[:, some * SAMPLES_A_ROW :].clone()
+            said += self._say(rows)
+            count -= some
+        return torch.cat(said)
+
+    def _say(self, rows: Tensor) -> list[Tensor]:
+        """Hear rows (1, T, C) more."""
+        ear, begin = self.ear, self._heard
+        self._heard += rows.shape[1]
+        while self._heard > (following := self._stretches[-1].first + ear.stretch) - ear.rows_before:
+            self._stretches.append(_Stretch(ear, following))
+        said = [stretch.add(rows, begin)[0] for stretch in self._stretches]
+        self._stretches = [one for one in self._stretches if one.answered < one.first + ear.stretch]
+        return said
 
     def copy(self) -> EarStream:
         """Return another one that has heard the same; neither knows of what the other hears from now on."""
         other = EarStream(self.ear)
-        other._sound, other._rows = self._sound, list(self._rows)
+        other._sound, other._heard = self._sound, self._heard
+        other._stretches = [stretch.copy() for stretch in self._stretches]
         return other
 
     def finish(self) -> Float[Tensor, "rows width"]:
@@ -145,10 +233,25 @@ class EarStream:
         return self.add(torch.zeros(self.ear.rows_ahead * SAMPLES_A_ROW + EDGE))
 
 
-def mel_bank(low: float = 40.0, high: float = 7600.0) -> Float[Tensor, "bins bands"]:
-    """Return triangles over the bins of a spectrum, equally wide on the mel scale (O'Shaughnessy, 1987)."""
-    places = torch.linspace(2595 * math.log10(1 + low / 700), 2595 * math.log10(1 + high / 700), BANDS + 2)
-    edges = 700 * (10 ** (places / 2595) - 1)
-    bins = torch.arange(FFT // 2 + 1)[:, None] * 16000 / FFT
-    rising, falling = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2]), (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    return torch.minimum(rising, falling).clamp(min=0)
+MOST_ROWS = 200
+"""Rows that a stream hears at once: a row looks at some hundred, and each is compared with all that are at hand."""
+
+
+def mel_bank() -> Float[Tensor, "bins bands"]:
+    """Return Whisper's bank of triangles over the bins of a spectrum.
+
+    Slaney's mel scale ("Auditory Toolbox", 1998): even up to 1 kHz, logarithmic above; each triangle's area is one.
+    """
+    step = math.log(6.4) / 27
+    mels = torch.linspace(0, 15 + math.log(8) / step, BANDS + 2, dtype=torch.float64)
+    edges = torch.where(mels < 15, mels * 200 / 3, 1000 * torch.exp(step * (mels - 15)))
+    bins = torch.arange(WINDOW // 2 + 1, dtype=torch.float64)[:, None] * 16000 / WINDOW
+    rising, falling = (bins - edges[:-2]) / edges.diff()[:-1], (edges[2:] - bins) / edges.diff()[1:]
+    return (torch.minimum(rising, falling).clamp(min=0) * 2 / (edges[2:] - edges[:-2])).float()
+
+
+def sines(rows: int, width: int) -> Float[Tensor, "rows width"]:
+    """Return what Whisper adds to rows to say where in time they are (Vaswani et al., 2017): sines, then cosines."""
+    speeds = torch.exp(-math.log(10000) / (width // 2 - 1) * torch.arange(width // 2))
+    angles = torch.arange(rows)[:, None] * speeds
+    return torch.cat([angles.sin(), angles.cos()], dim=1)

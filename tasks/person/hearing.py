@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_gen.speech_features import EAR_WIDTH, audio_features, open_ear
+from data_gen.ear import EAR_WIDTH, open_ear
+from data_gen.speech_features import audio_features
 from utils.arrays import Floats
 from utils.media.wav import fit_length
 from utils.rates import FPS, SAMPLES_A_FRAME

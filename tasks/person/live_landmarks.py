@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from data_gen.speech_features import is_ear
+from data_gen.ear import is_ear
 from tasks.person.hearing import WHISPER_ROWS, Hearing, LiveEar, LiveLevel, live_features
 from tasks.speaking.head_pose import HeadMotion
 from tasks.speaking.mend import mend

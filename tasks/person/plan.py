@@ -61,8 +61,8 @@ def _plain(value: Any) -> str:
 
 
 def choose_audio_feature(video: VideoDataset) -> str:
-    """Return the best speech feature the dataset has: Whisper's, which hears words, else mel."""
-    return next((name for name in (BEST_WHISPER, "whisper") if name in video.meta.audio_features), "mel")
+    """Return the best speech feature the dataset has: Whisper's, which hears words, else the ear's, else mel."""
+    return next((name for name in (BEST_WHISPER, "whisper", "ear") if name in video.meta.audio_features), "mel")
 
 
 def plan(

@@ -15,7 +15,7 @@ import torch
 from tasks.core.loading import load_task
 from tasks.core.task import Task
 from tasks.person.runs import NEEDS, STAGES
-from tests.benchmarks.step_rows import build, ear_batch, faces_batch, voices_batch
+from tests.benchmarks.step_rows import build, faces_batch, voices_batch
 from tests.made_heads import make_house
 
 FACES = {"feature_dim": 16, "size": 32, "width": 0.05}
@@ -46,13 +46,6 @@ def of_person(name: str, precision: str) -> Made:
         if name == "lm3d_vae_sync":
             task.sync_on = True
         return task.train(), task.train_source().batch(np.random.default_rng(0))
-
-
-def ear(precision: str) -> Made:
-    """Hear two windows of twenty rows."""
-    settings = {"channels": 12, "kernel": 3, "rows_ahead": [1, 1], "expansion": 2, "window_rows": 20, "batch_size": 2}
-    task = build("datasets/speech/ear", precision, **settings)
-    return task, ear_batch(task)
 
 
 def _encoder(precision: str) -> Task:
@@ -129,7 +122,6 @@ def wav2pix(precision: str) -> Made:
 
 SMALL: dict[str, Callable[[str], Made]] = {
     **{name: functools.partial(of_person, name) for name in STAGES},
-    "ear": ear,
     "face_encoder": face_encoder,
     "face_decoder": face_decoder,
     "ve_conv": ve_conv,

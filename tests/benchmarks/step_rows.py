@@ -154,22 +154,6 @@ def faces_batch(count: int, size: int, feature_dim: int) -> Any:
     return FaceBatch(torch.rand(count, 3, size, size), points, people, torch.rand(count, feature_dim), people)
 
 
-def ear_batch(task: Any) -> Any:
-    """Make sounds as long as the windows of the task `ear` and the rows around them, and what a teacher hears."""
-    from modules.motion.ear import EDGE, SAMPLES_A_ROW
-    from tasks.motion.ear import EarBatch
-
-    count, rows = task.cfg.batch_size, task.cfg.window_rows
-    samples = (task.model.rows_before + rows + task.model.rows_ahead) * SAMPLES_A_ROW + 2 * EDGE
-    return EarBatch(0.1 * torch.randn(count, samples), torch.randn(count, rows, task.model.width))
-
-
-def ear(precision: str) -> tuple[Task, Any]:
-    """Hear twelve windows of four seconds."""
-    task = build("datasets/speech/ear", precision)
-    return task, ear_batch(task)
-
-
 def _around_head(name: str, precision: str) -> tuple[Task, Any]:
     """Learn around an untrained head from footage of a drawn face of 512 pixels."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
@@ -280,7 +264,6 @@ ROWS: dict[str, Row] = {
     ),
     "wav2pix_64": Row(lambda p: wav2pix(p, size=64, count=16), 16, "faces", Original(1.21, 1.24, 18_118_310, 910)),
     "wav2pix_128": Row(lambda p: wav2pix(p, size=128, count=8), 8, "faces", Original(3.12, 2.59, 35_978_918, 1483)),
-    "ear": Row(ear, 12, "windows", None),
     "face_encoder": Row(face_encoder, 32, "faces", None),
     "ve_ast": Row(ve_ast, 32, "voices", None),
     "ve_ridge": Row(ve_ridge, 64, "voices", None),

@@ -1,17 +1,19 @@
-"""An ear hears the same piece by piece as at once, and no further ahead than it says."""
+"""An ear hears the same piece by piece as at once, as Whisper does, and no further ahead than it says."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from modules.motion.ear import Ear, EarStream, mel_bank
+from data_gen.ear import of_whisper
+from modules.motion import ear as module
+from modules.motion.ear import Ear, EarStream, mel_bank, sines
 
 
 @pytest.fixture(scope="module")
 def ear() -> Ear:
     torch.manual_seed(0)
-    return Ear(16, 24, kernel=5, ahead=[2, 1], expansion=2).eval()
+    return Ear(24, blocks=2, heads=2, hidden=16, back=4, ahead=3).eval()
 
 
 @pytest.fixture(scope="module")
@@ -19,26 +21,46 @@ def wav() -> torch.Tensor:
     return 0.1 * torch.randn(32_000 + 77, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.fixture
+def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let places in time begin anew every 26 rows, and a stream hear nine rows at once."""
+    monkeypatch.setattr(module, "PLACES", 40)
+    monkeypatch.setattr(module, "MOST_ROWS", 9)
+
+
+def at_once(ear: Ear, wav: torch.Tensor) -> torch.Tensor:
+    """Hear each stretch whole, with as many rows before and after as it looks at: plainly, without a stream."""
+    count, stretch = len(wav) // 320, ear.stretch
+    rows = []
+    for first in range(0, count, stretch):
+        begin = max(0, first - ear.rows_before)
+        stop = min(first + stretch, count) + ear.rows_ahead
+        sound = torch.nn.functional.pad(wav[: count * 320], (360, 360 + ear.rows_ahead * 320))
+        window = sound[begin * 320 : stop * 320 + 720]
+        with torch.inference_mode():
+            heard = ear(window[None], begin - first + ear.rows_before)[0]
+        rows.append(heard[first - begin :])
+    return torch.cat(rows)
+
+
 @pytest.mark.parametrize("pieces", [[32_077], [1] * 5 + [640] * 50, [7, 5000, 20_000]])
-def test_pieces_do_not_show(ear, wav, pieces):
-    with torch.inference_mode():
-        whole = ear(wav[None])[0]
+def test_pieces_and_stretches_do_not_show(ear, wav, pieces, short_stretches):
     stream, rows, place = EarStream(ear), [], 0
     for size in [*pieces, len(wav)]:
         rows.append(stream.add(wav[place : place + size]))
         place += size
     rows.append(stream.finish())
-    torch.testing.assert_close(torch.cat(rows), whole, atol=1e-5, rtol=0)
-    assert len(whole) == 100
+    assert len(torch.cat(rows)) == 100
+    torch.testing.assert_close(torch.cat(rows), at_once(ear, wav), atol=3e-4, rtol=0)
+    assert len(stream._stretches) <= 2
 
 
 def test_what_has_been_said_does_not_change_and_comes_as_soon_as_promised(ear, wav):
-    with torch.inference_mode():
-        whole = ear(wav[None])[0]
+    whole = at_once(ear, wav)
     stream = EarStream(ear)
     rows = stream.add(wav[:16_000])
     assert len(rows) == int((16_000 - ear.look_ahead * 16_000) // 320)
-    torch.testing.assert_close(rows, whole[: len(rows)], atol=1e-5, rtol=0)
+    torch.testing.assert_close(rows, whole[: len(rows)], atol=3e-4, rtol=0)
 
 
 def test_a_copy_goes_its_own_way(ear, wav):
@@ -47,27 +69,60 @@ def test_a_copy_goes_its_own_way(ear, wav):
     rows_left = stream.copy().finish()
     assert len(rows[0]) + len(rows_left) == 25
     rows += [stream.add(wav[8000:16_000]), stream.finish()]
-    with torch.inference_mode():
-        whole = ear(wav[None, :16_000])[0]
-    torch.testing.assert_close(torch.cat(rows), whole, atol=1e-5, rtol=0)
+    whole = at_once(ear, wav[:16_000])
+    torch.testing.assert_close(torch.cat(rows), whole, atol=3e-4, rtol=0)
 
 
 def test_a_row_hears_as_far_as_is_said(ear, wav):
     sound = wav[None, :32_000].clone().requires_grad_()
     ear(sound)[0, 40].sum().backward()
     assert sound.grad is not None
-    heard = sound.grad[0].abs().nonzero()[:, 0]
+    heard = sound.grad[0].abs().nonzero()[:, 0] - 360
     assert int(heard[-1]) < 41 * 320 + ear.look_ahead * 16_000
-    assert int(heard[0]) >= 40 * 320 - ear.rows_before * 320 - 440
+    assert int(heard[0]) >= 40 * 320 - ear.rows_before * 320 - 360
 
 
 def test_the_usual_size_hears_little_more_than_a_quarter_second_ahead():
     ear = Ear()
-    assert sum(parameter.numel() for parameter in ear.parameters()) <= 4e6
+    assert sum(parameter.numel() for parameter in ear.parameters()) <= 8e6
     assert ear.look_ahead <= 0.3
+
+
+def test_front_and_blocks_are_whisper_s_own(monkeypatch):
+    from transformers import WhisperConfig, WhisperFeatureExtractor
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    torch.manual_seed(0)
+    config = WhisperConfig(d_model=32, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=48)
+    whisper = WhisperEncoder(config).eval()
+    ear = Ear(32, blocks=2, heads=2, hidden=48, back=5, ahead=3).eval()
+    weights = of_whisper({name: value.numpy() for name, value in whisper.state_dict().items()}, 2)
+    ear.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    hear = WhisperFeatureExtractor()
+    torch.testing.assert_close(ear.bank, torch.from_numpy(hear.mel_filters).float(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(ear.places, whisper.embed_positions.weight, atol=1e-3, rtol=0)
+
+    wav = 0.1 * torch.randn(30 * 16_000, generator=torch.Generator().manual_seed(2))
+    spectrum = hear(wav.numpy(), sampling_rate=16_000, return_tensors="pt").input_features
+    monkeypatch.setattr(module, "LOUDEST", 4 * float(spectrum.max()) - 4)
+    offset = torch.arange(1500) - torch.arange(1500)[:, None]
+    near = torch.zeros(1, 1, 1500, 1500).masked_fill((offset < -5) | (offset > 3), float("-inf"))
+    with torch.inference_mode():
+        theirs = torch.nn.functional.gelu(whisper.conv2(torch.nn.functional.gelu(whisper.conv1(spectrum)))).mT
+        ours = ear.front(torch.nn.functional.pad(wav[None], (520, 200)))  # where Whisper hears its row 0
+        torch.testing.assert_close(ours[:, 3:-3], theirs[:, 3:-3], atol=1e-4, rtol=0)
+        for layer, block in zip(whisper.layers, ear.blocks, strict=True):
+            out = layer(theirs, near)
+            torch.testing.assert_close(
+                block(theirs), (out[0] if isinstance(out, tuple) else out)[:, :-3], atol=1e-5, rtol=0
+            )
+
+
+def test_sines_say_where_a_row_is():
+    assert sines(3, 4)[0].tolist() == [0, 0, 1, 1]
 
 
 def test_bands_cover_all_frequencies_in_between():
     bank = mel_bank()
-    assert bank.shape == (257, 80)
-    assert bool((bank[2:240].sum(dim=1) > 0.5).all())
+    assert bank.shape == (201, 80)
+    assert bool((bank[2:198].sum(dim=1) > 0).all())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_gen.speech_features import heard_by_ear
+from data_gen.ear import heard_by_ear
 from tasks.person.hearing import Hearing, LiveEar, LiveLevel
-from tests.data_gen.test_speech_features import written
+from tests.data_gen.test_ear import written
 from tests.utils.sound.made_room import room, syllables
 from utils.rates import SAMPLES_A_FRAME
 from utils.sound.speech_level import SOUND_LEVEL, TARGET_DB, measure

@@ -1,0 +1,194 @@
+"""Cut a small ear out of Whisper's encoder, and open one.
+
+What lips need lies in the first blocks of the encoder, and they need not hear half a minute: nothing is learnt, and the
+rows that come out are the encoder's own to within what lies further away (`docs/audio2motion.md` has the figures).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from utils.arrays import Floats, Numbers
+from utils.assets import asset_path
+from utils.config.schema import Config
+from utils.errors import AssetError, ConfigError, DataError
+from utils.files.array_file import ArrayFile
+from utils.files.arrays import save_arrays
+from utils.files.digests import sha256
+from utils.paths import ROOT
+from utils.rates import RATE, SAMPLES_A_ROW
+
+if TYPE_CHECKING:
+    from modules.motion.ear import Ear
+
+EAR_WIDTH = 512
+SHIPPED = ROOT / "checkpoints" / "shipped" / "ear.safetensors"
+"""The ear that comes with the program; `ear.md` beside it tells of it."""
+LEAST_STRETCH = 200
+STEP = ".step"
+"""What follows a matrix's name in that of its rows' steps."""
+_BLOCK = 60 * RATE
+_WHISPERS = {"conv1": "stem", "conv2": "halve"}
+_WHISPERS_BLOCK = {
+    "self_attn_layer_norm": "norm", "self_attn.q_proj": "query", "self_attn.k_proj": "key", "self_attn.v_proj": "value",
+    "self_attn.out_proj": "out", "final_layer_norm": "norm_up", "fc1": "up", "fc2": "down",
+}  # fmt: skip
+"""What Whisper's layers are called by transformers -> what ours are."""
+
+
+class EarSizes(Config):
+    """What a file says of its ear."""
+
+    width: Annotated[int, Field(ge=EAR_WIDTH, le=EAR_WIDTH)]
+    blocks: Annotated[int, Field(ge=1, le=32)]
+    heads: Annotated[int, Field(ge=1, le=64)]
+    hidden: Annotated[int, Field(ge=1, le=16384)]
+    back: Annotated[int, Field(ge=0, le=700)]
+    ahead: Annotated[int, Field(ge=0, le=100)]
+
+
+class EarCommand(Config):
+    """Cut an ear out of Whisper's encoder: its front and its first blocks, a byte a weight.
+
+        python data_gen/run.py ear --out ear.safetensors
+
+    `--audio_feature ear@ear.safetensors` then hears with it. The one that comes with the program, `ear`, was made by
+    this command as it stands here. Whisper's encoder is fetched where it is not at hand.
+    """
+
+    out: Path
+    """the file, .safetensors"""
+    blocks: Annotated[int, Field(ge=1, le=6)] = 2
+    """how many of its six blocks"""
+    back: Annotated[int, Field(ge=1, le=700)] = 100
+    """rows (50/s) before its own that a row of a block looks at"""
+    ahead: Annotated[int, Field(ge=0, le=100)] = 6
+    """rows after its own"""
+
+
+def main(args: EarCommand) -> int:
+    """Write the file and say what it is; return 0.
+
+    Raises:
+        ConfigError: Its name ends otherwise, or its blocks hear further than Whisper's half minute.
+        AssetError: Whisper's encoder is not here and cannot be fetched.
+    """
+    from safetensors.numpy import load_file
+
+    if args.out.suffix != ".safetensors":
+        raise ConfigError(f"--out {args.out}: let the name end in .safetensors.")
+    if args.blocks * (args.back + args.ahead) > 1500 - LEAST_STRETCH:
+        raise ConfigError(
+            f"{args.blocks} blocks that look at {args.back} rows back and {args.ahead} ahead hear more than the half "
+            "minute in which Whisper knows where a row is. Give fewer --blocks, or less --back."
+        )
+    folder = asset_path("whisper_base_encoder")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    sizes = EarSizes(
+        width=config["d_model"], blocks=args.blocks, heads=config["encoder_attention_heads"],
+        hidden=config["encoder_ffn_dim"], back=args.back, ahead=args.ahead,
+    )  # fmt: skip
+    weights = folder / "model.safetensors"
+    kept = in_eight_bits(of_whisper(load_file(weights), args.blocks))
+    save_arrays(args.out, kept, {
+        "ear": sizes.model_dump_json(), "licence": "MIT, Copyright (c) 2022 OpenAI",
+        "source": f"the encoder of openai/whisper-base, model.safetensors of sha256 {sha256(weights)}",
+    })  # fmt: skip
+    ear = open_ear(f"ear@{args.out}")
+    count = sum(parameter.numel() for parameter in ear.parameters())
+    print(f"{args.out}: {count / 1e6:.1f} million parameters, hears {ear.look_ahead:.2f} s ahead")
+    return 0
+
+
+def of_whisper(state: Mapping[str, Numbers], blocks: int) -> dict[str, Floats]:
+    """Return an ear's weights, float32, out of Whisper's as transformers calls them, alone or with their decoder."""
+    names = dict(_WHISPERS)
+    for number in range(blocks):
+        names |= {f"layers.{number}.{theirs}": f"blocks.{number}.{ours}" for theirs, ours in _WHISPERS_BLOCK.items()}
+    found = {}
+    for name, array in state.items():
+        layer, _, kind = name.removeprefix("model.").removeprefix("encoder.").rpartition(".")
+        if layer in names:
+            found[f"{names[layer]}.{kind}"] = np.asarray(array, np.float32)
+    return found
+
+
+def in_eight_bits(arrays: Mapping[str, Floats]) -> dict[str, Numbers]:
+    """Round matrices and kernels to 255 steps a row, and the rest to 16 bits."""
+    kept: dict[str, Numbers] = {}
+    for name, array in arrays.items():
+        if array.ndim < 2:
+            kept[name] = array.astype(np.float16)
+            continue
+        rows = array.reshape(len(array), -1)
+        step = np.maximum(np.abs(rows).max(axis=1) / 127, 1e-7).astype(np.float16)
+        whole = np.round(rows / step.astype(np.float32)[:, None]).clip(-127, 127)
+        kept |= {name: whole.reshape(array.shape).astype(np.int8), name + STEP: step}
+    return kept
+
+
+def from_eight_bits(kept: Mapping[str, Numbers]) -> dict[str, Floats]:
+    """Return the arrays that `in_eight_bits` was given, float32, to within half a step."""
+    arrays = {name: np.asarray(array, np.float32) for name, array in kept.items() if not name.endswith(STEP)}
+    for name, array in kept.items():
+        if name.endswith(STEP):
+            whole = arrays[name.removesuffix(STEP)]
+            arrays[name.removesuffix(STEP)] = whole * np.float32(array).reshape(-1, *[1] * (whole.ndim - 1))
+    return arrays
+
+
+def is_ear(name: str) -> bool:
+    """Tell whether a speech feature is what an ear hears: `ear`, or `ear@FILE`."""
+    return name == "ear" or name.startswith("ear@")
+
+
+@functools.lru_cache(maxsize=2)
+def open_ear(name: str) -> Ear:
+    """Return the ear that a speech feature names, in eval mode, on the CPU.
+
+    Raises:
+        AssetError: Its file is missing, or is none.
+    """
+    import torch  # and the ear itself, which is a network: names are checked without either
+
+    from modules.motion.ear import Ear
+
+    file = SHIPPED if name == "ear" else Path(name.partition("@")[2]).expanduser()
+    again = "Write it with: python data_gen/run.py ear --out EAR.safetensors."
+    if not file.is_file():
+        raise AssetError(f"{name}: {file} does not exist. {again}")
+    try:
+        with closing(ArrayFile(file, again)) as opened:
+            sizes = EarSizes.model_validate_json(opened.metadata.get("ear", ""))
+            if sizes.width % sizes.heads:
+                raise DataError(f"{sizes.heads} heads do not share {sizes.width} channels")
+            weights = from_eight_bits({part: opened.rows(part) for part in opened.names})
+        with torch.device("meta"):  # sizes that a stranger chose take no memory before the weights are seen to fit
+            ear = Ear(**sizes.model_dump())
+        ear.load_state_dict({part: torch.from_numpy(array) for part, array in weights.items()}, assign=True)
+    except (DataError, ValidationError, KeyError, ValueError, RuntimeError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise AssetError(f"{file} is no ear ({reason}). {again}") from None
+    return ear.with_tables().eval()
+
+
+def heard_by_ear(wav: Floats, name: str) -> Floats:
+    """Return what an ear hears in samples (320 T,), (T, 512) float32, a minute at a time."""
+    import torch
+
+    from modules.motion.ear import EarStream
+
+    stream = EarStream(open_ear(name))
+    sound = torch.from_numpy(np.ascontiguousarray(wav, np.float32))
+    rows = [stream.add(sound[start : start + _BLOCK]) for start in range(0, len(sound), _BLOCK)]
+    heard: Floats = torch.cat([*rows, stream.finish()]).numpy()
+    assert len(heard) == len(wav) // SAMPLES_A_ROW
+    return heard
