@@ -1,6 +1,6 @@
 """Measure how well a template decoder's faces are recognised, beside what needs no decoder.
 
-    python tasks/run.py --config=checkpoints/faces/template_decoder/config.yaml --evaluate --eval_second=dlib
+python tasks/run.py --config=checkpoints/faces/template_decoder/config.yaml --evaluate --eval_second=dlib
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 
 from data_gen.origins import marks_of
 from data_gen.templates.shards import Split, TemplateShards
+from modules.faces.lpips import make_lpips
 from tasks.template_to_face.line_up import line_up_table, line_ups
 from tasks.verdicts.intervals import bootstrap
 from tasks.verdicts.sheet import face_sheet, one_of_each
 from utils.arrays import Bytes, Floats
+from utils.assets import find_asset
 from utils.errors import ConfigError, DataError
 from utils.faces.crops import CROP
 from utils.faces.recogniser import Recogniser, find_recogniser, open_recogniser, units
@@ -84,6 +88,7 @@ def evaluate(
         "checkpoint": task.source,
         "recogniser": own.id.model_dump(),
         "under": {},
+        "lpips": apart_to_the_eye(real, {"reconstruction": faces, "mean face": mean_face[None]}, identities),
     }
     all_of = np.concatenate([templates, train_templates])
     who = np.concatenate([identities, train_identities])
@@ -142,6 +147,33 @@ def under(
         },
         "line_up": line_ups(probes, truth, whose),
     }
+
+
+def apart_to_the_eye(
+    real: Bytes, shown: dict[str, Bytes], whose: NDArray[np.integer[Any]]
+) -> dict[str, dict[str, float]]:
+    """Return the mean LPIPS between real crops (N, S, S, 3) and each of the pictures shown for them, with its interval.
+
+    A set of one picture stands for all. Empty where the weights of LPIPS are not here.
+    """
+    path = find_asset("lpips_alexnet")
+    if path is None:
+        return {}
+    net, found = make_lpips(load_file(path)), {}
+    for what, pictures in shown.items():
+        distances = []
+        for start in range(0, len(real), 32):
+            truth = real[start : start + 32]
+            part = (
+                np.broadcast_to(pictures, (len(truth), *pictures.shape[1:]))
+                if len(pictures) == 1
+                else (pictures[start : start + 32])
+            )
+            pair = [np.stack([resized(picture, CROP) for picture in side]) for side in (part, truth)]
+            with torch.inference_mode():
+                distances.append(net(*(torch.from_numpy(side).permute(0, 3, 1, 2) / 255 for side in pair)).numpy())
+        found[what] = bootstrap(np.concatenate(distances).astype(np.float64), whose)
+    return found
 
 
 def within(cosines: Floats, whose: NDArray[np.integer[Any]]) -> dict[str, float]:
@@ -262,6 +294,10 @@ def table(figures: dict[str, Any]) -> str:
             cells += [f"{s[key]:.4f}" for key in ("median", "max")] + shares
             lines.append(f"| {what} | " + " | ".join(cells) + " |")
         lines += ["", *line_up_table(part["line_up"])]
+    if figures["lpips"]:
+        lines += ["", "| LPIPS from the photo | mean | 95 % interval |", "|---|---|---|"]
+    for what, s in figures["lpips"].items():
+        lines.append(f"| {what} | {s['mean']:.4f} | {s['low']:.4f} to {s['high']:.4f} |")
     return "\n".join(lines)
 
 

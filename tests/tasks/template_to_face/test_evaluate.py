@@ -8,13 +8,16 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from data_gen import run as data_run
 from data_gen.templates.files import read_templates
 from data_gen.templates.shards import TemplateShards
+from modules.faces.lpips import Lpips
 from tasks import export_checkpoint
 from tasks.template_to_face.config import TemplateDecoderConfig
 from tasks.template_to_face.evaluate import (
+    apart_to_the_eye,
     evaluate,
     first_of_each,
     impostor_thresholds,
@@ -110,6 +113,20 @@ def test_a_line_up_stands_beside_the_cosines():
     assert figures["line_up"]["reconstruction"]["another_photo"]["mean"] == 1
     assert figures["line_up"]["the photo itself"] == figures["line_up"]["reconstruction"]
     assert figures["line_up"]["nearest training photo"]["same_photo"]["mean"] == pytest.approx(0.25)
+
+
+def test_pictures_are_compared_as_the_eye_does_where_the_weights_are_here(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    state = {name: value for name, value in Lpips().state_dict().items() if name.startswith("features.")}
+    state |= {f"lin{i}.model.1.weight": torch.rand(1, c, 1, 1) for i, c in enumerate((64, 192, 384, 256, 256))}
+    save_file(state, tmp_path / "lpips.safetensors")
+    monkeypatch.setattr("tasks.template_to_face.evaluate.find_asset", lambda name: tmp_path / "lpips.safetensors")
+    real = np.random.default_rng(0).integers(0, 256, (4, 40, 40, 3), dtype=np.uint8)
+    found = apart_to_the_eye(real, {"same": real, "one for all": real[:1]}, np.arange(4))
+    assert found["same"]["mean"] == pytest.approx(0, abs=1e-6)
+    assert found["one for all"]["mean"] > 0.01
+    monkeypatch.setattr("tasks.template_to_face.evaluate.find_asset", lambda name: None)
+    assert apart_to_the_eye(real, {"same": real}, np.arange(4)) == {}
 
 
 def test_a_large_set_is_sampled_and_says_so(made, task, tmp_path, capsys, monkeypatch):
