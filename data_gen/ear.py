@@ -81,7 +81,10 @@ def main(args: EarCommand) -> int:
         ConfigError: Its name ends otherwise, or its blocks hear further than Whisper's half minute.
         AssetError: Whisper's encoder is not here and cannot be fetched.
     """
+    import torch
     from safetensors.numpy import load_file
+
+    from modules.motion.ear import Ear
 
     if args.out.suffix != ".safetensors":
         raise ConfigError(f"--out {args.out}: let the name end in .safetensors.")
@@ -97,12 +100,15 @@ def main(args: EarCommand) -> int:
         hidden=config["encoder_ffn_dim"], back=args.back, ahead=args.ahead,
     )  # fmt: skip
     weights = folder / "model.safetensors"
-    kept = in_eight_bits(of_whisper(load_file(weights), args.blocks))
-    save_arrays(args.out, kept, {
+    ear = Ear(**sizes.model_dump())
+    found = {name: torch.from_numpy(array) for name, array in of_whisper(load_file(weights), args.blocks).items()}
+    ear.load_state_dict(found | {"drift": ear.drift})
+    ear.know_drift()
+    save_arrays(args.out, in_eight_bits({name: value.numpy() for name, value in ear.state_dict().items()}), {
         "ear": sizes.model_dump_json(), "licence": "MIT, Copyright (c) 2022 OpenAI",
         "source": f"the encoder of openai/whisper-base, model.safetensors of sha256 {sha256(weights)}",
     })  # fmt: skip
-    ear = open_ear(f"ear@{args.out}")
+    open_ear.cache_clear()
     count = sum(parameter.numel() for parameter in ear.parameters())
     print(f"{args.out}: {count / 1e6:.1f} million parameters, hears {ear.look_ahead:.2f} s ahead")
     return 0

@@ -21,6 +21,8 @@ EDGE = 360
 """Samples that a row hears on either side of its own, before the blocks look around."""
 PLACES = 1500
 """Rows whose places in time Whisper knows: 30 s."""
+DRIFT_ROWS = 50
+"""Rows over which what a place alone says is averaged."""
 
 
 class Ear(nn.Module):
@@ -42,23 +44,42 @@ class Ear(nn.Module):
     bank: Tensor
     window: Tensor
     places: Tensor
+    drift: Tensor
+    drifts: Tensor
 
     def __init__(
         self, width: int = 512, *, blocks: int = 2, heads: int = 8, hidden: int = 2048, back: int = 100, ahead: int = 6
     ) -> None:
         super().__init__()
         self.width, self.rows_before, self.rows_ahead = width, blocks * back, blocks * ahead
+        self.register_buffer("drift", torch.zeros(PLACES // DRIFT_ROWS, width))
         self.with_tables()
         self.stem = nn.Conv1d(BANDS, width, 3)
         self.halve = nn.Conv1d(width, width, 3, stride=2)
         self.blocks = nn.ModuleList(EarBlock(width, heads, hidden, back, ahead) for _ in range(blocks))
 
     def with_tables(self) -> Ear:
-        """Work out what is not learnt: bands, window and sines; anew for an ear that was laid out without memory."""
+        """Work out what is not learnt: bands, window, sines, drift of every place; anew when weights were laid in."""
         self.register_buffer("bank", mel_bank(), persistent=False)
         self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
         self.register_buffer("places", sines(PLACES, self.width), persistent=False)
+        drifts = F.interpolate(self.drift.T[None], PLACES, mode="linear")[0].T.contiguous()
+        self.register_buffer("drifts", drifts, persistent=False)
         return self
+
+    @torch.no_grad()
+    def know_drift(self) -> None:
+        """Find out how rows change with their place alone, from what silence says at every place.
+
+        It is no speech, and a network that learns from a minute would learn it by heart.
+        """
+        silence = torch.zeros(1, PLACES * SAMPLES_A_ROW + 2 * EDGE)
+        self.drift.zero_()
+        rows = self.with_tables()(silence)[0]
+        rows = torch.cat([rows, rows[-1:].expand(PLACES - len(rows), -1)])
+        drift = rows.unflatten(0, (-1, DRIFT_ROWS)).mean(dim=1)
+        self.drift.copy_(drift - drift.mean(dim=0))
+        self.with_tables()
 
     @property
     def look_ahead(self) -> float:
@@ -81,7 +102,7 @@ class Ear(nn.Module):
         rows = rows + self.places[first : first + rows.shape[1]]
         for block in self.blocks:
             rows = block(rows)
-        return rows
+        return rows - self.drifts[first : first + rows.shape[1]]
 
     def front(self, wav: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch rows width"]:
         """Return what the convolutions hear in 320 samples a row and 360 more at either end."""
@@ -171,9 +192,10 @@ class _Stretch:
         for index, block in enumerate(self.ear.blocks):
             assert isinstance(block, EarBlock)
             rows, self.seen[index] = block.go_on(rows, self.seen[index])
+        place = self.answered - self.first + self.ear.rows_before
         early = max(0, self.first - self.answered)
         self.answered += rows.shape[1]
-        return rows[:, early:]
+        return (rows - self.ear.drifts[place : place + rows.shape[1]])[:, early:]
 
     def copy(self) -> _Stretch:
         """Return another one that has heard the same."""

@@ -111,7 +111,7 @@ def test_an_ear_that_cannot_be_cut_is_refused(tmp_path, words, whisper):
 def test_names_of_whisper_are_known_with_and_without_its_decoder(whisper):
     whole = of_whisper({name: value.detach().numpy() for name, value in whisper.state_dict().items()}, 2)
     alone = of_whisper({name: value.detach().numpy() for name, value in whisper.encoder.state_dict().items()}, 2)
-    assert whole.keys() == alone.keys() == Ear(**{**SIZES, "blocks": 2}).state_dict().keys()
+    assert whole.keys() == alone.keys() == Ear(**{**SIZES, "blocks": 2}).state_dict().keys() - {"drift"}
 
 
 def test_the_ear_that_ships_hears_speech_and_how_loud_it_is_matters_little():

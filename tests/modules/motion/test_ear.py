@@ -97,7 +97,7 @@ def test_front_and_blocks_are_whisper_s_own(monkeypatch):
     whisper = WhisperEncoder(config).eval()
     ear = Ear(32, blocks=2, heads=2, hidden=48, back=5, ahead=3).eval()
     weights = of_whisper({name: value.numpy() for name, value in whisper.state_dict().items()}, 2)
-    ear.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    ear.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()} | {"drift": ear.drift})
     hear = WhisperFeatureExtractor()
     torch.testing.assert_close(ear.bank, torch.from_numpy(hear.mel_filters).float(), atol=1e-6, rtol=0)
     torch.testing.assert_close(ear.places, whisper.embed_positions.weight, atol=1e-3, rtol=0)
@@ -116,6 +116,21 @@ def test_front_and_blocks_are_whisper_s_own(monkeypatch):
             torch.testing.assert_close(
                 block(theirs), (out[0] if isinstance(out, tuple) else out)[:, :-3], atol=1e-5, rtol=0
             )
+
+
+def test_what_a_place_alone_says_is_taken_off(ear):
+    copied = Ear(24, blocks=2, heads=2, hidden=16, back=4, ahead=3).eval()
+    copied.load_state_dict(ear.state_dict())
+    silence = torch.zeros(1, 1500 * 320 + 720)
+    with torch.inference_mode():
+        before = copied(silence)[0]
+        copied.know_drift()
+        after = copied(silence)[0]
+    assert float(after.std(dim=0).mean()) < 0.3 * float(before.std(dim=0).mean())
+    again = Ear(24, blocks=2, heads=2, hidden=16, back=4, ahead=3).eval()
+    again.load_state_dict(copied.state_dict())
+    with torch.inference_mode():
+        torch.testing.assert_close(again.with_tables()(silence)[0], after)
 
 
 def test_sines_say_where_a_row_is():
