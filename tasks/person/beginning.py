@@ -10,11 +10,14 @@ from tasks.core.checkpoints import checkpoint_files, work_dir_of
 from tasks.person.runs import POSTNETS, find_run
 from utils.config.strict_yaml import read_yaml_file
 from utils.errors import DataError, UserError
+from utils.paths import ROOT
 from utils.rates import FPS
 
 SPEECH = "lm3d_vae_sync"
 TALKERS = f"checkpoints/talkers/{SPEECH}"
-"""The run that was trained on many talkers."""
+"""The run that was trained on many talkers here, where one was."""
+SHIPPED = f"checkpoints/shipped/talkers/{SPEECH}"
+"""The one that comes with the program; `README.md` beside it tells of it."""
 SIZES = (
     "pitch", "audio_pairing", "hidden_size", "condition_size", "latent_size", "encoder_layers", "decoder_layers",
     "dilation", "direct_size",
@@ -36,13 +39,32 @@ def beginning(video: VideoDataset, audio_feature: str, *, reset: bool = False) -
         audio_feature: What the person's networks listen to; talkers who listen to another feature are no beginning.
         reset: The run is begun anew.
     """
-    talkers, begun = _recipe(TALKERS), _recipe(f"{video.meta.id}/{SPEECH}")
-    if talkers.get("audio_feature") != audio_feature or talkers.get("centred") is not True:
+    run = talkers_run()
+    talkers = _recipe(run)
+    if talkers.get("audio_feature") != audio_feature or not _may_begin(video, run, talkers, reset):
         return {}
+    return {"start_from": run, **{size: talkers[size] for size in SIZES}, **SHORT}
+
+
+def feature_of_beginning(video: VideoDataset, *, reset: bool = False) -> str:
+    """Return the speech feature by which a person begins with many talkers; empty where the dataset has none such.
+
+    So little footage gains more by a beginning than by a better feature.
+    """
+    run = talkers_run()
+    talkers = _recipe(run)
+    feature = str(talkers.get("audio_feature", ""))
+    return feature if feature in video.meta.audio_features and _may_begin(video, run, talkers, reset) else ""
+
+
+def _may_begin(video: VideoDataset, run: str, talkers: dict[str, Any], reset: bool) -> bool:
+    """Tell whether there is little footage, and nothing that was begun otherwise."""
     frames = sum(stop - start for start, stop in video.shots("train"))
-    if frames >= SHORT_S * FPS or (begun and not reset and begun.get("start_from") != TALKERS):
-        return {}
-    return {"start_from": TALKERS, **{size: talkers[size] for size in SIZES}, **SHORT}
+    if talkers.get("centred") is not True or frames >= SHORT_S * FPS:
+        return False
+    begun = _recipe(f"{video.meta.id}/{SPEECH}")
+    other = not begun and _recipe(f"{video.meta.id}/syncnet").get("audio_feature", talkers["audio_feature"])
+    return reset or (begun.get("start_from") == run if begun else other == talkers["audio_feature"])
 
 
 def moving_run(person: str) -> Path:
@@ -54,9 +76,17 @@ def moving_run(person: str) -> Path:
     try:
         return find_run(person, POSTNETS)
     except DataError:
-        if _recipe(TALKERS).get("centred") is True:
-            return work_dir_of(TALKERS)
+        run = talkers_run()
+        if _recipe(run).get("centred") is True:
+            return work_dir_of(run)
         raise
+
+
+def talkers_run() -> str:
+    """Return the run of many talkers: the one that was trained here, else the one that comes with the program."""
+    if checkpoint_files(work_dir_of(TALKERS)):
+        return TALKERS
+    return SHIPPED if work_dir_of(SHIPPED).is_dir() else str(ROOT / SHIPPED)
 
 
 def _recipe(run: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.core.checkpoints import checkpoint_files, finished_updates, read_checkpoint, recipe_of
-from tasks.person.beginning import SPEECH, beginning
+from tasks.person.beginning import SPEECH, beginning, feature_of_beginning
 from tasks.person.runs import HEARING, PORTRAIT, STAGES
 from tasks.registry import schema_of
 from utils.config.assignments import assignment, set_dotted
@@ -60,8 +60,13 @@ def _plain(value: Any) -> str:
     return json.dumps(value) if isinstance(value, bool | list | dict) or value is None else str(value)
 
 
-def choose_audio_feature(video: VideoDataset) -> str:
-    """Return the best speech feature the dataset has: Whisper's, which hears words, else the ear's, else mel."""
+def choose_audio_feature(video: VideoDataset, *, reset: bool = False) -> str:
+    """Return the best speech feature the dataset has: Whisper's, which hears words, else the ear's, else mel.
+
+    Little footage begins with many talkers, and listens as they do.
+    """
+    if found := feature_of_beginning(video, reset=reset):
+        return found
     return next((name for name in (BEST_WHISPER, "whisper", "ear") if name in video.meta.audio_features), "mel")
 
 
@@ -86,7 +91,7 @@ def plan(
     video = open_video(video_id, binary_dir or "data/binary/videos")
     for stage in stages:
         if stage.name in HEARING and feature is None:
-            stage.overrides["audio_feature"] = choose_audio_feature(video)
+            stage.overrides["audio_feature"] = choose_audio_feature(video, reset=reset)
         if stage.name == SPEECH and not {"start_from", f"{SPEECH}.start_from"} & {name for name, _ in assignments}:
             listens = str(feature or stage.overrides["audio_feature"])
             stage.overrides |= beginning(video, listens, reset=reset)

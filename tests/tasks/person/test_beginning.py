@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import torch
 import yaml
 
-from tasks.person.beginning import SHORT, SIZES, beginning
+from tasks.core.loading import load_task
+from tasks.person.beginning import SHORT, SIZES, beginning, feature_of_beginning, moving_run
 from tests.made import make_video_dataset
 from utils.rates import FPS
 
@@ -44,6 +48,28 @@ def test_little_footage_begins_with_many_talkers_in_their_networks_sizes(runs, a
     frames = sum(stop - start for start, stop in anna.shots("train"))
     monkeypatch.setattr("tasks.person.beginning.SHORT_S", frames / FPS)
     assert beginning(anna, "mel") == {}
+
+
+def test_little_footage_listens_as_the_talkers_do(runs, anna):
+    runs("talkers/lm3d_vae_sync", **many())
+    assert feature_of_beginning(anna) == "mel"
+    runs(f"{anna.meta.id}/syncnet", audio_feature="whisper")
+    assert feature_of_beginning(anna) == "", "a person who was begun otherwise goes on"
+    assert feature_of_beginning(anna, reset=True) == "mel"
+    runs("other/lm3d_vae_sync")
+    assert beginning(anna, "whisper", reset=True) == {}
+
+
+def test_the_talkers_that_ship_are_a_beginning_where_none_were_trained(runs, anna):
+    shipped = Path(beginning(anna, "ear")["start_from"])
+    assert shipped.is_dir()
+    assert shipped.parts[-3:] == ("shipped", "talkers", "lm3d_vae_sync")
+    assert sum(file.stat().st_size for file in shipped.iterdir()) < 3e6
+    assert moving_run("anna") == shipped
+    task = load_task(shipped, "last")
+    frames = task.predict(torch.zeros(20, 512))
+    assert frames.shape == (10, 68, 3)
+    assert bool(frames.isfinite().all())
 
 
 def test_talkers_with_faces_of_their_own_are_no_beginning(runs, anna):
