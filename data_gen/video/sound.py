@@ -13,7 +13,9 @@ from data_gen.video.job import VideoJob
 from data_gen.video.stage import Bench
 from data_gen.video.sync_offset import corrected_offset, shift_sound
 from utils.assets import find_asset
+from utils.errors import DataError
 from utils.files.arrays import save_arrays
+from utils.files.tables import read_json
 from utils.media.wav import fit_length, read_wav, write_wav
 from utils.rates import FPS, RATE
 from utils.sound.content_features import BEST_WHISPER
@@ -30,9 +32,18 @@ _CONTENT_FEATURES = {
 
 def feature_names(job: VideoJob) -> list[str]:
     """List the speech features to make: those that need no weights, those whose weights are here, those asked for."""
-    names = ["mel", "mfcc", "ear", "pitch_hz", "rms"]
+    names = ["mel", "mfcc", "pitch_hz", "rms", *([] if _was_heard_without_ear(job) else ["ear"])]
     names += [name for name, asset in _CONTENT_FEATURES.items() if find_asset(asset) is not None]
     return names + [name for name in job.more_features if name not in names]
+
+
+def _was_heard_without_ear(job: VideoJob) -> bool:
+    """Tell whether the sound was processed before there was an ear: it is kept as it is, and so are the runs on it."""
+    try:
+        features = read_json(job.processed / "audio" / "stage.json")["summary"]["features"]
+    except (DataError, KeyError, TypeError):
+        return False
+    return "audio" not in job.redo and "ear" not in features
 
 
 def audio_settings(job: VideoJob) -> dict[str, Any]:

@@ -97,7 +97,7 @@ KEPT = {
     "camera": (2, ("convert", "cuts", "landmarks"), {}),
     "parsing": (4, ("convert", "cuts", "landmarks"), {"source": "grabcut"}),
     "plate": (3, ("convert", "parsing"), {}),
-    "audio": (2, ("convert", "sync"), {"features": ["mel", "mfcc", "pitch_hz", "rms", "whisper:3-6"]}),
+    "audio": (2, ("convert", "sync"), {"features": ["mel", "mfcc", "pitch_hz", "rms", "ear", "whisper:3-6"]}),
     "dataset": (2, ("convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"),
                 {"licence": "L", "consent": "C"}),
     "report": (3, ("probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset"),
@@ -131,7 +131,7 @@ def test_what_was_processed_before_is_kept(tmp_path, monkeypatch):
     assert settings["plate"] == {}
     assert settings["landmarks"] == {"source": "auto without face_landmarker"}
     assert settings["parsing"] == {"source": "grabcut"}
-    assert settings["audio"] == {"features": ["mel", "mfcc", "pitch_hz", "rms"]}
+    assert settings["audio"] == {"features": ["mel", "mfcc", "pitch_hz", "rms", "ear"]}
     do_stages(VideoJob("a", video, lossless=True), workshop)
     asked = [name for name, (_, _, settings) in workshop.asked.items() if settings.get("lossless")]
     assert asked == ["convert", "plate"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from data_gen.video.sound import audio_stage, feature_names
 from data_gen.video.stage import Bench
 from utils import assets
 from utils.files.arrays import load_arrays
+from utils.files.tables import write_json
 from utils.media.wav import read_wav, write_wav
 
 
@@ -20,9 +22,18 @@ def no_weights(tmp_path, monkeypatch):
 
 
 def test_features_that_need_no_weights_are_always_made_and_others_when_asked():
-    assert feature_names(VideoJob("anna", Path("a.mp4"))) == ["mel", "mfcc", "pitch_hz", "rms"]
+    assert feature_names(VideoJob("anna", Path("a.mp4"))) == ["mel", "mfcc", "pitch_hz", "rms", "ear"]
     asked = VideoJob("anna", Path("a.mp4"), audio_features="whisper:3-6, mel")
-    assert feature_names(asked) == ["mel", "mfcc", "pitch_hz", "rms", "whisper:3-6"]
+    assert feature_names(asked) == ["mel", "mfcc", "pitch_hz", "rms", "ear", "whisper:3-6"]
+
+
+def test_a_sound_that_was_processed_before_there_was_an_ear_is_kept_as_it_is(tmp_path):
+    job = VideoJob("anna", Path("a.mp4"), data_dir=tmp_path)
+    (job.processed / "audio").mkdir(parents=True)
+    write_json(job.processed / "audio" / "stage.json", {"summary": {"features": {"mel": 80, "mfcc": 39}}})
+    assert feature_names(job) == ["mel", "mfcc", "pitch_hz", "rms"]
+    assert feature_names(dataclasses.replace(job, audio_features="ear"))[-1] == "ear"
+    assert feature_names(dataclasses.replace(job, redo=("audio",)))[-1] == "ear"
 
 
 @pytest.mark.parametrize(("late", "first"), [(0.0, 6400), (5.0, 3200)])
@@ -42,11 +53,11 @@ def test_a_late_sound_is_brought_forward_and_has_two_rows_a_frame(tmp_path, late
     )
     arrays = load_arrays(tmp_path / "out" / "arrays.safetensors")
     lengths = {name: len(array) for name, array in arrays.items()}
-    assert lengths == dict.fromkeys(("mel", "mfcc", "pitch_hz", "rms"), 100)
-    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert lengths == dict.fromkeys(("mel", "mfcc", "pitch_hz", "rms", "ear"), 100)
+    assert steps == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
     sound = read_wav(tmp_path / "out" / "audio.wav")
     assert len(sound) == 32_000
     assert np.flatnonzero(np.abs(sound) > 0.01)[0] == pytest.approx(first, abs=3)
-    assert (summary["late_frames"], summary["features"]) == (late, {"mel": 80, "mfcc": 39})
+    assert (summary["late_frames"], summary["features"]) == (late, {"mel": 80, "mfcc": 39, "ear": 512})
     assert summary["peak"] == pytest.approx(0.5, abs=0.01)
     assert summary["clipped"] == 0

@@ -59,7 +59,7 @@ def test_the_command_tells_all_and_writes_nothing(job, tmp_path, capsys):
     assert lines[1] == (
         "stages to do: probe, convert, cuts, landmarks, sync, camera, parsing, plate, audio, dataset, report"
     )
-    assert lines[2].startswith("to be written: about 0.001 GB")
+    assert lines[2].startswith("to be written: about 0.002 GB")
     assert lines[3].startswith(f"free at {tmp_path}: ")
     assert len(lines) == 4  # offline nothing would be fetched
     assert sorted(tmp_path.rglob("*")) == before
