@@ -211,7 +211,7 @@ class Generator(nn.Module):
         for order, (inputs, outputs) in enumerate(pairwise(channels)):
             stride, padding = (1, 0) if order == 0 else (2, 1)
             plain = nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=norm == "group")
-            grow = [SpectralNorm(plain)] if norm == "spectral" else [plain]
+            grow: list[nn.Module] = [SpectralNorm(plain) if norm == "spectral" else plain]
             if outputs != 3 and norm == "group":
                 grow.append(GroupNorm(outputs // 16, outputs))
             bend = nn.ReLU() if norm == "spectral" else nn.LeakyReLU(0.2)

@@ -25,7 +25,7 @@ class Wav2PixWeights(Config):
     perceptual: Weight = 0.0
     """LPIPS of the picture, left out where its weights are not here (python -m utils.assets)."""
     pose: Weight = 0.1
-    """Nats that the pose tells beyond the voice, with pose_dim; lower it if faces are soft, raise it if speakers mix."""
+    """Nats that a pose tells beyond the voice, with pose_dim; lower it if faces are soft, raise it if speakers mix."""
 
 
 class Wav2PixConfig(TaskConfig, MarkSettings):
@@ -62,7 +62,7 @@ class Wav2PixConfig(TaskConfig, MarkSettings):
     augment_sound: bool = False
     """Begin sounds anywhere, the start after the end, and turn their sign; helps sets of few voices."""
     adv_from: Fraction = 0.0
-    """Share of the training from which the discriminator learns and is heard; before it an update takes half the time."""
+    """Share of the training after which the discriminator learns and is heard; till then updates take half the time."""
     real_label: Fraction = 0.9
     """What the discriminator should say of a real pair."""
     lr_D: Positive = 4e-4

@@ -45,6 +45,7 @@ class Wav2PixTask(Task):
     schema = Wav2PixConfig
     cfg: Wav2PixConfig
     network_settings = ("image_size", "audio_normalisation", "matching")
+    _lpips: torch.nn.Module | None
 
     def __init__(self, config: Wav2PixConfig | dict[str, Any]) -> None:
         super().__init__(config)

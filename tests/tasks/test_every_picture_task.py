@@ -208,7 +208,7 @@ def test_the_recipe_at_128_pixels_trains_and_draws(house, monkeypatch):
     assert run.main(line) == 0
     told = curves(house / "runs/at_128")
     assert len(told["tr/pose"]) == 4
-    assert [event.step for event in told["tr/d_loss"]] == [3, 4], "two of four updates are not judged"
+    assert [event.step for event in told["tr/d_loss"]] == [2, 3], "two of four updates are not judged"
     task = load_task(house / "runs/at_128", settings={"binary_data_dir": "nowhere"})
     assert task.make(np.ones((1, 16_000), np.int16))[0].shape == (1, 128, 128, 3)
 
