@@ -49,7 +49,7 @@ class Wav2PixConfig(TaskConfig, MarkSettings):
     """How the discriminator joins face and voice: concat, as published, which cannot tell whether they belong together;
     or projection, which can."""
     width: Positive = 1.0
-    """Channels that draw and judge pictures, over the published ones; with half of them an update takes less than half the time."""
+    """Channels that draw and judge pictures, over the published ones; half of them take less than half the time."""
     norm: Literal["spectral", "group"] = "spectral"
     """What keeps the generator's activations in bounds: spectral, as published; or group, which learns much sooner."""
     pose_dim: int = Field(0, ge=0)
