@@ -26,17 +26,29 @@ CODE = 128
 """Width of what is heard."""
 DRAWN = {64: (512, 256, 128, 64), 128: (1024, 512, 256, 128, 64)}
 """Picture side -> channels from 4 x 4 upwards."""
+GLANCED = (32, 64, 128)
+"""Channels of the pose encoder's blocks; each halves a picture of 32 pixels."""
+
+
+def drawn_channels(size: int, width: float) -> tuple[int, ...]:
+    """Return the channels of a network for pictures of `size`: `width` times the published ones, in sixteens."""
+    return tuple(16 * max(1, round(channels * width / 16)) for channels in DRAWN[size])
 
 
 Matching = Literal["concat", "projection"]
+Norm = Literal["spectral", "group"]
 
 
 class Made(NamedTuple):
-    """A generator's answer: images (B, 3, S, S) within [-1, 1], code (B, 128, 1, 1), scores (B, classes)."""
+    """A generator's answer: images (B, 3, S, S) within [-1, 1], code (B, 128, 1, 1), scores (B, classes).
+
+    `usual` is the pose (B, P) that goes with the voice, where the generator knows of poses.
+    """
 
     images: Tensor
     code: Tensor
     scores: Tensor
+    usual: Tensor | None = None
 
 
 class SpectralNorm(nn.Module):
@@ -86,6 +98,19 @@ class SpectralNorm(nn.Module):
         op = "ConvTranspose" if isinstance(self.module, nn.ConvTranspose2d) else "Conv"
         weight = self.module.get_parameter("weight_bar") / self.norm()
         return builder.add(op, [x, *builder.weights({"weight": weight})], **convolution(self.module))
+
+
+class GroupNorm(nn.GroupNorm):
+    """torch's own, written into ONNX by what opset 13 has."""
+
+    def onnx(self, builder: GraphBuilder, x: str) -> str:
+        """Write itself into an ONNX graph."""
+        groups = builder.add("Reshape", [x, builder.constant([0, self.num_groups, -1], dtype=np.int64)])
+        plain = [builder.constant([value] * self.num_groups) for value in (1.0, 0.0)]
+        even = builder.add("InstanceNormalization", [groups, *plain], epsilon=self.eps)
+        even = builder.add("Reshape", [even, builder.add("Shape", [x])])
+        scale, shift = builder.weights({name: value.view(-1, 1, 1) for name, value in self.named_parameters()})
+        return builder.add("Add", [builder.add("Mul", [even, scale]), shift])
 
 
 class _Heard(nn.Module):
@@ -163,32 +188,51 @@ class Generator(nn.Module):
         classes: Speakers.
         samples: Length of the waveform.
         dropout: Chance that an activation is dropped while training.
+        width: Channels over the published ones.
+        norm: What keeps activations in bounds: `spectral`, as published, holds every layer's gain below 1, so that a
+            picture gets its contrast slowly; `group` divides them by their own spread.
+        pose_dim: Length of the vector that says what a voice does not tell; 0 for none, as published.
 
     Shapes:
         wav: (B, samples) normalised and pre-emphasised.
+        pose: (B, pose_dim); without it the voice's usual one.
     """
 
-    def __init__(self, size: int = 64, classes: int = 10, samples: int = 16_000, dropout: float = 0.5) -> None:
+    def __init__(
+        self, size: int = 64, classes: int = 10, samples: int = 16_000, dropout: float = 0.5, width: float = 1.0,
+        norm: Norm = "spectral", pose_dim: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.size, self.samples = size, samples
         self.audio_embedding = SpeechEncoder(samples)
         self.aux_classifier = IdentityClassifier(classes)
-        channels = (CODE, *DRAWN[size], 3)
+        channels = (CODE, *drawn_channels(size, width), 3)
         blocks = []
         for order, (inputs, outputs) in enumerate(pairwise(channels)):
             stride, padding = (1, 0) if order == 0 else (2, 1)
-            grow = SpectralNorm(nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=False))
-            blocks.append([grow] if outputs == 3 else [grow, Dropout(dropout), nn.ReLU()])
+            plain = nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=norm == "group")
+            grow: list[nn.Module] = [SpectralNorm(plain) if norm == "spectral" else plain]
+            if outputs != 3 and norm == "group":
+                grow.append(GroupNorm(outputs // 16, outputs))
+            bend = nn.ReLU() if norm == "spectral" else nn.LeakyReLU(0.2)
+            blocks.append(grow if outputs == 3 else [*grow, Dropout(dropout), bend])
         head = 1 if size == 64 else 2
         first = [layer for block in blocks[:head] for layer in block]
         rest = [layer for block in blocks[head:] for layer in block]
         self.netG = nn.Sequential(*first, nn.Sequential(*rest), nn.Tanh())
         self.apply(_narrow)
+        self.pose_dim = pose_dim
+        if pose_dim:
+            self.usual_pose, self.posed = nn.Linear(CODE, pose_dim), nn.Linear(pose_dim, CODE, bias=False)
 
-    def forward(self, wav: Float[Tensor, "B S"]) -> Made:
+    def forward(self, wav: Float[Tensor, "B S"], pose: Float[Tensor, "B P"] | None = None) -> Made:
         """Return faces, what was heard, and who it might be."""
         code = self.audio_embedding(wav)
-        return Made(self.netG(code[:, :, None, None]), code[:, :, None, None], self.aux_classifier(code))
+        wanted, usual = code, None
+        if self.pose_dim:
+            usual = self.usual_pose(code)
+            wanted = code + self.posed(usual if pose is None else pose)
+        return Made(self.netG(wanted[:, :, None, None]), code[:, :, None, None], self.aux_classifier(code), usual)
 
     def onnx_graph(self) -> Graph:
         """Return the generator as an ONNX graph: `wav` (batch, samples) -> `images`, `scores`."""
@@ -196,13 +240,37 @@ class Generator(nn.Module):
         x = builder.add("Unsqueeze", ["wav", builder.constant([1], dtype=np.int64)])
         for part in (self.audio_embedding.disc, nn.Flatten(), self.audio_embedding.fc):
             x = builder.layer(part, x)
-        square = builder.add("Unsqueeze", [x, builder.constant([2, 3], dtype=np.int64)])
+        wanted = x
+        if self.pose_dim:
+            wanted = builder.add("Add", [x, builder.layer(nn.Sequential(self.usual_pose, self.posed), x)])
+        square = builder.add("Unsqueeze", [wanted, builder.constant([2, 3], dtype=np.int64)])
         images, scores = builder.layer(self.netG, square), builder.layer(self.aux_classifier.net, x)
         classes = self.aux_classifier.net[3].out_features
         assert isinstance(classes, int)
         return builder.graph({"wav": ("batch", self.samples)}, {
             "images": (images, ("batch", 3, self.size, self.size)), "scores": (scores, ("batch", classes)),
         })  # fmt: skip
+
+
+class PoseEncoder(nn.Module):
+    """See of a face, shrunk to 32 pixels, what its voice does not tell: where it looks, what is behind it.
+
+    Shapes:
+        images: (B, 3, S, S) within [-1, 1].
+        returns: mean and logarithm of the variance of a normal distribution, (B, P) each.
+    """
+
+    def __init__(self, pose_dim: int) -> None:
+        super().__init__()
+        blocks = [[nn.Conv2d(a, b, 4, 2, 1), nn.LeakyReLU(0.2)] for a, b in pairwise((3, *GLANCED))]
+        last = [nn.Flatten(), nn.Linear(GLANCED[-1] * 16, 2 * pose_dim)]
+        self.net = nn.Sequential(*(layer for block in [*blocks, last] for layer in block))
+
+    def forward(self, images: Float[Tensor, "B 3 S S"]) -> tuple[Float[Tensor, "B P"], Float[Tensor, "B P"]]:
+        """Return the distribution's mean and the logarithm of its variance."""
+        small = F.interpolate(images, size=(32, 32), mode="bilinear", antialias=True, align_corners=False)
+        mean, spread = self.net(small).float().chunk(2, dim=1)
+        return mean, spread.clamp(-8, 2)
 
 
 class Discriminator(nn.Module):
@@ -213,6 +281,7 @@ class Discriminator(nn.Module):
         matching: `concat`: one convolution sees features and code side by side, as published. It adds what it thinks
             of either, and a sum cannot tell whether the two belong together. `projection` (Miyato and Koyama, 2018)
             multiplies them: the features are also weighed by what was heard.
+        width: Channels over the published ones.
 
     Shapes:
         images: (B, 3, S, S) within [-1, 1].
@@ -220,10 +289,10 @@ class Discriminator(nn.Module):
         returns: scores (B,), 1 for real, and features (B, C, 4, 4).
     """
 
-    def __init__(self, size: int = 64, matching: Matching = "concat") -> None:
+    def __init__(self, size: int = 64, matching: Matching = "concat", width: float = 1.0) -> None:
         super().__init__()
         self.matching = matching
-        channels = (3, *reversed(DRAWN[size]))
+        channels = (3, *reversed(drawn_channels(size, width)))
         blocks = [
             [SpectralNorm(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)), nn.LeakyReLU(0.2)]
             for inputs, outputs in pairwise(channels)

@@ -35,7 +35,9 @@ def main(args: PairsCommand) -> int:
                 read = list(read_source(source, samples, args))
                 by_split[source.split] += read
                 if not read:
-                    skipped[str(source.picture)] = "no face found"
+                    skipped[str(source.picture)] = (
+                        f"no whole second has a face and {args.seconds:g} s of sound around it"
+                    )
             except DataError as error:
                 skipped[str(source.picture)] = " ".join(str(error).split())
             progress.step()

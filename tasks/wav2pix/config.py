@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from tasks.core.config import TaskConfig
 from utils.config.schema import Config, Count, Fraction, Positive, Weight
 from utils.media.marks.settings import MarkSettings
@@ -20,6 +22,10 @@ class Wav2PixWeights(Config):
     """Squared error of the discriminator's mean features over the batch."""
     softmax: Weight = 20.0
     """Cross-entropy of the speaker."""
+    perceptual: Weight = 0.0
+    """LPIPS of the picture, left out where its weights are not here (python -m utils.assets)."""
+    pose: Weight = 0.1
+    """Nats that a pose tells beyond the voice, with pose_dim; lower it if faces are soft, raise it if speakers mix."""
 
 
 class Wav2PixConfig(TaskConfig, MarkSettings):
@@ -42,12 +48,21 @@ class Wav2PixConfig(TaskConfig, MarkSettings):
     matching: Literal["concat", "projection"] = "concat"
     """How the discriminator joins face and voice: concat, as published, which cannot tell whether they belong together;
     or projection, which can."""
+    width: Positive = 1.0
+    """Channels that draw and judge pictures, over the published ones; half of them take less than half the time."""
+    norm: Literal["spectral", "group"] = "spectral"
+    """What keeps the generator's activations in bounds: spectral, as published; or group, which learns much sooner."""
+    pose_dim: int = Field(0, ge=0)
+    """Length of a vector that tells the generator, while training, what the voice does not: where the head looks, what
+    is behind it. Without it (0, as published) a face is the mean of all that its speaker's may be."""
     dropout: Fraction = 0.5
     """Chance that an activation of the generator is dropped while training."""
     augment: bool = False
     """Move and tint real and made faces alike before the discriminator; helps sets of few speakers."""
     augment_sound: bool = False
     """Begin sounds anywhere, the start after the end, and turn their sign; helps sets of few voices."""
+    adv_from: Fraction = 0.0
+    """Share of the training after which the discriminator learns and is heard; till then updates take half the time."""
     real_label: Fraction = 0.9
     """What the discriminator should say of a real pair."""
     lr_D: Positive = 4e-4

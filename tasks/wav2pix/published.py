@@ -49,8 +49,9 @@ def weights_of(
     wrong = sorted(n for n in {*own, *state} if n not in own or n not in state or own[n].shape != state[n].shape)
     if wrong:
         raise DataError(
-            f"{path} holds no {part} like this one ({len(wrong)} tensors differ, first {wrong[0]}): image_size, length "
-            "of sound and, of a discriminator, matching (the original's is concat) have to be the same."
+            f"{path} holds no {part} like this one ({len(wrong)} tensors differ, first {wrong[0]}): image_size, width, "
+            "norm, pose_dim, length of sound and, of a discriminator, matching (the original's is concat) have to be "
+            "the same."
         )
     state = {name: state[name].clone() for name in own}
     if prefix is not None and not prefix.endswith(f"{part}."):

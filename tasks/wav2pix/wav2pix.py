@@ -10,18 +10,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.origins import marks_of
 from data_gen.wav2pix.pairs import FaceVoicePairs, hear, middle
-from modules.wav2pix import Discriminator, Generator, shift_and_tint
+from modules.faces.lpips import make_lpips
+from modules.wav2pix import Discriminator, Generator, PoseEncoder, shift_and_tint
 from tasks.core.board import Board
 from tasks.core.task import Task
 from tasks.wav2pix.config import Wav2PixConfig
 from tasks.wav2pix.data import PairBatch, PairSource
 from tasks.wav2pix.evaluate import evaluate
 from tasks.wav2pix.published import HEAD, weights_of
+from utils.assets import find_asset
 from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
 from utils.files.tree import files_under
@@ -42,6 +45,7 @@ class Wav2PixTask(Task):
     schema = Wav2PixConfig
     cfg: Wav2PixConfig
     network_settings = ("image_size", "audio_normalisation", "matching")
+    _lpips: torch.nn.Module | None
 
     def __init__(self, config: Wav2PixConfig | dict[str, Any]) -> None:
         super().__init__(config)
@@ -51,6 +55,7 @@ class Wav2PixTask(Task):
         self._pairs: FaceVoicePairs | None = None
         self.speakers: list[str] = []
         self.samples = RATE
+        self.keep_outside("_lpips", None)
         try:
             self._open()
         except DataError:  # said by prepare(); a loaded checkpoint needs no data
@@ -77,8 +82,14 @@ class Wav2PixTask(Task):
 
     def _build(self) -> None:
         size = self.cfg.image_size
-        self.generator = Generator(size, max(2, len(self.speakers)), self.samples, self.cfg.dropout)
-        self.discriminator = Discriminator(size, self.cfg.matching)
+        self.generator = self._new_generator(max(2, len(self.speakers)), self.samples)
+        self.discriminator = Discriminator(size, self.cfg.matching, self.cfg.width)
+        if self.cfg.pose_dim:
+            self.glance = PoseEncoder(self.cfg.pose_dim)
+
+    def _new_generator(self, classes: int, samples: int) -> Generator:
+        cfg = self.cfg
+        return Generator(cfg.image_size, classes, samples, cfg.dropout, cfg.width, cfg.norm, cfg.pose_dim)
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
         """Load weights; classes and length of sound are those of the checkpoint."""
@@ -86,7 +97,7 @@ class Wav2PixTask(Task):
         shapes = ("generator.audio_embedding.fc.0.weight", "generator.aux_classifier.net.3.weight")
         if any(own[name].shape != state_dict[name].shape for name in shapes):
             flat, classes = state_dict[shapes[0]].shape[1], state_dict[shapes[1]].shape[0]
-            self.generator = Generator(self.cfg.image_size, classes, (flat // 1024) * 4096, self.cfg.dropout)
+            self.generator = self._new_generator(classes, (flat // 1024) * 4096)
         return super().load_state_dict(state_dict, strict, assign)
 
     # -- data ----------------------------------------------------------------------------------------------------------
@@ -104,6 +115,15 @@ class Wav2PixTask(Task):
             )
         assert self._pairs is not None
         self.data_fingerprint = self._pairs.meta.fingerprint
+        if self.cfg.weights.perceptual > 0:
+            self.hear_lpips()
+
+    def hear_lpips(self) -> None:
+        """Open LPIPS for the perceptual loss; without its weights the training goes without."""
+        path = find_asset("lpips_alexnet")
+        if path is None:
+            log.info("No LPIPS weights here: trained without the perceptual loss (python -m utils.assets).")
+        self.keep_outside("_lpips", make_lpips(load_file(path)) if path is not None else None)
 
     def begin(self) -> None:
         """Take the weights of `pre_trained_gen` and `pre_trained_disc`."""
@@ -150,34 +170,43 @@ class Wav2PixTask(Task):
     # -- training ------------------------------------------------------------------------------------------------------
     def configure_optimizers(self) -> Any:
         """Return Adam for both networks, the discriminator's steps the longer."""
-        nets = ((self.generator, self.cfg.lr_G), (self.discriminator, self.cfg.lr_D))
+        makers = torch.nn.ModuleList([self.generator, *([self.glance] if self.cfg.pose_dim else [])])
+        nets = ((makers, self.cfg.lr_G), (self.discriminator, self.cfg.lr_D))
         return [
             torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=lr, betas=(0.5, 0.999), fused=True)
             for net, lr in nets
         ]
 
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
-        """Let the discriminator learn, then the generator with fresh dropout."""
+        """Let the discriminator learn, once it has begun, then the generator with fresh dropout."""
         generator, discriminator = self.optimizers()  # type: ignore[misc,attr-defined]
-        # No gradient goes through the generator here, so none is prepared.
-        with torch.no_grad():
-            fakes, code, _ = self.generator(batch.wavs)
-        self.toggle_optimizer(discriminator)
-        real, fake, wrong = self._judge(batch.faces, fakes, batch.wrong, code)
-        d_loss = (real - self.cfg.real_label).square().mean() + fake.square().mean() + wrong.square().mean()
-        self.step(discriminator, d_loss, "discriminator")
-        self.untoggle_optimizer(discriminator)
-
+        if self._judged():
+            self._teach(discriminator, batch)
         self.toggle_optimizer(generator)  # the discriminator's weights get no gradient
         losses = self._generator_losses(batch)
         total = self.weigh(losses, "tr")
         self.step(generator, total, "generator")
         self.untoggle_optimizer(generator)
+        return total.detach()
+
+    def _judged(self) -> bool:
+        """Tell whether the discriminator has a say by now."""
+        return not self.training or self.updates >= self.cfg.adv_from * self.cfg.max_updates
+
+    def _teach(self, optimizer: Any, batch: PairBatch) -> None:
+        """Let the discriminator learn."""
+        # No gradient goes through the generator here, so none is prepared.
+        with torch.no_grad():
+            fakes, code, *_ = self.generator(batch.wavs, self._glanced(batch.faces)[0])
+        self.toggle_optimizer(optimizer)
+        real, fake, wrong = self._judge(batch.faces, fakes, batch.wrong, code)
+        d_loss = (real - self.cfg.real_label).square().mean() + fake.square().mean() + wrong.square().mean()
+        self.step(optimizer, d_loss, "discriminator")
+        self.untoggle_optimizer(optimizer)
         self.note({
             "tr/d_loss": d_loss.detach(), "tr/d_real": real.mean().detach(), "tr/d_fake": fake.mean().detach(),
             "tr/d_wrong": wrong.mean().detach(),
         })  # fmt: skip
-        return total.detach()
 
     def _seen(self, images: Tensor) -> Tensor:
         """Return pictures as the discriminator sees them."""
@@ -190,18 +219,34 @@ class Wav2PixTask(Task):
         real, fake, other = scores.float().chunk(3)
         return real, fake, other
 
+    def _glanced(self, faces: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Draw the poses (B, P) of faces, with mean and logarithm of the variance that they are drawn from.
+
+        While validating nothing is told of the face, as when the network is used: there is no pose.
+        """
+        if not (self.cfg.pose_dim and self.training):
+            return None, faces, faces
+        mean, spread = self.glance(faces)
+        return mean + (spread / 2).exp() * torch.randn_like(mean), mean, spread
+
     def _generator_losses(self, batch: PairBatch) -> dict[str, Tensor]:
-        fakes, code, scores = self.generator(batch.wavs)
-        opinion, features = self.discriminator(self._seen(fakes.float()), code)
-        losses = {
-            "adv": (opinion.float() - 1).square().mean(),
-            "l1": F.l1_loss(fakes.float(), batch.faces),
-            "softmax": F.cross_entropy(scores.float(), batch.labels),
-        }
-        if self.cfg.weights.l2:
+        pose, mean, spread = self._glanced(batch.faces)
+        fakes, code, scores, usual = self.generator(batch.wavs, pose)
+        losses, judged = {}, self._judged()
+        if judged:
+            opinion, features = self.discriminator(self._seen(fakes.float()), code)
+            losses["adv"] = (opinion.float() - 1).square().mean()
+        losses["l1"] = F.l1_loss(fakes.float(), batch.faces)
+        losses["softmax"] = F.cross_entropy(scores.float(), batch.labels)
+        if judged and self.cfg.weights.l2:
             with torch.no_grad():
                 _, wanted = self.discriminator(self._seen(batch.faces), code)
             losses["l2"] = F.mse_loss(features.float().mean(0), wanted.float().mean(0))
+        if pose is not None:
+            losses["pose"] = 0.5 * ((mean - usual.float()).square() + spread.exp() - 1 - spread).sum(dim=1).mean()
+        if self._lpips is not None:
+            pictures = ((images.float() + 1) / 2 for images in (fakes, batch.faces))
+            losses["perceptual"] = self._lpips(*pictures).mean()
         return losses
 
     def averages(self, name: str) -> bool:
@@ -228,7 +273,7 @@ class Wav2PixTask(Task):
         """Log losses, what the discriminator says, and how often the voice's speaker is told."""
         count = len(batch.labels)
         self.weigh(self._generator_losses(batch), "val", count)
-        fakes, code, scores = self.generator(batch.wavs)
+        fakes, code, scores, _ = self.generator(batch.wavs)
         real, fake, wrong = self._judge(batch.faces, fakes, batch.wrong, code)
         right = (scores.argmax(1) == batch.labels).float().mean()
         figures = {"d_real": real.mean(), "d_fake": fake.mean(), "d_wrong": wrong.mean(), "speaker_told": right}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from modules.wav2pix import Discriminator, Generator, heard_steps, shift_and_tint
+from modules.wav2pix import Discriminator, Generator, PoseEncoder, heard_steps, shift_and_tint
 from tests.modules.golden import assert_golden, filled, probe
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_pictures.json").read_text())
@@ -54,6 +54,39 @@ def test_spectral_norm_bounds_the_weight():
     for _ in range(200):
         weight = layer.module.weight_bar / layer.norm()
     assert torch.linalg.matrix_norm(weight.flatten(1), 2).item() == pytest.approx(1, abs=2e-2)
+
+
+def sixteenth(**settings):
+    torch.manual_seed(0)
+    return Generator(64, classes=2, samples=4096, width=1 / 16, **settings).eval()
+
+
+def test_narrow_networks_are_narrow_throughout():
+    shapes = [tuple(p.shape) for name, p in Discriminator(128, width=0.5).named_parameters() if name.endswith("_bar")]
+    assert [shape[0] for shape in shapes] == [32, 64, 128, 256, 512]
+    assert sixteenth().netG[0].module.weight_bar.shape == (128, 32, 4, 4)
+
+
+@torch.no_grad()
+def test_group_norm_draws_with_contrast_from_the_first_update():
+    said = {norm: sixteenth(norm=norm)(probe(2, 4096)).images.std() for norm in ("spectral", "group")}
+    assert said["group"] > 20 * said["spectral"]
+
+
+@torch.no_grad()
+def test_without_a_pose_the_voice_has_its_usual_one():
+    network, wavs = sixteenth(norm="group", pose_dim=3), 30 * probe(2, 4096)
+    made = network(wavs)
+    assert made.usual.shape == (2, 3)
+    assert torch.equal(network(wavs, made.usual).images, made.images)
+    assert (network(wavs, made.usual + 3).images - made.images).abs().max() > 1e-3, "another pose, another picture"
+    assert sixteenth(norm="group")(wavs).usual is None
+
+
+@torch.no_grad()
+def test_poses_are_seen_in_pictures_of_any_size():
+    mean, spread = PoseEncoder(5)(probe(2, 3, 128, 128))
+    assert mean.shape == spread.shape == (2, 5)
 
 
 def test_augmentation_lets_gradients_through_and_follows_the_seed():

@@ -201,6 +201,18 @@ def test_a_checkpoint_of_voices_needs_no_data(house):
     assert task.make(np.ones((1, 16_000), np.int16))[0].shape == (1, 64, 64, 3)
 
 
+def test_the_recipe_at_128_pixels_trains_and_draws(house, monkeypatch):
+    monkeypatch.setattr("tasks.wav2pix.wav2pix.find_asset", lambda name: None)
+    line = words(house, "wav2pix", "at_128", more=("width=0.1",))
+    line[0] = f"--config={ROOT / 'egs/datasets/speakers/wav2pix_128_small.yaml'}"
+    assert run.main(line) == 0
+    told = curves(house / "runs/at_128")
+    assert len(told["tr/pose"]) == 4
+    assert [event.step for event in told["tr/d_loss"]] == [2, 3], "two of four updates are not judged"
+    task = load_task(house / "runs/at_128", settings={"binary_data_dir": "nowhere"})
+    assert task.make(np.ones((1, 16_000), np.int16))[0].shape == (1, 128, 128, 3)
+
+
 def test_wav2pix_is_evaluated(house, capsys):
     more = (f"eval_recogniser={house / 'little.onnx'}", "eval_detector=dlib")
     assert run.main([*words(house, "wav2pix", more=more), "--evaluate"]) == 0

@@ -47,6 +47,7 @@ NETWORKS = {
     "ve_conv": lambda: VoiceEncoder(width=0.03, feature_dim=5),
     "generator_64": lambda: Generator(64, 3, 4096),
     "generator_128": lambda: Generator(128, 3, 4096),
+    "generator_posed": lambda: Generator(64, 3, 4096, width=0.1, norm="group", pose_dim=3),
 }
 
 
