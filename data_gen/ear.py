@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from utils.arrays import Floats, Numbers
 from utils.assets import asset_path
@@ -23,6 +24,7 @@ from utils.errors import AssetError, ConfigError, DataError
 from utils.files.array_file import ArrayFile
 from utils.files.arrays import save_arrays
 from utils.files.digests import sha256
+from utils.files.ownership import refuse_input_as_output
 from utils.paths import ROOT
 from utils.rates import RATE, SAMPLES_A_ROW
 
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 EAR_WIDTH = 512
 SHIPPED = ROOT / "checkpoints" / "shipped" / "ear.safetensors"
 """The ear that comes with the program; `ear.md` beside it tells of it."""
-LEAST_STRETCH = 200
+MOST_AROUND = 1300
+"""Rows around its own that a row may hear, of the 1500 whose places Whisper knows."""
 STEP = ".step"
 """What follows a matrix's name in that of its rows' steps."""
 _BLOCK = 60 * RATE
@@ -53,6 +56,17 @@ class EarSizes(Config):
     hidden: Annotated[int, Field(ge=1, le=16384)]
     back: Annotated[int, Field(ge=0, le=700)]
     ahead: Annotated[int, Field(ge=0, le=100)]
+
+    @model_validator(mode="after")
+    def _fit(self) -> EarSizes:
+        if self.width % self.heads:
+            raise ValueError(f"{self.heads} heads do not share {self.width} channels")
+        if self.blocks * (self.back + self.ahead) > MOST_AROUND:
+            raise ValueError(
+                f"{self.blocks} blocks that look at {self.back} rows back and {self.ahead} ahead hear more than the "
+                "half minute in which Whisper knows where a row is"
+            )
+        return self
 
 
 class EarCommand(Config):
@@ -88,18 +102,18 @@ def main(args: EarCommand) -> int:
 
     if args.out.suffix != ".safetensors":
         raise ConfigError(f"--out {args.out}: let the name end in .safetensors.")
-    if args.blocks * (args.back + args.ahead) > 1500 - LEAST_STRETCH:
-        raise ConfigError(
-            f"{args.blocks} blocks that look at {args.back} rows back and {args.ahead} ahead hear more than the half "
-            "minute in which Whisper knows where a row is. Give fewer --blocks, or less --back."
-        )
+    _refuse_other_file(args.out)
     folder = asset_path("whisper_base_encoder")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    sizes = EarSizes(
-        width=config["d_model"], blocks=args.blocks, heads=config["encoder_attention_heads"],
-        hidden=config["encoder_ffn_dim"], back=args.back, ahead=args.ahead,
-    )  # fmt: skip
     weights = folder / "model.safetensors"
+    refuse_input_as_output(args.out, [weights], "--out")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    try:
+        sizes = EarSizes(
+            width=config["d_model"], blocks=args.blocks, heads=config["encoder_attention_heads"],
+            hidden=config["encoder_ffn_dim"], back=args.back, ahead=args.ahead,
+        )  # fmt: skip
+    except ValidationError as error:
+        raise ConfigError(f"{_reason(error)}. Give fewer --blocks, or less --back.") from None
     ear = Ear(**sizes.model_dump())
     found = {name: torch.from_numpy(array) for name, array in of_whisper(load_file(weights), args.blocks).items()}
     ear.load_state_dict(found | {"drift": ear.drift})
@@ -112,6 +126,25 @@ def main(args: EarCommand) -> int:
     count = sum(parameter.numel() for parameter in ear.parameters())
     print(f"{args.out}: {count / 1e6:.1f} million parameters, hears {ear.look_ahead:.2f} s ahead")
     return 0
+
+
+def _refuse_other_file(out: Path) -> None:
+    """Refuse to write over a file that is no ear."""
+    if os.path.lexists(out):
+        try:
+            with closing(ArrayFile(out, "")) as there:
+                ours = "ear" in there.metadata
+        except (DataError, OSError):
+            ours = False
+        if not ours:
+            raise ConfigError(f"{out} lies where the ear goes, and is none. Give --out another name.")
+
+
+def _reason(error: Exception) -> str:
+    """Return in one line what is wrong."""
+    if isinstance(error, ValidationError):
+        return error.errors()[0]["msg"].removeprefix("Value error, ")
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def of_whisper(state: Mapping[str, Numbers], blocks: int) -> dict[str, Floats]:
@@ -174,15 +207,12 @@ def open_ear(name: str) -> Ear:
     try:
         with closing(ArrayFile(file, again)) as opened:
             sizes = EarSizes.model_validate_json(opened.metadata.get("ear", ""))
-            if sizes.width % sizes.heads:
-                raise DataError(f"{sizes.heads} heads do not share {sizes.width} channels")
             weights = from_eight_bits({part: opened.rows(part) for part in opened.names})
         with torch.device("meta"):  # sizes that a stranger chose take no memory before the weights are seen to fit
             ear = Ear(**sizes.model_dump())
         ear.load_state_dict({part: torch.from_numpy(array) for part, array in weights.items()}, assign=True)
     except (DataError, ValidationError, KeyError, ValueError, RuntimeError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise AssetError(f"{file} is no ear ({reason}). {again}") from None
+        raise AssetError(f"{file} is no ear ({_reason(error)}). {again}") from None
     return ear.with_tables().eval()
 
 

@@ -60,6 +60,7 @@ def test_a_byte_a_weight_is_half_a_step_off_at_most():
         (lambda file: written(file, {**SIZES, "heads": 3}), "is no ear"),
         (lambda file: written(file, {**SIZES, "hidden": 10**9}), "is no ear"),
         (lambda file: written(file, {**SIZES, "back": "x"}), "is no ear"),
+        (lambda file: written(file, {**SIZES, "back": 700, "ahead": 100, "blocks": 2}), "more than the half minute"),
         (lambda file: written(file, more=np.ones(1, np.float32)), "is no ear"),
         (lambda file: written(file, **{f"none{STEP}": np.ones(1, np.float16)}), "is no ear"),
     ],
@@ -106,6 +107,19 @@ def test_an_ear_that_cannot_be_cut_is_refused(tmp_path, words, whisper):
     with pytest.raises(ConfigError):
         main(["ear", "--out", str(tmp_path / "mine.safetensors"), *words])
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_what_is_no_ear_is_not_written_over_and_an_ear_is(tmp_path, whisper):
+    out = tmp_path / "mine.safetensors"
+    save_arrays(out, {"work": np.ones(3)})
+    before = out.read_bytes()
+    with pytest.raises(ConfigError, match="is none"):
+        main(["ear", "--out", str(out), "--blocks", "1"])
+    with pytest.raises(ConfigError):
+        main(["ear", "--out", str(tmp_path / "whisper/model.safetensors"), "--blocks", "1"])
+    assert out.read_bytes() == before
+    written(out)
+    assert main(["ear", "--out", str(out), "--blocks", "1"]) == 0
 
 
 def test_names_of_whisper_are_known_with_and_without_its_decoder(whisper):
