@@ -26,6 +26,8 @@ from data_gen.speech_features import feature_width
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEAKERS = 400
+BATCHES = 400
+"""Batches whose median is told: the first ones read the headers of shards."""
 
 
 def make_corpus(folder: Path, clips: int, seconds: float, feature: str) -> None:
@@ -134,12 +136,12 @@ def main() -> None:
         folder = given.folder or Path(temporary) / "corpus"
         make_corpus(folder, given.clips, given.seconds, given.feature)
         size = sum(file.stat().st_size for file in folder.iterdir()) / 1e9
-        found = measure(folder, given.feature, given.batch, given.frames, 40)
+        found = measure(folder, given.feature, given.batch, given.frames, BATCHES)
     network = network_seconds(given.feature, given.batch, given.frames)
     print(f"{found['clips']:.0f} clips for training, {found['hours']:.1f} h, {size:.1f} GB of {given.feature}")
     print(f"open: {found['open_wall_s']:.2f} s ({found['open_cpu_s']:.2f} s CPU)")
     print(f"memory of the process: {found['before_mb']:.0f} MB with torch alone, {found['opened_mb']:.0f} MB opened,")
-    print(f"  {found['resident_mb']:.0f} MB after 40 batches ({found['peak_mb']:.0f} MB at most, all told)")
+    print(f"  {found['resident_mb']:.0f} MB after {BATCHES} batches ({found['peak_mb']:.0f} MB at most, all told)")
     print(f"batch of {given.batch} x {given.frames} frames: {1000 * found['batch_cpu_s']:.0f} ms CPU;")
     print(f"  an update of the network on it: {1000 * network:.0f} ms CPU ({network / found['batch_cpu_s']:.0f} x)")
 
