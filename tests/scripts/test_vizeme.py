@@ -25,7 +25,7 @@ def installed(tmp_path_factory) -> Path:
     scratch = tmp_path_factory.mktemp("wheel")
     files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
     for name in (os.fsdecode(name) for name in files if name):
-        if name.split("/")[0] in (*WINGS, "egs", "scripts") or "/" not in name:
+        if name.split("/")[0] in (*WINGS, "egs", "checkpoints", "scripts") or "/" not in name:
             target = scratch / "source" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes((ROOT / name).read_bytes())
@@ -57,6 +57,9 @@ def test_nothing_lies_bare_and_everything_is_there(installed):
         assert ours == {path.relative_to(installed / "vizeme") for path in (installed / "vizeme" / wing).rglob("*")
                         if path.suffix in KINDS}  # fmt: skip
     assert (installed / "vizeme/egs/datasets/demo/syncnet.yaml").is_file()
+    shipped = {path.relative_to(ROOT) for path in (ROOT / "checkpoints/shipped").rglob("*") if path.is_file()}
+    assert shipped == {path.relative_to(installed / "vizeme")
+                       for path in (installed / "vizeme/checkpoints").rglob("*") if path.is_file()}  # fmt: skip
 
 
 def test_the_command_answers_from_any_folder(installed, tmp_path):
