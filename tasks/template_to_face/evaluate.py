@@ -1,6 +1,6 @@
 """Measure how well a template decoder's faces are recognised, beside what needs no decoder.
 
-python tasks/run.py --config=checkpoints/faces/template_decoder/config.yaml --evaluate --eval_second=dlib
+    python tasks/run.py --config=checkpoints/faces/template_decoder/config.yaml --evaluate --eval_second=dlib
 """
 
 from __future__ import annotations
@@ -164,11 +164,7 @@ def apart_to_the_eye(
         distances = []
         for start in range(0, len(real), 32):
             truth = real[start : start + 32]
-            part = (
-                np.broadcast_to(pictures, (len(truth), *pictures.shape[1:]))
-                if len(pictures) == 1
-                else (pictures[start : start + 32])
-            )
+            part = pictures[start : start + 32] if len(pictures) > 1 else pictures.repeat(len(truth), axis=0)
             pair = [np.stack([resized(picture, CROP) for picture in side]) for side in (part, truth)]
             with torch.inference_mode():
                 distances.append(net(*(torch.from_numpy(side).permute(0, 3, 1, 2) / 255 for side in pair)).numpy())
