@@ -191,6 +191,7 @@ def test_windows_in_which_nobody_speaks_are_told_apart(monkeypatch):
 
 def test_every_person_is_once_unseen(tmp_path, monkeypatch, capsys):
     data = make_persons(tmp_path / "persons", 9, clips=1, faces=2, seconds=0.5)
+    (tmp_path / "checkpoints").mkdir()  # else the runs would go into the checkout's
     monkeypatch.chdir(tmp_path)
     recipes = Path(__file__).resolve().parents[2] / "egs/datasets/face_voice"
     table = [f"{person.id},{number % 2}\n" for number, person in enumerate(data.persons)]
