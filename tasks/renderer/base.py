@@ -12,11 +12,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor
 
 from data_gen.video.dataset import VideoDataset
-from modules.faces.lpips import make_lpips
 from modules.renderer import losses as terms
 from modules.renderer.field import BlendPlaneHead
 from modules.renderer.pool import render_side_by_side
@@ -32,8 +30,8 @@ from tasks.renderer.patches import PatchBatch, PatchSource, ValBatches
 from tasks.renderer.portrait.composer import Laid
 from tasks.speaking.backdrop import behind_the_torso
 from tasks.speaking.frames import infer_video, video_of
+from tasks.weights.lpips import open_lpips
 from utils.arrays import Bytes, Floats
-from utils.assets import find_asset
 from utils.errors import ConfigError
 from utils.faces.landmarks import MEAN_FACE
 from utils.media.pictures import cover, fitted
@@ -157,12 +155,12 @@ class NerfTask(Task):
     def _perceptual_net(self) -> torch.nn.Module | None:
         if not self._perceptual_sought:
             self._perceptual_sought = True
-            path = find_asset("lpips_alexnet")
-            if path is None and self.cfg.weights.perceptual + self.cfg.weights.mouth_perceptual > 0:
+            net = open_lpips()
+            if net is None and self.cfg.weights.perceptual + self.cfg.weights.mouth_perceptual > 0:
                 log.info("No LPIPS weights here: trained without the perceptual loss (python -m utils.assets).")
-            self.keep_outside("_perceptual", make_lpips(load_file(path)) if path is not None else None)
-        net = self._perceptual
-        return None if net is None else net.to(self.device)
+            self.keep_outside("_perceptual", net)
+        found = self._perceptual
+        return None if found is None else found.to(self.device)
 
     def configure_optimizers(self) -> Any:
         """Return Adam with a rate for tables of features and one for networks, and a cosine down to a twentieth."""

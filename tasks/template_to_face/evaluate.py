@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from data_gen.origins import marks_of
 from data_gen.templates.shards import Split, TemplateShards
-from modules.faces.lpips import make_lpips
 from tasks.template_to_face.line_up import line_up_table, line_ups
 from tasks.verdicts.intervals import bootstrap
 from tasks.verdicts.sheet import face_sheet, one_of_each
+from tasks.weights.lpips import open_lpips
 from utils.arrays import Bytes, Floats
-from utils.assets import find_asset
 from utils.errors import ConfigError, DataError
 from utils.faces.crops import CROP
 from utils.faces.recogniser import Recogniser, find_recogniser, open_recogniser, units
@@ -156,10 +154,9 @@ def apart_to_the_eye(
 
     A set of one picture stands for all. Empty where the weights of LPIPS are not here.
     """
-    path = find_asset("lpips_alexnet")
-    if path is None:
+    net, found = open_lpips(), {}
+    if net is None:
         return {}
-    net, found = make_lpips(load_file(path)), {}
     for what, pictures in shown.items():
         distances = []
         for start in range(0, len(real), 32):

@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from data_gen.origins import marks_of
 from data_gen.wav2pix.pairs import FaceVoicePairs, hear, middle
-from modules.faces.lpips import make_lpips
 from modules.wav2pix import Discriminator, Generator, PoseEncoder, shift_and_tint
 from tasks.core.board import Board
 from tasks.core.task import Task
@@ -24,7 +22,7 @@ from tasks.wav2pix.config import Wav2PixConfig
 from tasks.wav2pix.data import PairBatch, PairSource
 from tasks.wav2pix.evaluate import evaluate
 from tasks.wav2pix.published import HEAD, weights_of
-from utils.assets import find_asset
+from tasks.weights.lpips import open_lpips
 from utils.drawing.canvas import contact_sheet
 from utils.errors import ConfigError, DataError
 from utils.files.tree import files_under
@@ -120,10 +118,10 @@ class Wav2PixTask(Task):
 
     def hear_lpips(self) -> None:
         """Open LPIPS for the perceptual loss; without its weights the training goes without."""
-        path = find_asset("lpips_alexnet")
-        if path is None:
+        net = open_lpips()
+        if net is None:
             log.info("No LPIPS weights here: trained without the perceptual loss (python -m utils.assets).")
-        self.keep_outside("_lpips", make_lpips(load_file(path)) if path is not None else None)
+        self.keep_outside("_lpips", None if net is None else net.to(self.device))
 
     def begin(self) -> None:
         """Take the weights of `pre_trained_gen` and `pre_trained_disc`."""

@@ -202,7 +202,7 @@ def test_a_checkpoint_of_voices_needs_no_data(house):
 
 
 def test_the_recipe_at_128_pixels_trains_and_draws(house, monkeypatch):
-    monkeypatch.setattr("tasks.wav2pix.wav2pix.find_asset", lambda name: None)
+    monkeypatch.setattr("tasks.wav2pix.wav2pix.open_lpips", lambda: None)
     line = words(house, "wav2pix", "at_128", more=("width=0.1",))
     line[0] = f"--config={ROOT / 'egs/datasets/speakers/wav2pix_128_small.yaml'}"
     assert run.main(line) == 0

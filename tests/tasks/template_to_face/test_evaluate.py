@@ -120,12 +120,12 @@ def test_pictures_are_compared_as_the_eye_does_where_the_weights_are_here(tmp_pa
     state = {name: value for name, value in Lpips().state_dict().items() if name.startswith("features.")}
     state |= {f"lin{i}.model.1.weight": torch.rand(1, c, 1, 1) for i, c in enumerate((64, 192, 384, 256, 256))}
     save_file(state, tmp_path / "lpips.safetensors")
-    monkeypatch.setattr("tasks.template_to_face.evaluate.find_asset", lambda name: tmp_path / "lpips.safetensors")
+    monkeypatch.setattr("tasks.weights.lpips.find_asset", lambda name: tmp_path / "lpips.safetensors")
     real = np.random.default_rng(0).integers(0, 256, (4, 40, 40, 3), dtype=np.uint8)
     found = apart_to_the_eye(real, {"same": real, "one for all": real[:1]}, np.arange(4))
     assert found["same"]["mean"] == pytest.approx(0, abs=1e-6)
     assert found["one for all"]["mean"] > 0.01
-    monkeypatch.setattr("tasks.template_to_face.evaluate.find_asset", lambda name: None)
+    monkeypatch.setattr("tasks.weights.lpips.find_asset", lambda name: None)
     assert apart_to_the_eye(real, {"same": real}, np.arange(4)) == {}
 
 
