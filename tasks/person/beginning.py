@@ -39,9 +39,8 @@ def beginning(video: VideoDataset, audio_feature: str, *, reset: bool = False) -
         audio_feature: What the person's networks listen to; talkers who listen to another feature are no beginning.
         reset: The run is begun anew.
     """
-    run = talkers_run()
-    talkers = _recipe(run)
-    if talkers.get("audio_feature") != audio_feature or not _may_begin(video, run, talkers, reset):
+    run, talkers = _talkers_for(video, reset)
+    if talkers.get("audio_feature") != audio_feature:
         return {}
     return {"start_from": run, **{size: talkers[size] for size in SIZES}, **SHORT}
 
@@ -51,20 +50,23 @@ def feature_of_beginning(video: VideoDataset, *, reset: bool = False) -> str:
 
     So little footage gains more by a beginning than by a better feature.
     """
+    feature = str(_talkers_for(video, reset)[1].get("audio_feature", ""))
+    return feature if feature in video.meta.audio_features else ""
+
+
+def _talkers_for(video: VideoDataset, reset: bool) -> tuple[str, dict[str, Any]]:
+    """Return the run of many talkers and its recipe; empty for much footage, and for who was begun otherwise."""
     run = talkers_run()
     talkers = _recipe(run)
-    feature = str(talkers.get("audio_feature", ""))
-    return feature if feature in video.meta.audio_features and _may_begin(video, run, talkers, reset) else ""
-
-
-def _may_begin(video: VideoDataset, run: str, talkers: dict[str, Any], reset: bool) -> bool:
-    """Tell whether there is little footage, and nothing that was begun otherwise."""
     frames = sum(stop - start for start, stop in video.shots("train"))
     if talkers.get("centred") is not True or frames >= SHORT_S * FPS:
-        return False
-    begun = _recipe(f"{video.meta.id}/{SPEECH}")
-    other = not begun and _recipe(f"{video.meta.id}/syncnet").get("audio_feature", talkers["audio_feature"])
-    return reset or (begun.get("start_from") == run if begun else other == talkers["audio_feature"])
+        return run, {}
+    if reset:
+        return run, talkers
+    if begun := _recipe(f"{video.meta.id}/{SPEECH}"):
+        return run, talkers if begun.get("start_from") == run else {}
+    listens = _recipe(f"{video.meta.id}/syncnet").get("audio_feature", talkers["audio_feature"])
+    return run, talkers if listens == talkers["audio_feature"] else {}
 
 
 def moving_run(person: str) -> Path:

@@ -89,11 +89,11 @@ def plan(
     assignments = [assignment(text) for text in settings]
     feature = next((value for name, value in assignments if name.split(".")[-1] == "audio_feature"), None)
     video = open_video(video_id, binary_dir or "data/binary/videos")
+    listens = str(choose_audio_feature(video, reset=reset) if feature is None else feature)
     for stage in stages:
         if stage.name in HEARING and feature is None:
-            stage.overrides["audio_feature"] = choose_audio_feature(video, reset=reset)
+            stage.overrides["audio_feature"] = listens
         if stage.name == SPEECH and not {"start_from", f"{SPEECH}.start_from"} & {name for name, _ in assignments}:
-            listens = str(feature or stage.overrides["audio_feature"])
             stage.overrides |= beginning(video, listens, reset=reset)
         if stage.name in ("lm3d_nerf_torso", PORTRAIT):
             stage.overrides["head_model_dir"] = f"checkpoints/{video_id}/lm3d_nerf"
