@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError, model_validator
 from utils.arrays import Floats, Numbers
 from utils.assets import asset_path
 from utils.config.schema import Config
-from utils.errors import AssetError, ConfigError, DataError
+from utils.errors import AssetError, ConfigError, DataError, first_line
 from utils.files.array_file import ArrayFile
 from utils.files.arrays import save_arrays
 from utils.files.digests import sha256
@@ -144,7 +144,7 @@ def _reason(error: Exception) -> str:
     """Return in one line what is wrong."""
     if isinstance(error, ValidationError):
         return error.errors()[0]["msg"].removeprefix("Value error, ")
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return first_line(error)
 
 
 def of_whisper(state: Mapping[str, Numbers], blocks: int) -> dict[str, Floats]:

@@ -27,6 +27,11 @@ class AssetError(UserError):
     """Tell how to get an outside weight that is not here."""
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of what somebody else's code says went wrong, or what kind of error it is."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """Return the one of `names` most like `name`, or None when none is near."""
     matches = difflib.get_close_matches(str(name), list(names), n=1, cutoff=0.6)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from utils.errors import AssetError, DataError
+from utils.errors import AssetError, DataError, first_line
 from utils.offline import is_offline
 from utils.rates import RATE, SAMPLES_A_ROW
 from utils.windows import overlapping_windows
@@ -114,9 +114,8 @@ def model_folder(feature: ContentFeature) -> str:
         files = ["config.json", "preprocessor_config.json", "model.safetensors", "pytorch_model.bin"]
         return snapshot_download(feature.model, allow_patterns=files, local_files_only=is_offline())
     except (OSError, ValueError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise AssetError(
-            f"'{feature.model}' is no folder here, and the Hugging Face hub does not give it ({reason}). "
+            f"'{feature.model}' is no folder here, and the Hugging Face hub does not give it ({first_line(error)}). "
             "Name a folder with config.json and model.safetensors, or connect this machine (without VIZEME_OFFLINE)."
         ) from None
 
@@ -221,10 +220,9 @@ def _complete(folder: str, feature: ContentFeature) -> Iterator[None]:
     try:
         yield
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         remedy = (
             "Name another folder."
             if feature.model
             else f"Delete it, then: python -m utils.assets download {ASSETS[feature.kind]}"
         )
-        raise AssetError(f"{folder} does not hold the whole model ({reason}). {remedy}") from None
+        raise AssetError(f"{folder} does not hold the whole model ({first_line(error)}). {remedy}") from None
