@@ -69,4 +69,3 @@ def audio_features(wav: np.ndarray, name: str, frames: int | None = None) -> np.
         return makers[name](wav)
     content = parse_content_feature(name)
     return heard_by_ear(wav, name) if content is None else np.concatenate(list(content_blocks(wav, content)))
-

@@ -28,7 +28,7 @@ class ClipsCommand(Config):
     out: Path
     """folder to fill, for example data/binary/lrs3"""
     audio_features: str = "ear,mel,mfcc"
-    """comma-separated speech features: mel, mfcc, whisper, hubert (the last two need their weights)"""
+    """comma-separated speech features: ear, mel, mfcc, whisper, hubert (the last two need their weights)"""
     cut_seconds: Annotated[float, must(lambda seconds: seconds >= 1, "must be at least 1")] = 60.0
     """cut longer videos into clips of this length"""
     detector: str = "auto"
