@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from utils.arrays import Floats
+from utils.rates import FPS
 from utils.sound.speech_level import SpeechLevel, SpeechMeter, decibels
 
 if TYPE_CHECKING:
@@ -101,12 +102,12 @@ def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def silent_frames(settings: PostSettings) -> int:
     """Return how many quiet frames make a silence."""
-    return max(1, round(settings.infer_sil_seconds * 25))
+    return max(1, round(settings.infer_sil_seconds * FPS))
 
 
 def pause_frames(settings: PostSettings) -> int:
     """Return how many frames of a room and nothing else make a pause in which the mouth rests."""
-    return max(1, round(settings.infer_pause_seconds * 25))
+    return max(1, round(settings.infer_pause_seconds * FPS))
 
 
 def ramp(weight: Floats, frames: int) -> Floats:
