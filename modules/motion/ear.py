@@ -144,17 +144,22 @@ class EarBlock(nn.Module):
         return self.go_on(rows, None)[0]
 
     def go_on(
-        self, rows: Float[Tensor, "batch rows width"], seen: Seen | None
+        self, rows: Float[Tensor, "batch rows width"], seen: Seen | None, unsure: int = 0
     ) -> tuple[Float[Tensor, "batch fewer width"], Seen]:
-        """Return the rows that now hear all they want, `ahead` rows late, and what to keep for those that follow."""
+        """Return the rows that now hear all they want, `ahead` rows late, and what to keep for those that follow.
+
+        The last `unsure` rows stand for what is yet to come: as many of the answers are unsure, and nothing of them is
+        kept.
+        """
         normed = self.norm(rows)
         keys, values = self._by_head(self.key(normed)), self._by_head(self.value(normed))
         if seen is not None:
             keys, values = torch.cat([seen.keys, keys], dim=2), torch.cat([seen.values, values], dim=2)
             rows = torch.cat([seen.rows, rows], dim=1)
         answered, waiting = max(0, rows.shape[1] - self.ahead), min(rows.shape[1], self.ahead)
-        kept = min(keys.shape[2], self.back + waiting)
-        left = Seen(keys[:, :, keys.shape[2] - kept :], values[:, :, values.shape[2] - kept :], rows[:, answered:])
+        sure, heard_of = rows.shape[1] - unsure, keys.shape[2] - unsure
+        kept = slice(max(0, heard_of - self.back - min(sure, self.ahead)), heard_of)
+        left = Seen(keys[:, :, kept], values[:, :, kept], rows[:, max(0, sure - self.ahead) : sure])
         rows = rows[:, :answered]
         if not answered:
             return rows, left
@@ -182,26 +187,28 @@ class _Stretch:
         self.given = self.answered = max(0, first - ear.rows_before)
         self.seen: list[Seen | None] = [None] * len(ear.blocks)
 
-    def add(self, rows: Tensor, begin: int) -> Tensor:
-        """Hear rows (1, T, C) of which the first is the sound's row `begin`, and return those that are asked for."""
-        stop = self.first + self.ear.stretch + self.ear.rows_ahead
-        rows = rows[:, max(0, self.given - begin) : max(0, stop - begin)]
+    def add(self, rows: Tensor, begin: int, unsure: int) -> tuple[Tensor, Tensor]:
+        """Hear rows (1, T, C) of which the first is the sound's row `begin` and the last `unsure` may never come.
+
+        Returns:
+            of what is asked for the rows (R, C) that can now be said, and those that hear rows that may never come.
+        """
+        skipped, stop = max(0, self.given - begin), self.first + self.ear.stretch + self.ear.rows_ahead - begin
+        sure = max(0, min(rows.shape[1] - unsure, stop) - skipped)
+        rows = rows[:, skipped : max(0, stop)]
+        unsure = rows.shape[1] - sure
         place = self.given - self.first + self.ear.rows_before
-        self.given += rows.shape[1]
+        self.given += sure
         rows = rows + self.ear.places[place : place + rows.shape[1]]
         for index, block in enumerate(self.ear.blocks):
             assert isinstance(block, EarBlock)
-            rows, self.seen[index] = block.go_on(rows, self.seen[index])
+            rows, self.seen[index] = block.go_on(rows, self.seen[index], unsure)
+            unsure = min(unsure, rows.shape[1])
         place = self.answered - self.first + self.ear.rows_before
-        early = max(0, self.first - self.answered)
-        self.answered += rows.shape[1]
-        return (rows - self.ear.drifts[place : place + rows.shape[1]])[:, early:]
-
-    def copy(self) -> _Stretch:
-        """Return another one that has heard the same."""
-        other = _Stretch(self.ear, self.first)
-        other.given, other.answered, other.seen = self.given, self.answered, list(self.seen)
-        return other
+        early, sure = max(0, self.first - self.answered), rows.shape[1] - unsure
+        self.answered += sure
+        said = (rows - self.ear.drifts[place : place + rows.shape[1]])[0]
+        return said[early:sure], said[max(early, sure) :]
 
 
 class EarStream:
@@ -217,42 +224,53 @@ class EarStream:
         self._heard = 0
         self._stretches: list[_Stretch] = [_Stretch(ear, 0)]
 
-    @torch.inference_mode()
     def add(self, wav: Float[Tensor, " samples"]) -> Float[Tensor, "rows width"]:
         """Hear more, and return the rows that can now be said; none of them will change."""
-        self._sound = torch.cat([self._sound, wav[None]], dim=1)
-        count = (self._sound.shape[1] - 2 * EDGE) // SAMPLES_A_ROW
-        said = [torch.zeros(0, self.ear.width)]
-        while count > 0:
-            some = min(count, MOST_ROWS)
-            rows = self.ear.front(self._sound[:, : some * SAMPLES_A_ROW + 2 * EDGE])
-            self._sound = self._sound[:, some * SAMPLES_A_ROW :].clone()
-            said += self._say(rows)
-            count -= some
-        return torch.cat(said)
+        return self._hear(wav, guess=False)[0]
 
-    def _say(self, rows: Tensor) -> list[Tensor]:
-        """Hear rows (1, T, C) more."""
-        ear, begin = self.ear, self._heard
-        self._heard += rows.shape[1]
-        while self._heard > (following := self._stretches[-1].first + ear.stretch) - ear.rows_before:
-            self._stretches.append(_Stretch(ear, following))
-        said = [stretch.add(rows, begin)[0] for stretch in self._stretches]
-        self._stretches = [one for one in self._stretches if one.answered < one.first + ear.stretch]
-        return said
-
-    def copy(self) -> EarStream:
-        """Return another one that has heard the same; neither knows of what the other hears from now on."""
-        other = EarStream(self.ear)
-        other._sound, other._heard = self._sound, self._heard
-        other._stretches = [stretch.copy() for stretch in self._stretches]
-        return other
+    def guess(
+        self, wav: Float[Tensor, " samples"]
+    ) -> tuple[Float[Tensor, "rows width"], Float[Tensor, "more width"]]:
+        """Hear more, and return what `add` does, and the rows of the rest of what was heard, as if silence followed."""
+        return self._hear(wav, guess=True)
 
     def finish(self) -> Float[Tensor, "rows width"]:
         """Return the last rows: nothing but silence follows. What is less than a row is left out."""
-        whole = (self._sound.shape[1] - EDGE) % SAMPLES_A_ROW
-        self._sound = self._sound[:, : self._sound.shape[1] - whole]
-        return self.add(torch.zeros(self.ear.rows_ahead * SAMPLES_A_ROW + EDGE))
+        return self.guess(torch.zeros(0))[1]
+
+    @torch.inference_mode()
+    def _hear(self, wav: Tensor, *, guess: bool) -> tuple[Tensor, Tensor]:
+        self._sound = torch.cat([self._sound, wav[None]], dim=1)
+        left = max(0, (self._sound.shape[1] - 2 * EDGE) // SAMPLES_A_ROW)
+        said, guessed = [torch.zeros(0, self.ear.width)], [torch.zeros(0, self.ear.width)]
+        while left or guess:
+            some = min(left, MOST_ROWS)
+            left -= some
+            last = guess and not left
+            sound = self._to_the_end() if last else self._sound[:, : some * SAMPLES_A_ROW + 2 * EDGE]
+            rows = self.ear.front(sound)
+            self._sound = self._sound[:, some * SAMPLES_A_ROW :].clone()
+            answers = self._say(rows, rows.shape[1] - some)
+            said += [sure for sure, _ in answers]
+            if last:
+                guessed += [unsure for _, unsure in answers]
+                break
+        return torch.cat(said), torch.cat(guessed)
+
+    def _to_the_end(self) -> Tensor:
+        """Return what was heard, in whole rows, and as much silence as the last of them wants."""
+        less = (self._sound.shape[1] - EDGE) % SAMPLES_A_ROW
+        return F.pad(self._sound[:, : self._sound.shape[1] - less], (0, self.ear.rows_ahead * SAMPLES_A_ROW + EDGE))
+
+    def _say(self, rows: Tensor, unsure: int) -> list[tuple[Tensor, Tensor]]:
+        """Hear rows (1, T, C) more, of which the last `unsure` may never come."""
+        ear, begin = self.ear, self._heard
+        self._heard += rows.shape[1] - unsure
+        while begin + rows.shape[1] > (following := self._stretches[-1].first + ear.stretch) - ear.rows_before:
+            self._stretches.append(_Stretch(ear, following))
+        answers = [stretch.add(rows, begin, unsure) for stretch in self._stretches]
+        self._stretches = [one for one in self._stretches if one.answered < one.first + ear.stretch]
+        return answers
 
 
 MOST_ROWS = 200

@@ -103,23 +103,22 @@ class LiveEar:
         from modules.motion.ear import EarStream  # which imports torch: slips are told without
 
         self._stream = EarStream(open_ear(name))
-        self._rows, self._first = np.zeros((0, EAR_WIDTH), np.float32), 0
+        self._rows = self._guess = np.zeros((0, EAR_WIDTH), np.float32)
+        self._first = 0
         self.frames = 0
 
     def add(self, wav: Floats) -> None:
         """Hear whole frames more, (640 T,) float32, levelled."""
         import torch
 
-        self._rows = np.concatenate([self._rows, self._stream.add(torch.from_numpy(wav)).numpy()])
+        said, guess = self._stream.guess(torch.from_numpy(wav))
+        self._rows, self._guess = np.concatenate([self._rows, said.numpy()]), guess.numpy()
         self.frames += len(wav) // SAMPLES_A_FRAME
 
     def read(self, start: int, stop: int) -> Floats:
         """Return the rows (2T, C) of frames [start, stop), the last as if silence followed; forget what lies before."""
         self._rows, self._first = self._rows[2 * start - self._first :], 2 * start
-        rows = self._rows[: 2 * (stop - start)]
-        if len(rows) < 2 * (stop - start):
-            rows = np.concatenate([rows, self._stream.copy().finish().numpy()])
-        return rows[: 2 * (stop - start)]
+        return np.concatenate([self._rows, self._guess])[: 2 * (stop - start)]
 
 
 def live_features(wav: Floats, name: str, frames: int) -> Floats:

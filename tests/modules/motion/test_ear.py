@@ -63,14 +63,17 @@ def test_what_has_been_said_does_not_change_and_comes_as_soon_as_promised(ear, w
     torch.testing.assert_close(rows, whole[: len(rows)], atol=3e-4, rtol=0)
 
 
-def test_a_copy_goes_its_own_way(ear, wav):
-    stream = EarStream(ear)
-    rows = [stream.add(wav[:8000])]
-    rows_left = stream.copy().finish()
-    assert len(rows[0]) + len(rows_left) == 25
-    rows += [stream.add(wav[8000:16_000]), stream.finish()]
-    whole = at_once(ear, wav[:16_000])
-    torch.testing.assert_close(torch.cat(rows), whole, atol=3e-4, rtol=0)
+@pytest.mark.parametrize("piece", [640, 2560, 9000])
+def test_a_guess_is_what_would_be_said_if_silence_followed_and_changes_nothing(ear, wav, piece, short_stretches):
+    stream, rows = EarStream(ear), []
+    for stop in range(piece, len(wav) + 1, piece):
+        said, guess = stream.guess(wav[stop - piece : stop])
+        rows.append(said)
+        known = torch.cat([*rows, guess])
+        assert len(known) == stop // 320
+        torch.testing.assert_close(known, at_once(ear, wav[:stop]), atol=3e-4, rtol=0)
+    assert len(stream._stretches) <= 2
+    torch.testing.assert_close(torch.cat([*rows, stream.finish()]), known, atol=1e-5, rtol=0)
 
 
 def test_a_row_hears_as_far_as_is_said(ear, wav):
