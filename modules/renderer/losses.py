@@ -8,6 +8,14 @@ from torch.nn import functional as F
 from modules.renderer.field import Marched
 from modules.renderer.sampling import coarse_bound
 
+BRIGHTNESS = [[[0.299]], [[0.587]], [[0.114]]]
+"""What red, green and blue add to it."""
+LAPLACIAN = [[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]
+FINE_WINDOW, FINE_STEP = 9, 3
+"""Pixels along a side over which fine detail is averaged, and how far such windows are apart."""
+NO_DETAIL = 1e-5
+"""Energy of a Laplacian below which pictures count as smooth: a step of one in 255 or so."""
+
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Average `values` (B, C, H, W) with `weight` (B, 1, H, W)."""
@@ -69,6 +77,22 @@ def detail_loss(image: Tensor, truth: Tensor, weight: Tensor, levels: int = 3) -
             break
         image, truth, weight = (F.avg_pool2d(x, 2) for x in (image, truth, weight))
     return total / (2 * levels)
+
+
+def fineness_loss(image: Tensor, truth: Tensor) -> Tensor:
+    """Return how far apart () two pictures (B, 3, H, W) in [0, 1] are in how much fine detail they hold, place by place.
+
+    That is the root of the energy of the brightness's Laplacian in windows of 9 x 9 pixels. Where in them an edge lies
+    does not count, so detail that cannot be foretold is drawn and not averaged away.
+    """
+    return (_fineness(image) - _fineness(truth)).abs().mean()
+
+
+def _fineness(image: Tensor) -> Tensor:
+    brightness = F.pad((image * image.new_tensor(BRIGHTNESS)).sum(dim=1, keepdim=True), (1, 1, 1, 1), "replicate")
+    energy = F.conv2d(brightness, image.new_tensor(LAPLACIAN)[None, None]).square()
+    window = [min(FINE_WINDOW, side) for side in energy.shape[-2:]]
+    return (F.avg_pool2d(energy, window, stride=FINE_STEP) + NO_DETAIL).sqrt()
 
 
 def structure_loss(image: Tensor, truth: Tensor, weight: Tensor) -> Tensor:

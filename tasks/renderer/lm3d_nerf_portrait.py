@@ -86,12 +86,14 @@ class Lm3dNerfPortraitTask(OverHeadTask):
         losses = self.picture_losses(shown, target, batch.weight)
         losses["cover"] = mask.mean()
         losses["bare"] = terms.colour_loss(colour, target, batch.weight)
-        net = self._lpips("mouth_perceptual")
-        if net is None and (net := self._lpips_of_teeth()) is not None:
-            shown = under + mask.detach() * (finer - under)
-        if net is not None:
-            mouths = (_cut(picture, batch.mouth) for picture in (shown, target))
-            losses["mouth_perceptual"] = perceptual_loss(net, *mouths)
+        truth = _cut(target, batch.mouth)
+        teeth = _cut(under + mask.detach() * (finer - under), batch.mouth)
+        if self.model.mouth is not None and self.cfg.weights.mouth_fineness > 0:
+            losses["mouth_fineness"] = terms.fineness_loss(teeth, truth)
+        if (net := self._lpips("mouth_perceptual")) is not None:
+            losses["mouth_perceptual"] = perceptual_loss(net, _cut(shown, batch.mouth), truth)
+        elif (net := self._lpips_of_teeth()) is not None:
+            losses["mouth_perceptual"] = perceptual_loss(net, teeth, truth)
         return losses
 
     def _lpips_of_teeth(self) -> torch.nn.Module | None:

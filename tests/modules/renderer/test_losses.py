@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from modules.renderer.losses import coarse_mask_loss, ssim_map
+from modules.renderer.losses import coarse_mask_loss, fineness_loss, ssim_map
 
 
 def test_ssim_of_equal_pictures_is_one():
@@ -20,3 +20,21 @@ def test_the_coarse_grid_pays_outside_the_mask_and_when_empty_inside():
     assert float(right) == 0
     assert coarse_mask_loss(torch.full_like(mask, 0.5), mask) > 0
     assert coarse_mask_loss(torch.zeros_like(mask), mask) > 0
+
+
+def test_fine_detail_counts_wherever_it_lies_and_its_lack_costs():
+    stripes = torch.zeros(1, 3, 24, 36)
+    stripes[..., ::4] = 1
+    moved = stripes.roll(1, dims=-1)
+    blurred = torch.nn.functional.avg_pool2d(stripes, 3, stride=1, padding=1)
+    assert fineness_loss(stripes, stripes) == 0
+    assert fineness_loss(moved, stripes) < 0.1 * fineness_loss(blurred, stripes)
+    assert fineness_loss(stripes, blurred) == fineness_loss(blurred, stripes)
+    assert torch.isfinite(fineness_loss(stripes[..., :1, :2], moved[..., :1, :2]))
+
+
+def test_a_smooth_picture_learns_by_the_lack_of_detail_without_breaking():
+    smooth = torch.full((1, 3, 12, 12), 0.5, requires_grad=True)
+    (fineness_loss(smooth + 0, torch.rand(1, 3, 12, 12))).backward()
+    assert smooth.grad is not None
+    assert torch.isfinite(smooth.grad).all()
