@@ -80,7 +80,7 @@ def detail_loss(image: Tensor, truth: Tensor, weight: Tensor, levels: int = 3) -
 
 
 def fineness_loss(image: Tensor, truth: Tensor) -> Tensor:
-    """Return how far apart () two pictures (B, 3, H, W) in [0, 1] are in how much fine detail they hold, place by place.
+    """Return how far apart () two pictures (B, 3, H, W) in [0, 1] are in how much fine detail they hold, by place.
 
     That is the root of the energy of the brightness's Laplacian in windows of 9 x 9 pixels. Where in them an edge lies
     does not count, so detail that cannot be foretold is drawn and not averaged away.

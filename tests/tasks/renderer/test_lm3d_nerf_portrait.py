@@ -137,7 +137,7 @@ def test_fineness_teaches_what_is_between_the_lips_and_nothing_else(video, runs)
     settings = portrait_settings(video, runs / "head", weights=weights, mouth_size=16, seed=0)
     task = Lm3dNerfPortraitTask(settings)
     task.prepare()
-    batch = next(face for face in map(lambda frame: task.train_source().face(frame, 7), range(20)) if _open(task, face))
+    batch = next(face for face in (task.train_source().face(frame, 7) for frame in range(20)) if _open(task, face))
     task.losses(batch)["mouth_fineness"].backward()
     learns = {name for name, one in task.named_parameters() if one.grad is not None and bool(one.grad.any())}
     assert learns
