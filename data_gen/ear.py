@@ -1,7 +1,7 @@
-"""Cut a small ear out of Whisper's encoder, and open one.
+"""Cut a small ear out of Whisper's encoder, teach it to do with what lies near, and open one.
 
-What lips need lies in the first blocks of the encoder, and they need not hear half a minute: nothing is learnt, and the
-rows that come out are the encoder's own to within what lies further away (`docs/audio2motion.md` has the figures).
+What lips need lies in the first blocks of the encoder, and they need not hear half a minute. What they say then is
+learnt from speech alone (`data_gen/teach_ear.py`; `docs/audio2motion.md` has the figures).
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 EAR_WIDTH = 512
 SHIPPED = ROOT / "checkpoints" / "shipped" / "ear.safetensors"
 """The ear that comes with the program; `ear.md` beside it tells of it."""
-MOST_AROUND = 1300
-"""Rows around its own that a row may hear, of the 1500 whose places Whisper knows."""
 STEP = ".step"
 """What follows a matrix's name in that of its rows' steps."""
 _BLOCK = 60 * RATE
@@ -61,25 +59,24 @@ class EarSizes(Config):
     def _fit(self) -> EarSizes:
         if self.width % self.heads:
             raise ValueError(f"{self.heads} heads do not share {self.width} channels")
-        if self.blocks * (self.back + self.ahead) > MOST_AROUND:
-            raise ValueError(
-                f"{self.blocks} blocks that look at {self.back} rows back and {self.ahead} ahead hear more than the "
-                "half minute in which Whisper knows where a row is"
-            )
         return self
 
 
 class EarCommand(Config):
-    """Cut an ear out of Whisper's encoder: its front and its first blocks, a byte a weight.
+    """Cut an ear out of Whisper's encoder, its front and its first blocks, and teach it from speech; a byte a weight.
 
-        python data_gen/run.py ear --out ear.safetensors
+        python data_gen/run.py ear --out ear.safetensors --speech data/raw/speech
 
-    `--audio_feature ear@ear.safetensors` then hears with it. The one that comes with the program, `ear`, was made by
-    this command as it stands here. Whisper's encoder is fetched where it is not at hand.
+    `--audio_feature ear@ear.safetensors` then hears with it. An hour or two of clear speech in several voices will do;
+    nothing need be said of it. Whisper's encoder is fetched where it is not at hand.
     """
 
     out: Path
     """the file, .safetensors"""
+    speech: Path
+    """folder of speech to learn from, films or sounds, at any depth"""
+    updates: Annotated[int, Field(ge=1)] = 1000
+    """how many steps of learning, 32 s of speech each"""
     blocks: Annotated[int, Field(ge=1, le=6)] = 2
     """how many of its six blocks"""
     back: Annotated[int, Field(ge=1, le=700)] = 100
@@ -92,12 +89,14 @@ def main(args: EarCommand) -> int:
     """Write the file and say what it is; return 0.
 
     Raises:
-        ConfigError: Its name ends otherwise, or its blocks hear further than Whisper's half minute.
+        ConfigError: Its name ends otherwise, or Whisper's encoder has sizes that are no ear's.
+        DataError: The folder holds no speech, or none of eight seconds.
         AssetError: Whisper's encoder is not here and cannot be fetched.
     """
     import torch
     from safetensors.numpy import load_file
 
+    from data_gen.teach_ear import Course, Teacher, lessons
     from modules.motion.ear import Ear
 
     if args.out.suffix != ".safetensors":
@@ -113,18 +112,30 @@ def main(args: EarCommand) -> int:
             hidden=config["encoder_ffn_dim"], back=args.back, ahead=args.ahead,
         )  # fmt: skip
     except ValidationError as error:
-        raise ConfigError(f"{_reason(error)}. Give fewer --blocks, or less --back.") from None
+        raise ConfigError(f"{folder} holds no encoder for an ear: {_reason(error)}.") from None
     ear = Ear(**sizes.model_dump())
     found = {name: torch.from_numpy(array) for name, array in of_whisper(load_file(weights), args.blocks).items()}
-    ear.load_state_dict(found | {"drift": ear.drift})
-    ear.know_drift()
+    ear.load_state_dict(ear.state_dict() | found)
+    taught, seconds = [], 0.0
+    for file, lesson in lessons(args.speech, Teacher(ear)):
+        taught.append(lesson)
+        seconds += len(lesson.wav) / RATE
+        print(f"{file.name} heard; {seconds:.0f} s in all", flush=True)
+    course = Course(ear, taught)
+    course.begin()
+    for update, loss in course.learn(args.updates):
+        print(f"{update}/{args.updates} loss {loss:.3f}", flush=True)
     save_arrays(args.out, in_eight_bits({name: value.numpy() for name, value in ear.state_dict().items()}), {
         "ear": sizes.model_dump_json(), "licence": "MIT, Copyright (c) 2022 OpenAI",
         "source": f"the encoder of openai/whisper-base, model.safetensors of sha256 {sha256(weights)}",
+        "taught": f"{args.updates} updates, {len(taught)} sounds, {seconds:.0f} s",
     })  # fmt: skip
     open_ear.cache_clear()
     count = sum(parameter.numel() for parameter in ear.parameters())
-    print(f"{args.out}: {count / 1e6:.1f} million parameters, hears {ear.look_ahead:.2f} s ahead")
+    print(
+        f"{args.out}: {count / 1e6:.1f} million parameters, hears {ear.look_ahead:.2f} s ahead; off by "
+        f"{course.error():.2f} of a channel's spread"
+    )
     return 0
 
 
@@ -201,7 +212,7 @@ def open_ear(name: str) -> Ear:
     from modules.motion.ear import Ear
 
     file = SHIPPED if name == "ear" else Path(name.partition("@")[2]).expanduser()
-    again = "Write it with: python data_gen/run.py ear --out EAR.safetensors."
+    again = "Write it with: python data_gen/run.py ear --out EAR.safetensors --speech FOLDER."
     if not file.is_file():
         raise AssetError(f"{name}: {file} does not exist. {again}")
     try:

@@ -1,8 +1,9 @@
 """Hear what lips say: the beginning of a large speech encoder, 50 rows a second, that hears a quarter second ahead.
 
 The front and the first blocks of Whisper's encoder, in which a row looks at two seconds before it and a tenth of a
-second after it instead of half a minute. So it answers while a sound is still coming, at the price of the new rows
-alone.
+second after it instead of half a minute, and knows how far off another row is, but not where in time it is itself. So
+it answers while a sound is still coming, at the price of the new rows alone, and says the same whenever it hears the
+same.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,19 +20,16 @@ SAMPLES_A_ROW = 320
 BANDS, WINDOW, HOP = 80, 400, 160
 EDGE = 360
 """Samples that a row hears on either side of its own, before the blocks look around."""
-PLACES = 1500
-"""Rows whose places in time Whisper knows: 30 s."""
-DRIFT_ROWS = 50
-"""Rows over which what a place alone says is averaged."""
 
 
 class Ear(nn.Module):
     """Turn sound at 16 000 samples a second into rows of 20 ms.
 
     Whisper's encoder (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", ICML 2023): log mel
-    bands every 10 ms, two convolutions to rows of 20 ms, sines that say where in time a row is, and blocks. Here the
-    bands' loudest value is fixed, a block's rows look at few others, and the sines begin anew in each stretch of a
-    sound, so that any row depends on what lies near it alone.
+    bands every 10 ms, two convolutions to rows of 20 ms, and blocks. Here the bands' loudest value is fixed, and a
+    block's rows look at few others, so that any row depends on what lies near it alone. Whisper's sines, which say
+    where in its half minute a row is, are left out: a place says nothing about lips, and moves rows by more than speech
+    does. A score for each distance stands in for them.
 
     Args:
         width: Of a row.
@@ -43,66 +41,39 @@ class Ear(nn.Module):
 
     bank: Tensor
     window: Tensor
-    places: Tensor
-    drift: Tensor
-    drifts: Tensor
 
     def __init__(
         self, width: int = 512, *, blocks: int = 2, heads: int = 8, hidden: int = 2048, back: int = 100, ahead: int = 6
     ) -> None:
         super().__init__()
         self.width, self.rows_before, self.rows_ahead = width, blocks * back, blocks * ahead
-        self.register_buffer("drift", torch.zeros(PLACES // DRIFT_ROWS, width))
         self.with_tables()
         self.stem = nn.Conv1d(BANDS, width, 3)
         self.halve = nn.Conv1d(width, width, 3, stride=2)
+        self.place = nn.Parameter(torch.zeros(width))
         self.blocks = nn.ModuleList(EarBlock(width, heads, hidden, back, ahead) for _ in range(blocks))
 
     def with_tables(self) -> Ear:
-        """Work out what is not learnt: bands, window, sines, drift of every place; anew when weights were laid in."""
+        """Work out what is not learnt, bands and window; anew when weights were laid in."""
         self.register_buffer("bank", mel_bank(), persistent=False)
         self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
-        self.register_buffer("places", sines(PLACES, self.width), persistent=False)
-        drifts = F.interpolate(self.drift.T[None], PLACES, mode="linear")[0].T.contiguous()
-        self.register_buffer("drifts", drifts, persistent=False)
         return self
-
-    @torch.no_grad()
-    def know_drift(self) -> None:
-        """Find out how rows change with their place alone, from what silence says at every place.
-
-        It is no speech, and a network that learns from a minute would learn it by heart.
-        """
-        silence = torch.zeros(1, PLACES * SAMPLES_A_ROW + 2 * EDGE)
-        self.drift.zero_()
-        rows = self.with_tables()(silence)[0]
-        rows = torch.cat([rows, rows[-1:].expand(PLACES - len(rows), -1)])
-        drift = rows.unflatten(0, (-1, DRIFT_ROWS)).mean(dim=1)
-        self.drift.copy_(drift - drift.mean(dim=0))
-        self.with_tables()
 
     @property
     def look_ahead(self) -> float:
         """Return how many seconds after its own 20 ms a row hears."""
         return (self.rows_ahead * SAMPLES_A_ROW + EDGE) / 16000
 
-    @property
-    def stretch(self) -> int:
-        """Return after how many rows the places in time begin anew; those before and ahead still have places."""
-        return PLACES - self.rows_before - self.rows_ahead
-
-    def forward(self, wav: Float[Tensor, "batch samples"], first: int = 0) -> Float[Tensor, "batch rows width"]:
+    def forward(self, wav: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch rows width"]:
         """Return the rows of a window at once: what lies before it is not heard, the last `rows_ahead` are left out.
 
         Args:
             wav: 320 samples a row and 360 more at either end.
-            first: Place in time of its first row.
         """
-        rows = self.front(wav)
-        rows = rows + self.places[first : first + rows.shape[1]]
+        rows = self.front(wav) + self.place
         for block in self.blocks:
             rows = block(rows)
-        return rows - self.drifts[first : first + rows.shape[1]]
+        return rows
 
     def front(self, wav: Float[Tensor, "batch samples"]) -> Float[Tensor, "batch rows width"]:
         """Return what the convolutions hear in 320 samples a row and 360 more at either end."""
@@ -125,11 +96,16 @@ class Seen(NamedTuple):
 
 
 class EarBlock(nn.Module):
-    """Look at the rows around, then think row by row; both are added to what came in."""
+    """Look at the rows around, then think row by row; both are added to what came in.
+
+    A head looks at others by what they say and by how far off they are: `nearness` is what it adds to the score of a
+    row -back to +ahead from its own, head after head, in one dimension since eight bits are too few for it.
+    """
 
     def __init__(self, width: int, heads: int, hidden: int, back: int, ahead: int) -> None:
         super().__init__()
         self.heads, self.back, self.ahead = heads, back, ahead
+        self.nearness = nn.Parameter(torch.zeros(heads * (back + 1 + ahead)))
         self.norm = nn.LayerNorm(width)
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width, bias=False)
@@ -165,50 +141,38 @@ class EarBlock(nn.Module):
             return rows, left
         own = torch.arange(answered, device=rows.device)[:, None] + keys.shape[2] - answered - waiting
         other = torch.arange(keys.shape[2], device=rows.device)
-        near = (other >= own - self.back) & (other <= own + self.ahead)
-        heard = F.scaled_dot_product_attention(self._by_head(self.query(self.norm(rows))), keys, values, near)
+        return self.think(rows, keys, values, self.scores(other - own)), left
+
+    def whole(
+        self, rows: Float[Tensor, "batch rows width"], scores: Float[Tensor, "*heads rows rows"] | None = None
+    ) -> Float[Tensor, "batch rows width"]:
+        """Return all rows, each of which looked at all; without `scores` at all alike however far off, as Whisper's."""
+        normed = self.norm(rows)
+        return self.think(rows, self._by_head(self.key(normed)), self._by_head(self.value(normed)), scores)
+
+    def likeness(self, rows: Float[Tensor, "batch rows width"]) -> Float[Tensor, "batch heads rows rows"]:
+        """Return how much each row wants to look at each other by what they say."""
+        normed = self.norm(rows)
+        asked, keys = self._by_head(self.query(normed)), self._by_head(self.key(normed))
+        return asked @ keys.mT / math.sqrt(keys.shape[-1])
+
+    def scores(self, offset: Int[Tensor, "rows others"]) -> Float[Tensor, "heads rows others"]:
+        """Return what distances add to a look, minus infinity where it does not reach."""
+        table = self.nearness.unflatten(0, (self.heads, -1))
+        far = (offset < -self.back) | (offset > self.ahead)
+        return table[:, (offset + self.back).clamp(0, self.back + self.ahead)].masked_fill(far, -math.inf)
+
+    def think(self, rows: Tensor, keys: Tensor, values: Tensor, scores: Tensor | None) -> Tensor:
+        """Return rows (B, T, C) that looked at keys and values (B, H, S, C / H) and thought."""
+        asked = self._by_head(self.query(self.norm(rows)))
+        scores = None if scores is None else scores.to(asked.dtype)
+        heard = F.scaled_dot_product_attention(asked, keys, values, scores)
         rows = rows + self.out(heard.transpose(1, 2).flatten(2))
-        return rows + self.down(F.gelu(self.up(self.norm_up(rows)))), left
+        return rows + self.down(F.gelu(self.up(self.norm_up(rows))))
 
     def _by_head(self, rows: Tensor) -> Tensor:
         """Turn (B, T, C) into (B, H, T, C / H)."""
         return rows.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-
-
-class _Stretch:
-    """The rows of a stretch of a sound, and as many before and ahead as they hear.
-
-    Args:
-        first: The first row that is asked for, which stands at place `rows_before`.
-    """
-
-    def __init__(self, ear: Ear, first: int) -> None:
-        self.ear, self.first = ear, first
-        self.given = self.answered = max(0, first - ear.rows_before)
-        self.seen: list[Seen | None] = [None] * len(ear.blocks)
-
-    def add(self, rows: Tensor, begin: int, unsure: int) -> tuple[Tensor, Tensor]:
-        """Hear rows (1, T, C) of which the first is the sound's row `begin` and the last `unsure` may never come.
-
-        Returns:
-            of what is asked for the rows (R, C) that can now be said, and those that hear rows that may never come.
-        """
-        skipped, stop = max(0, self.given - begin), self.first + self.ear.stretch + self.ear.rows_ahead - begin
-        sure = max(0, min(rows.shape[1] - unsure, stop) - skipped)
-        rows = rows[:, skipped : max(0, stop)]
-        unsure = rows.shape[1] - sure
-        place = self.given - self.first + self.ear.rows_before
-        self.given += sure
-        rows = rows + self.ear.places[place : place + rows.shape[1]]
-        for index, block in enumerate(self.ear.blocks):
-            assert isinstance(block, EarBlock)
-            rows, self.seen[index] = block.go_on(rows, self.seen[index], unsure)
-            unsure = min(unsure, rows.shape[1])
-        place = self.answered - self.first + self.ear.rows_before
-        early, sure = max(0, self.first - self.answered), rows.shape[1] - unsure
-        self.answered += sure
-        said = (rows - self.ear.drifts[place : place + rows.shape[1]])[0]
-        return said[early:sure], said[max(early, sure) :]
 
 
 class EarStream:
@@ -221,16 +185,13 @@ class EarStream:
     def __init__(self, ear: Ear) -> None:
         self.ear = ear
         self._sound = torch.zeros(1, EDGE)
-        self._heard = 0
-        self._stretches: list[_Stretch] = [_Stretch(ear, 0)]
+        self._seen: list[Seen | None] = [None] * len(ear.blocks)
 
     def add(self, wav: Float[Tensor, " samples"]) -> Float[Tensor, "rows width"]:
         """Hear more, and return the rows that can now be said; none of them will change."""
         return self._hear(wav, guess=False)[0]
 
-    def guess(
-        self, wav: Float[Tensor, " samples"]
-    ) -> tuple[Float[Tensor, "rows width"], Float[Tensor, "more width"]]:
+    def guess(self, wav: Float[Tensor, " samples"]) -> tuple[Float[Tensor, "rows width"], Float[Tensor, "more width"]]:
         """Hear more, and return what `add` does, and the rows of the rest of what was heard, as if silence followed."""
         return self._hear(wav, guess=True)
 
@@ -250,10 +211,10 @@ class EarStream:
             sound = self._to_the_end() if last else self._sound[:, : some * SAMPLES_A_ROW + 2 * EDGE]
             rows = self.ear.front(sound)
             self._sound = self._sound[:, some * SAMPLES_A_ROW :].clone()
-            answers = self._say(rows, rows.shape[1] - some)
-            said += [sure for sure, _ in answers]
+            sure, unsure = self._say(rows, rows.shape[1] - some)
+            said.append(sure)
             if last:
-                guessed += [unsure for _, unsure in answers]
+                guessed.append(unsure)
                 break
         return torch.cat(said), torch.cat(guessed)
 
@@ -262,15 +223,19 @@ class EarStream:
         less = (self._sound.shape[1] - EDGE) % SAMPLES_A_ROW
         return F.pad(self._sound[:, : self._sound.shape[1] - less], (0, self.ear.rows_ahead * SAMPLES_A_ROW + EDGE))
 
-    def _say(self, rows: Tensor, unsure: int) -> list[tuple[Tensor, Tensor]]:
-        """Hear rows (1, T, C) more, of which the last `unsure` may never come."""
-        ear, begin = self.ear, self._heard
-        self._heard += rows.shape[1] - unsure
-        while begin + rows.shape[1] > (following := self._stretches[-1].first + ear.stretch) - ear.rows_before:
-            self._stretches.append(_Stretch(ear, following))
-        answers = [stretch.add(rows, begin, unsure) for stretch in self._stretches]
-        self._stretches = [one for one in self._stretches if one.answered < one.first + ear.stretch]
-        return answers
+    def _say(self, rows: Tensor, unsure: int) -> tuple[Tensor, Tensor]:
+        """Hear rows (1, T, C) more, of which the last `unsure` may never come.
+
+        Returns:
+            the rows (R, C) that can now be said, and those that hear rows that may never come.
+        """
+        rows = rows + self.ear.place
+        for index, block in enumerate(self.ear.blocks):
+            assert isinstance(block, EarBlock)
+            rows, self._seen[index] = block.go_on(rows, self._seen[index], unsure)
+            unsure = min(unsure, rows.shape[1])
+        sure = rows.shape[1] - unsure
+        return rows[0, :sure], rows[0, sure:]
 
 
 MOST_ROWS = 200
@@ -288,10 +253,3 @@ def mel_bank() -> Float[Tensor, "bins bands"]:
     bins = torch.arange(WINDOW // 2 + 1, dtype=torch.float64)[:, None] * 16000 / WINDOW
     rising, falling = (bins - edges[:-2]) / edges.diff()[:-1], (edges[2:] - bins) / edges.diff()[1:]
     return (torch.minimum(rising, falling).clamp(min=0) * 2 / (edges[2:] - edges[:-2])).float()
-
-
-def sines(rows: int, width: int) -> Float[Tensor, "rows width"]:
-    """Return what Whisper adds to rows to say where in time they are (Vaswani et al., 2017): sines, then cosines."""
-    speeds = torch.exp(-math.log(10000) / (width // 2 - 1) * torch.arange(width // 2))
-    angles = torch.arange(rows)[:, None] * speeds
-    return torch.cat([angles.sin(), angles.cos()], dim=1)
