@@ -26,6 +26,7 @@ from utils.files.arrays import save_arrays
 from utils.files.digests import sha256
 from utils.files.ownership import refuse_input_as_output
 from utils.paths import ROOT
+from utils.progress import Progress
 from utils.rates import RATE, SAMPLES_A_ROW
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def main(args: EarCommand) -> int:
     import torch
     from safetensors.numpy import load_file
 
-    from data_gen.teach_ear import Course, Teacher, lessons
+    from data_gen.teach_ear import Course, Teacher, lesson, sounds
     from modules.motion.ear import Ear
 
     if args.out.suffix != ".safetensors":
@@ -116,15 +117,18 @@ def main(args: EarCommand) -> int:
     ear = Ear(**sizes.model_dump())
     found = {name: torch.from_numpy(array) for name, array in of_whisper(load_file(weights), args.blocks).items()}
     ear.load_state_dict(ear.state_dict() | found)
-    taught, seconds = [], 0.0
-    for file, lesson in lessons(args.speech, Teacher(ear)):
-        taught.append(lesson)
-        seconds += len(lesson.wav) / RATE
-        print(f"{file.name} heard; {seconds:.0f} s in all", flush=True)
+    files, teacher, taught = sounds(args.speech), Teacher(ear), []
+    with Progress("sounds", len(files)) as bar:
+        for file in files:
+            taught.append(lesson(file, teacher))
+            bar.step()
     course = Course(ear, taught)
     course.begin()
-    for update, loss in course.learn(args.updates):
-        print(f"{update}/{args.updates} loss {loss:.3f}", flush=True)
+    with Progress("updates", args.updates) as bar:
+        for update, loss in enumerate(course.learn(args.updates), start=1):
+            if bar.due() or update == args.updates:
+                bar.at(update, f"loss {loss:.3f}")
+    seconds = sum(len(one.wav) for one in taught) / RATE
     save_arrays(args.out, in_eight_bits({name: value.numpy() for name, value in ear.state_dict().items()}), {
         "ear": sizes.model_dump_json(), "licence": "MIT, Copyright (c) 2022 OpenAI",
         "source": f"the encoder of openai/whisper-base, model.safetensors of sha256 {sha256(weights)}",

@@ -102,8 +102,8 @@ class Teacher:
         return total / times
 
 
-def lessons(folder: Path, teacher: Teacher) -> Iterator[tuple[Path, Lesson]]:
-    """Read every sound in a folder and below, its speech at one loudness, and say what the teacher says to it.
+def sounds(folder: Path) -> list[Path]:
+    """Return every sound in a folder and below.
 
     Raises:
         DataError: There is none.
@@ -111,13 +111,16 @@ def lessons(folder: Path, teacher: Teacher) -> Iterator[tuple[Path, Lesson]]:
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     if not files:
         raise DataError(f"{folder} holds no sound ({', '.join(SUFFIXES)}).")
-    for file in files:
-        wav = read_wav(file)
-        wav = levelled(wav, measure(wav))[: len(wav) // SAMPLES_A_ROW * SAMPLES_A_ROW]
-        if len(wav):
-            with torch.autocast("cpu", torch.bfloat16):
-                rows = teacher.rows(wav)
-            yield file, Lesson(wav.astype(np.float16), rows.numpy().astype(np.float16))
+    return files
+
+
+def lesson(file: Path, teacher: Teacher) -> Lesson:
+    """Read a sound, its speech at one loudness, and say what the teacher says to it."""
+    wav = read_wav(file)
+    wav = levelled(wav, measure(wav))[: len(wav) // SAMPLES_A_ROW * SAMPLES_A_ROW]
+    with torch.autocast("cpu", torch.bfloat16):
+        rows = teacher.rows(wav)
+    return Lesson(wav.astype(np.float16), rows.numpy().astype(np.float16))
 
 
 class Course:
@@ -172,11 +175,10 @@ class Course:
         wav, rows = self._batch(self.train, 20)
         blocks[-1].down.bias.sub_((self.ear(wav) - rows)[:, SKIPPED_ROWS:].mean(dim=(0, 1)))
 
-    def learn(self, updates: int) -> Iterator[tuple[int, float]]:
-        """Learn from random windows; yield after each hundred how many updates were made, and the mean loss."""
+    def learn(self, updates: int) -> Iterator[float]:
+        """Learn from random windows, and yield the loss of every update."""
         learnt = [value for name, value in self.ear.named_parameters() if not name.startswith(("stem.", "halve."))]
         optimizer = torch.optim.Adam(learnt, lr=RATE_OF_LEARNING, betas=(0.9, 0.98))
-        losses = []
         for update in range(1, updates + 1):
             for group in optimizer.param_groups:
                 falling = 0.51 + 0.49 * math.cos(math.pi * update / updates)
@@ -189,10 +191,7 @@ class Course:
             loss.backward()
             torch.nn.utils.clip_grad_norm_(learnt, 1.0)
             optimizer.step()
-            losses.append(loss.item())
-            if update % 100 == 0 or update == updates:
-                yield update, float(np.mean(losses))
-                losses.clear()
+            yield loss.item()
 
     def loss(self, said: Tensor, rows: Tensor) -> Tensor:
         """Return how far rows (B, T, C) are off, each channel in its spread, in value, change and direction."""
