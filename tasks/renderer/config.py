@@ -45,7 +45,7 @@ class NerfWeights(Config):
     mouth_perceptual: Weight = 0.0
     """LPIPS of what a portrait shows of the mouth, enlarged; as `perceptual`, and what makes teeth sharp."""
     mouth_fineness: Weight = 0.0
-    """Between the lips there is as much fine detail as in the frame, wherever it lies exactly; needs `mouth_size`."""
+    """Between the lips there is as much fine detail as in the frame, wherever it lies; beside `mouth_perceptual`."""
     interlevel: Weight = 0.1
     """The coarse grid must cover what the field finds."""
     empty: Weight = 0.1

@@ -86,21 +86,21 @@ class Lm3dNerfPortraitTask(OverHeadTask):
         losses = self.picture_losses(shown, target, batch.weight)
         losses["cover"] = mask.mean()
         losses["bare"] = terms.colour_loss(colour, target, batch.weight)
-        truth = _cut(target, batch.mouth)
-        teeth = _cut(under + mask.detach() * (finer - under), batch.mouth)
-        if self.model.mouth is not None and self.cfg.weights.mouth_fineness > 0:
+        return losses | self._mouth_losses(shown, under + mask.detach() * (finer - under), target, batch.mouth)
+
+    def _mouth_losses(self, shown: Tensor, finer: Tensor, target: Tensor, boxes: Tensor) -> dict[str, Tensor]:
+        """Compare the mouths of pictures (B, 3, H, W): of `finer` what is between the lips alone learns."""
+        weights, progress = self.cfg.weights, self.updates / self.cfg.max_updates
+        losses, truth, teeth = {}, _cut(target, boxes), _cut(finer, boxes)
+        wanted = self.model.mouth is not None and weights.mouth_perceptual > 0
+        teeth_net = self._perceptual_net() if wanted else None
+        if teeth_net is not None and weights.mouth_fineness > 0:  # where LPIPS is silent, grain would do for teeth
             losses["mouth_fineness"] = terms.fineness_loss(teeth, truth)
         if (net := self._lpips("mouth_perceptual")) is not None:
-            losses["mouth_perceptual"] = perceptual_loss(net, _cut(shown, batch.mouth), truth)
-        elif (net := self._lpips_of_teeth()) is not None:
-            losses["mouth_perceptual"] = perceptual_loss(net, teeth, truth)
+            losses["mouth_perceptual"] = perceptual_loss(net, _cut(shown, boxes), truth)
+        elif teeth_net is not None and self.training and progress >= TEETH_FROM:
+            losses["mouth_perceptual"] = perceptual_loss(teeth_net, teeth, truth)
         return losses
-
-    def _lpips_of_teeth(self) -> torch.nn.Module | None:
-        """Return LPIPS when what is between the lips alone is to listen to it; its weights must be here."""
-        progress = self.updates / self.cfg.max_updates
-        wanted = self.model.mouth is not None and self.cfg.weights.mouth_perceptual > 0
-        return self._perceptual_net() if wanted and self.training and progress >= TEETH_FROM else None
 
     def match(self, batch: LowerFaceBatch) -> tuple[Tensor, Tensor]:
         """Return what is laid into the covered frames: colours (B, 3, H, W) in [0, 1] and the mask (B, 1, H, W)."""
