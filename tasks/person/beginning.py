@@ -54,6 +54,13 @@ def feature_of_beginning(video: VideoDataset, *, reset: bool = False) -> str:
     return feature if feature in video.meta.audio_features else ""
 
 
+def feature_so_far(video: VideoDataset) -> str:
+    """Return the speech feature that a person's networks listen to since they were begun; empty where none was."""
+    runs = (_recipe(f"{video.meta.id}/{stage}") for stage in (SPEECH, "syncnet"))
+    found = (str(recipe.get("audio_feature", "")) for recipe in runs)
+    return next((feature for feature in found if feature in video.meta.audio_features), "")
+
+
 def _talkers_for(video: VideoDataset, reset: bool) -> tuple[str, dict[str, Any]]:
     """Return the run of many talkers and its recipe; empty for much footage, and for who was begun otherwise."""
     run = talkers_run()

@@ -179,7 +179,7 @@ class Chain:
             Finding(
                 name, LIMITS["offset_within_1"].judge(real["offset_within_1"]), _say_sync(real), real,
                 "It does not hear whether these lips say this sound, so it cannot teach the next stages.",
-                "Give more speech (a longer video, --binary_data_dir of clips), whisper features, or more dropout; "
+                "Give more speech (a longer video, --binary_data_dir of clips), --audio_feature ear, or more dropout; "
                 "look at the offset above first.", source,
             ),
             real,
@@ -230,7 +230,7 @@ class Chain:
         remedy = (
             "Choose another step (--steps), or train it again with less weight on adv and sync."
             if before is not None
-            else "Train on more speech or many speakers first (--binary_data_dir), use whisper features; "
+            else "Train on more speech or many speakers first (--binary_data_dir), --audio_feature ear; "
             "spread below 0.7 is mumbling: infer_mouth_gain 1.2 helps until then; trembling above 1.3: "
             "infer_mouth_smooth_sigma 1; lips that seldom meet: infer_meet_lips 0.4."
         )

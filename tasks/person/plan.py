@@ -10,7 +10,7 @@ from typing import Any
 
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.core.checkpoints import checkpoint_files, finished_updates, read_checkpoint, recipe_of
-from tasks.person.beginning import SPEECH, beginning, feature_of_beginning
+from tasks.person.beginning import SPEECH, beginning, feature_of_beginning, feature_so_far
 from tasks.person.runs import HEARING, PORTRAIT, STAGES
 from tasks.registry import schema_of
 from utils.config.assignments import assignment, set_dotted
@@ -61,13 +61,14 @@ def _plain(value: Any) -> str:
 
 
 def choose_audio_feature(video: VideoDataset, *, reset: bool = False) -> str:
-    """Return the best speech feature the dataset has: Whisper's, which hears words, else the ear's, else mel.
+    """Return the speech feature that a person's networks listen to, of those the dataset has.
 
-    Little footage begins with many talkers, and listens as they do.
+    A person who was begun goes on as before. Little footage begins with many talkers, and listens as they do. Else the
+    ear, which hears words as well as Whisper and also live, else Whisper, else mel.
     """
-    if found := feature_of_beginning(video, reset=reset):
+    if found := ("" if reset else feature_so_far(video)) or feature_of_beginning(video, reset=reset):
         return found
-    return next((name for name in (BEST_WHISPER, "whisper", "ear") if name in video.meta.audio_features), "mel")
+    return next((name for name in ("ear", BEST_WHISPER, "whisper") if name in video.meta.audio_features), "mel")
 
 
 def plan(

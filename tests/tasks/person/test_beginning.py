@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from tasks.core.loading import load_task
-from tasks.person.beginning import SHORT, SIZES, beginning, feature_of_beginning, moving_run
+from tasks.person.beginning import SHORT, SIZES, beginning, feature_of_beginning, feature_so_far, moving_run
 from tests.made import make_video_dataset
 from utils.rates import FPS
 
@@ -58,6 +58,14 @@ def test_little_footage_listens_as_the_talkers_do(runs, anna):
     assert feature_of_beginning(anna, reset=True) == "mel"
     runs("other/lm3d_vae_sync")
     assert beginning(anna, "whisper", reset=True) == {}
+
+
+def test_a_person_who_was_begun_listens_as_before_as_long_as_the_video_has_that_feature(runs, anna):
+    assert feature_so_far(anna) == ""
+    runs(f"{anna.meta.id}/syncnet", audio_feature="mel")
+    assert feature_so_far(anna) == "mel"
+    runs(f"{anna.meta.id}/lm3d_vae_sync", audio_feature="whisper:2")
+    assert feature_so_far(anna) == "mel", "the video was processed anew, without it"
 
 
 def test_the_talkers_that_ship_are_a_beginning_where_none_were_trained(runs, anna):

@@ -30,17 +30,22 @@ def test_a_run_is_outdated_when_what_it_was_trained_with_was_trained_anew(tmp_pa
 
 def test_the_best_speech_feature_that_a_dataset_has_is_chosen(monkeypatch):
     monkeypatch.setattr("tasks.person.plan.feature_of_beginning", lambda video, reset: "")
+    monkeypatch.setattr("tasks.person.plan.feature_so_far", lambda video: "")
 
-    def choice(*names: str) -> str:
+    def choice(*names: str, reset: bool = False) -> str:
         meta = SimpleNamespace(audio_features=dict.fromkeys(names, 1))
-        return choose_audio_feature(SimpleNamespace(meta=meta))
+        return choose_audio_feature(SimpleNamespace(meta=meta), reset=reset)
 
     assert choice("mel", "mfcc") == "mel"
     assert choice("mel", "ear") == "ear"
-    assert choice("hubert", "mel", "whisper", "ear") == "whisper"
+    assert choice("hubert", "mel", "whisper", "ear") == "ear", "it hears words as well, and live"
+    assert choice("hubert", "mel", "whisper") == "whisper"
     assert choice("mel", "whisper", "whisper:3-5") == "whisper:3-5"
     monkeypatch.setattr("tasks.person.plan.feature_of_beginning", lambda video, reset: "ear")
     assert choice("mel", "ear", "whisper:3-5") == "ear", "little footage listens as the talkers do"
+    monkeypatch.setattr("tasks.person.plan.feature_so_far", lambda video: "whisper:3-5")
+    assert choice("mel", "ear", "whisper:3-5") == "whisper:3-5", "who was begun goes on as before"
+    assert choice("mel", "ear", "whisper:3-5", reset=True) == "ear"
 
 
 def test_the_command_of_a_step_says_values_as_they_are_read_back():
