@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -118,17 +119,19 @@ def main(args: EarCommand) -> int:
     found = {name: torch.from_numpy(array) for name, array in of_whisper(load_file(weights), args.blocks).items()}
     ear.load_state_dict(ear.state_dict() | found)
     files, teacher, taught = sounds(args.speech), Teacher(ear), []
-    with Progress("sounds", len(files)) as bar:
-        for file in files:
-            taught.append(lesson(file, teacher))
-            bar.step()
-    course = Course(ear, taught)
-    course.begin()
-    with Progress("updates", args.updates) as bar:
-        for update, loss in enumerate(course.learn(args.updates), start=1):
-            if bar.due() or update == args.updates:
-                bar.at(update, f"loss {loss:.3f}")
-    seconds = sum(len(one.wav) for one in taught) / RATE
+    with TemporaryDirectory() as kept:
+        with Progress("sounds", len(files)) as bar:
+            for file in files:
+                if (one := lesson(file, teacher, Path(kept))) is not None:
+                    taught.append(one)
+                bar.step()
+        course = Course(ear, taught)
+        course.begin()
+        with Progress("updates", args.updates) as bar:
+            for update, loss in enumerate(course.learn(args.updates), start=1):
+                if bar.due() or update == args.updates:
+                    bar.at(update, f"loss {loss:.3f}")
+        off, seconds = course.error(), sum(len(one.wav) for one in taught) / RATE
     save_arrays(args.out, in_eight_bits({name: value.numpy() for name, value in ear.state_dict().items()}), {
         "ear": sizes.model_dump_json(), "licence": "MIT, Copyright (c) 2022 OpenAI",
         "source": f"the encoder of openai/whisper-base, model.safetensors of sha256 {sha256(weights)}",
@@ -138,7 +141,7 @@ def main(args: EarCommand) -> int:
     count = sum(parameter.numel() for parameter in ear.parameters())
     print(
         f"{args.out}: {count / 1e6:.1f} million parameters, hears {ear.look_ahead:.2f} s ahead; off by "
-        f"{course.error():.2f} of a channel's spread"
+        f"{off:.2f} of a channel's spread"
     )
     return 0
 

@@ -8,6 +8,7 @@ the pupil, an `Ear`, knows no places at all, begins with the teacher's weights a
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,8 @@ SKIPPED_ROWS = 30
 BEGINNINGS = 40
 """Windows from which is learnt what places add to a look."""
 RATE_OF_LEARNING = 4e-4
+LOOKED_AT = 100_000
+"""Rows from which it is learnt how far channels spread, and twice as many from which how fast they change."""
 HELD_OUT = 15
 """Every so-manyth file is held out."""
 
@@ -114,13 +117,23 @@ def sounds(folder: Path) -> list[Path]:
     return files
 
 
-def lesson(file: Path, teacher: Teacher) -> Lesson:
-    """Read a sound, its speech at one loudness, and say what the teacher says to it."""
+def lesson(file: Path, teacher: Teacher, kept: Path) -> Lesson | None:
+    """Read a sound, its speech at one loudness, and say what the teacher says to it; None where it lasts no row.
+
+    Both lie in the folder `kept`, not in memory.
+    """
     wav = read_wav(file)
     wav = levelled(wav, measure(wav))[: len(wav) // SAMPLES_A_ROW * SAMPLES_A_ROW]
+    if not len(wav):
+        return None
     with torch.autocast("cpu", torch.bfloat16):
         rows = teacher.rows(wav)
-    return Lesson(wav.astype(np.float16), rows.numpy().astype(np.float16))
+    parts = []
+    for name, values in (("wav", wav), ("rows", rows.numpy())):
+        place = kept / f"{len(os.listdir(kept))}.{name}.npy"
+        np.save(place, values.astype(np.float16))
+        parts.append(np.load(place, mmap_mode="r"))
+    return Lesson(*parts)
 
 
 class Course:
@@ -143,8 +156,10 @@ class Course:
         self.train = [lesson for index, lesson in enumerate(long) if (index + 1) % HELD_OUT]
         lengths = np.array([len(lesson.rows) for lesson in self.train], np.float64)
         self.odds = lengths / lengths.sum()
-        some = np.concatenate([lesson.rows[::7].astype(np.float32) for lesson in self.train])
-        moves = np.concatenate([np.diff(lesson.rows[:2000].astype(np.float32), axis=0) for lesson in self.train])
+        every = max(7, int(lengths.sum()) // LOOKED_AT)
+        some = np.concatenate([lesson.rows[::every].astype(np.float32) for lesson in self.train])
+        few = self.train[:: max(1, 2000 * len(self.train) // (2 * LOOKED_AT))]
+        moves = np.concatenate([np.diff(lesson.rows[:2000].astype(np.float32), axis=0) for lesson in few])
         self.mean, self.spread, self.move = (
             torch.from_numpy(value).clamp(min=least)
             for value, least in ((some.mean(axis=0), -math.inf), (some.std(axis=0), 1e-4), (moves.std(axis=0), 1e-4))

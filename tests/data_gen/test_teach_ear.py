@@ -92,7 +92,11 @@ def test_sounds_too_short_and_folders_without_are_refused(tmp_path, teacher):
     (tmp_path / "deep").mkdir()
     write_wav(tmp_path / "deep" / "a.wav", syllables(2.0))
     [file] = sounds(tmp_path)
-    short = lesson(file, teacher)
+    (tmp_path / "kept").mkdir()
+    short = lesson(file, teacher, tmp_path / "kept")
+    assert short is not None
     assert (file.name, len(short.rows), len(short.wav)) == ("a.wav", 100, 32_000)
     with pytest.raises(DataError, match="No sound is as long as 9 s"):
         Course(small(), [short])
+    write_wav(file, np.zeros(300, np.float32))
+    assert lesson(file, teacher, tmp_path / "kept") is None
