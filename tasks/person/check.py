@@ -230,7 +230,7 @@ class Chain:
         remedy = (
             "Choose another step (--steps), or train it again with less weight on adv and sync."
             if before is not None
-            else "Train on more speech or many speakers first (--binary_data_dir), --audio_feature ear; "
+            else "Train on more speech or many speakers first (--binary_data_dir), --audio_feature whisper:3-5 or ear; "
             "spread below 0.7 is mumbling: infer_mouth_gain 1.2 helps until then; trembling above 1.3: "
             "infer_mouth_smooth_sigma 1; lips that seldom meet: infer_meet_lips 0.4."
         )

@@ -63,12 +63,12 @@ def _plain(value: Any) -> str:
 def choose_audio_feature(video: VideoDataset, *, reset: bool = False) -> str:
     """Return the speech feature that a person's networks listen to, of those the dataset has.
 
-    A person who was begun goes on as before. Little footage begins with many talkers, and listens as they do. Else the
-    ear, which hears words as well as Whisper and also live, else Whisper, else mel.
+    A person who was begun goes on as before. Little footage begins with many talkers, and listens as they do. Else
+    Whisper, which hears words, else the ear, which does so nearly as well, else mel.
     """
     if found := ("" if reset else feature_so_far(video)) or feature_of_beginning(video, reset=reset):
         return found
-    return next((name for name in ("ear", BEST_WHISPER, "whisper") if name in video.meta.audio_features), "mel")
+    return next((name for name in (BEST_WHISPER, "whisper", "ear") if name in video.meta.audio_features), "mel")
 
 
 def plan(

@@ -30,7 +30,7 @@ class TrainCommand(Config):
     preset: str = ""
     """set of recipes: person (a GPU or a night), person_small (two cores), demo (that of the last time, or person)"""
     audio_feature: str = ""
-    """speech feature: mel, mfcc, hubert, ... (as before, or the first of ear, whisper:3-5, mel that is there)"""
+    """speech feature: mel, mfcc, hubert, ... (as before, or the first of whisper:3-5, ear, mel that is there)"""
     settings: Annotated[tuple[str, ...], Flag("set"), Assignments()] = ()
     """a setting of every stage that has it, or STAGE.NAME=VALUE of one; may be repeated"""
     binary_data_dir: str = ""
