@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -24,6 +24,7 @@ from utils.config.schema import Config
 from utils.errors import AssetError, ConfigError, DataError, first_line
 from utils.files.array_file import ArrayFile
 from utils.files.arrays import save_arrays
+from utils.files.aside import folder_beside
 from utils.files.digests import sha256
 from utils.files.ownership import refuse_input_as_output
 from utils.paths import ROOT
@@ -32,6 +33,8 @@ from utils.rates import RATE, SAMPLES_A_ROW
 
 if TYPE_CHECKING:
     from modules.motion.ear import Ear
+
+log = logging.getLogger(__name__)
 
 EAR_WIDTH = 512
 SHIPPED = ROOT / "checkpoints" / "shipped" / "ear.safetensors"
@@ -92,7 +95,7 @@ def main(args: EarCommand) -> int:
 
     Raises:
         ConfigError: Its name ends otherwise, or Whisper's encoder has sizes that are no ear's.
-        DataError: The folder holds no speech, or none of eight seconds.
+        DataError: The folder holds no speech, or none of eight seconds; the file cannot be written there.
         AssetError: Whisper's encoder is not here and cannot be fetched.
     """
     import torch
@@ -119,10 +122,15 @@ def main(args: EarCommand) -> int:
     found = {name: torch.from_numpy(array) for name, array in of_whisper(load_file(weights), args.blocks).items()}
     ear.load_state_dict(ear.state_dict() | found)
     files, teacher, taught = sounds(args.speech), Teacher(ear), []
-    with TemporaryDirectory() as kept:
+    with folder_beside(args.out) as kept:
         with Progress("sounds", len(files)) as bar:
             for file in files:
-                if (one := lesson(file, teacher, Path(kept))) is not None:
+                try:
+                    one = lesson(file, teacher, kept)
+                except DataError as error:
+                    log.warning("left out: %s", error)
+                    one = None
+                if one is not None:
                     taught.append(one)
                 bar.step()
         course = Course(ear, taught)

@@ -103,10 +103,13 @@ def cut(out, speech, *more):
     return main(["ear", "--out", str(out), "--speech", str(speech), "--updates", "1", *more])
 
 
-def test_the_command_cuts_an_ear_out_of_whisper_and_teaches_it(tmp_path, whisper, speech, capsys):
-    out = tmp_path / "mine.safetensors"
+def test_the_command_cuts_an_ear_out_of_whisper_and_teaches_it(tmp_path, whisper, speech, capsys, caplog):
+    out = tmp_path / "mine" / "ear.safetensors"
+    (speech / "broken.mp3").write_bytes(b"no sound")
     assert cut(out, speech, "--blocks", "1", "--back", "20") == 0
     assert "million parameters" in capsys.readouterr().out
+    assert "left out: " in caplog.text
+    assert [file.name for file in out.parent.iterdir()] == ["ear.safetensors"], "what was learnt from is gone"
     ear = open_ear(f"ear@{out}")
     assert (ear.rows_before, ear.rows_ahead) == (20, 6)
     layer = whisper.encoder.layers[0]
@@ -120,6 +123,8 @@ def test_an_ear_that_cannot_be_made_is_refused(tmp_path, whisper, speech):
         cut(tmp_path / "ear.pt", speech)
     with pytest.raises(DataError, match="holds no sound"):
         cut(tmp_path / "mine.safetensors", tmp_path / "none")
+    with pytest.raises(DataError, match="cannot be made"):
+        cut(speech / "a.wav" / "mine.safetensors", speech)
     assert not list(tmp_path.glob("*.safetensors"))
 
 
