@@ -129,9 +129,8 @@ def main(args: EarCommand) -> int:
                     one = lesson(file, teacher, kept)
                 except DataError as error:
                     log.warning("left out: %s", error)
-                    one = None
-                if one is not None:
-                    taught.append(one)
+                else:
+                    taught += [] if one is None else [one]
                 bar.step()
         course = Course(ear, taught)
         course.begin()

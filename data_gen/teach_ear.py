@@ -8,9 +8,9 @@ the pupil, an `Ear`, knows no places at all, begins with the teacher's weights a
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
 import numpy as np
@@ -21,11 +21,11 @@ from torch.nn import functional as F
 from modules.motion.ear import EDGE, Ear, EarBlock
 from utils.arrays import Floats, Numbers
 from utils.errors import DataError
+from utils.files.tree import SOUND_SUFFIXES, files_under
 from utils.media.wav import read_wav
 from utils.rates import SAMPLES_A_ROW
 from utils.sound.speech_level import levelled, measure
 
-SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".mkv", ".mov", ".webm")
 PLACES = 1500
 """Rows whose places in time Whisper knows: 30 s."""
 STEP_ROWS, MARGIN_ROWS = 500, 75
@@ -111,9 +111,9 @@ def sounds(folder: Path) -> list[Path]:
     Raises:
         DataError: There is none.
     """
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = [file for file in files_under(folder) if file.suffix.lower() in SOUND_SUFFIXES]
     if not files:
-        raise DataError(f"{folder} holds no sound ({', '.join(SUFFIXES)}).")
+        raise DataError(f"{folder} holds no sound ({', '.join(SOUND_SUFFIXES)}).")
     return files
 
 
@@ -129,10 +129,10 @@ def lesson(file: Path, teacher: Teacher, kept: Path) -> Lesson | None:
     with torch.autocast("cpu", torch.bfloat16):
         rows = teacher.rows(wav)
     parts = []
-    for name, values in (("wav", wav), ("rows", rows.numpy())):
-        place = kept / f"{len(os.listdir(kept))}.{name}.npy"
-        np.save(place, values.astype(np.float16))
-        parts.append(np.load(place, mmap_mode="r"))
+    for values in (wav, rows.numpy()):
+        with NamedTemporaryFile(dir=kept, suffix=".npy", delete=False) as out:
+            np.save(out, values.astype(np.float16))
+        parts.append(np.load(out.name, mmap_mode="r"))
     return Lesson(*parts)
 
 

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 log = logging.getLogger(__name__)
+SOUND_SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".mkv", ".mov", ".webm")
+"""How files end that are taken for sounds where none is named; films have one."""
 
 
 def files_under(folder: str | Path) -> list[Path]:

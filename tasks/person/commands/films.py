@@ -12,12 +12,13 @@ from utils.errors import ConfigError, DataError
 from utils.files.digests import sha256
 from utils.files.ownership import is_plain_file, refuse_input_as_output
 from utils.files.tables import read_json, read_table, write_json
+from utils.files.tree import SOUND_SUFFIXES
 from utils.paths import existing_file
 
 NOTES = "films.json"
 FIELDS = {"key", "sha256"}
 """What every note has."""
-SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".mkv", ".mov", ".webm", ".aiff", ".wma")
+SUFFIXES = (*SOUND_SUFFIXES, ".aiff", ".wma")
 """Names that are taken for sounds in a folder; a file that is named may be called anything."""
 
 

@@ -23,12 +23,13 @@ from utils.errors import DataError
 from utils.files.aside import clear_after_killed, make_folder
 from utils.files.ownership import Made, is_plain_file
 from utils.files.tables import read_json, write_json
+from utils.files.tree import SOUND_SUFFIXES
 
 Kind = Literal["process", "train", "speak", "dub", "check", "evaluate", "pack", "unpack", "face"]
 State = Literal["queued", "running", "stopping", "done", "failed", "stopped"]
 LIVE = ("running", "stopping")
 ENDS = ("done", "failed", "stopped")
-SOUNDS = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4", ".mkv", ".mov", ".webm", ".aiff", ".bin")
+SOUNDS = (*SOUND_SUFFIXES, ".aiff", ".bin")
 """How the sound that a job says may be called after `sound`."""
 PICTURES = (".png", ".jpg", ".webp")
 TEMPLATES = (".npy", ".csv", ".b64")
