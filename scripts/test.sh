@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
 export OMP_NUM_THREADS=1 PYTHONPATH= VIZEME_OFFLINE=1
 unset PYTHONDONTWRITEBYTECODE  # with it, every process that a test starts would compile all that it imports
+unset CI BUILD_NUMBER  # with one of them, pytest's last lines, which name the tests that failed, tell all of it again
 if [ "$#" -gt 0 ]; then
   exec .venv/bin/python -m pytest "$@"
 fi

@@ -172,7 +172,7 @@ class ClipShardWriter(ShardWriter):
         parts = self.path / "parts"
         if parts.is_dir():
             clear_after_killed(parts, held=True)
-            keep_only(parts, r"[0-9a-f]{64}\.(safetensors|json)", ())
+            keep_only(parts, r"[0-9a-f]{32}\.(safetensors|json)", ())
             with suppress(OSError):  # what is not ours stays
                 parts.rmdir()
         return ClipShards(self.path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from data_gen import run
+from data_gen.clips.shard_writer import ClipShardWriter
 from data_gen.clips.shards import ClipShards
 from tests.data_gen.clips import toy
 from tests.data_gen.clips.toy import NAMES, files_of, words
@@ -21,6 +23,8 @@ from tests.patience import HANG_S
 from utils.errors import ConfigError, DataError
 
 ROOT = Path(__file__).resolve().parents[3]
+
+
 def test_a_build_killed_twice_gives_the_same_bytes_and_makes_no_finished_clip_again(
     videos, whole, tmp_path, monkeypatch
 ):
@@ -57,6 +61,24 @@ def finished_clips(out: Path) -> int:
     """Count clips that wait for their shard and those in shards."""
     notes = [json.loads(file.read_text())["digests"] for file in out.glob("clips-*.json")]
     return len({file.stem for file in out.glob("parts/[!.]*")} | {d for digests in notes for d in digests.values()})
+
+
+def test_parts_of_a_shard_that_a_kill_left_go_and_what_is_not_ours_stays(videos, whole, tmp_path, monkeypatch):
+    out, held = tmp_path / "corpus", tmp_path / "held"
+    keep_part = ClipShardWriter.write_part
+
+    def kept_twice(writer, digest, result):
+        keep_part(writer, digest, result)
+        shutil.copytree(out / "parts", held, dirs_exist_ok=True)
+
+    monkeypatch.setattr(ClipShardWriter, "write_part", kept_twice)
+    toy.build(words(videos, out))
+    assert len(list(held.iterdir())) == len(NAMES)
+    (held / "notes.txt").write_text("theirs")
+    shutil.copytree(held, out / "parts")  # as when the run is killed between a shard's notes and its parts' deletion
+    toy.build(words(videos, out))
+    assert [path.name for path in (out / "parts").iterdir()] == ["notes.txt"]
+    assert {name: digest for name, digest in files_of(out).items() if name != "parts/notes.txt"} == whole
 
 
 def test_what_is_refused_is_listed_counted_and_kept_out(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sys
@@ -67,9 +68,10 @@ def words(videos: Path, out: Path, *more: str) -> list[str]:
     return ["--videos", str(videos), "--out", str(out), "--per_shard", "3", "--workers", "1", *more]
 
 
-def files_of(folder: Path) -> dict[str, bytes]:
-    """Return the content of every file under a folder."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+def files_of(folder: Path) -> dict[str, str]:
+    """Return a digest of every file under a folder, so that what differs is told by its name."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def a_clip(frames: int, value: float) -> dict[str, np.ndarray]:
