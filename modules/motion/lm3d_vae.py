@@ -207,17 +207,13 @@ class SpeechToLandmarks(nn.Module):
         with torch.no_grad():
             self._rest().copy_(landmarks.flatten())
 
-    def add_face(self, landmarks: Tensor) -> None:
-        """Add landmarks (68, 3) to every answer: whose face it is that moves."""
+    def add_face(self, landmarks: Tensor, wide: float = 1.0) -> None:
+        """Make every answer so many times as wide and add landmarks (68, 3) to it: whose face it is that moves."""
         with torch.no_grad():
+            for part in (self.vae.decoder.out_proj, *([] if self.direct is None else [self.direct.last])):
+                for parameter in part.parameters():
+                    parameter.mul_(wide)
             self._rest().add_(landmarks.flatten().to(self._rest()))
-
-    def own_parameters(self) -> list[nn.Parameter]:
-        """List what a new person has for his own before the trunk moves: the direct path's norms and last layer."""
-        if self.direct is None:
-            return []
-        norms = [part for block in self.direct.blocks for part in block.modules() if isinstance(part, nn.BatchNorm1d)]
-        return [parameter for part in (*norms, self.direct.last) for parameter in part.parameters()]
 
     def _rest(self) -> Tensor:
         """Return the bias (204,) that every answer has."""

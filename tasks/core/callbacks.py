@@ -41,8 +41,10 @@ class Ema(pl.Callback):
 
     @torch.no_grad()
     def on_train_batch_end(self, trainer: pl.Trainer, task: Task, *_: Any) -> None:  # type: ignore[override]
-        """Move the average towards the weights; early on faster, so that the start is soon forgotten."""
-        decay = min(self.decay, (1 + task.updates) / (10 + task.updates))
+        """Move the average towards the weights; with `ema_warmup` faster early on, so that the start is forgotten."""
+        decay = self.decay
+        if task.cfg.ema_warmup:
+            decay = min(decay, (1 + task.updates) / (10 + task.updates))
         pairs = self._trained(task)
         torch._foreach_lerp_([self.average[n] for n, _ in pairs], [p.detach() for _, p in pairs], 1 - decay)
 

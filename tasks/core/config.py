@@ -46,6 +46,9 @@ class TaskConfig(Config):
     """Processes that prepare batches; the result is the same for any number."""
     ema_decay: Fraction = 0.0
     """Average weights over updates with this decay (0 = off); validation and inference use the average."""
+    ema_warmup: bool = True
+    """Forget the weights of the start soon, by averaging over less at first; without it ema_decay to the power of the
+    updates is what is left of them."""
     valid_monitor_key: str = "val/total_loss"
     """The validation figure that chooses the best checkpoint."""
     valid_monitor_mode: Literal["min", "max"] = "min"

@@ -234,10 +234,6 @@ class Lm3dVaeSyncConfig(MotionConfig):
     """Values of a talker's vector."""
     talker_dropout: Fraction = 0.3
     """Chance that a window is learnt without its talker's vector, as a stranger is imagined."""
-    trunk_hold_updates: Whole = 0
-    """After `start_from`, learn the plain network's norms and last layer alone for so many updates."""
-    trunk_rate: Weight = 1.0
-    """After that, the step of all other parts as a share of `lr`."""
     warmup_updates: int = 1000
     """Reach the full learning rate after so many updates."""
     decay_updates: Count = 250_000

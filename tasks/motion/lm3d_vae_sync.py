@@ -15,13 +15,16 @@ from modules.motion.talkers import forget
 from tasks.core.board import Board
 from tasks.motion.base import SpeakingTask
 from tasks.motion.config import Lm3dVaeSyncConfig
-from tasks.motion.data import augment, start_from, stretch
+from tasks.motion.data import augment, start_from, stretch, val_batches
 from tasks.motion.losses import continuity, lip_metrics, masked_rows, mse, sync_of, warm_up_and_decay
 from tasks.motion.pictures import draw_motion
 from tasks.motion.syncnet import second_hits
 from tasks.motion.windows import imagine, prior_noise
 from utils.arrays import Floats
 from utils.errors import ConfigError
+
+WIDEST = 2.0
+"""How much wider or narrower than most talkers' a person's lips may be taken to part."""
 
 
 class Lm3dVaeSyncTask(SpeakingTask):
@@ -53,7 +56,7 @@ class Lm3dVaeSyncTask(SpeakingTask):
         if self.updates == 0 and self.cfg.start_from:
             earlier: Any = start_from(self, self.cfg.start_from)
             if earlier.cfg.centred and not self.cfg.centred:
-                self.model.add_face(corpus.statistics()[2])
+                self.wear(corpus.statistics()[2].numpy(), corpus)
         elif self.updates == 0:
             mean, std, landmarks = corpus.statistics()
             self.model.audio_norm.set(mean, std)
@@ -73,22 +76,6 @@ class Lm3dVaeSyncTask(SpeakingTask):
                 f"give --talkers {len(corpus.speakers)} or more."
             )
         self.talkers = corpus.speakers
-
-    def configure_optimizers(self) -> Any:
-        """Return Adam; the trunk, which is what `start_from` gave, waits and then follows at a rate of its own."""
-        cfg = self.cfg
-        if not cfg.start_from or (not cfg.trunk_hold_updates and cfg.trunk_rate == 1):
-            return super().configure_optimizers()
-        own = {id(parameter) for parameter in self.model.own_parameters()}
-        learnt = [p for p in self.parameters() if p.requires_grad]
-        groups = [[p for p in learnt if (id(p) in own) is mine] for mine in (True, False)]
-        optimizer = torch.optim.Adam([{"params": group} for group in groups], lr=cfg.lr, fused=True)
-
-        def trunk(update: int) -> float:
-            return cfg.trunk_rate * self.schedule(update) if update >= cfg.trunk_hold_updates else 0.0
-
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, [self.schedule, trunk])
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def extra_state(self) -> dict[str, Any]:
         """Keep whether the sync loss is on, too."""
@@ -181,9 +168,24 @@ class Lm3dVaeSyncTask(SpeakingTask):
         """Imagine landmarks (T, 68, 3) for features (2T, audio_dim) and pitch (2T,) in Hz."""
         return imagine(self.model, audio, pitch_hz, ends=self.cfg.infer_ends, **noise)
 
-    def wear(self, face: Floats) -> None:
-        """Add a person's mean landmarks (68, 3) to all that is imagined, for a network that knows motion alone."""
-        self.model.add_face(torch.from_numpy(np.array(face)))
+    def wear(self, face: Floats, corpus: MotionCorpus | None = None) -> None:
+        """Move a person's face, for a network that knows motion alone.
+
+        Args:
+            face: The person's mean landmarks (68, 3), added to all that is imagined.
+            corpus: The person's; the imagined lips then part as widely as those recorded in it, half
+                at least and twice at most. None leaves them as wide as most talkers' are.
+        """
+        wide = 1.0
+        for batch in [] if corpus is None else val_batches(corpus, 1):
+            here = MotionBatch(*(part.to(self.device) for part in batch))
+            learning = self.training
+            self.eval()
+            with torch.no_grad():
+                spread = float(lip_metrics(self._likely(here), here)["lip_spread"])
+            self.train(learning)
+            wide = min(WIDEST, max(1 / WIDEST, 1 / max(spread, 1e-3)))
+        self.model.add_face(torch.from_numpy(np.array(face)), wide)
 
     def load_speech(self) -> Lm3dVaeSyncTask:
         """Return itself, where speech is asked for that moves a face, as postnet is."""

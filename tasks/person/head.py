@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from data_gen.clips.corpus import MotionCorpus
 from data_gen.origins import marks_of
 from data_gen.video.dataset import VideoDataset
 from tasks.person.beginning import SPEECH, moving_run
@@ -111,7 +112,9 @@ class TalkingHead:
         if postnet.cfg.task_cls == SPEECH:
             train = f"Train it: bash scripts/train_talking_head.sh {person}"
             log.warning("No motion is trained for %s: the face moves as many talkers' do. %s", person, train)
-            postnet.wear(video.landmarks_mean)
+            heard = postnet.cfg.audio_feature in video.meta.audio_features
+            footage = MotionCorpus([video.path], postnet.cfg.audio_feature) if heard else None
+            postnet.wear(video.landmarks_mean, footage)
         return cls(postnet, draw, video, _without_frames(merged, video), seed=seed)
 
     def landmarks(self, sound: Any) -> NDArray[np.float32]:

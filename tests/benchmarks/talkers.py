@@ -106,8 +106,8 @@ def main() -> None:
         for seconds in words.seconds:
             if words.prior:
                 stranger: Any = load_task(words.prior, "best")
-                _, _, face = shortened(train, seconds).statistics()
-                stranger.model.add_face(face)
+                short = shortened(train, seconds)
+                stranger.wear(short.statistics()[2].numpy(), short)
                 say(seconds, "talkers", "", stranger)
                 train = MotionCorpus([Path(words.binary_dir) / words.video], words.feature, val_share=words.share)
             for seed in words.seeds:

@@ -39,6 +39,19 @@ def test_the_average_moves_fast_at_first_and_is_put_back_after_validation():
     assert checkpoint["vizeme"]["raw_state"][name].flatten()[0] == 1
 
 
+def test_without_a_warm_up_the_start_keeps_its_share():
+    task = ToyTask(ToyConfig(task_cls="toy", ema_warmup=False))
+    ema, (name, weight) = Ema(0.9), next(iter(task.named_parameters()))
+    with torch.no_grad():
+        weight.fill_(1.0)
+    ema.on_train_start(SimpleNamespace(resumed=None), task)
+    with torch.no_grad():
+        weight.fill_(0.0)
+    for _ in range(3):
+        ema.on_train_batch_end(None, task)
+    assert ema.average[name].flatten()[0] == pytest.approx(0.9**3)
+
+
 def test_a_batch_that_could_not_be_made_ends_the_training_with_its_reason():
     with pytest.raises(DataError, match=r"^clip\.mp4 is gone$"):
         Updates().on_train_batch_start(None, ToyTask(ToyConfig(task_cls="toy")), RefusedBatch("clip.mp4 is gone"), 0)
