@@ -23,14 +23,15 @@ SIZES = (
     "dilation", "direct_size",
 )  # fmt: skip
 """Settings that the person's network takes over from the talkers', whatever the person's recipe says."""
-SHORT_S = 30.0
-"""Seconds of footage below which a person begins with many talkers; measured: docs/audio2motion.md."""
-SHORT = {
-    "ema_decay": 0.993, "ema_warmup": False, "max_updates": 100, "val_check_interval": 25, "warmup_updates": 10,
-    "lr": 1.0e-3,
-}  # fmt: skip
-"""So little is soon learnt by heart. What is kept is the average of all networks on the way there, in which the talkers
-have as great a share as the person in the end: lips by it are better than by either."""
+PACE = {
+    30.0: {"lr": 1.0e-3, "warmup_updates": 10, "max_updates": 100, "val_check_interval": 25},
+    50.0: {"lr": 3.0e-3, "warmup_updates": 50, "max_updates": 200, "val_check_interval": 50},
+}
+"""How a person begins with many talkers who has less footage than so many seconds; measured: docs/audio2motion.md."""
+SHARED = {"decay_updates": 200, "ema_decay": 0.993, "ema_warmup": False}
+"""So little is soon learnt by heart. What is kept is the average of all networks on the way from the talkers to the
+person, in which the talkers' share is half (0.993 to the power of 100), or a quarter: lips by it are better than by
+either."""
 
 
 def beginning(video: VideoDataset, audio_feature: str, *, reset: bool = False) -> dict[str, Any]:
@@ -46,14 +47,18 @@ def beginning(video: VideoDataset, audio_feature: str, *, reset: bool = False) -
     run, talkers = _talkers_for(video, reset)
     if talkers.get("audio_feature") != audio_feature:
         return {}
-    return {"start_from": run, **{size: talkers[size] for size in SIZES}, **SHORT}
+    pace = PACE[min(most for most in PACE if _seconds(video) < most)]
+    return {"start_from": run, **{size: talkers[size] for size in SIZES}, **SHARED, **pace}
 
 
 def feature_of_beginning(video: VideoDataset, *, reset: bool = False) -> str:
     """Return the speech feature by which a person begins with many talkers; empty where the dataset has none such.
 
-    So little footage gains more by a beginning than by a better feature.
+    The least footage gains more by a beginning than by a better feature; with a little more it is the other way round,
+    and only who listens to the talkers' feature anyway begins with them.
     """
+    if _seconds(video) >= min(PACE):
+        return ""
     feature = str(_talkers_for(video, reset)[1].get("audio_feature", ""))
     return feature if feature in video.meta.audio_features else ""
 
@@ -69,8 +74,7 @@ def _talkers_for(video: VideoDataset, reset: bool) -> tuple[str, dict[str, Any]]
     """Return the run of many talkers and its recipe; empty for much footage, and for who was begun otherwise."""
     run = talkers_run()
     talkers = _recipe(run)
-    frames = sum(stop - start for start, stop in video.shots("train"))
-    if talkers.get("centred") is not True or frames >= SHORT_S * FPS:
+    if talkers.get("centred") is not True or _seconds(video) >= max(PACE):
         return run, {}
     if reset:
         return run, talkers
@@ -78,6 +82,11 @@ def _talkers_for(video: VideoDataset, reset: bool) -> tuple[str, dict[str, Any]]
         return run, talkers if begun.get("start_from") == run else {}
     listens = _recipe(f"{video.meta.id}/syncnet").get("audio_feature", talkers["audio_feature"])
     return run, talkers if listens == talkers["audio_feature"] else {}
+
+
+def _seconds(video: VideoDataset) -> float:
+    """Return how much footage there is to learn from."""
+    return sum(stop - start for start, stop in video.shots("train")) / FPS
 
 
 def moving_run(person: str) -> Path:

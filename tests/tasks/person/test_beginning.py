@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from tasks.core.loading import load_task
-from tasks.person.beginning import SHORT, SIZES, beginning, feature_of_beginning, feature_so_far, moving_run
+from tasks.person.beginning import PACE, SHARED, SIZES, beginning, feature_of_beginning, feature_so_far, moving_run
 from tests.made import make_video_dataset
 from utils.rates import FPS
 
@@ -42,19 +42,33 @@ def test_little_footage_begins_with_many_talkers_in_their_networks_sizes(runs, a
     assert beginning(anna, "mel") == {}
     runs("talkers/lm3d_vae_sync", **many())
     settings = beginning(anna, "mel")
-    assert settings == {"start_from": "checkpoints/talkers/lm3d_vae_sync", **dict.fromkeys(SIZES, 7), **SHORT}
-    talkers_share = SHORT["ema_decay"] ** SHORT["max_updates"]
-    assert 0.4 < talkers_share < 0.6
-    assert not SHORT["ema_warmup"]
+    assert settings == {
+        "start_from": "checkpoints/talkers/lm3d_vae_sync",
+        **dict.fromkeys(SIZES, 7),
+        **SHARED,
+        **PACE[30],
+    }
     assert beginning(anna, "whisper") == {}
-    frames = sum(stop - start for start, stop in anna.shots("train"))
-    monkeypatch.setattr("tasks.person.beginning.SHORT_S", frames / FPS)
+    seconds = sum(stop - start for start, stop in anna.shots("train")) / FPS
+    monkeypatch.setattr("tasks.person.beginning.PACE", {seconds: PACE[30], seconds + 1: PACE[50]})
+    assert beginning(anna, "mel") == {**settings, **PACE[50]}
+    monkeypatch.setattr("tasks.person.beginning.PACE", {seconds: PACE[30]})
     assert beginning(anna, "mel") == {}
 
 
-def test_little_footage_listens_as_the_talkers_do(runs, anna):
+@pytest.mark.parametrize(("seconds", "share"), [(30, 0.5), (50, 0.25)])
+def test_the_talkers_keep_a_share(seconds, share):
+    assert SHARED["ema_decay"] ** PACE[seconds]["max_updates"] == pytest.approx(share, abs=0.01)
+    assert SHARED["ema_warmup"] is False
+
+
+def test_little_footage_listens_as_the_talkers_do(runs, anna, monkeypatch):
     runs("talkers/lm3d_vae_sync", **many())
     assert feature_of_beginning(anna) == "mel"
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.person.beginning.PACE", {0.1: PACE[30], 50.0: PACE[50]})
+        assert feature_of_beginning(anna) == "", "that much gains more by a better feature"
+        assert beginning(anna, "mel"), "but who listens to it begins so"
     runs(f"{anna.meta.id}/syncnet", audio_feature="whisper")
     assert feature_of_beginning(anna) == "", "a person who was begun otherwise goes on"
     assert feature_of_beginning(anna, reset=True) == "mel"
