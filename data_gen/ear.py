@@ -10,7 +10,7 @@ import functools
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ from utils.errors import AssetError, ConfigError, DataError, first_line
 from utils.files.array_file import ArrayFile
 from utils.files.arrays import save_arrays
 from utils.files.aside import folder_beside
-from utils.files.digests import sha256
+from utils.files.digests import sha256, stamp
 from utils.files.ownership import refuse_input_as_output
 from utils.paths import ROOT
 from utils.progress import Progress
@@ -42,6 +42,7 @@ SHIPPED = ROOT / "checkpoints" / "shipped" / "ear.safetensors"
 STEP = ".step"
 """What follows a matrix's name in that of its rows' steps."""
 _BLOCK = 60 * RATE
+_AGAIN = "Write it with: python data_gen/run.py ear --out EAR.safetensors --speech FOLDER."
 _WHISPERS = {"conv1": "stem", "conv2": "halve"}
 _WHISPERS_BLOCK = {
     "self_attn_layer_norm": "norm", "self_attn.q_proj": "query", "self_attn.k_proj": "key", "self_attn.v_proj": "value",
@@ -214,6 +215,44 @@ def is_ear(name: str) -> bool:
     return name == "ear" or name.startswith("ear@")
 
 
+def ears_of(names: Iterable[str]) -> dict[str, str]:
+    """Tell which ear hears each of some speech features now: the beginning of its file's digest; others have none.
+
+    Raises:
+        AssetError: An ear's file is missing.
+    """
+    return {name: _digest(file, stamp(file)) for name in names if is_ear(name) for file in [_file(name)]}
+
+
+def refuse_other_ear(name: str, heard_by: str, what: str, again: str) -> None:
+    """Refuse what was made with another ear than the one that would hear a speech feature now.
+
+    Args:
+        name: The speech feature.
+        heard_by: What `ears_of` said when it was made; empty where that is not known.
+        what: What was made, for the error: a dataset, a run.
+        again: How to make it anew, a sentence.
+
+    Raises:
+        ConfigError: It was. Where the ear's file is missing nothing is said before it is needed.
+    """
+    if heard_by and is_ear(name) and _file(name, "").is_file() and (now := ears_of([name])[name]) != heard_by:
+        raise ConfigError(f"{what} goes with another ear ({heard_by}) than {_file(name)} is ({now}). {again}")
+
+
+@functools.lru_cache(maxsize=4)
+def _digest(file: Path, _: tuple[int, int, int]) -> str:
+    return sha256(file)[:16]
+
+
+def _file(name: str, again: str = _AGAIN) -> Path:
+    """Return the file of the ear that a speech feature names; unless there is no `again`, `AssetError` without one."""
+    file = SHIPPED if name == "ear" else Path(name.partition("@")[2]).expanduser()
+    if again and not file.is_file():
+        raise AssetError(f"{name}: {file} does not exist. {again}")
+    return file
+
+
 @functools.lru_cache(maxsize=2)
 def open_ear(name: str) -> Ear:
     """Return the ear that a speech feature names, in eval mode, on the CPU.
@@ -225,19 +264,16 @@ def open_ear(name: str) -> Ear:
 
     from modules.motion.ear import Ear
 
-    file = SHIPPED if name == "ear" else Path(name.partition("@")[2]).expanduser()
-    again = "Write it with: python data_gen/run.py ear --out EAR.safetensors --speech FOLDER."
-    if not file.is_file():
-        raise AssetError(f"{name}: {file} does not exist. {again}")
+    file = _file(name)
     try:
-        with closing(ArrayFile(file, again)) as opened:
+        with closing(ArrayFile(file, _AGAIN)) as opened:
             sizes = EarSizes.model_validate_json(opened.metadata.get("ear", ""))
             weights = from_eight_bits({part: opened.rows(part) for part in opened.names})
         with torch.device("meta"):  # sizes that a stranger chose take no memory before the weights are seen to fit
             ear = Ear(**sizes.model_dump())
         ear.load_state_dict({part: torch.from_numpy(array) for part, array in weights.items()}, assign=True)
     except (DataError, ValidationError, KeyError, ValueError, RuntimeError) as error:
-        raise AssetError(f"{file} is no ear ({_reason(error)}). {again}") from None
+        raise AssetError(f"{file} is no ear ({_reason(error)}). {_AGAIN}") from None
     return ear.with_tables().eval()
 
 

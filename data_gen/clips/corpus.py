@@ -12,6 +12,7 @@ from torch import Tensor
 
 from data_gen.clips.presence import refuse_missing
 from data_gen.clips.shards import ClipIndex, ClipShards
+from data_gen.ear import refuse_other_ear
 from data_gen.video.dataset import VideoDataset, VideoMeta
 from data_gen.video.job import MIN_FRAMES
 from utils.arrays import Floats
@@ -75,6 +76,7 @@ class MotionCorpus:
     Raises:
         DataError: A folder is missing or lacks the feature; the message has the command that makes it. A talker to hold
             out is not there.
+        ConfigError: The feature was heard by another ear than would hear it now.
     """
 
     def __init__(
@@ -94,6 +96,8 @@ class MotionCorpus:
         self.runs: list[Run] = []
         speakers: dict[str, int] = {}
         widths: dict[str, int] = {}
+        self.ear = ""
+        """Which ear heard the feature (`data_gen.ear.ears_of`); empty where there is none, or it is not known."""
         _refuse_strangers(self.sources, val_talkers)
         for number, source in enumerate(self.sources):
             widths[str(source.path)] = self._width(source)
@@ -138,6 +142,10 @@ class MotionCorpus:
                 f"{source.path} has no audio feature '{self.audio_feature}'. It has {names}: choose one of these with "
                 f"--audio_feature, or {again} again with the weights for '{self.audio_feature}' in place."
             )
+        again = "Process the video again." if isinstance(source, VideoDataset) else "Make the clips again."
+        heard_by = _facts(source).ears.get(self.audio_feature, "")
+        refuse_other_ear(self.audio_feature, heard_by, str(source.path), again)
+        self.ear = heard_by or self.ear
         return widths[self.audio_feature]
 
     @property

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from data_gen.clips.in_step import late_rows
 from data_gen.clips.shards import EXTRAS, ClipIndex, ClipInfo, ClipShards
+from data_gen.ear import ears_of
 from data_gen.shard_writer import ShardWriter
 from data_gen.video.outliers import refuse_not_finite
 from utils.errors import DataError
@@ -164,7 +165,8 @@ class ClipShardWriter(ShardWriter):
             held_out = max(1, len(clips) // 10)
             clips[-held_out:] = [clip.model_copy(update={"split": "val"}) for clip in clips[-held_out:]]
         index = ClipIndex(
-            audio_features=self.audio_features, landmark_source=self.landmark_source, licence=self.licence,
+            audio_features=self.audio_features, ears=ears_of(self.audio_features),
+            landmark_source=self.landmark_source, licence=self.licence,
             sound_level=SOUND_LEVEL,
             clips=clips, skipped=skipped, fingerprint=fingerprint([clip.model_dump() for clip in clips], recipes),
         )  # fmt: skip

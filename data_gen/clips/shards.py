@@ -66,6 +66,8 @@ class ClipIndex(BaseModel):
     version: int = 1
     audio_features: dict[str, int]
     """Width of every audio feature."""
+    ears: dict[str, str] = {}
+    """Which ear heard a feature that needs one (`data_gen.ear.ears_of`)."""
     landmark_source: str = ""
     sound_level: str = ""
     """How the sound was levelled before features were made of it (`utils.sound.speech_level`); empty: not at all."""

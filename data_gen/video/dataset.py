@@ -77,6 +77,8 @@ class VideoMeta(BaseModel):
     """Frames before this one are learnt from; those up to val_start when not given."""
     audio_features: dict[str, int]
     """Width of every audio feature in `audio.safetensors`."""
+    ears: dict[str, str] = {}
+    """Which ear heard a feature that needs one (`data_gen.ear.ears_of`); not in what was made before they were told."""
     landmark_source: str = ""
     parsing_source: str = ""
     av_offset_frames: float = 0.0

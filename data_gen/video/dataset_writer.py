@@ -182,6 +182,7 @@ def _meta(bench: Bench) -> VideoMeta:
         val_start=val_start,
         train_stop=train_stop,
         audio_features=bench.summary("audio")["features"],
+        ears=bench.summary("audio").get("ears", {}),
         landmark_source=bench.summary("landmarks")["source"],
         parsing_source=bench.summary("parsing")["source"],
         av_offset_frames=bench.summary("audio")["late_frames"],

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from data_gen.ear import ears_of
 from data_gen.speech_features import audio_features
 from data_gen.stages import Tick
 from data_gen.video.job import VideoJob
@@ -47,8 +48,9 @@ def _was_heard_without_ear(job: VideoJob) -> bool:
 
 
 def audio_settings(job: VideoJob) -> dict[str, Any]:
-    """Return which features are made."""
-    return {"features": feature_names(job)}
+    """Return which features are made, and by which ears."""
+    names = feature_names(job)
+    return {"features": names, **({"ears": ears} if (ears := ears_of(names)) else {})}
 
 
 def audio_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
@@ -71,6 +73,7 @@ def audio_stage(bench: Bench, folder: Path, tick: Tick) -> dict[str, Any]:
     return {
         "late_frames": late,
         "features": {name: array.shape[1] for name, array in arrays.items() if array.ndim == 2},
+        "ears": ears_of(names),
         "voiced": float((arrays["pitch_hz"] > 0).mean()),
         "peak": peak,
         "clipped": clipped,

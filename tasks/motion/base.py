@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from data_gen.clips.corpus import MotionBatch, MotionCorpus
+from data_gen.ear import refuse_other_ear
 from tasks.core.loading import load_frozen
 from tasks.core.task import Task
 from tasks.motion.config import MotionConfig
 from tasks.motion.data import WindowSource, open_corpus, val_batches
 from tasks.motion.windows import read_speech, write_landmarks
 from utils.errors import ConfigError, DataError
+from utils.paths import show_path
 
 
 class MotionTask(Task):
@@ -28,6 +30,7 @@ class MotionTask(Task):
         self._val: list[MotionBatch] = []
         self._corpus: MotionCorpus | None = None
         self._sound_level: str | None = None
+        self._ear = ""
 
     @property
     def sound_level(self) -> str:
@@ -54,11 +57,19 @@ class MotionTask(Task):
         self._sound_level = sound_level
 
     def extra_state(self) -> dict[str, Any]:
-        """Keep how the sound was levelled."""
-        return {"sound_level": self._sound_level}
+        """Keep how the sound was levelled, and by which ear it was heard."""
+        return {"sound_level": self._sound_level, **({"ear": self._ear} if self._ear else {})}
 
     def on_load_extra(self, extra: dict[str, Any]) -> None:
-        """Take it back; a run of ours that does not say was trained with sound as it was recorded."""
+        """Take it back; a run of ours that does not say was trained with sound as it was recorded.
+
+        Raises:
+            ConfigError: What `audio_feature` names is another ear by now.
+        """
+        self._ear = str(extra.get("ear", ""))
+        again = "Bring that ear back, or train anew with --reset (the old run is set aside)."
+        what = show_path(self.work_dir) if self.work_dir else "The run"
+        refuse_other_ear(self.cfg.audio_feature, self._ear, what, again)
         level = extra.get("sound_level", "")
         if level is not None:
             self.hear_as(str(level))
@@ -69,6 +80,7 @@ class MotionTask(Task):
         self._val = val_batches(open_corpus(self.cfg, "val"), self.cfg.eval_max_batches)
         self.data_fingerprint = self._corpus.fingerprint
         self.hear_as(self._corpus.sound_level)
+        self._ear = self._corpus.ear
         return self._corpus
 
     def train_source(self) -> Any:

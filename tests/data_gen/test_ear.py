@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
 
 from data_gen import ear as module
-from data_gen.ear import STEP, from_eight_bits, heard_by_ear, in_eight_bits, of_whisper, open_ear
+from data_gen.ear import (
+    STEP,
+    ears_of,
+    from_eight_bits,
+    heard_by_ear,
+    in_eight_bits,
+    of_whisper,
+    open_ear,
+    refuse_other_ear,
+)
 from data_gen.run import main
 from data_gen.speech_features import audio_features, feature_width, hears_words
 from modules.motion.ear import Ear
@@ -39,6 +49,27 @@ def test_an_ear_of_ones_own_is_heard_whole_whatever_the_blocks(tmp_path, monkeyp
     monkeypatch.setattr(module, "_BLOCK", 3200)
     np.testing.assert_allclose(heard_by_ear(wav, name), whole, atol=1e-4)
     assert not open_ear(name).training
+
+
+def test_what_goes_with_another_ear_is_refused(tmp_path):
+    file = tmp_path / "mine.safetensors"
+    name = written(file)
+    heard_by = ears_of(["mel", name])
+    assert set(heard_by) == {name}
+    assert re.fullmatch("[0-9a-f]{16}", heard_by[name])
+    refuse_other_ear(name, heard_by[name], "data/anna", "Do it again.")
+    written(file, {**SIZES, "back": 3})
+    assert ears_of([name]) != heard_by
+    with pytest.raises(
+        ConfigError, match=rf"^a goes with another ear \({heard_by[name]}\) than .* is \(\w+\)\. Again\.$"
+    ):
+        refuse_other_ear(name, heard_by[name], "a", "Again.")
+    refuse_other_ear(name, "", "what does not say", "")
+    refuse_other_ear("mel", "0" * 16, "what needs none", "")
+    file.unlink()
+    refuse_other_ear(name, heard_by[name], "what may do without", "")
+    with pytest.raises(AssetError, match="does not exist"):
+        ears_of([name])
 
 
 def test_a_byte_a_weight_is_half_a_step_off_at_most():

@@ -8,7 +8,7 @@ import pytest
 
 from data_gen.stages import Done
 from data_gen.video.job import VideoJob
-from data_gen.video.sound import audio_stage, feature_names
+from data_gen.video.sound import audio_settings, audio_stage, feature_names
 from data_gen.video.stage import Bench
 from utils import assets
 from utils.files.arrays import load_arrays
@@ -34,6 +34,16 @@ def test_a_sound_that_was_processed_before_there_was_an_ear_is_kept_as_it_is(tmp
     assert feature_names(job) == ["mel", "mfcc", "pitch_hz", "rms"]
     assert feature_names(dataclasses.replace(job, audio_features="ear"))[-1] == "ear"
     assert feature_names(dataclasses.replace(job, redo=("audio",)))[-1] == "ear"
+
+
+def test_an_ear_that_changed_hears_the_sound_again_and_other_features_are_kept(monkeypatch):
+    job = VideoJob("anna", Path("a.mp4"))
+    before = audio_settings(job)
+    assert audio_settings(job) == before
+    monkeypatch.setattr("data_gen.ear._digest", lambda *_: "another")
+    assert audio_settings(job) == {**before, "ears": {"ear": "another"}} != before
+    monkeypatch.setattr("data_gen.video.sound._was_heard_without_ear", lambda _: True)
+    assert set(audio_settings(job)) == {"features"}
 
 
 @pytest.mark.parametrize(("late", "first"), [(0.0, 6400), (5.0, 3200)])
