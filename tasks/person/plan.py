@@ -10,7 +10,7 @@ from typing import Any
 
 from data_gen.video.dataset import VideoDataset, open_video
 from tasks.core.checkpoints import checkpoint_files, finished_updates, read_checkpoint, recipe_of
-from tasks.person.beginning import SPEECH, beginning, feature_of_beginning, feature_so_far
+from tasks.person.beginning import SPEECH, SYNCNET, beginning, feature_of_beginning, feature_so_far
 from tasks.person.runs import HEARING, PORTRAIT, STAGES
 from tasks.registry import schema_of
 from utils.config.assignments import assignment, set_dotted
@@ -94,8 +94,9 @@ def plan(
     for stage in stages:
         if stage.name in HEARING and feature is None:
             stage.overrides["audio_feature"] = listens
-        if stage.name == SPEECH and not {"start_from", f"{SPEECH}.start_from"} & {name for name, _ in assignments}:
-            stage.overrides |= beginning(video, listens, reset=reset)
+        mine = {"start_from", f"{stage.name}.start_from"} & {name for name, _ in assignments}
+        if stage.name in (SPEECH, SYNCNET) and not mine:
+            stage.overrides |= beginning(stage.name, video, listens, reset=reset)
         if stage.name in ("lm3d_nerf_torso", PORTRAIT):
             stage.overrides["head_model_dir"] = f"checkpoints/{video_id}/lm3d_nerf"
         if binary_dir:

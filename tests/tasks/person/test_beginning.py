@@ -9,7 +9,16 @@ import torch
 import yaml
 
 from tasks.core.loading import load_task
-from tasks.person.beginning import PACE, SHARED, SIZES, beginning, feature_of_beginning, feature_so_far, moving_run
+from tasks.person.beginning import (
+    PACE,
+    SIZES,
+    SPEECH,
+    SYNCNET,
+    beginning,
+    feature_of_beginning,
+    feature_so_far,
+    moving_run,
+)
 from tests.made import make_video_dataset
 from utils.rates import FPS
 
@@ -29,8 +38,8 @@ def runs(tmp_path, monkeypatch):
     return make
 
 
-def many(**settings):
-    return {"audio_feature": "mel", "centred": True, **dict.fromkeys(SIZES, 7), **settings}
+def many(stage=SPEECH, **settings):
+    return {"audio_feature": "mel", "centred": True, **dict.fromkeys(SIZES[stage], 7), **settings}
 
 
 @pytest.fixture
@@ -38,42 +47,40 @@ def anna(tmp_path):
     return make_video_dataset(tmp_path / "videos/anna", frames=60, size=16)
 
 
-def test_little_footage_begins_with_many_talkers_in_their_networks_sizes(runs, anna, monkeypatch):
-    assert beginning(anna, "mel") == {}
-    runs("talkers/lm3d_vae_sync", **many())
-    settings = beginning(anna, "mel")
-    assert settings == {
-        "start_from": "checkpoints/talkers/lm3d_vae_sync",
-        **dict.fromkeys(SIZES, 7),
-        **SHARED,
-        **PACE[30],
-    }
-    assert beginning(anna, "whisper") == {}
+@pytest.mark.parametrize("stage", [SPEECH, SYNCNET])
+def test_little_footage_begins_with_many_talkers_in_their_networks_sizes(runs, anna, monkeypatch, stage):
+    assert beginning(stage, anna, "mel") == {}
+    runs(f"talkers/{stage}", **many(stage))
+    less, more = PACE[stage].values()
+    settings = {"start_from": f"checkpoints/talkers/{stage}", **dict.fromkeys(SIZES[stage], 7)}
+    assert beginning(stage, anna, "mel") == {**settings, **less}
+    assert beginning(stage, anna, "whisper") == {}
     seconds = sum(stop - start for start, stop in anna.shots("train")) / FPS
-    monkeypatch.setattr("tasks.person.beginning.PACE", {seconds: PACE[30], seconds + 1: PACE[50]})
-    assert beginning(anna, "mel") == {**settings, **PACE[50]}
-    monkeypatch.setattr("tasks.person.beginning.PACE", {seconds: PACE[30]})
-    assert beginning(anna, "mel") == {}
+    monkeypatch.setitem(PACE, stage, {seconds: less, seconds + 1: more})
+    assert beginning(stage, anna, "mel") == {**settings, **more}
+    monkeypatch.setitem(PACE, stage, {seconds: less})
+    assert beginning(stage, anna, "mel") == {}
 
 
-@pytest.mark.parametrize(("seconds", "share"), [(30, 0.5), (50, 0.25)])
-def test_the_talkers_keep_a_share(seconds, share):
-    assert SHARED["ema_decay"] ** PACE[seconds]["max_updates"] == pytest.approx(share, abs=0.01)
-    assert SHARED["ema_warmup"] is False
+@pytest.mark.parametrize(("stage", "seconds", "share"), [(SPEECH, 30, 0.5), (SPEECH, 50, 0.25), (SYNCNET, 30, 0.47)])
+def test_the_talkers_keep_a_share(stage, seconds, share):
+    pace = PACE[stage][seconds]
+    assert pace["ema_decay"] ** pace["max_updates"] == pytest.approx(share, abs=0.01)
+    assert pace["ema_warmup"] is False
 
 
 def test_little_footage_listens_as_the_talkers_do(runs, anna, monkeypatch):
     runs("talkers/lm3d_vae_sync", **many())
     assert feature_of_beginning(anna) == "mel"
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.person.beginning.PACE", {0.1: PACE[30], 50.0: PACE[50]})
+        patch.setitem(PACE, SPEECH, {0.1: {}, 50.0: {}})
         assert feature_of_beginning(anna) == "", "that much gains more by a better feature"
-        assert beginning(anna, "mel"), "but who listens to it begins so"
+        assert beginning(SPEECH, anna, "mel"), "but who listens to it begins so"
     runs(f"{anna.meta.id}/syncnet", audio_feature="whisper")
     assert feature_of_beginning(anna) == "", "a person who was begun otherwise goes on"
     assert feature_of_beginning(anna, reset=True) == "mel"
     runs("other/lm3d_vae_sync")
-    assert beginning(anna, "whisper", reset=True) == {}
+    assert beginning(SPEECH, anna, "whisper", reset=True) == {}
 
 
 def test_a_person_who_was_begun_listens_as_before_as_long_as_the_video_has_that_feature(runs, anna):
@@ -84,13 +91,17 @@ def test_a_person_who_was_begun_listens_as_before_as_long_as_the_video_has_that_
     assert feature_so_far(anna) == "mel", "the video was processed anew, without it"
 
 
-def test_the_talkers_that_ship_are_a_beginning_where_none_were_trained(runs, anna):
-    shipped = Path(beginning(anna, "ear")["start_from"])
+@pytest.mark.parametrize("stage", [SPEECH, SYNCNET])
+def test_the_talkers_that_ship_are_a_beginning_where_none_were_trained(runs, anna, stage):
+    shipped = Path(beginning(stage, anna, "ear")["start_from"])
     assert shipped.is_dir()
-    assert shipped.parts[-3:] == ("shipped", "talkers", "lm3d_vae_sync")
+    assert shipped.parts[-3:] == ("shipped", "talkers", stage)
     assert sum(file.stat().st_size for file in shipped.iterdir()) < 3e6
-    assert moving_run("anna") == shipped
     task = load_task(shipped, "last")
+    if stage == SYNCNET:
+        assert task.model.embed_audio(torch.zeros(2, 10, 512)).isfinite().all()
+        return
+    assert moving_run("anna") == shipped
     frames = task.predict(torch.zeros(20, 512))
     assert frames.shape == (10, 68, 3)
     assert bool(frames.isfinite().all())
@@ -98,11 +109,11 @@ def test_the_talkers_that_ship_are_a_beginning_where_none_were_trained(runs, ann
 
 def test_talkers_with_faces_of_their_own_are_no_beginning(runs, anna):
     runs("talkers/lm3d_vae_sync", **many(centred=False))
-    assert beginning(anna, "mel") == {}
+    assert beginning(SPEECH, anna, "mel") == {}
 
 
 def test_a_run_that_began_otherwise_goes_on_as_it_began(runs, anna):
     runs("talkers/lm3d_vae_sync", **many())
     runs(f"{anna.meta.id}/lm3d_vae_sync", start_from="")
-    assert beginning(anna, "mel") == {}
-    assert beginning(anna, "mel", reset=True)["direct_size"] == 7
+    assert beginning(SPEECH, anna, "mel") == {}
+    assert beginning(SPEECH, anna, "mel", reset=True)["direct_size"] == 7

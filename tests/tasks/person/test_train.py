@@ -174,7 +174,7 @@ def test_a_person_of_little_footage_begins_with_the_talkers_that_were_trained(ho
     run = training.work_dir_of("talkers/lm3d_vae_sync")
     run.mkdir(parents=True)
     (run / "model_ckpt_steps_1.ckpt").touch()
-    settings = dict.fromkeys(SIZES, 3) | {"audio_feature": "mfcc", "centred": True, "pitch": False}
+    settings = dict.fromkeys(SIZES[SPEECH], 3) | {"audio_feature": "mfcc", "centred": True, "pitch": False}
     settings |= {"audio_pairing": "pair", "direct_size": 48}
     (run / "config.yaml").write_text(yaml.safe_dump(settings))
     stages = training.plan("made", "tiny", ["audio_feature=mfcc", "max_updates=7"], binary_dir)
