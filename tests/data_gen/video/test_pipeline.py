@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from data_gen.clips.corpus import MotionCorpus
+from data_gen.ear import ears_of
 from data_gen.stages import Workshop
 from data_gen.video.ahead.costs import by_kind, costs
 from data_gen.video.ahead.rehearsal import rehearse
@@ -87,6 +88,7 @@ def test_doing_it_again_does_nothing_and_a_lost_dataset_comes_back(done, monkeyp
     assert kept == {"probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"}
 
 
+EARS = ears_of(["ear"])
 KEPT = {
     "probe": (1, (), {"video": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "start_s": 1.0,
                       "duration_s": 3.0}),
@@ -97,7 +99,8 @@ KEPT = {
     "camera": (2, ("convert", "cuts", "landmarks"), {}),
     "parsing": (4, ("convert", "cuts", "landmarks"), {"source": "grabcut"}),
     "plate": (3, ("convert", "parsing"), {}),
-    "audio": (2, ("convert", "sync"), {"features": ["mel", "mfcc", "pitch_hz", "rms", "ear", "whisper:3-6"]}),
+    "audio": (2, ("convert", "sync"), {"features": ["mel", "mfcc", "pitch_hz", "rms", "ear", "whisper:3-6"],
+                                       "ears": EARS}),
     "dataset": (2, ("convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio"),
                 {"licence": "L", "consent": "C"}),
     "report": (3, ("probe", "convert", "cuts", "landmarks", "sync", "camera", "parsing", "plate", "audio", "dataset"),
@@ -131,7 +134,7 @@ def test_what_was_processed_before_is_kept(tmp_path, monkeypatch):
     assert settings["plate"] == {}
     assert settings["landmarks"] == {"source": "auto without face_landmarker"}
     assert settings["parsing"] == {"source": "grabcut"}
-    assert settings["audio"] == {"features": ["mel", "mfcc", "pitch_hz", "rms", "ear"]}
+    assert settings["audio"] == {"features": ["mel", "mfcc", "pitch_hz", "rms", "ear"], "ears": EARS}
     do_stages(VideoJob("a", video, lossless=True), workshop)
     asked = [name for name, (_, _, settings) in workshop.asked.items() if settings.get("lossless")]
     assert asked == ["convert", "plate"]
