@@ -166,8 +166,7 @@ class ClipShardWriter(ShardWriter):
             clips[-held_out:] = [clip.model_copy(update={"split": "val"}) for clip in clips[-held_out:]]
         index = ClipIndex(
             audio_features=self.audio_features, ears=ears_of(self.audio_features),
-            landmark_source=self.landmark_source, licence=self.licence,
-            sound_level=SOUND_LEVEL,
+            landmark_source=self.landmark_source, licence=self.licence, sound_level=SOUND_LEVEL,
             clips=clips, skipped=skipped, fingerprint=fingerprint([clip.model_dump() for clip in clips], recipes),
         )  # fmt: skip
         self.close(shards, index)
