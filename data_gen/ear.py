@@ -221,7 +221,7 @@ def ears_of(names: Iterable[str]) -> dict[str, str]:
     Raises:
         AssetError: An ear's file is missing.
     """
-    return {name: _digest(file, stamp(file)) for name in names if is_ear(name) for file in [_file(name)]}
+    return {name: _digest(file, stamp(file)) for name in names if is_ear(name) for file in [_file_here(name)]}
 
 
 def refuse_other_ear(name: str, heard_by: str, what: str, again: str) -> None:
@@ -236,7 +236,7 @@ def refuse_other_ear(name: str, heard_by: str, what: str, again: str) -> None:
     Raises:
         ConfigError: It was. Where the ear's file is missing nothing is said before it is needed.
     """
-    if heard_by and is_ear(name) and _file(name, "").is_file() and (now := ears_of([name])[name]) != heard_by:
+    if heard_by and is_ear(name) and _file(name).is_file() and (now := ears_of([name])[name]) != heard_by:
         raise ConfigError(f"{what} goes with another ear ({heard_by}) than {_file(name)} is ({now}). {again}")
 
 
@@ -245,11 +245,16 @@ def _digest(file: Path, _: tuple[int, int, int]) -> str:
     return sha256(file)[:16]
 
 
-def _file(name: str, again: str = _AGAIN) -> Path:
-    """Return the file of the ear that a speech feature names; unless there is no `again`, `AssetError` without one."""
-    file = SHIPPED if name == "ear" else Path(name.partition("@")[2]).expanduser()
-    if again and not file.is_file():
-        raise AssetError(f"{name}: {file} does not exist. {again}")
+def _file(name: str) -> Path:
+    """Return where the ear lies that a speech feature names."""
+    return SHIPPED if name == "ear" else Path(name.partition("@")[2]).expanduser()
+
+
+def _file_here(name: str) -> Path:
+    """Return the file of the ear that a speech feature names; `AssetError` when it is missing."""
+    file = _file(name)
+    if not file.is_file():
+        raise AssetError(f"{name}: {file} does not exist. {_AGAIN}")
     return file
 
 
@@ -264,7 +269,7 @@ def open_ear(name: str) -> Ear:
 
     from modules.motion.ear import Ear
 
-    file = _file(name)
+    file = _file_here(name)
     try:
         with closing(ArrayFile(file, _AGAIN)) as opened:
             sizes = EarSizes.model_validate_json(opened.metadata.get("ear", ""))

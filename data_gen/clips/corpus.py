@@ -96,8 +96,6 @@ class MotionCorpus:
         self.runs: list[Run] = []
         speakers: dict[str, int] = {}
         widths: dict[str, int] = {}
-        self.ear = ""
-        """Which ear heard the feature (`data_gen.ear.ears_of`); empty where there is none, or it is not known."""
         _refuse_strangers(self.sources, val_talkers)
         for number, source in enumerate(self.sources):
             widths[str(source.path)] = self._width(source)
@@ -105,6 +103,8 @@ class MotionCorpus:
         if len(set(widths.values())) > 1:
             raise DataError(f"'{audio_feature}' is not equally wide everywhere: {widths}. Make the odd one again.")
         self.audio_dim = next(iter(widths.values()))
+        self.ear = self._ear()
+        """Which ear heard the feature (`data_gen.ear.ears_of`); empty where there is none, or it is not known."""
         levels = {str(source.path): _facts(source).sound_level for source in self.sources}
         if len(set(levels.values())) > 1:
             raise DataError(f"Speech is not equally loud everywhere: {levels}. Make what has no level again.")
@@ -142,11 +142,17 @@ class MotionCorpus:
                 f"{source.path} has no audio feature '{self.audio_feature}'. It has {names}: choose one of these with "
                 f"--audio_feature, or {again} again with the weights for '{self.audio_feature}' in place."
             )
-        again = "Process the video again." if isinstance(source, VideoDataset) else "Make the clips again."
-        heard_by = _facts(source).ears.get(self.audio_feature, "")
-        refuse_other_ear(self.audio_feature, heard_by, str(source.path), again)
-        self.ear = heard_by or self.ear
         return widths[self.audio_feature]
+
+    def _ear(self) -> str:
+        """Return which ear heard all sources; refuse those that go with another than would hear the feature now."""
+        found = ""
+        for source in self.sources:
+            again = "Process the video again." if isinstance(source, VideoDataset) else "Make the clips again."
+            heard_by = _facts(source).ears.get(self.audio_feature, "")
+            refuse_other_ear(self.audio_feature, heard_by, str(source.path), again)
+            found = heard_by or found
+        return found
 
     @property
     def frames(self) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.clips.plan import ClipJob, reason_without
+from data_gen.clips.shards import DIGITS
 from data_gen.ear import ears_of
 from data_gen.speech_features import audio_features
 from data_gen.video.cuts import find_cuts, frame_changes
@@ -45,7 +46,7 @@ class ClipRecipe(NamedTuple):
         """Return a digest of everything that the clip's arrays depend on; the file counts by size and time."""
         status = Path(job.video).stat()
         ears = [found] if (found := ears_of(self.features)) else []
-        return fingerprint(VERSION, self, *ears, job._replace(video=""), status.st_size, status.st_mtime_ns)[:32]
+        return fingerprint(VERSION, self, *ears, job._replace(video=""), status.st_size, status.st_mtime_ns)[:DIGITS]
 
 
 _detectors: dict[str, LandmarkDetector] = {}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_gen.clips.in_step import late_rows
-from data_gen.clips.shards import EXTRAS, ClipIndex, ClipInfo, ClipShards
+from data_gen.clips.shards import DIGITS, EXTRAS, ClipIndex, ClipInfo, ClipShards
 from data_gen.ear import ears_of
 from data_gen.shard_writer import ShardWriter
 from data_gen.video.outliers import refuse_not_finite
@@ -173,7 +173,7 @@ class ClipShardWriter(ShardWriter):
         parts = self.path / "parts"
         if parts.is_dir():
             clear_after_killed(parts, held=True)
-            keep_only(parts, r"[0-9a-f]{32}\.(safetensors|json)", ())
+            keep_only(parts, rf"[0-9a-f]{{{DIGITS}}}\.(safetensors|json)", ())
             with suppress(OSError):  # what is not ours stays
                 parts.rmdir()
         return ClipShards(self.path)

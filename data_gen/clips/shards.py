@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 EXTRAS = ("cuts", "sync", "note")
 """What else may be known of a clip: the first frames after its cuts, the correlation of lips and sound at each offset
 (`data_gen.video.sync_offset`), and what of the video was left out (UTF-8)."""
+DIGITS = 32
+"""Of the digest by which a clip that waits for its shard is called."""
 
 
 class ClipInfo(BaseModel):

@@ -19,7 +19,7 @@ from tasks.motion.data import augment, start_from, stretch, val_batches
 from tasks.motion.losses import continuity, lip_metrics, masked_rows, mse, sync_of, warm_up_and_decay
 from tasks.motion.pictures import draw_motion
 from tasks.motion.syncnet import second_hits
-from tasks.motion.windows import imagine, prior_noise
+from tasks.motion.windows import imagine, in_eval_mode, prior_noise
 from utils.arrays import Floats
 from utils.errors import ConfigError
 
@@ -176,16 +176,16 @@ class Lm3dVaeSyncTask(SpeakingTask):
             corpus: The person's; the imagined lips then part as widely as those recorded in it, half
                 at least and twice at most. None leaves them as wide as most talkers' are.
         """
-        wide = 1.0
-        for batch in [] if corpus is None else val_batches(corpus, 1):
-            here = MotionBatch(*(part.to(self.device) for part in batch))
-            learning = self.training
-            self.eval()
-            with torch.no_grad():
-                spread = float(lip_metrics(self._likely(here), here)["lip_spread"])
-            self.train(learning)
-            wide = min(WIDEST, max(1 / WIDEST, 1 / max(spread, 1e-3)))
-        self.model.add_face(torch.from_numpy(np.array(face)), wide)
+        spread = 1.0 if corpus is None else self._lip_spread(corpus)
+        self.model.add_face(torch.from_numpy(np.array(face)), 1 / min(WIDEST, max(1 / WIDEST, spread)))
+
+    @torch.no_grad()
+    def _lip_spread(self, corpus: MotionCorpus) -> float:
+        """Return the spread of the lips' opening imagined for a corpus over the recorded one's; 1 for tiny ones."""
+        batches = [MotionBatch(*(part.to(self.device) for part in batch)) for batch in val_batches(corpus, 1)]
+        with in_eval_mode(self):
+            spreads = [float(lip_metrics(self._likely(batch), batch)["lip_spread"]) for batch in batches]
+        return spreads[0] if spreads else 1.0
 
     def load_speech(self) -> Lm3dVaeSyncTask:
         """Return itself, where speech is asked for that moves a face, as postnet is."""
